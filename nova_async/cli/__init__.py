@@ -1,0 +1,1 @@
+"""The ``nova`` command. Nothing here is imported by the library."""

@@ -1,0 +1,1 @@
+"""One supervised agent: a child, its log, its reader and its limits."""
