@@ -1,10 +1,10 @@
 """What every test shares: the hunt for whatever it left behind."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from nova_async.process import orphan_guard
+from nova_async.worker import sync_worker
 
-PROGRAMS = Path(__file__).parent / "programs"
-
-# Threads of ours that outlive a worker on purpose: the guard's watcher, the facade's loop, idle disk threads.
-LASTING_THREADS = ("nova-", "AnyIO", "anyio", "ThreadPoolExecutor")
-
-
-def program(name: str, *arguments: str) -> list[str]:
-    """Return the command line of one of the little programs in ``tests/programs``."""
-    return [sys.executable, str(PROGRAMS / f"{name}.py"), *arguments]
+LASTING_THREADS = ("nova-",)  # ours that outlive a worker on purpose: the guard's watcher, idle disk threads
 
 
 def descriptors() -> dict[int, str]:
@@ -52,9 +45,10 @@ def threads() -> set[threading.Thread]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_orphan_guard() -> Iterator[None]:
-    """Start the guard before the first count, so that its descriptors are nobody's leak."""
+def what_lasts() -> Iterator[None]:
+    """Start the guard and the facade's loop before the first count, so that they are nobody's leak."""
     orphan_guard.ensure()
+    sync_worker.LOOP.call(asyncio.sleep, 0)
     yield
     orphan_guard.stop()
 
@@ -74,8 +68,9 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     guard = orphan_guard.guard_pid()
     for pid in children() - before[2] - {guard}:
         leaks.append(f"child {pid}: {Path(f'/proc/{pid}/cmdline').read_bytes()!r}")
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)  # noqa: ASYNC222 - it has just been killed
     leaks += [
         f"descriptor {number}: {what}"
         for number, what in descriptors().items()

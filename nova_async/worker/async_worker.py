@@ -1,0 +1,256 @@
+"""``AsyncWorker``: one supervised agent, for programs that run on asyncio."""
+
+import asyncio
+import os
+import re
+import time
+import warnings
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, final
+
+from nova_async.agents import AGENTS, recognise
+from nova_async.errors import WorkerStateError
+from nova_async.process.child import resolve, spawn
+from nova_async.status import WorkerEnd, WorkerStatus
+from nova_async.usage import TokenUsage
+from nova_async.worker.life import STOP_GRACE, Leftovers, Life
+from nova_async.worker.limits import Limits
+from nova_async.worker.log_follower import follow_bytes, follow_lines
+from nova_async.worker.log_writer import LogWriter
+from nova_async.worker.questions import Questions
+from nova_async.worker.record import Record, State
+from nova_async.worker.stdin_file import as_file
+from nova_async.worker.uninterrupted import finish
+from nova_async.worker.verdict import Stop
+
+__all__ = ["AsyncWorker"]
+
+StrPath = str | os.PathLike[str]
+
+TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@final
+class AsyncWorker(Questions):
+    """One agent as a supervised process: logged to the byte, counted to the token, ended with its whole family.
+
+    ``agent`` names the reader of its output (a key of ``AGENTS``); without it the command's program tells.
+    ``leftovers="leave"`` lets live on what the command leaves behind at a normal exit. ``resumed_from`` is what this
+    agent's thread had used before (Codex ``exec resume`` repeats it in its totals). Leaving an ``async with`` block
+    terminates the worker.
+
+    Raises ``ValueError`` for a bad task id, an unknown agent, or a limit that is not enforced yet.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        task_description: str = "",
+        *,
+        log_dir: StrPath = "logs",
+        agent: str | None = None,
+        limits: Limits | None = None,
+        leftovers: Leftovers = "kill",
+        resumed_from: TokenUsage | None = None,
+    ) -> None:
+        if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id) or ".." in task_id:
+            raise ValueError(
+                f"task id {task_id!r}: it names a log file, so write 1 to 128 letters, digits, '.', '_' or '-', "
+                "beginning with a letter or digit, without '..'"
+            )
+        if agent is not None and agent not in AGENTS:
+            raise ValueError(f"unknown agent {agent!r}: choose one of {', '.join(AGENTS)}")
+        if leftovers not in ("kill", "leave"):
+            raise ValueError(f"leftovers={leftovers!r}: choose 'kill' or 'leave'")
+        if limits is not None and limits.max_memory is not None:
+            raise ValueError("Limits.max_memory is not enforced yet; leave it out")
+        self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log")
+        self._agent = agent
+        self._limits = limits or Limits()
+        self._leftovers = leftovers
+        self._resumed_from = resumed_from
+        self._launching: asyncio.Task[Life] | None = None
+        self._process = os.getpid()
+
+    @property
+    def log_path(self) -> Path:
+        """Where the output goes; assignable until the start."""
+        return self._record.log_path
+
+    @log_path.setter
+    def log_path(self, path: StrPath) -> None:
+        if self._launching is not None:
+            raise WorkerStateError(f"worker {self.task_id} has been started: its log stays where it is")
+        self._record.log_path = Path(path)
+
+    async def start(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: StrPath | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | str | None = None,
+    ) -> None:
+        """Start the command and begin to log and count its output.
+
+        ``env`` replaces the inherited environment, as in ``subprocess``. ``stdin`` is given as a file that is read
+        to its end; without it the command's standard input is empty.
+
+        Raises ``WorkerStateError`` at a second start, ``ValueError`` for an empty command, and the system's own error
+        (``FileNotFoundError``, ``PermissionError`` …) for a command that cannot run or a log that cannot be opened;
+        nothing is left running then.
+        """
+        self._check_process()
+        if self._launching is not None:
+            raise WorkerStateError(f"worker {self.task_id} has been started already: make a new one for a new attempt")
+        environment = dict(os.environ if env is None else env)
+        launch = self._launch(list(command), cwd, environment, stdin)
+        self._launching = asyncio.get_running_loop().create_task(launch)
+        try:
+            await finish(self._launching, on_cancel=self._launching.cancel)
+        except BaseException as error:
+            if life := self._life:  # the cancellation came too late to prevent it
+                life.stop(Stop(WorkerEnd.TERMINATED, "cancelled while it started"))
+                life.hurry()
+                await finish(life.task, on_cancel=life.hurry)
+            else:
+                why = str(error) or "cancelled before it had started"
+                self._record.state = State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=why)
+            raise
+
+    async def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code once the worker has ended: its family gone, its output drained, its log closed.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds; the worker then goes on. Raises ``WorkerStateError`` if it
+        was not started. Cancelling it harms nothing.
+        """
+        life = self._started()
+        async with asyncio.timeout(timeout):
+            await life.ended.wait()
+        exit_code = self.get_exit_code()
+        assert exit_code is not None
+        return exit_code
+
+    async def terminate(self, grace: float = STOP_GRACE) -> None:
+        """End the worker with its whole family, and return when nobody of it is left.
+
+        SIGTERM, ``grace`` seconds, SIGKILL; agents that print their totals when interrupted get SIGINT first.
+        ``grace=0`` is SIGKILL at once. It may be called at any time, any number of times: before the start and after
+        the end it does nothing. Cancelling it goes straight to SIGKILL, and is delivered when nobody is left.
+        """
+        self._check_process()
+        if self._launching is not None and not self._launching.done():
+            await asyncio.wait([self._launching])
+        life = self._life
+        if life is None or life.ended.is_set():
+            return
+        life.stop(Stop(WorkerEnd.TERMINATED, "terminated"), grace)
+        await finish(life.task, on_cancel=life.hurry)
+
+    def lines(self) -> AsyncGenerator[str, None]:
+        r"""Iterate over the output's lines, without ``\n``, from the first byte until the worker has ended.
+
+        It follows the log file, so any number of slow readers cost no memory. Bytes that are no UTF-8 are shown as
+        ``\xff``; a line of more than 16 Mi characters comes in pieces. Raises ``WorkerStateError`` before the start
+        and ``io.UnsupportedOperation`` where the log is a device or a FIFO.
+        """
+        return self._each_line(self._started_log())
+
+    def output(self) -> AsyncGenerator[bytes, None]:
+        """Iterate over the raw output in chunks, as ``lines`` does over its lines."""
+        return follow_bytes(self._started_log())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.terminate()
+
+    def __del__(self) -> None:
+        life = self._life if hasattr(self, "_process") else None  # else the constructor has refused
+        if life is None or life.ended.is_set() or self._process != os.getpid():
+            return
+        warnings.warn(f"{self!r} was dropped while it ran: it is killed", ResourceWarning, stacklevel=2, source=self)
+        loop = life.task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(life.abandon)
+
+    @property
+    def _life(self) -> Life | None:
+        """The supervision of the process, once there is one."""
+        launching = self._launching
+        if launching is None or not launching.done() or launching.cancelled() or launching.exception():
+            return None
+        return launching.result()
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise WorkerStateError(
+                f"worker {self.task_id} belongs to process {self._process}: "
+                "a forked child cannot use it; make workers after the fork"
+            )
+
+    def _started(self) -> Life:
+        self._check_process()
+        if life := self._life:
+            return life
+        why = f": {self.error}" if self.error else ""
+        raise WorkerStateError(f"worker {self.task_id} has not been started{why}")
+
+    def _started_log(self) -> LogWriter:
+        self._started()
+        assert self._record.log is not None
+        return self._record.log
+
+    async def _each_line(self, log: LogWriter) -> AsyncGenerator[str, None]:
+        async with aclosing(follow_lines(log)) as batches:
+            async for lines in batches:
+                for line in lines:
+                    yield line
+
+    async def _launch(
+        self, command: list[str], cwd: StrPath | None, environment: dict[str, str], stdin: bytes | str | None
+    ) -> Life:
+        """Open the log, start the command, and hand both to their supervision; what fails leaves nothing behind."""
+        recognised = recognise(command)
+        agent = recognised if self._agent is None else AGENTS[self._agent]
+        mode = agent.mode_of(command)
+        if agent is not recognised and mode == "text":
+            mode = None  # a wrapper's command line does not show how it calls the agent: the first event will tell
+        for name, value in {**agent.environment, "PYTHONUNBUFFERED": "1"}.items():
+            environment.setdefault(name, value)
+        environment["NOVA_TASK_ID"] = self.task_id
+        resolve(command, cwd=cwd, env=environment)  # before the previous log is moved aside
+        log = await LogWriter.open(self.log_path)
+        try:
+            async with as_file(stdin) as descriptor:
+                child = await spawn(command, cwd=cwd, env=environment, stdin=descriptor)
+        except BaseException:
+            await finish(asyncio.get_running_loop().create_task(log.close()), on_cancel=lambda: None)
+            raise
+        self._record.log = log
+        self._record.state = State(
+            status=WorkerStatus.RUNNING,
+            pid=child.pid,
+            is_alive=True,
+            agent=agent.name,
+            command=tuple(command),
+            started_at=datetime.now(UTC),
+            started_clock=time.monotonic(),
+        )
+        return Life(
+            child,
+            log,
+            agent.reader(mode, self._resumed_from),
+            self._record,
+            limits=self._limits,
+            silence_counts=mode is None or agent.streams(mode),
+            interrupt_seconds=agent.interrupt_seconds,
+            leftovers=self._leftovers,
+        )

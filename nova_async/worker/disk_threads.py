@@ -1,0 +1,102 @@
+"""The threads in which log files are opened, written, read and closed."""
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import IO, Any, TypeVar
+
+__all__ = ["DISK_THREADS", "DiskThreads", "open_in_thread"]
+
+T = TypeVar("T")
+File = TypeVar("File", bound=IO[bytes])
+Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+MOST_THREADS = 64  # each of a fleet's logs may hang on a dead network disk; more than these wait for one another
+IDLE_SECONDS = 10.0  # a thread without work ends after this, so that a quiet program keeps none
+
+
+class DiskThreads(Executor):
+    """An executor of daemon threads, made when needed and ended when idle.
+
+    ``ThreadPoolExecutor`` will not do: the interpreter joins its threads at exit, and one write that hangs on a
+    dead disk would hang the program with it. asyncio's own pool will not do either: it has a handful of threads,
+    and whatever else the program runs there would delay the logs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forget_threads()
+
+    def _forget_threads(self) -> None:
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._threads = 0
+        self._unclaimed = 0  # idle threads that no submitted job counts on yet
+        self._unserved = 0  # submitted jobs that no thread was free for
+
+    def after_fork(self) -> None:
+        """Start anew in a forked child, where none of the threads exist."""
+        self._lock = threading.Lock()
+        self._forget_threads()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run ``fn`` in one of the threads."""
+        future: Future[T] = Future()
+        self._jobs.put((future, fn, args, kwargs))
+        with self._lock:
+            if self._unclaimed > 0:
+                self._unclaimed -= 1
+            elif self._threads < MOST_THREADS:
+                self._threads += 1
+                threading.Thread(target=self._work, name="nova-disk", daemon=True).start()
+            else:
+                self._unserved += 1
+        return future
+
+    def _work(self) -> None:
+        while True:
+            try:
+                future, fn, args, kwargs = self._jobs.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                with self._lock:
+                    if self._unclaimed > 0:
+                        self._unclaimed -= 1
+                        self._threads -= 1
+                        return
+                continue  # a job has just been counted on this thread
+            if future.set_running_or_notify_cancel():
+                try:
+                    result = fn(*args, **kwargs)
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(result)
+                    del result
+            del future, fn, args, kwargs
+            with self._lock:
+                if self._unserved > 0:
+                    self._unserved -= 1
+                else:
+                    self._unclaimed += 1
+
+
+DISK_THREADS = DiskThreads()
+os.register_at_fork(after_in_child=DISK_THREADS.after_fork)
+
+
+async def open_in_thread(opener: Callable[..., File], *arguments: Any) -> File:
+    """Open a file in a disk thread; cancelled, whatever the thread still opens is closed again."""
+    opening = DISK_THREADS.submit(opener, *arguments)
+    try:
+        return await asyncio.wrap_future(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(close_what_was_opened)
+        raise
+
+
+def close_what_was_opened(opening: "Future[Any]") -> None:
+    """Close the file of a call that nobody waits for any more, if it opened one."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

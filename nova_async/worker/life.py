@@ -1,0 +1,225 @@
+"""The supervision of one started child, from its first byte to the proof that nobody of its family is left."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from nova_async.agents import AgentReader, AgentReport
+from nova_async.process import orphan_guard
+from nova_async.process.child import Child
+from nova_async.process.family import Member
+from nova_async.status import WorkerEnd
+from nova_async.worker.limits import Limits
+from nova_async.worker.log_writer import LogWriter
+from nova_async.worker.output_pump import OutputPump
+from nova_async.worker.record import Record
+from nova_async.worker.verdict import Stop, verdict
+
+__all__ = ["STOP_GRACE", "Leftovers", "Life"]
+
+Leftovers = Literal["kill", "leave"]
+
+STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
+LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: it has been told already that work is over (G2)
+DRAIN_SECONDS = 5.0  # whoever still talks this long after the leader's exit is ended with the leftovers (G1)
+
+# asyncio keeps only weak references to tasks, and a life must go on although nobody else holds it.
+LIVES: set["asyncio.Task[None]"] = set()
+
+
+class Life:
+    """One child, supervised by a task of its own.
+
+    Nothing cuts this task off: a cancellation (``asyncio.run`` cancels every task when its main one ends) only makes
+    it go straight to SIGKILL.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        log: LogWriter,
+        reader: AgentReader,
+        record: Record,
+        *,
+        limits: Limits,
+        silence_counts: bool,
+        interrupt_seconds: float,
+        leftovers: Leftovers,
+    ) -> None:
+        self.ended = asyncio.Event()
+        self._child = child
+        self._family = child.family
+        self._log = log
+        self._reader = reader
+        self._record = record
+        self._limits = limits
+        self._interrupt_seconds = interrupt_seconds
+        self._leave = leftovers == "leave"
+        self._stop: Stop | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._hurried = False
+        self._survivors: list[Member] = []  # of another user, or stuck in the kernel: nobody's signal ends these
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._pump = OutputPump(child.output, self._take)
+        log.on_room = self._pump.resume
+        if limits.timeout is not None:
+            why = f"ran longer than {limits.timeout:g} s"
+            self._arm("timeout", limits.timeout, self.stop, Stop(WorkerEnd.TIMED_OUT, why))
+        if limits.idle_timeout is not None and silence_counts:
+            self._arm("idle", limits.idle_timeout, self._look_for_silence, limits.idle_timeout)
+        self.task = asyncio.get_running_loop().create_task(self._run(), name=f"nova worker {record.task_id}")
+        LIVES.add(self.task)
+        self.task.add_done_callback(LIVES.discard)
+
+    def stop(self, stop: Stop, grace: float = STOP_GRACE) -> None:
+        """Begin to end the family, unless that has begun; the first reason given is the one that counts.
+
+        Without ``grace`` it is SIGKILL at once, also where a gentler end has begun.
+        """
+        if self._stop is None and self._child.returncode is None:
+            self._stop = stop
+        if self._ending is None and not self.ended.is_set():
+            self._ending = asyncio.get_running_loop().create_task(self._end_family(grace))
+        if grace <= 0:
+            self.hurry()
+
+    def hurry(self) -> None:
+        """Go straight to SIGKILL."""
+        if self._hurried or self.ended.is_set():
+            return
+        self._hurried = True
+        self._family.signal(signal.SIGKILL)
+        if self._ending is not None:
+            self._ending.cancel()
+
+    def abandon(self) -> None:
+        """End a worker that nobody holds any more."""
+        self.stop(Stop(WorkerEnd.TERMINATED, "nobody held the worker any more"))
+        self.hurry()
+
+    def _take(self, chunk: bytes) -> bool:
+        self._log.put(chunk)
+        self._reader.feed(chunk)
+        report = self._reader.report
+        if report is not self._record.report:
+            self._record.report = report
+            self._check_limits(report)
+        return not self._log.is_full
+
+    def _check_limits(self, report: AgentReport) -> None:
+        limits = self._limits
+        if limits.max_tokens is not None and report.usage.total > limits.max_tokens:
+            self.stop(Stop(WorkerEnd.OVER_BUDGET, f"used {report.usage.total} tokens of {limits.max_tokens}"))
+        if limits.max_cost_usd is not None and (report.cost_usd or 0) > limits.max_cost_usd:
+            self.stop(Stop(WorkerEnd.OVER_BUDGET, f"cost ${report.cost_usd:.2f} of ${limits.max_cost_usd:.2f}"))
+        if limits.linger is not None and report.is_error is not None and "linger" not in self._timers:
+            self._arm("linger", limits.linger, self._look_for_lingering, limits.linger)
+
+    def _arm(self, name: str, seconds: float, action: Callable[..., None], *arguments: object) -> None:
+        if self._child.returncode is None:
+            self._timers[name] = asyncio.get_running_loop().call_later(seconds, action, *arguments)
+
+    def _look_for_silence(self, seconds: float) -> None:
+        if not self._silent_for(seconds, "idle", self._look_for_silence):
+            return
+        self.stop(Stop(WorkerEnd.STALLED, f"printed nothing for {seconds:g} s"))
+
+    def _look_for_lingering(self, seconds: float) -> None:
+        if not self._silent_for(seconds, "linger", self._look_for_lingering):
+            return
+        self.stop(Stop(WorkerEnd.LINGERED, f"stayed {seconds:g} s after its final result"))
+
+    def _silent_for(self, seconds: float, timer: str, look_again: Callable[[float], None]) -> bool:
+        """Tell whether no byte has come for so long; if not, look again when that could be so.
+
+        One timer that is moved on when it fires costs nothing per chunk. What waits for our own disk is no silence.
+        """
+        now = asyncio.get_running_loop().time()
+        silence = 0.0 if self._pump.is_paused else now - self._pump.last_byte_at
+        if silence >= seconds:
+            return True
+        self._arm(timer, seconds - silence, look_again, seconds)
+        return False
+
+    async def _run(self) -> None:
+        while not self.ended.is_set():
+            try:
+                await self._live()
+            except asyncio.CancelledError:  # the steps of a life may be gone through again: each does what is left
+                self.stop(Stop(WorkerEnd.TERMINATED, "cancelled"))
+                self.hurry()
+
+    async def _live(self) -> None:
+        self._note_exit(await self._child.wait())
+        if self._ending is None:
+            await self._pump.drain(DRAIN_SECONDS)
+        if self._ending is None:
+            self._look_for_leftovers()
+        if self._ending is not None:
+            await asyncio.wait([self._ending])
+        if self._hurried:
+            self._survivors = await self._family.kill()  # also whoever was born since
+        await self._pump.drain(DRAIN_SECONDS if self._leave else float("inf"))
+        self._pump.close()
+        self._child.close_output()
+        self._reader.close()
+        self._record.report = self._reader.report
+        await self._log.close()
+        self._note_end()
+
+    def _note_exit(self, exit_code: int) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._record.state = replace(self._record.state, is_alive=False, exit_code=exit_code)
+
+    def _look_for_leftovers(self) -> None:
+        """Find who outlived the leader, and begin to end them unless they may stay."""
+        leftovers = tuple(self._family.others())
+        if not leftovers:
+            return
+        self._record.state = replace(self._record.state, leftovers=leftovers)
+        if self._leave:
+            orphan_guard.release(self._child.cookie)
+        else:
+            self._ending = asyncio.get_running_loop().create_task(self._end_leftovers())
+
+    async def _end_leftovers(self) -> None:
+        self._family.signal(signal.SIGTERM)
+        if not await self._family.gone(LEFTOVER_GRACE):
+            self._survivors = await self._family.kill()
+
+    async def _end_family(self, grace: float) -> None:
+        """Interrupt, ask, insist: each step goes on until everybody is gone, not only the leader (G12).
+
+        Agents are interrupted first, by their own group only: they end their commands themselves and print their
+        final totals (G37). Whatever runs in other sessions hears of it with SIGTERM.
+        """
+        if self._interrupt_seconds:
+            self._family.signal_group(signal.SIGINT)
+            if await self._family.gone(self._interrupt_seconds):
+                return
+        self._family.signal(signal.SIGTERM)
+        if not await self._family.gone(grace):
+            self._survivors = await self._family.kill()
+
+    def _note_end(self) -> None:
+        state = self._record.state
+        assert state.exit_code is not None
+        final = verdict(state.exit_code, self._stop, self._record.report)
+        error = final.error
+        if self._survivors:
+            names = ", ".join(f"{member.name} (pid {member.pid})" for member in self._survivors)
+            error = f"{error or 'ended'}; could not be killed: {names}"
+        self._record.state = replace(
+            state,
+            status=final.status,
+            end=final.end,
+            error=error,
+            completed_at=datetime.now(UTC),
+            duration_seconds=time.monotonic() - state.started_clock,
+        )
+        self.ended.set()

@@ -1,0 +1,94 @@
+"""Reading a log while it is being written: woken when there is more, at any number of readers, without memory."""
+
+import asyncio
+import codecs
+import io
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol
+
+import aiofiles
+
+from nova_async.worker.disk_threads import DISK_THREADS
+
+__all__ = ["GrowingLog", "follow_bytes", "follow_lines"]
+
+READ_BYTES = 256 * 1024  # one hop to a thread; a few of them outrun any disk
+MAX_LINE = 16 * 1024 * 1024  # characters; a longer line comes in pieces of this size, so that memory stays bounded
+
+
+class GrowingLog(Protocol):
+    """What a follower needs to know of the log that it follows."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def start(self) -> int:
+        """Where the attempt begins in the file, in bytes."""
+
+    @property
+    def written(self) -> int:
+        """Bytes of the attempt that are in the file by now."""
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it can be read back."""
+
+    async def more(self, seen: int) -> None:
+        """Return when ``written`` is above ``seen``, or never will be."""
+
+
+async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
+    """Yield the log from the attempt's first byte to its last, as it comes, in chunks of up to 256 KiB.
+
+    Raises ``io.UnsupportedOperation`` where the log is a device or a FIFO, and the system's ``OSError`` where it is
+    gone.
+    """
+    if not log.is_regular:
+        raise io.UnsupportedOperation(f"{log.path} cannot be read back: it is no regular file")
+    seen = 0
+    start = log.start
+    while True:
+        file = await aiofiles.open(log.path, "rb", buffering=0, executor=DISK_THREADS)
+        try:
+            await file.seek(start)
+            while True:
+                if seen >= log.written:
+                    await log.more(seen)
+                    if seen >= log.written:
+                        return
+                chunk = await file.read(READ_BYTES)
+                if not chunk:
+                    break  # somebody moved the file away: the writer went on in a new one
+                seen += len(chunk)
+                yield chunk
+        finally:
+            await asyncio.shield(file.close())
+        start = 0
+
+
+async def follow_lines(log: GrowingLog) -> AsyncGenerator[list[str], None]:
+    r"""Yield the lines of the log without their ``\n``, as many at a time as have come.
+
+    Bytes that are no UTF-8 are shown as ``\xff``. Raises as ``follow_bytes`` does.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+    rest = ""
+    async with aclosing(follow_bytes(log)) as chunks:
+        async for chunk in chunks:
+            # Not splitlines(): agents print U+2028 and others raw inside their JSON strings (G45).
+            *lines, last = decode(chunk).split("\n")
+            if lines:
+                lines[0] = rest + lines[0]
+                rest = last
+                yield lines
+            else:
+                rest += last
+            while len(rest) > MAX_LINE:
+                yield [rest[:MAX_LINE]]
+                rest = rest[MAX_LINE:]
+    if rest := rest + decode(b"", final=True):
+        yield [rest]

@@ -1,0 +1,277 @@
+"""The log writer: takes chunks without ever waiting, and writes whatever has gathered through aiofiles."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from aiofiles.threadpool import wrap
+
+from nova_async.worker.disk_threads import DISK_THREADS, open_in_thread
+from nova_async.worker.log_file import LogFile
+
+__all__ = ["LogWriter"]
+
+QUEUE_BYTES = 8 * 1024 * 1024  # waiting for a slow disk; beyond it reading pauses and the child feels it (G6)
+WRITE_BYTES = 1024 * 1024  # most that is gathered into one write: as much as one read of a full pipe brings
+TAIL_BYTES = 256 * 1024  # kept while the disk takes nothing: what one wants to see first when it works again (G7)
+STALL_SECONDS = 30.0  # a disk that takes nothing for this long counts as failed (G6)
+RETRY_SECONDS = 2.0, 30.0  # first and longest pause before a failed disk is tried again
+
+# One write is a hop to a thread, about 0.1 ms of CPU. Beyond this many a second the logs of a busy fleet gather a
+# little instead of costing more than a fifth of a core; a single worker never notices.
+WRITES_PER_SECOND = 2000
+BURST_SECONDS = 0.05
+
+
+class WritePace:
+    """Spreads the writes of all logs of the process: a leaky bucket kept as one number."""
+
+    def __init__(self) -> None:
+        self._booked_until = 0.0
+
+    def reserve(self) -> float:
+        """Book the next write and return how many seconds to wait before it."""
+        now = time.monotonic()
+        self._booked_until = max(self._booked_until, now) + 1 / WRITES_PER_SECOND
+        return max(0.0, self._booked_until - now - BURST_SECONDS)
+
+
+PACE = WritePace()
+
+
+class LogWriter:
+    """Writes one worker's output to its log in the order it came.
+
+    A slow disk fills the queue (``is_full``: the reader should pause). A failing one loses what it must; the number
+    of lost bytes is marked in the log where they are missing, and told in ``error``. Neither ever raises.
+    """
+
+    def __init__(self, file: LogFile) -> None:
+        self.on_room: Callable[[], None] = lambda: None  # called when a full queue has room again
+        self.error: str | None = None  # what is or was wrong with the disk
+        self.lost = 0  # bytes of output that are not in the log and never will be
+        self.closed = False
+        self._raw = file
+        self._file = wrap(file, executor=DISK_THREADS)
+        self._queue: deque[bytes] = deque()
+        self._queued = 0  # bytes
+        self._in_flight = b""  # what is being written, or what a failed write left over
+        self._in_flight_from = 0  # `LogFile.taken` when it was first handed over
+        self._gap = 0  # lost bytes whose mark is not yet written; they stood between `_in_flight` and `_queue`
+        self._writing_mark = False
+        self._failing = False
+        self._closing = False
+        self._given_up = False  # a write hangs in its thread for ever
+        self._flushing: asyncio.Task[None] | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._retry_seconds = RETRY_SECONDS[0]
+        self._stall: asyncio.TimerHandle | None = None
+        self._followers: set[asyncio.Future[None]] = set()
+
+    @classmethod
+    async def open(cls, path: Path) -> "LogWriter":
+        """Open the log of a new attempt; an earlier attempt's is kept beside it.
+
+        Raises the system's ``OSError`` if it cannot be opened.
+        """
+        return cls(await open_in_thread(LogFile, path))
+
+    @property
+    def path(self) -> Path:
+        """Where the log lies."""
+        return self._raw.path
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the log can be read back: a device or a FIFO cannot."""
+        return self._raw.is_regular
+
+    @property
+    def start(self) -> int:
+        """Where this attempt begins in the file, in bytes."""
+        return self._raw.start
+
+    @property
+    def written(self) -> int:
+        """Bytes of this attempt that are in the file by now, our marks included."""
+        return self._raw.taken
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the reader should pause; never while the disk is failing, since the child must go on."""
+        return self._queued >= QUEUE_BYTES and not self._failing
+
+    def put(self, chunk: bytes) -> None:
+        """Take a chunk of output; returns at once."""
+        self._queue.append(chunk)
+        self._queued += len(chunk)
+        if self._failing:
+            self._keep_only_the_tail()
+        elif self.is_full:
+            self._watch_for_a_stall()
+        if not self._failing:
+            self._start_flushing()
+
+    async def more(self, seen: int) -> None:
+        """Return when the file holds more than ``seen`` bytes of this attempt, or never will."""
+        if self.written > seen or self.closed:
+            return
+        news = asyncio.get_running_loop().create_future()
+        self._followers.add(news)
+        try:
+            await news
+        finally:
+            self._followers.discard(news)
+
+    async def close(self) -> None:
+        """Write what is left and close the file; a disk that takes nothing is given up after ``STALL_SECONDS``.
+
+        Cancelled, it may be called again.
+        """
+        if self._failing and not self._closing:
+            self._try_again()
+        self._closing = True
+        while self._flushing is not None:
+            self._watch_for_a_stall()
+            await asyncio.wait([self._flushing])
+        self._cancel_timers()
+        self._drop_what_is_left()
+        if self._given_up:
+            DISK_THREADS.submit(self._raw.close)  # it waits behind the write that hangs
+        else:
+            await self._file.close()
+        self.closed = True
+        self._tell_followers()
+
+    def _start_flushing(self) -> None:
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.get_running_loop().create_task(self._flush())
+
+    async def _flush(self) -> None:
+        """Write until nothing waits or the disk fails; a cancellation only makes it look again."""
+        while self._next_to_write():
+            try:
+                if delay := PACE.reserve():
+                    await asyncio.sleep(delay)
+                await self._file.write(self._in_flight)
+            except asyncio.CancelledError:
+                if self._given_up:
+                    break
+                await self._settle()
+            except OSError as error:
+                self._acknowledge()
+                self._fail(error.strerror or str(error))
+                break
+            else:
+                self._acknowledge()
+        self._flushing = None
+
+    def _next_to_write(self) -> bytes:
+        """Gather what is to be written next: the rest of a failed write, the mark of a gap, or what has come."""
+        if self._in_flight:
+            return self._in_flight
+        self._in_flight_from = self._raw.taken
+        self._writing_mark = self._gap > 0
+        if self._writing_mark:
+            self._in_flight = b"\n[nova: %d bytes not logged]\n" % self._gap
+            self._gap = 0
+        elif self._queue:
+            chunks = [self._queue.popleft()]
+            size = len(chunks[0])
+            while self._queue and size + len(self._queue[0]) <= WRITE_BYTES:
+                chunks.append(self._queue.popleft())
+                size += len(chunks[-1])
+            self._queued -= size
+            self._in_flight = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return self._in_flight
+
+    async def _settle(self) -> None:
+        """After a cancelled write: wait until its thread is done with it, then see how far it came."""
+        settled = False
+        while not settled:
+            try:
+                await self._file.flush()
+                settled = True
+            except asyncio.CancelledError:
+                if self._given_up:
+                    return
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """Take note of what the file has taken, and tell everybody who waits for that."""
+        taken = self._raw.taken - self._in_flight_from
+        self._in_flight_from += taken
+        self._in_flight = self._in_flight[taken:]
+        if not taken:
+            return
+        if not self._in_flight:
+            self._failing = False
+            self._retry_seconds = RETRY_SECONDS[0]
+        self._tell_followers()
+        if self._queued < QUEUE_BYTES // 2:
+            self.on_room()
+
+    def _tell_followers(self) -> None:
+        for news in self._followers:
+            if not news.done():
+                news.set_result(None)
+
+    def _fail(self, why: str) -> None:
+        """Go on without the disk: keep the last of what comes, count the rest, and try again later (G7)."""
+        self._failing = True
+        self.error = why
+        self._keep_only_the_tail()
+        self.on_room()
+        if not self._closing:
+            self._retry = asyncio.get_running_loop().call_later(self._retry_seconds, self._try_again)
+            self._retry_seconds = min(2 * self._retry_seconds, RETRY_SECONDS[1])
+
+    def _try_again(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._start_flushing()
+
+    def _keep_only_the_tail(self) -> None:
+        while self._queued > TAIL_BYTES:
+            chunk = self._queue.popleft()
+            surplus = min(len(chunk), self._queued - TAIL_BYTES)
+            if surplus < len(chunk):
+                self._queue.appendleft(chunk[surplus:])
+            self._queued -= surplus
+            self._gap += surplus
+            self.lost += surplus
+
+    def _drop_what_is_left(self) -> None:
+        """Count what the disk would not take until the end; a mark that could not be written is no output."""
+        self.lost += self._queued + (0 if self._writing_mark else len(self._in_flight))
+        self._queue.clear()
+        self._queued = 0
+
+    def _watch_for_a_stall(self) -> None:
+        if self._stall is None:
+            self._stall = asyncio.get_running_loop().call_later(STALL_SECONDS, self._look_for_progress, self._raw.taken)
+
+    def _look_for_progress(self, taken_before: int) -> None:
+        self._stall = None
+        if self._flushing is None or not (self.is_full or self._closing):
+            return
+        if self._raw.taken != taken_before:
+            self._watch_for_a_stall()
+            return
+        self._failing = True
+        self.error = f"the disk took nothing for {STALL_SECONDS:g} s"
+        self._keep_only_the_tail()
+        if self._closing:
+            self._given_up = True
+            self._flushing.cancel()
+        else:
+            self.on_room()
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._retry, self._stall):
+            if timer is not None:
+                timer.cancel()
+        self._retry = self._stall = None

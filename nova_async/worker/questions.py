@@ -1,0 +1,73 @@
+"""What one may ask a worker, in both faces: nothing here waits, and nothing crosses to another thread."""
+
+from typing import Any
+
+from nova_async.agents import AgentReport
+from nova_async.status import WorkerEnd, WorkerStatus
+from nova_async.worker.record import Record
+
+__all__ = ["Questions"]
+
+
+class Questions:
+    """The answers of a worker, from any thread at any time."""
+
+    _record: Record
+
+    @property
+    def task_id(self) -> str:
+        """The task's identifier, such as ``F1``."""
+        return self._record.task_id
+
+    @property
+    def task_description(self) -> str:
+        """What the task is, for people."""
+        return self._record.task_description
+
+    @property
+    def status(self) -> WorkerStatus:
+        """Where the worker stands. It is final once its family is gone and its log is closed."""
+        return self._record.state.status
+
+    @property
+    def end(self) -> WorkerEnd | None:
+        """Why the worker ended; ``None`` while it has not."""
+        return self._record.state.end
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, in one sentence; ``None`` if nothing did."""
+        return self._record.state.error
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the command, also after its end; ``None`` before a successful start."""
+        return self._record.state.pid
+
+    @property
+    def report(self) -> AgentReport:
+        """What the agent has told of itself so far: usage, cost, session, activity, final answer."""
+        return self._record.report
+
+    def is_alive(self) -> bool:
+        """Tell whether the process itself is running."""
+        return self._record.state.is_alive
+
+    def get_exit_code(self) -> int | None:
+        """Return the exit code (negative: ended by that signal), or ``None`` while the process runs."""
+        return self._record.state.exit_code
+
+    def get_token_usage(self) -> dict[str, int]:
+        """Return the tokens used so far: ``input_tokens output_tokens cache_read_tokens cache_creation_tokens``.
+
+        The four are disjoint. ``report.usage_is_final`` tells whether the agent itself has confirmed them.
+        """
+        return self._record.report.usage.as_dict()
+
+    def get_status_dict(self) -> dict[str, Any]:
+        """Return the whole state in types that ``json.dumps`` takes; times are ISO 8601 in UTC, durations seconds."""
+        return self._record.as_dict()
+
+    def __repr__(self) -> str:
+        state = self._record.state
+        return f"<{type(self).__name__} {self._record.task_id} {state.status.value} pid={state.pid}>"

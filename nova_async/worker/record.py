@@ -1,0 +1,95 @@
+"""What is known of a worker: one immutable state at a time, readable from any thread without a lock."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nova_async.agents import AgentReport
+from nova_async.process.family import Member
+from nova_async.status import WorkerEnd, WorkerStatus
+from nova_async.worker.log_writer import LogWriter
+
+__all__ = ["Record", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One moment of a worker's life. It is replaced as a whole, so that nobody ever sees half of a change."""
+
+    status: WorkerStatus = WorkerStatus.PENDING
+    pid: int | None = None
+    is_alive: bool = False
+    exit_code: int | None = None
+    end: WorkerEnd | None = None
+    error: str | None = None
+    agent: str | None = None
+    command: tuple[str, ...] | None = None
+    started_at: datetime | None = None
+    started_clock: float = 0.0  # seconds on the monotonic clock, for durations that a changed wall clock cannot bend
+    completed_at: datetime | None = None
+    duration_seconds: float | None = None
+    leftovers: tuple[Member, ...] = ()
+
+
+@dataclass(slots=True)
+class Record:
+    """A worker's facts: written by its supervision alone, read by anyone."""
+
+    task_id: str
+    task_description: str
+    log_path: Path
+    state: State = field(default_factory=State)
+    report: AgentReport = field(default_factory=AgentReport)
+    log: LogWriter | None = None
+
+    @property
+    def log_error(self) -> str | None:
+        """What is or was wrong with the log, and how many bytes are missing in it."""
+        if self.log is None or self.log.error is None:
+            return None
+        return f"{self.log.error} ({self.log.lost} bytes not logged)" if self.log.lost else self.log.error
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Seconds since the start, or from start to end."""
+        if self.state.started_at is None or self.state.duration_seconds is not None:
+            return self.state.duration_seconds
+        return time.monotonic() - self.state.started_clock
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in types that ``json.dumps`` takes; times are ISO 8601 in UTC."""
+        state, report, duration = self.state, self.report, self.duration_seconds
+        return {
+            "task_id": self.task_id,
+            "task_description": self.task_description,
+            "status": state.status.value,
+            "pid": state.pid,
+            "exit_code": state.exit_code,
+            "is_alive": state.is_alive,
+            "token_usage": report.usage.as_dict(),
+            "usage_is_final": report.usage_is_final,
+            "usage_by_model": {model: usage.as_dict() for model, usage in report.usage_by_model.items()},
+            "cost_usd": report.cost_usd,
+            "log_path": str(self.log_path),
+            "log_error": self.log_error,
+            "command": None if state.command is None else list(state.command),
+            "agent": state.agent,
+            "started_at": iso(state.started_at),
+            "completed_at": iso(state.completed_at),
+            "duration_seconds": None if duration is None else round(duration, 3),
+            "end": None if state.end is None else state.end.value,
+            "error": state.error,
+            "session_id": report.session_id,
+            "model": report.model,
+            "turns": report.turns,
+            "activity": report.activity,
+            "leftovers": len(state.leftovers),
+            "leftover_processes": [{"pid": member.pid, "name": member.name} for member in state.leftovers],
+        }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write a time as the state file has it."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,29 @@
+"""Awaiting what must not be cut off: a spawn or a teardown that a cancellation may hurry but never skip."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+__all__ = ["finish"]
+
+T = TypeVar("T")
+
+
+async def finish(task: "asyncio.Task[T]", on_cancel: Callable[[], Any]) -> T:
+    """Await ``task`` to its end, whatever happens to the caller, and return its result.
+
+    A cancellation of the caller calls ``on_cancel`` and is delivered once the task has ended. ``asyncio.shield`` and
+    anyio's shielded scopes would abandon the task instead when a native ``cancel()`` comes (G16).
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+            on_cancel()
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: it must not be reported as never retrieved
+        raise cancelled
+    return task.result()

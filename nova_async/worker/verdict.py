@@ -1,0 +1,50 @@
+"""How a worker ended, in the words of the contract: a pure function of what happened."""
+
+import signal
+from dataclasses import dataclass
+
+from nova_async.agents import AgentReport
+from nova_async.status import WorkerEnd, WorkerStatus
+
+__all__ = ["Stop", "Verdict", "verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why we ended a worker, as one word and as a sentence."""
+
+    end: WorkerEnd
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The final word on a worker."""
+
+    status: WorkerStatus
+    end: WorkerEnd
+    error: str | None
+
+
+def verdict(exit_code: int, stop: Stop | None, report: AgentReport) -> Verdict:
+    """Judge a worker by its exit code (negative: ended by that signal), our own stop of it, and its agent's report."""
+    if stop is not None:
+        if stop.end is WorkerEnd.LINGERED and report.is_error is False:
+            return Verdict(WorkerStatus.COMPLETED, stop.end, None)
+        return Verdict(WorkerStatus.FAILED, stop.end, stop.why)
+    if exit_code < 0:
+        return Verdict(WorkerStatus.FAILED, WorkerEnd.SIGNALED, describe_signal(-exit_code))
+    said = report.error if report.is_error is not False else None
+    if exit_code == 0:
+        return Verdict(WorkerStatus.COMPLETED, WorkerEnd.EXITED, said)
+    return Verdict(WorkerStatus.FAILED, WorkerEnd.EXITED, said or f"exit code {exit_code}")
+
+
+def describe_signal(number: int) -> str:
+    """Say which signal ended a process, and the usual cause where there is one."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"  # the real-time ones have no names
+    hint = "; was the machine out of memory?" if number == signal.SIGKILL else ""
+    return f"killed by {name}{hint}"

@@ -1,0 +1,77 @@
+"""The threads for log files: as many as needed, none that is not, and none that holds up the program."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from nova_async.worker import disk_threads
+from nova_async.worker.disk_threads import DiskThreads
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[DiskThreads]:
+    """Return an executor whose idle threads end at once, and wait for their end."""
+    monkeypatch.setattr(disk_threads, "IDLE_SECONDS", 0.05)
+    before = set(threading.enumerate())
+    yield DiskThreads()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_results_and_errors(threads: DiskThreads) -> None:
+    """A job's result and its error come back."""
+    assert threads.submit(divmod, 7, 2).result() == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(divmod, 7, 0).result()
+
+
+def test_one_thread_is_enough_for_one_after_another(threads: DiskThreads) -> None:
+    """Jobs that do not overlap share a thread, or nearly: the last one may just be about to be free."""
+    seen = {threads.submit(threading.get_ident).result() for _ in range(200)}
+    assert len(seen) <= 3
+
+
+def test_a_job_that_hangs_holds_up_nobody(threads: DiskThreads) -> None:
+    """While one job hangs, others run."""
+    gate = threading.Event()
+    hanging = threads.submit(gate.wait)
+    assert [threads.submit(abs, -number).result(5) for number in range(50)] == list(range(50))
+    gate.set()
+    assert hanging.result(5) is True
+
+
+def test_more_jobs_than_threads(threads: DiskThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs beyond the limit of threads wait their turn; none is lost."""
+    monkeypatch.setattr(disk_threads, "MOST_THREADS", 3)
+    gate = threading.Event()
+    jobs = [threads.submit(lambda number=number: gate.wait() and number) for number in range(40)]
+    gate.set()
+    assert [job.result(5) for job in jobs] == list(range(40))
+
+
+def test_from_many_threads_at_once(threads: DiskThreads) -> None:
+    """Submitting from several threads while idle threads end loses nothing."""
+    done: list[int] = []
+
+    def submit() -> None:
+        done.extend(threads.submit(abs, -number).result(5) for number in range(300))
+
+    submitters = [threading.Thread(target=submit) for _ in range(4)]
+    for submitter in submitters:
+        submitter.start()
+    for submitter in submitters:
+        submitter.join()
+    assert sum(done) == 4 * sum(range(300))
+
+
+def test_a_hanging_job_does_not_hold_up_the_exit() -> None:
+    """The interpreter exits although a job hangs: a dead disk must not hang the program."""
+    code = (
+        "import threading; from nova_async.worker.disk_threads import DISK_THREADS; "
+        "DISK_THREADS.submit(threading.Event().wait)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0

@@ -1,0 +1,204 @@
+"""How a worker ends: by itself, by us, with leftovers; always with its whole family, and always finally."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from nova_async import AsyncWorker, WorkerEnd, WorkerStatus
+from tests.children import is_alive, program, ready
+
+
+async def started(tmp_path: Path, *command: str, **options: object) -> AsyncWorker:
+    """Start a worker and wait until its child is ready."""
+    worker = AsyncWorker("F1", log_dir=tmp_path, **options)  # type: ignore[arg-type]
+    await worker.start(list(command))
+    await ready(worker)
+    return worker
+
+
+async def test_waiting_too_long_harms_nothing(tmp_path: Path) -> None:
+    """wait(timeout) raises TimeoutError and the child goes on; so does cancelling a wait."""
+    worker = await started(tmp_path, *program("silent"))
+    with pytest.raises(TimeoutError):
+        await worker.wait(0.01)
+    waiting = asyncio.create_task(worker.wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert worker.is_alive()
+    assert worker.status is WorkerStatus.RUNNING
+    await worker.terminate()
+
+
+async def test_many_may_wait(tmp_path: Path) -> None:
+    """Everybody who waits gets the exit code, also after the end."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", "exit 7"])
+    assert await asyncio.gather(*(worker.wait() for _ in range(10))) == [7] * 10
+    assert await worker.wait(0) == 7
+
+
+async def test_terminating_from_everywhere_at_once(tmp_path: Path) -> None:
+    """terminate() may be called any number of times, at once and again."""
+    worker = await started(tmp_path, *program("silent"))
+    await asyncio.gather(*(worker.terminate() for _ in range(5)))
+    await worker.terminate()
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.TERMINATED)
+    assert worker.get_exit_code() == -signal.SIGTERM
+
+
+async def test_a_final_status_is_final(tmp_path: Path) -> None:
+    """Terminating a worker that has completed changes nothing."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["true"])
+    await worker.wait()
+    before = worker.get_status_dict()
+    await worker.terminate()
+    assert worker.get_status_dict() == before
+    assert worker.status is WorkerStatus.COMPLETED
+
+
+async def test_a_polite_exit_on_our_signal_is_still_our_doing(tmp_path: Path) -> None:
+    """A child that exits with 0 when asked to end was terminated, and has not completed."""
+    worker = await started(tmp_path, "sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done")
+    await worker.terminate()
+    assert worker.get_exit_code() == 0
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.TERMINATED)
+
+
+async def test_somebody_elses_signal(tmp_path: Path) -> None:
+    """A child that another's signal ended says so."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", "kill -KILL $$"])
+    assert await worker.wait() == -9
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.SIGNALED)
+    assert worker.error == "killed by SIGKILL; was the machine out of memory?"
+
+
+async def test_a_stubborn_child_is_killed_after_the_grace(tmp_path: Path) -> None:
+    """Who ignores SIGTERM is killed when the grace is over, and not before it."""
+    worker = await started(tmp_path, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    await worker.terminate(grace=0.3)
+    assert loop.time() - begin >= 0.3
+    assert worker.get_exit_code() == -signal.SIGKILL
+
+
+async def test_no_grace_is_a_kill_at_once(tmp_path: Path) -> None:
+    """terminate(grace=0) does not ask, also where a gentler end has begun."""
+    worker = await started(tmp_path, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
+    gently = asyncio.create_task(worker.terminate(grace=600))
+    await asyncio.sleep(0)
+    await worker.terminate(grace=0)
+    await gently
+    assert worker.get_exit_code() == -signal.SIGKILL
+
+
+async def test_a_stopped_child_still_gets_its_term(tmp_path: Path) -> None:
+    """A stopped child is continued, so that its handler runs (G49)."""
+    script = "trap 'echo handled; exit 0' TERM; echo ready; kill -STOP $$; while :; do sleep 0.01; done"
+    worker = await started(tmp_path, "sh", "-c", script)
+    await worker.terminate(grace=10)
+    assert worker.log_path.read_text() == "ready\nhandled\n"
+
+
+async def test_agents_are_interrupted_first(tmp_path: Path) -> None:
+    """An agent is interrupted before it is terminated, because that makes it print its totals (G37)."""
+    worker = await started(tmp_path, *program("interruptible"), agent="claude")
+    await worker.terminate()
+    assert worker.get_token_usage()["output_tokens"] == 1009
+    assert worker.report.usage_is_final
+    assert worker.get_status_dict()["cost_usd"] == 0.5
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.TERMINATED)
+
+
+async def test_leaving_the_block_terminates(tmp_path: Path) -> None:
+    """The end of ``async with`` ends the worker, also through an exception."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+
+    async def fail() -> None:
+        async with worker:
+            await worker.start(program("silent"))
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert worker.end is WorkerEnd.TERMINATED
+    assert worker.pid is not None
+    assert not is_alive(worker.pid)
+
+
+@pytest.mark.parametrize("how", ["group", "setsid"])
+async def test_a_background_child_that_holds_the_pipe(how: str, tmp_path: Path) -> None:
+    """The exit code is there at the leader's exit; then what it left behind is ended and counted (G1, G2)."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(program("leaves_a_child", "7", how))
+    left = int((await ready(worker)).split()[1])
+    async with asyncio.timeout(1):
+        while worker.is_alive():
+            await asyncio.sleep(0.005)  # the question of the documented API, asked as its users ask it
+    assert worker.get_exit_code() == 7
+    assert await worker.wait(10) == 7
+    assert not is_alive(left)
+    facts = worker.get_status_dict()
+    assert facts["leftovers"] == 1
+    assert facts["leftover_processes"] == [{"pid": left, "name": "sleep"}]
+    assert worker.end is WorkerEnd.EXITED
+
+
+async def test_leftovers_may_stay(tmp_path: Path) -> None:
+    """With leftovers="leave" they live on and are named."""
+    worker = AsyncWorker("F1", log_dir=tmp_path, leftovers="leave")
+    await worker.start(program("leaves_a_child", "0"))
+    left = int((await ready(worker)).split()[1])
+    try:
+        assert await worker.wait(10) == 0
+        assert is_alive(left)
+        assert worker.get_status_dict()["leftover_processes"] == [{"pid": left, "name": "sleep"}]
+    finally:
+        os.kill(left, signal.SIGKILL)
+
+
+async def test_a_late_talker_is_heard_to_the_end(tmp_path: Path) -> None:
+    """What a grandchild still says after the leader's exit is logged while it keeps talking (G1)."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(program("late_talker"))
+    assert await worker.wait(20) == 0
+    assert worker.log_path.read_text() == "".join(f"line {number}\n" for number in range(10))
+
+
+async def test_an_endless_talker_is_ended(tmp_path: Path) -> None:
+    """Who talks on for ever after the leader's exit is heard for five seconds and then ended (G1)."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(program("endless_talker"))
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    assert await worker.wait(30) == 0
+    assert loop.time() - begin >= 4.5
+    assert worker.get_status_dict()["leftovers"] == 1
+
+
+async def test_terminate_while_it_starts(tmp_path: Path) -> None:
+    """A terminate() that comes during the start ends what has just begun."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    starting = asyncio.create_task(worker.start(program("silent")))
+    await asyncio.sleep(0)
+    await worker.terminate()
+    await starting
+    assert worker.end is WorkerEnd.TERMINATED
+    assert worker.pid is not None
+    assert not is_alive(worker.pid)
+
+
+async def test_ending_in_the_middle_of_a_flood(tmp_path: Path) -> None:
+    """Whatever a flooding child wrote before it was ended is in the log."""
+    worker = await started(tmp_path, "sh", "-c", "echo ready; exec yes")
+    await worker.terminate()
+    log = worker.log_path.read_bytes()
+    assert log.startswith(b"ready\ny\n")
+    assert set(log[6:].split(b"\n")) <= {b"y", b""}

@@ -1,0 +1,88 @@
+"""Limits end a worker, and say which one it was."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from nova_async import AsyncWorker, Limits, WorkerEnd, WorkerStatus
+from tests.children import program
+
+
+async def ended(tmp_path: Path, command: list[str], agent: str | None = None, **limits: float) -> AsyncWorker:
+    """Run a command under limits to its end."""
+    worker = AsyncWorker("F1", log_dir=tmp_path, agent=agent, limits=Limits(**limits))  # type: ignore[arg-type]
+    await worker.start(command)
+    await worker.wait(30)
+    return worker
+
+
+async def test_the_timeout(tmp_path: Path) -> None:
+    """A child that runs too long has timed out, however much it talks."""
+    worker = await ended(tmp_path, ["sh", "-c", "while :; do echo hi; sleep 0.02; done"], timeout=0.3)
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.TIMED_OUT)
+    assert worker.error == "ran longer than 0.3 s"
+
+
+async def test_the_idle_timeout(tmp_path: Path) -> None:
+    """A child that falls silent has stalled."""
+    worker = await ended(tmp_path, program("silent"), idle_timeout=0.3)
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.STALLED)
+    assert worker.error == "printed nothing for 0.3 s"
+
+
+async def test_any_byte_is_life(tmp_path: Path) -> None:
+    """A child that says something now and then never stalls."""
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do printf .; sleep 0.1; done"
+    worker = await ended(tmp_path, ["sh", "-c", script], idle_timeout=0.7)
+    assert worker.end is WorkerEnd.EXITED
+
+
+@pytest.mark.parametrize(
+    ("options", "stalls"), [(["--output-format", "json"], False), (["--output-format", "stream-json"], True)]
+)
+async def test_silence_means_nothing_where_an_agent_prints_once(
+    options: list[str], stalls: bool, tmp_path: Path
+) -> None:
+    """An agent in a mode that prints only at its end does not stall; one that streams does (G4)."""
+    script = ["sh", "-c", "trap 'exit 0' INT; sleep 1 & wait", "claude", "-p", "hello", *options]
+    worker = await ended(tmp_path, script, agent="claude", idle_timeout=0.3)
+    assert (worker.end is WorkerEnd.STALLED) is stalls
+
+
+async def test_lingering_after_a_result_is_no_failure(tmp_path: Path) -> None:
+    """An agent that stays after its successful result is ended, and has completed (G3)."""
+    worker = await ended(tmp_path, program("lingerer"), agent="claude", linger=0.3)
+    assert (worker.status, worker.end) == (WorkerStatus.COMPLETED, WorkerEnd.LINGERED)
+    assert worker.error is None
+    assert worker.report.result == "Done."
+
+
+async def test_too_many_tokens(tmp_path: Path) -> None:
+    """A worker that uses more tokens than it may is over its budget."""
+    script = "echo 'Token usage: input=60, output=40, cache_read=1, cache_creation=0'; sleep 60"
+    worker = await ended(tmp_path, ["sh", "-c", script], max_tokens=100)
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
+    assert worker.error == "used 101 tokens of 100"
+
+
+async def test_exactly_the_budget_is_no_excess(tmp_path: Path) -> None:
+    """A budget may be used up."""
+    script = "echo 'Token usage: input=60, output=40, cache_read=0, cache_creation=0'"
+    worker = await ended(tmp_path, ["sh", "-c", script], max_tokens=100)
+    assert worker.end is WorkerEnd.EXITED
+
+
+async def test_too_dear(tmp_path: Path) -> None:
+    """A worker whose agent tells of a higher cost is over its budget."""
+    worker = await ended(tmp_path, program("lingerer"), agent="claude", max_cost_usd=0.4)
+    assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
+    assert worker.error == "cost $0.50 of $0.40"
+
+
+async def test_timers_end_with_the_child(tmp_path: Path) -> None:
+    """No timer of a limit outlives its worker."""
+    worker = await ended(tmp_path, ["true"], timeout=1000, idle_timeout=1000)
+    assert worker.end is WorkerEnd.EXITED
+    scheduled = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
+    assert scheduled == []

@@ -1,0 +1,146 @@
+"""The log is the output, byte for byte, whatever the bytes are and however they come."""
+
+import asyncio
+import itertools
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nova_async import AsyncWorker
+from tests.children import program, ready
+
+
+async def logged(tmp_path: Path, command: list[str], **options: object) -> bytes:
+    """Run a command to its successful end and return its log."""
+    worker = AsyncWorker("F1", log_dir=tmp_path / "logs")
+    await worker.start(command)
+    assert await worker.wait() == 0
+    assert worker.get_status_dict()["log_error"] is None
+    return worker.log_path.read_bytes()
+
+
+async def test_stdout_and_stderr_in_the_order_they_were_written(tmp_path: Path) -> None:
+    """Both streams are one pipe, so their order is the child's own."""
+    script = "for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done"
+    lines = (await logged(tmp_path, ["sh", "-c", script])).splitlines()
+    assert lines == [b"%s %d" % (which, number) for number in range(1, 6) for which in (b"out", b"err")]
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 1_300_000, 64 * 1024 * 1024])
+async def test_a_single_line_of_any_length(size: int, tmp_path: Path) -> None:
+    """No line is too long: 64 MiB without a line end arrive whole (G5)."""
+    log = await logged(tmp_path, ["sh", "-c", f"head -c {size} /dev/zero; echo; echo end"])
+    assert len(log) == size + 5
+    assert log.count(0) == size
+    assert log.endswith(b"\nend\n")
+
+
+async def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """Invalid UTF-8, NULs, carriage returns and a missing last line end are logged as they are (G8)."""
+    recorded = tmp_path / "odd"
+    recorded.write_bytes(b"\xff\xfe\0\r50%\r100%\n" + "💥".encode() * 20_000 + b"\xf0\x9f\n\xe2\x80\xa8 no end")
+    assert await logged(tmp_path, program("replay", "burst", recorded)) == recorded.read_bytes()
+
+
+async def test_one_byte_at_a_time(tmp_path: Path) -> None:
+    """Output that trickles in single bytes is the same output."""
+    recorded = tmp_path / "slow"
+    recorded.write_bytes(os.urandom(3000))
+    assert await logged(tmp_path, program("replay", "bytes", recorded)) == recorded.read_bytes()
+
+
+async def test_a_burst_of_two_megabytes_and_an_exit(tmp_path: Path) -> None:
+    """Whatever was in the pipe at the exit is logged."""
+    recorded = tmp_path / "burst"
+    recorded.write_bytes(os.urandom(2_000_000))
+    assert await logged(tmp_path, program("replay", "burst", recorded)) == recorded.read_bytes()
+
+
+async def test_a_hundred_megabytes(tmp_path: Path) -> None:
+    """A flood arrives whole, in order and counted."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(program("flood", "100000000"))
+    assert await worker.wait() == 0
+    log = worker.log_path.read_bytes()
+    assert len(log) == 100_000_000
+    assert worker.get_token_usage()["output_tokens"] == 2 * log.count(b"Token usage:")
+    numbers = [int(line[:7]) for line in log.splitlines()[:-1] if not line.startswith(b"Token")]
+    assert all((later - number) % 10_000 in (1, 2) for number, later in itertools.pairwise(numbers))
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+@settings(max_examples=15, deadline=None)
+def test_any_output_is_logged_as_it_is(pieces: list[bytes]) -> None:
+    """Whatever bytes a child prints in whatever pieces, the log is their sum."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        for number, piece in enumerate(pieces):
+            (path / str(number)).write_bytes(piece)
+        names = [str(path / str(number)) for number in range(len(pieces))] or ["/dev/null"]
+        assert asyncio.run(logged(path, ["cat", *names])) == b"".join(pieces)
+
+
+async def test_output_is_in_the_log_while_the_child_runs(tmp_path: Path) -> None:
+    """What a child has said can be read from its log at once."""
+    async with AsyncWorker("F1", log_dir=tmp_path) as worker:
+        await worker.start(program("silent"))
+        await ready(worker)
+        assert worker.log_path.read_text() == "ready\n"
+        assert worker.is_alive()
+
+
+async def test_earlier_logs_are_kept(tmp_path: Path) -> None:
+    """The newest attempt is F1.log, earlier ones are F1~1.log, F1~2.log …, oldest first (G27)."""
+    for attempt in range(1, 13):
+        worker = AsyncWorker("F1", log_dir=tmp_path)
+        await worker.start(["echo", f"attempt {attempt}"])
+        await worker.wait()
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found.pop("F1.log") == "attempt 12\n"
+    assert found == {f"F1~{number}.log": f"attempt {number}\n" for number in range(1, 12)}
+
+
+async def test_similar_names_do_not_count(tmp_path: Path) -> None:
+    """Only this task's kept logs give the next number, and a gap is not filled."""
+    for name in ("F1.log", "F1~7.log", "F10~9.log", "F1~x.log", "XF1~8.log"):
+        (tmp_path / name).write_text(name)
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["echo", "new"])
+    await worker.wait()
+    assert (tmp_path / "F1~8.log").read_text() == "F1.log"
+
+
+async def test_logs_are_private(tmp_path: Path) -> None:
+    """A log is for its owner's eyes only: agents print secrets."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["echo", "hi"])
+    await worker.wait()
+    assert stat.S_IMODE(worker.log_path.stat().st_mode) == 0o600
+
+
+async def test_two_workers_with_one_log(tmp_path: Path) -> None:
+    """A second worker of the same id moves the first one's log aside; each keeps its own bytes."""
+    async with AsyncWorker("F1", log_dir=tmp_path) as first, AsyncWorker("F1", log_dir=tmp_path) as second:
+        await first.start(["sh", "-c", "echo first; while [ ! -e go ]; do sleep 0.01; done; echo last"], cwd=tmp_path)
+        async for _ in first.lines():
+            break
+        await second.start(["echo", "second"])
+        await second.wait()
+        (tmp_path / "go").touch()
+        await first.wait()
+    assert (tmp_path / "F1.log").read_text() == "second\n"
+    assert (tmp_path / "F1~1.log").read_text() == "first\nlast\n"
+
+
+async def test_an_impatient_child_loses_nothing(tmp_path: Path) -> None:
+    """A child that drops what the pipe does not take at once finds us reading (G33)."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(program("impatient", "2400000"))
+    assert await worker.wait() == 0
+    assert worker.log_path.stat().st_size == 2_400_000 + len("ready\n")

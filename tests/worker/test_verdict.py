@@ -1,0 +1,33 @@
+"""The verdict on a worker: exit code, our own stop and the agent's report, in that order of weight."""
+
+import signal
+
+import pytest
+
+from nova_async import AgentReport, WorkerEnd, WorkerStatus
+from nova_async.worker.verdict import Stop, Verdict, verdict
+
+COMPLETED, FAILED = WorkerStatus.COMPLETED, WorkerStatus.FAILED
+SAID = AgentReport(is_error=True, error="API Error: 400")
+WELL = AgentReport(is_error=False, result="Done.")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "stop", "report", "expected"),
+    [
+        (0, None, AgentReport(), Verdict(COMPLETED, WorkerEnd.EXITED, None)),
+        (0, None, WELL, Verdict(COMPLETED, WorkerEnd.EXITED, None)),
+        (0, None, SAID, Verdict(COMPLETED, WorkerEnd.EXITED, "API Error: 400")),
+        (1, None, SAID, Verdict(FAILED, WorkerEnd.EXITED, "API Error: 400")),
+        (3, None, AgentReport(), Verdict(FAILED, WorkerEnd.EXITED, "exit code 3")),
+        (-15, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by SIGTERM")),
+        (-signal.SIGRTMIN, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by SIGRTMIN")),
+        (-40, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by signal 40")),
+        (0, Stop(WorkerEnd.TERMINATED, "terminated"), WELL, Verdict(FAILED, WorkerEnd.TERMINATED, "terminated")),
+        (-15, Stop(WorkerEnd.LINGERED, "stayed"), WELL, Verdict(COMPLETED, WorkerEnd.LINGERED, None)),
+        (-15, Stop(WorkerEnd.LINGERED, "stayed"), SAID, Verdict(FAILED, WorkerEnd.LINGERED, "stayed")),
+    ],
+)
+def test_the_verdict(exit_code: int, stop: Stop | None, report: AgentReport, expected: Verdict) -> None:
+    """Each way to end has one status, one word and one sentence."""
+    assert verdict(exit_code, stop, report) == expected
