@@ -1,0 +1,240 @@
+"""Read Claude Code's ``--output-format json`` and ``stream-json``, with and without partial messages.
+
+Formats and rules are those of version 2.1.197 (docs/agents.md). In short: live, the fields of a message are raised to
+the largest seen under its id, because its line is repeated once per content block with a stale ``output_tokens``;
+every ``result`` replaces all of it by ``modelUsage``, which is the total of the process. ``result.usage`` is not: it
+leaves out sub-agents, compaction and all turns but the last (G32, G41).
+"""
+
+from typing import Any, final
+
+import msgspec
+
+from nova_async.agents.claude_verdict import RateLimitLine, ResultLine, error_of, limit_of, limit_told
+from nova_async.agents.event_reader import decode, http_status
+from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
+from nova_async.agents.message_lines import (
+    SUB_AGENT,
+    AssistantLine,
+    EventLine,
+    MessageReader,
+    SubAgentResult,
+    Usage,
+    UserLine,
+    silent_line,
+)
+from nova_async.agents.reader import MAX_RESULT
+from nova_async.agents.wording import one_line, plain_text
+
+__all__ = ["ClaudeReader"]
+
+# Nine lines of ten with partial messages. A line that begins like this can be nothing else, and has nothing to count.
+SKIPPED = (
+    b'{"type":"stream_event","event":{"type":"content_block_delta",',
+    b'{"type":"stream_event","event":{"type":"content_block_stop",',
+    b'{"type":"stream_event","event":{"type":"message_stop"}',
+)
+MAX_SPEAKERS = 256  # sub-agents with an answer under way at once
+
+
+class _SystemLine(msgspec.Struct, tag="system"):
+    subtype: Any = None
+    session_id: Any = None
+    model: Any = None
+    status: Any = None
+    attempt: Any = None
+    max_retries: Any = None
+    error_status: Any = None
+    error: Any = None
+    description: Any = None
+    task_type: Any = None
+    fallback_model: Any = None
+
+
+_Line = AssistantLine | EventLine | UserLine | _SystemLine | ResultLine | RateLimitLine
+_LINE: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
+
+
+def _counts(usage: Usage) -> Counts:
+    fresh, output = usage.input_tokens, usage.output_tokens
+    read, created = usage.cache_read_input_tokens, usage.cache_creation_input_tokens
+    # The usual case in one step: the bits of all four together are those of a sensible number only if each is one.
+    whole = type(fresh) is type(output) is type(read) is type(created) is int
+    if whole and 0 <= fresh | output | read | created <= MAX_COUNT:
+        return fresh, output, read, created
+    return count(fresh), count(output), count(read), count(created)
+
+
+def _counts_of(used: Any) -> Counts:
+    fields = Usage.__struct_fields__
+    return _counts(
+        Usage(**{field: used[field] for field in fields if field in used}) if isinstance(used, dict) else Usage()
+    )
+
+
+@final
+class ClaudeReader(MessageReader):
+    """Reads Claude Code; in text mode, and before the first event, the documented usage line counts too."""
+
+    COUNTS_TEXT = True
+
+    def __init__(self, mode: str | None = None) -> None:
+        super().__init__(mode)
+        self._speaking: dict[str, str] = {}  # parent tool call ("" for the main agent) -> id of the open message
+        self._sub_agent_calls: dict[tuple[int, int, int], str] = {}  # input and cache counts -> message id
+        self._refused = False  # a 429 was answered by a retry: the API is busy, the account is not used up
+
+    def read_events(self, lines: list[bytes]) -> None:
+        """Take the finished lines of an output that is known to consist of events."""
+        kept = [line for line in lines if not line.startswith(SKIPPED)]
+        text = b"\n".join(kept)
+        # All at once is twice as fast as one by one. Where each line begins and ends an object, it is also the same.
+        if text.count(b"}\n{") == len(kept) - 1 and text.startswith(b"{") and text.endswith(b"}"):
+            try:
+                events = _LINE.decode_lines(text)
+            except (ValueError, RecursionError):
+                events = []
+            if len(events) == len(kept):
+                self._changed = self._events_seen = True
+                for event in events:
+                    self._take(event)
+                return
+        super().read_events(kept)
+
+    def read_event(self, line: bytes) -> bool:
+        """Take one event, a JSON object in one line; say whether it changed anything."""
+        event = decode(_LINE, line) or silent_line(line)
+        if event is not None:
+            self._take(event)
+        return event is not None
+
+    def _take(self, event: _Line) -> None:
+        if isinstance(event, EventLine):
+            self._read_stream_event(event)
+        elif isinstance(event, AssistantLine):
+            self._read_assistant(event)
+        elif isinstance(event, UserLine):
+            self._read_user(event)
+        elif isinstance(event, _SystemLine):
+            self._read_system(event)
+        elif isinstance(event, ResultLine):
+            self._read_result(event)
+        else:
+            self.limit = limit_told(event.rate_limit_info or {})
+            if self.limit is not None:
+                self.show(f"over the usage limit ({self.limit.kind})")
+
+    def _read_assistant(self, answer: AssistantLine) -> None:
+        message = answer.message
+        if message is None:
+            return
+        parent = answer.parent_tool_use_id
+        self.name_session(answer.session_id)
+        if message.model == "<synthetic>":  # Claude's own words, such as an error; nothing was served
+            return
+        if parent is None:
+            self.name_model(message.model)
+        if message.usage is not None and isinstance(message.id, str):
+            self._raise(message.id, message.usage, message.model, parent)
+        self.show_answer(message, parent)
+
+    def _read_stream_event(self, line: EventLine) -> None:
+        event, parent = line.event, line.parent_tool_use_id
+        if event is None:
+            return
+        speaker = parent if isinstance(parent, str) else ""
+        if event.type == "content_block_start":
+            if event.content_block is not None:
+                self._block = event.content_block, parent
+        elif event.type == "message_start":
+            message = event.message
+            if message is not None and isinstance(message.id, str):
+                self._speaking[speaker] = message.id
+                if len(self._speaking) > MAX_SPEAKERS:
+                    del self._speaking[next(iter(self._speaking))]
+                if message.usage is not None:
+                    self._raise(message.id, message.usage, message.model, parent)
+        elif event.type == "message_delta" and event.usage is not None and speaker in self._speaking:
+            self._raise(self._speaking[speaker], event.usage, None, parent)  # this brings the exact output
+
+    def _raise(self, message: str, usage: Usage, model: Any, parent: Any) -> None:
+        self.ledger.raise_to(message, _counts(usage), model if isinstance(model, str) else "")
+        if parent is not None and (counts := self.ledger.of(message)) is not None:
+            self._sub_agent_calls[counts[0], counts[2], counts[3]] = message
+            if len(self._sub_agent_calls) > 2 * MAX_MESSAGES:
+                self._sub_agent_calls = dict(list(self._sub_agent_calls.items())[-MAX_MESSAGES:])
+
+    def _read_user(self, said: UserLine) -> None:
+        self.show_results(said.message)
+        ended = said.tool_use_result
+        if isinstance(ended, SubAgentResult) and isinstance(ended.agentId, str) and isinstance(ended.usage, dict):
+            # The last call of a foreground sub-agent is printed nowhere else.
+            counts = _counts_of(ended.usage)
+            printed = self._sub_agent_calls.get((counts[0], counts[2], counts[3]))
+            known = self.ledger.of(printed) if printed is not None else None
+            if printed is not None and known is not None and (known[0], *known[2:]) == (counts[0], *counts[2:]):
+                self.ledger.raise_to(printed, counts)
+            else:
+                model = ended.resolvedModel if isinstance(ended.resolvedModel, str) else ""
+                self.ledger.put(f"agent:{ended.agentId}", counts, model)
+
+    def _read_system(self, said: _SystemLine) -> None:
+        self.name_session(said.session_id)
+        match said.subtype:
+            case "init":
+                self.name_model(said.model)
+                self.show("starting")
+            case "status" if said.status == "requesting":
+                self.show("waiting for the model")
+            case "status" if isinstance(said.status, str):
+                self.show(one_line(said.status))
+            case "api_retry":
+                self._read_retry(said)
+            case "thinking_tokens":
+                self.show("thinking")
+            case "task_started" if isinstance(said.description, str):
+                self.show(
+                    one_line(("background: " if said.task_type == "local_bash" else SUB_AGENT) + said.description)
+                )
+            case "task_progress" if isinstance(said.description, str):
+                self.show(one_line(SUB_AGENT + said.description))
+            case "model_fallback" if isinstance(said.fallback_model, str):
+                self.show(one_line(f"falling back to {said.fallback_model}"))
+
+    def _read_retry(self, said: _SystemLine) -> None:
+        status = http_status(said.error_status)
+        why = f"{status or ''} {said.error if isinstance(said.error, str) else ''}".strip() or "connection error"
+        self.show(one_line(f"retrying ({why}), {count(said.attempt)}/{count(said.max_retries)}"))
+        self._refused |= status == 429
+        if said.error == "authentication_failed":  # tried ten times more, for three minutes, in vain (G42)
+            self.error, self.error_status = "the API key was refused (authentication_failed)", status
+
+    def _read_result(self, ended: ResultLine) -> None:
+        self.name_session(ended.session_id)
+        self._settle(ended)
+        self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
+        cost = money(ended.total_cost_usd)
+        self.cost_usd = self.cost_usd if cost is None else cost
+        self.result = plain_text(ended.result, MAX_RESULT)
+        # Never by the subtype alone: an API error says "success", too (docs/agents.md).
+        self.is_error = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
+        self.error = error_of(ended) if self.is_error else None
+        self.error_status = http_status(ended.api_error_status) if self.is_error else None
+        if self.is_error and self.limit is None and not self._refused:
+            self.limit = limit_of(ended)
+        self.forget_tools()
+
+    def _settle(self, ended: ResultLine) -> None:
+        self._sub_agent_calls.clear()
+        if not isinstance(ended.modelUsage, dict):  # very old versions: the usage of this turn
+            self.ledger.settle({self.model or "": _counts_of(ended.usage)}, add=True)
+            return
+        by_model = {}
+        for name, used in ended.modelUsage.items():
+            if isinstance(used, dict):
+                fields = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+                fresh, output, read, created = (count(used.get(field)) for field in fields)
+                by_model[name] = fresh, output, read, created
+        self.ledger.settle(by_model)
+        if self.model is None and len(by_model) == 1:  # json mode names it nowhere else
+            self.name_model(next(iter(by_model)))

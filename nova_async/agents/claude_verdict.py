@@ -1,0 +1,79 @@
+"""How a run of Claude Code ended, in its own words, and whether the account is used up.
+
+Version 2.1.197 (docs/agents.md). Only lines that the program itself words are read here, never what a model or a tool
+said: files may talk about limits, too (G43).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from nova_async.agents.event_reader import MAX_ERROR, http_status
+from nova_async.agents.reader import UsageLimit
+from nova_async.agents.wording import one_line
+
+__all__ = ["RateLimitLine", "ResultLine", "error_of", "limit_of", "limit_told"]
+
+API_ERROR = "API Error"  # what the API refused for a moment; a used-up account is worded "You've hit your … limit"
+KINDS = {"session limit": "five_hour", "weekly limit": "seven_day"}
+INTERNAL = "[ede_diagnostic]"  # a note of Claude to its makers, printed as an error after an interrupt
+
+
+class ResultLine(msgspec.Struct, tag="result"):
+    """``result``: the end of a turn."""
+
+    subtype: Any = None
+    session_id: Any = None
+    is_error: Any = None
+    api_error_status: Any = None
+    num_turns: Any = None
+    result: Any = None
+    errors: Any = None
+    terminal_reason: Any = None
+    total_cost_usd: Any = None
+    usage: Any = None
+    modelUsage: Any = None
+
+
+class RateLimitLine(msgspec.Struct, tag="rate_limit_event"):
+    """``rate_limit_event``: how full the account is; printed with a subscription login only."""
+
+    rate_limit_info: dict[str, Any] | None = None
+
+
+def error_of(ended: ResultLine) -> str:
+    """Say in one sentence why a run failed."""
+    if isinstance(ended.result, str) and ended.result.strip():
+        return one_line(ended.result, MAX_ERROR)
+    reason = ended.terminal_reason if isinstance(ended.terminal_reason, str) else ""
+    if reason.startswith("aborted"):
+        return one_line(f"it was interrupted ({reason})", MAX_ERROR)
+    errors = ended.errors if isinstance(ended.errors, list) else []
+    told = [text for text in errors if isinstance(text, str) and not text.startswith(INTERNAL)]
+    return one_line("; ".join(told) or str(ended.subtype or "it failed without a word"), MAX_ERROR)
+
+
+def limit_of(ended: ResultLine) -> UsageLimit | None:
+    """Return the limit that a failed run ran into at once, without a retry and without an event before it."""
+    text = ended.result if isinstance(ended.result, str) else ""
+    if http_status(ended.api_error_status) != 429 or text.startswith(API_ERROR):
+        return None
+    return UsageLimit(next((kind for words, kind in KINDS.items() if words in text), "unknown"))
+
+
+def limit_told(info: dict[str, Any]) -> UsageLimit | None:
+    """Return the limit that a rate limit event announces; None where requests are still served."""
+    if info.get("status") != "rejected" or info.get("isUsingOverage") is True:
+        return None
+    kind = info.get("rateLimitType")
+    return UsageLimit(
+        one_line(kind, 60) if isinstance(kind, str) and kind else "unknown", _moment(info.get("resetsAt"))
+    )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if type(seconds) is int and seconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,146 @@
+"""Read ``codex exec --json``.
+
+Formats and rules are those of Codex 0.169.0 (docs/agents.md). Nothing is counted live: the one ``turn.completed``
+brings the total of the whole *thread*, so a resumed one repeats what earlier processes used (G32). A failed or killed
+run prints no usage at all.
+"""
+
+import json
+import re
+from typing import Any, final
+
+import msgspec
+
+from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.ledger import count
+from nova_async.agents.reader import MAX_RESULT
+from nova_async.agents.wording import one_line, plain_id, plain_text, tool_call
+from nova_async.usage import TokenUsage
+
+__all__ = ["CodexReader"]
+
+_STATUS = re.compile(r"unexpected status (\d{3})\b")
+_SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
+RECONNECTING = "Reconnecting..."
+MAX_MODEL_ERROR = 64 * 1024  # characters of an error that may be a JSON document of the model's server
+
+
+class _Item(msgspec.Struct):
+    type: Any = None
+    text: Any = None
+    command: Any = None
+    prompt: Any = None
+    tool: Any = None
+    query: Any = None
+
+
+class _Line(msgspec.Struct):
+    type: Any = None
+    thread_id: Any = None
+    message: Any = None
+    error: Any = None
+    item: _Item | None = None
+    usage: Any = None
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+@final
+class CodexReader(EventReader):
+    """Reads Codex; ``resumed_from`` is what its thread had used before this process."""
+
+    OPENINGS = frozenset({"thread.started"})
+
+    def __init__(self, mode: str | None = None, resumed_from: TokenUsage | None = None) -> None:
+        super().__init__(mode)
+        self._before = resumed_from or TokenUsage()
+        self._last_message: str | None = None
+
+    def read_event(self, line: bytes) -> bool:
+        """Take one event, a JSON object in one line; say whether it changed anything."""
+        event = decode(_LINE, line)
+        match event.type if event else None:
+            case "thread.started" if event:
+                self.session_id = plain_id(event.thread_id)
+                self.activity = "starting"
+            case "turn.started":
+                self.activity = "thinking"
+                self.is_error = None
+            case "item.started" if event and event.item:
+                self._show(event.item)
+            case "item.completed" if event and event.item:
+                self._complete(event.item)
+            case "error" if event and isinstance(event.message, str):
+                self._complain(event.message)
+            case "turn.completed" if event:
+                self._succeed(event.usage)
+            case "turn.failed" if event:
+                told = event.error.get("message") if isinstance(event.error, dict) else event.error
+                self._complain(told if isinstance(told, str) else "the turn failed")
+                self.is_error, self.activity = True, None
+            case _:
+                return False
+        return True
+
+    def _show(self, item: _Item) -> None:
+        match item.type:
+            case "command_execution" if isinstance(item.command, str):
+                # Every command comes wrapped: /bin/bash -lc 'echo hi'
+                command = _SHELL.sub("", item.command[: 4 * MAX_ERROR], count=1)
+                self.activity = one_line(f"shell: {command.strip(chr(39))}")
+            case "collab_tool_call":
+                self.activity = one_line(f"sub-agent: {item.prompt if isinstance(item.prompt, str) else ''}")
+            case "reasoning":
+                self.activity = "thinking"
+            case "agent_message":
+                self.activity = "writing the answer"
+            case str(kind):
+                named = item.tool if isinstance(item.tool, str) else kind.replace("_", " ")
+                self.activity = tool_call(named, item.query if isinstance(item.query, str) else None)
+
+    def _complete(self, item: _Item) -> None:
+        if item.type == "error":  # a warning, whatever its name says
+            return
+        if item.type == "agent_message":
+            self._last_message = plain_text(item.text, MAX_RESULT)
+            self.activity = "writing the answer"
+        else:
+            self.activity = "thinking"
+
+    def _complain(self, message: str) -> None:
+        status = _STATUS.search(message[:MAX_MODEL_ERROR])
+        if message.startswith(RECONNECTING):
+            self.activity = one_line(f"retrying: {message[len(RECONNECTING) :]}")
+            return
+        self.error = one_line(_inner_message(message), MAX_ERROR)
+        self.error_status = http_status(int(status[1])) if status else None
+
+    def _succeed(self, usage: Any) -> None:
+        used = usage if isinstance(usage, dict) else {}
+        read, created = count(used.get("cached_input_tokens")), count(used.get("cache_write_input_tokens"))
+        fresh = max(0, count(used.get("input_tokens")) - read - created)
+        before = self._before
+        counts = (
+            max(0, fresh - before.input_tokens),
+            max(0, count(used.get("output_tokens")) - before.output_tokens),
+            max(0, read - before.cache_read_tokens),
+            max(0, created - before.cache_creation_tokens),
+        )
+        self.ledger.settle({"": counts})
+        self.turns = (self.turns or 0) + 1
+        self.result = self._last_message
+        self.is_error, self.error, self.error_status, self.activity = False, None, None, None
+
+
+def _inner_message(message: str) -> str:
+    # What the model's server answered is passed on as it came, JSON and all.
+    if message.startswith("{") and len(message) <= MAX_MODEL_ERROR:
+        try:
+            answer = json.loads(message)
+        except (ValueError, RecursionError):
+            return message
+        inner = answer.get("error") if isinstance(answer, dict) else None
+        told = inner.get("message") if isinstance(inner, dict) else None
+        return told if isinstance(told, str) and told else message
+    return message

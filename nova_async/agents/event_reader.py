@@ -1,0 +1,200 @@
+"""The trunk of every reader of JSON events: lines in, events to the agent's own reader, one report out.
+
+Which lines are events is decided once, by the mode that was asked for on the command line, or by the first line that
+only this agent can have printed; never again by what a later line looks like, which a model could forge (G44).
+"""
+
+import json
+import math
+import re
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from nova_async.agents.ledger import UsageLedger
+from nova_async.agents.plain import PlainReader
+from nova_async.agents.reader import AgentReport, LineSplitter, UsageLimit
+from nova_async.agents.wording import one_line
+
+__all__ = ["MAX_ERROR", "MODES", "EventReader", "decode", "http_status"]
+
+MODES = ("text", "json", "stream-json")
+MAX_ERROR = 300  # characters; a sentence, not a stack trace
+
+Shape = TypeVar("Shape")
+
+
+class _Opening(msgspec.Struct):
+    type: Any = None
+    session_id: Any = None  # Claude, Gemini, Qwen
+    thread_id: Any = None  # Codex
+    sessionID: Any = None
+
+
+_OPENING = msgspec.json.Decoder(_Opening)
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_COMPLAINT = re.compile(rb"\s*(?:fatal|error)\b", re.IGNORECASE)
+
+
+def decode(decoder: msgspec.json.Decoder[Shape], text: bytes | msgspec.Raw) -> Shape | None:
+    """Decode JSON into a shape, or return None for anything that does not fit it; never raises."""
+    try:
+        return decoder.decode(text)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        pass
+    try:
+        return decoder.decode(_repaired(bytes(text)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _repaired(text: bytes) -> bytes:
+    # JavaScript prints half of a surrogate pair where it cut a text in two; msgspec refuses the whole line for it,
+    # as it does for raw bytes that are no UTF-8 and for numbers out of range.
+    loaded = json.loads(
+        text.decode("utf-8", "replace"),
+        strict=False,
+        parse_int=lambda digits: int(digits) if len(digits) < 18 else None,
+        parse_float=lambda digits: number if math.isfinite(number := float(digits)) else None,
+        parse_constant=lambda _: None,
+    )
+    return json.dumps(loaded, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def http_status(value: Any) -> int | None:
+    """Return an HTTP error status, or None for anything else."""
+    return value if type(value) is int and 400 <= value <= 599 else None
+
+
+class EventReader:
+    """What the readers of the five agents share; a subclass reads the events and sets the facts.
+
+    Raises ``ValueError`` for a mode that is none of ``MODES`` and not None.
+    """
+
+    OPENINGS: ClassVar[frozenset[str]] = frozenset()
+    """Types of events with which this agent's output can begin."""
+    COUNTS_TEXT: ClassVar[bool] = False
+    """Whether the documented usage line counts as long as no event was seen."""
+
+    def __init__(self, mode: str | None = None) -> None:
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)} or None, not {mode!r}")
+        self.session_id: str | None = None
+        self.model: str | None = None
+        self.turns: int | None = None
+        self.activity: str | None = None
+        self.result: str | None = None
+        self.is_error: bool | None = None
+        self.error: str | None = None
+        self.error_status: int | None = None
+        self.limit: UsageLimit | None = None
+        self.cost_usd: float | None = None
+        self.ledger = UsageLedger()
+        self._mode = mode
+        self._text = None if mode in ("json", "stream-json") else PlainReader(counts_usage=self.COUNTS_TEXT)
+        self._lines = LineSplitter()
+        self._complaint: str | None = None
+        self._events_seen = False
+        self._changed = False
+        self._report = AgentReport()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the output, cut anywhere; it never raises and never waits."""
+        lines = self._lines.feed(chunk)
+        if lines:
+            self._read(lines)
+
+    def close(self) -> None:
+        """Say that nothing more will come, so that a last line without its end counts; harmless to repeat."""
+        rest = self._lines.close()
+        if rest is not None:
+            self._read([rest])
+        if self._text is None:
+            self.read_end()
+            if self._complaint and not self._events_seen and self.error is None:
+                self.error, self._changed = self._complaint, True
+
+    @property
+    def report(self) -> AgentReport:
+        """What is known now; the same object as long as nothing changed."""
+        oversize = self._lines.oversize_lines
+        if self._text is not None:
+            text = self._text.report
+            if oversize == 0:
+                return text
+            report = replace(text, oversize_lines=oversize)
+            if report != self._report:
+                self._report = report
+        elif self._changed or oversize != self._report.oversize_lines:
+            self._changed = False
+            report = self._compose(oversize)
+            if report != self._report:
+                self._report = report
+        return self._report
+
+    def _compose(self, oversize: int) -> AgentReport:
+        usage, by_model = self.ledger.read()
+        return AgentReport(
+            usage=usage, usage_by_model=by_model, usage_is_final=self.ledger.is_settled, cost_usd=self.cost_usd,
+            session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
+            result=self.result, is_error=self.is_error, error=self.error, error_status=self.error_status,
+            limit=self.limit, oversize_lines=oversize,
+        )  # fmt: skip
+
+    # What a subclass fills in.
+
+    def read_event(self, line: bytes) -> bool:
+        """Take one event, a JSON object in one line; say whether it changed anything."""
+        raise NotImplementedError
+
+    def read_events(self, lines: list[bytes]) -> None:
+        """Take the finished lines of an output that is known to consist of events."""
+        for line in lines:
+            first = line[:1]
+            if first == b"{":
+                self._changed |= self.read_event(line)
+                self._events_seen = True
+            elif first == b"[":  # one line with all the events (Qwen's json, Claude's json with --verbose)
+                for event in decode(_ARRAY, line) or ():
+                    self._changed |= self.read_event(bytes(event))
+                    self._events_seen = True
+            elif line:
+                self._changed |= self.read_note(line)
+
+    def read_note(self, line: bytes) -> bool:
+        """Take a line that is no event, which is the agent's standard error; say whether it changed anything."""
+        if self._complaint is None and _COMPLAINT.match(line):
+            self._complaint = one_line(line[: 4 * MAX_ERROR].decode("utf-8", "replace"), MAX_ERROR)
+        return False
+
+    def read_end(self) -> None:
+        """Take the end of the output."""
+
+    def doing(self) -> str | None:
+        """Say what the agent is doing; asked only when somebody reads the report."""
+        return self.activity
+
+    def opens(self, line: bytes) -> bool:
+        """Tell whether a line is an event that only this agent, and not a model in its text, would begin with."""
+        if line[:1] == b"[":
+            return any(self.opens(bytes(event)) for event in (decode(_ARRAY, line) or [])[:1])
+        event = decode(_OPENING, line) if line[:1] == b"{" else None
+        if event is None or not isinstance(event.type, str) or event.type not in self.OPENINGS:
+            return False
+        return any(isinstance(known, str) for known in (event.session_id, event.thread_id, event.sessionID))
+
+    def _read(self, lines: list[bytes]) -> None:
+        if self._text is not None:
+            for number, line in enumerate(lines):
+                if line[:1] in (b"{", b"[") and self.opens(line):
+                    if self._mode is None:
+                        self._text, self._changed = None, True
+                        lines = lines[number:]
+                        break
+                    self._text.stop_counting()
+                self._text.feed(line + b"\n")
+            else:
+                return
+        self.read_events(lines)

@@ -1,0 +1,208 @@
+"""Read Gemini CLI's ``-o stream-json`` and ``-o json``.
+
+Formats and rules are those of version 0.61.0 (docs/agents.md). Both print usage only at the end: stream-json in its
+last line, json in one pretty-printed document over many lines, which may follow warnings and be followed by text, and
+which on an error stands on standard error and has no numbers (G45).
+"""
+
+import re
+from typing import Any, final
+
+import msgspec
+
+from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.ledger import Counts, count
+from nova_async.agents.reader import MAX_LINE, MAX_RESULT
+from nova_async.agents.wording import one_line, plain_id, plain_text, telling, tool_call
+
+__all__ = ["GeminiReader"]
+
+MAX_PIECES = 1024  # kept apart; they come a few characters at a time
+
+_CODE = re.compile(r'"code"\s*:\s*(\d{3})\b')
+_TOLD = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
+
+
+class _Line(msgspec.Struct):
+    type: Any = None
+    session_id: Any = None
+    model: Any = None
+    role: Any = None
+    content: Any = None
+    tool_name: Any = None
+    parameters: Any = None
+    severity: Any = None
+    message: Any = None
+    status: Any = None
+    error: Any = None
+    stats: Any = None
+
+
+class _Document(msgspec.Struct):
+    session_id: Any = None
+    response: Any = None
+    error: Any = None
+    stats: Any = None
+
+
+_LINE = msgspec.json.Decoder(_Line)
+_DOCUMENT = msgspec.json.Decoder(_Document)
+
+
+@final
+class GeminiReader(EventReader):
+    """Reads Gemini CLI."""
+
+    OPENINGS = frozenset({"init"})
+
+    def __init__(self, mode: str | None = None) -> None:
+        super().__init__(mode)
+        self._pieces: list[str] = []  # of the answer since the last tool result
+        self._pieces_length = 0
+        self._warning: str | None = None
+        self._document: list[bytes] = []  # lines of what may be the document of json mode
+        self._document_size = 0
+        self._takes_documents = mode != "stream-json"
+
+    def opens(self, line: bytes) -> bool:
+        """Tell whether a line is one with which only this agent's output begins."""
+        if self._mode is None and line.rstrip() == b"{":  # the document is pretty-printed, events never are
+            return True
+        self._takes_documents &= not (opened := super().opens(line))
+        return opened
+
+    def read_events(self, lines: list[bytes]) -> None:
+        """Take the finished lines of an output that is known to consist of events, or to hold the document."""
+        if not self._takes_documents:
+            super().read_events(lines)
+            return
+        for line in lines:
+            self._read_document_line(line)
+
+    def read_event(self, line: bytes) -> bool:
+        """Take one event, a JSON object in one line; say whether it changed anything."""
+        event = decode(_LINE, line)
+        match event.type if event else None:
+            case "init" if event:
+                self.session_id = plain_id(event.session_id)
+                self.model = one_line(event.model) if isinstance(event.model, str) else None
+                self.activity = "starting"
+            case "message" if event and event.role == "assistant":
+                return self._say(event.content)
+            case "tool_use" if event:
+                self.activity = tool_call(event.tool_name, telling(event.parameters))
+            case "tool_result":
+                self._pieces, self._pieces_length = [], 0
+                self.activity = "thinking"
+            case "error" if event and isinstance(event.message, str):
+                self._warning = one_line(event.message, MAX_ERROR)
+                self.activity = one_line(event.message)
+            case "result" if event:
+                self._end(event)
+            case _:
+                return False
+        return True
+
+    def read_note(self, line: bytes) -> bool:
+        """Take a line of standard error, which tells of retries."""
+        retry = _RETRY.match(line)
+        if retry:
+            self.activity = f"retrying ({int(retry[2][:3])}), attempt {int(retry[1][:6])}"
+            return True
+        return super().read_note(line)
+
+    def _say(self, content: Any) -> bool:
+        text = plain_text(content, MAX_RESULT - self._pieces_length)
+        if text:
+            self._pieces.append(text)
+            if len(self._pieces) > MAX_PIECES:
+                self._pieces = ["".join(self._pieces)]
+            self._pieces_length += len(text)
+        before, self.activity = self.activity, "writing the answer"
+        return self.activity != before
+
+    def _end(self, event: _Line) -> None:
+        stats = event.stats if isinstance(event.stats, dict) else {}
+        models = stats.get("models")
+        total = _stream_counts(stats)
+        parts = {name: _stream_counts(used) for name, used in models.items()} if isinstance(models, dict) else {}
+        self._settle(total, parts)
+        tools = stats.get("tool_calls")
+        self.turns = count(tools) + 1 if type(tools) is int else None
+        self.is_error, self.activity = event.status != "success", None
+        if self.is_error:
+            self._fail(event.error)
+        else:
+            self.error = self.error_status = None
+            self.result = "".join(self._pieces)
+
+    def _settle(self, total: Counts, parts: dict[str, Counts]) -> None:
+        if tuple(map(sum, zip(*parts.values(), strict=True))) != total:
+            parts = {self.model or "": total}
+        self.ledger.settle(parts)
+
+    def _fail(self, error: Any) -> None:
+        told = error if isinstance(error, dict) else {}
+        words = told.get("message")
+        words = words[: 64 * 1024] if isinstance(words, str) else self._warning or "it failed without a word"
+        # What the model's server answered stands inside: [API Error: {"error":{"code":400,"message":"…"}}]
+        code = _CODE.search(words)
+        inner = _TOLD.search(words) if words.startswith(("[API Error: {", "{")) else None
+        self.error = one_line(inner[1] if inner else words, MAX_ERROR)
+        self.error_status = http_status(told.get("code")) or (http_status(int(code[1])) if code else None)
+
+    def _read_document_line(self, line: bytes) -> None:
+        if self.is_error is not None:
+            return  # the document is there; the model's text may follow it raw
+        if line.startswith(b"{"):  # inside the document every line is indented, so this can only begin one
+            self._document, self._document_size = [line], len(line)
+            if line.rstrip().endswith(b"}"):
+                self._read_document(line)
+        elif self._document:
+            self._document_size += len(line) + 1
+            if line.startswith(b"}"):
+                self._read_document(b"\n".join([*self._document, b"}"]))
+                self._document = []
+            elif self._document_size <= MAX_LINE:
+                self._document.append(line)
+            else:
+                self._document = []
+        elif line:
+            self._changed |= self.read_note(line)
+
+    def _read_document(self, text: bytes) -> None:
+        document = decode(_DOCUMENT, text)
+        session_id = plain_id(document.session_id) if document else None
+        if document is None or session_id is None:
+            return
+        self._changed = self._events_seen = True
+        self.session_id = session_id
+        if isinstance(document.stats, dict):
+            models = document.stats.get("models")
+            parts = {name: _json_counts(used) for name, used in models.items()} if isinstance(models, dict) else {}
+            self.ledger.settle(parts)
+            self.model = next(iter(parts), None)
+            tools = document.stats.get("tools")
+            calls = tools.get("totalCalls") if isinstance(tools, dict) else None
+            self.turns = count(calls) + 1 if type(calls) is int else None
+        self.is_error, self.activity = document.error is not None, None
+        if self.is_error:
+            self._fail(document.error)
+        else:
+            self.result = plain_text(document.response, MAX_RESULT)
+
+
+def _stream_counts(stats: Any) -> Counts:
+    used = stats if isinstance(stats, dict) else {}
+    whole, cached = count(used.get("input_tokens")), count(used.get("cached"))
+    # Its own output_tokens leaves the thoughts out.
+    return max(0, whole - cached), max(0, count(used.get("total_tokens")) - whole), cached, 0
+
+
+def _json_counts(model: Any) -> Counts:
+    tokens = model.get("tokens") if isinstance(model, dict) else None
+    used = tokens if isinstance(tokens, dict) else {}
+    cached = count(used.get("cached"))
+    fresh = max(0, count(used.get("prompt")) - cached + count(used.get("tool")))
+    return fresh, count(used.get("candidates")) + count(used.get("thoughts")), cached, 0

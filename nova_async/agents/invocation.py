@@ -1,0 +1,161 @@
+"""See through ``npx``, ``env`` and the like to the agent that a command line starts.
+
+Only the words of the command are looked at, never what it prints: a model could forge that (G44).
+"""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["Invocation", "agent_and_arguments"]
+
+Invocation = tuple[str | None, list[str]]  # the agent's name, or None; the arguments its program gets
+
+PACKAGES = {
+    "@anthropic-ai/claude-code": "claude",
+    "@openai/codex": "codex",
+    "@google/gemini-cli": "gemini",
+    "opencode-ai": "opencode",
+    "@qwen-code/qwen-code": "qwen",
+}
+PROGRAMS = frozenset(PACKAGES.values())
+
+# What runs a package, with the words that must follow it; and those of their options that take the next word.
+RUNNERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "npx": ((),),
+    "pnpx": ((),),
+    "bunx": ((),),
+    "uvx": ((),),
+    "npm": (("exec",), ("x",)),
+    "pnpm": (("dlx",), ("exec",)),
+    "yarn": (("dlx",), ("exec",)),
+    "bun": (("x",),),
+    "uv": (("tool", "run"), ("run",)),
+}
+RUNNER_VALUES = frozenset(
+    {
+        *("-p", "--package", "--from", "--with", "--python", "--registry", "--index", "--index-url"),
+        *("--cache", "--prefix", "-w", "--workspace", "-C", "--dir"),
+    }
+)
+SCRIPT_RUNNERS = frozenset({"node", "nodejs", "bun"})
+SCRIPT_VALUES = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"})
+SCRIPT_IS_TEXT = frozenset({"-e", "--eval", "-p", "--print", "-pe"})
+MAX_DEPTH = 8  # wrappers around wrappers
+
+
+def agent_and_arguments(command: Sequence[Any]) -> Invocation:
+    """Return which agent a command starts and the arguments it gets; ``(None, …)`` for any other program."""
+    if isinstance(command, str | bytes):  # one string is one program's name here; nobody splits it
+        command = [command]
+    try:
+        words = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in command]
+    except Exception:  # whatever a stranger's __str__ or __iter__ raises: it is no agent
+        return None, []
+    for _ in range(MAX_DEPTH):
+        if not words:
+            break
+        program = _basename(words[0])
+        agent = _agent_of_path(words[0])
+        if agent is not None:
+            return agent, words[1:]
+        if program == "env":
+            words = _after_env(words[1:])
+            continue
+        package = _after_runner(program, words[1:])
+        if package is None and program in SCRIPT_RUNNERS:
+            script = _after_node(words[1:])
+            return (_agent_of_path(script[0]), script[1:]) if script else (None, [])
+        if package is None:
+            break
+        if package and package[0] in ("-c", "--call"):
+            words = _split(package[1]) if len(package) > 1 else []
+            continue
+        return (_agent_of_package(package[0]), package[1:]) if package else (None, [])
+    return None, words[1:]
+
+
+def _basename(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _agent_of_path(path: str) -> str | None:
+    name = _basename(path)
+    stem, _, suffix = name.rpartition(".")
+    if suffix in ("js", "mjs", "cjs"):
+        name = stem
+    if name in PROGRAMS:
+        return name
+    return next((agent for package, agent in PACKAGES.items() if f"/node_modules/{package}/" in f"/{path}"), None)
+
+
+def _agent_of_package(word: str) -> str | None:
+    version = word.find("@", 1)
+    package = word[:version] if version > 0 else word
+    return PACKAGES.get(package) or _agent_of_path(package)
+
+
+def _after_runner(program: str, words: list[str]) -> list[str] | None:
+    # None: the program runs no packages, or not with these words.
+    for subcommand in RUNNERS.get(program, ()):
+        rest = _after_options(words, RUNNER_VALUES) if subcommand else words
+        for word in subcommand:
+            if rest[:1] != [word]:
+                break
+            rest = rest[1:]
+        else:
+            return _after_options(rest, RUNNER_VALUES, stop=("-c", "--call"))
+    return None
+
+
+def _after_node(words: list[str]) -> list[str]:
+    rest = _after_options(words, SCRIPT_VALUES, stop=tuple(SCRIPT_IS_TEXT))
+    if rest and rest[0] == "run":  # bun run FILE
+        rest = _after_options(rest[1:], SCRIPT_VALUES)
+    return [] if rest and rest[0] in SCRIPT_IS_TEXT else rest
+
+
+def _after_options(words: list[str], with_value: frozenset[str], stop: tuple[str, ...] = ()) -> list[str]:
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in stop:
+        if words[at] == "--":
+            return words[at + 1 :]
+        at += 2 if words[at] in with_value else 1
+    return words[at:]
+
+
+def _after_env(words: list[str]) -> list[str]:
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if word == "--":
+            break
+        if word.startswith("--"):
+            name, given, value = word.partition("=")
+            if name == "--split-string":
+                return _after_env(
+                    [*_split(value if given else "".join(words[at : at + 1])), *words[at + (not given) :]]
+                )
+            at += name in ("--unset", "--chdir") and not given
+        elif word.startswith("-"):
+            letter = next((n for n, c in enumerate(word) if c in "uCSP"), None)
+            if letter is None:
+                continue
+            value = word[letter + 1 :]
+            if word[letter] == "S":
+                return _after_env([*_split(value or "".join(words[at : at + 1])), *words[at + (not value) :]])
+            at += not value
+        elif "=" not in word:
+            at -= 1
+            break
+    while at < len(words) and "=" in words[at] and not words[at].startswith("="):
+        at += 1
+    return words[at:]
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []

@@ -1,0 +1,107 @@
+"""Add up the tokens of one process without counting a message twice."""
+
+from collections.abc import Mapping
+from typing import Any, final
+
+from nova_async.agents.reader import UsageByModel
+from nova_async.usage import TokenUsage
+
+__all__ = ["Counts", "UsageLedger", "count", "money"]
+
+MAX_COUNT = 2**53 - 1  # tokens; whatever is larger is garbage, and would not survive JSON or SQLite
+MAX_MESSAGES = 4096  # messages remembered one by one; agents repeat a message at once or never
+MAX_MODELS = 64  # names kept; a run uses a handful
+MAX_NAME = 200  # characters of a model's name or a message's id
+
+Counts = tuple[int, int, int, int]  # input, output, cache read, cache creation: disjoint, in tokens
+NOTHING: Counts = (0, 0, 0, 0)
+
+
+def count(value: Any) -> int:
+    """Return a number of tokens or turns; whatever is no sensible whole number counts as 0."""
+    return value if type(value) is int and 0 < value <= MAX_COUNT else 0
+
+
+def money(value: Any) -> float | None:
+    """Return an amount of US dollars, or None for whatever is no sensible one."""
+    return float(value) if type(value) in (int, float) and 0 <= value <= MAX_COUNT else None
+
+
+@final
+class UsageLedger:
+    """A settled total that the agent printed, plus the messages seen since, by model."""
+
+    __slots__ = ("_messages", "_open", "_settled", "_sums", "is_settled")
+
+    def __init__(self) -> None:
+        self._messages: dict[str, Counts] = {}
+        # The running sum of each message's model, one list for all its messages: a message costs no more when there
+        # are many, and a total is there at any time.
+        self._sums: dict[str, list[int]] = {}
+        self._open: dict[str, list[int]] = {}
+        self._settled: dict[str, Counts] = {}
+        self.is_settled = False
+
+    def raise_to(self, message: str, counts: Counts, model: str = "") -> None:
+        """Count a message, or what is more of it in any field than was counted already."""
+        known = self._messages.get(message)
+        if known == counts:
+            return
+        if known is not None:
+            a, b, c, d = known
+            i, o, r, w = counts
+            counts = (i if i > a else a, o if o > b else b, r if r > c else c, w if w > d else d)
+        self.put(message, counts, model)
+
+    def put(self, message: str, counts: Counts, model: str = "") -> None:
+        """Count a message in place of what was counted for it."""
+        known = self._messages.get(message)
+        if known is None:
+            known = NOTHING
+            total = self._open.get(model) or self._new_sum(model)
+            if len(self._messages) >= 2 * MAX_MESSAGES:  # their tokens stay in the sums
+                self._messages = dict(list(self._messages.items())[-MAX_MESSAGES:])
+                self._sums = dict(list(self._sums.items())[-MAX_MESSAGES:])
+        else:
+            total = self._sums[message]
+        total[0] += counts[0] - known[0]
+        total[1] += counts[1] - known[1]
+        total[2] += counts[2] - known[2]
+        total[3] += counts[3] - known[3]
+        self.is_settled = False
+        if len(message) <= MAX_NAME:  # an id beyond all bounds is not worth remembering
+            self._messages[message] = counts
+            self._sums[message] = total
+
+    def of(self, message: str) -> Counts | None:
+        """Return what was counted for a message since the last settlement."""
+        return self._messages.get(message)
+
+    def settle(self, by_model: Mapping[str, Counts], *, add: bool = False) -> None:
+        """Take the agent's own total in place of everything so far, or on top of its earlier totals."""
+        settled = dict(self._settled) if add else {}
+        for model, counts in by_model.items():
+            name = model[:MAX_NAME] if len(settled) < MAX_MODELS or model[:MAX_NAME] in settled else ""
+            a, b, c, d = settled.get(name, NOTHING)
+            settled[name] = (a + counts[0], b + counts[1], c + counts[2], d + counts[3])
+        self._settled = settled
+        self._messages.clear()
+        self._sums.clear()
+        self._open.clear()
+        self.is_settled = True
+
+    def read(self) -> tuple[TokenUsage, UsageByModel]:
+        """Return the total and its parts by model; tokens of an unnamed model are in the total only."""
+        by_model = {name: TokenUsage(*counts) for name, counts in self._settled.items()}
+        for name, counts in self._open.items():
+            usage = TokenUsage(*counts)
+            by_model[name] = by_model[name] + usage if name in by_model else usage
+        total = TokenUsage()
+        for usage in by_model.values():
+            total += usage
+        by_model.pop("", None)
+        return total, UsageByModel(by_model)
+
+    def _new_sum(self, model: str) -> list[int]:
+        model = model[:MAX_NAME] if len(self._open) < MAX_MODELS else ""
+        return self._open.setdefault(model, [0, 0, 0, 0])

@@ -1,0 +1,132 @@
+"""Read ``opencode run --format json``.
+
+Formats and rules are those of version 1.18.33 (docs/agents.md). The usage is the sum of the main agent's steps; the
+call that names a new session and all calls of sub-agents are printed nowhere, and there is no final line: the run
+ends with a step whose reason is ``stop``, and the end of the output.
+"""
+
+from typing import Any, final
+
+import msgspec
+
+from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
+from nova_async.agents.reader import MAX_RESULT
+from nova_async.agents.wording import one_line, plain_id, plain_text, telling, tool_call
+
+__all__ = ["OpencodeReader"]
+
+GOES_ON = ("tool-calls", "unknown")  # reasons after which opencode takes another step
+
+
+class _State(msgspec.Struct):
+    input: Any = None
+    title: Any = None
+
+
+class _Part(msgspec.Struct):
+    id: Any = None
+    messageID: Any = None
+    reason: Any = None
+    tokens: Any = None
+    cost: Any = None
+    text: Any = None
+    tool: Any = None
+    state: _State | None = None
+
+
+class _Line(msgspec.Struct):
+    type: Any = None
+    sessionID: Any = None
+    part: _Part | None = None
+    error: Any = None
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+@final
+class OpencodeReader(EventReader):
+    """Reads opencode."""
+
+    OPENINGS = frozenset({"step_start", "step_finish", "text", "tool_use", "reasoning", "error"})
+
+    def __init__(self, mode: str | None = None) -> None:
+        super().__init__(mode)
+        self._costs: dict[str, float] = {}
+        self._costs_before = 0.0  # of steps no longer remembered one by one
+        self._answering: Any = None
+        self._answer = ""
+        self._failed = False
+
+    def read_event(self, line: bytes) -> bool:
+        """Take one event, a JSON object in one line; say whether it changed anything."""
+        event = decode(_LINE, line)
+        if event is None:
+            return False
+        self.session_id = plain_id(event.sessionID) or self.session_id
+        part = event.part or _Part()
+        match event.type:
+            case "step_start":
+                self.activity = "thinking"
+                if not self._failed:  # the step before was not the last, whatever its reason said
+                    self.is_error = self.error = None
+            case "text":
+                self._say(part)
+            case "reasoning":
+                self.activity = "thinking"
+            case "tool_use":  # printed when it is over
+                title = part.state.title if part.state else None
+                given = telling(part.state.input if part.state else None)
+                self.activity = tool_call(part.tool, given or (title if isinstance(title, str) else None))
+            case "step_finish":
+                self._finish(part)
+            case "error":
+                self._fail(event.error)
+            case _:
+                return False
+        return True
+
+    def _say(self, part: _Part) -> None:
+        if part.messageID != self._answering:
+            self._answering, self._answer = part.messageID, ""
+        text = plain_text(part.text, MAX_RESULT) or ""
+        self._answer = (self._answer + text)[:MAX_RESULT]
+        self.activity = "writing the answer"
+
+    def _finish(self, part: _Part) -> None:
+        tokens = part.tokens if isinstance(part.tokens, dict) else {}
+        cache = tokens.get("cache")
+        cache = cache if isinstance(cache, dict) else {}
+        if isinstance(part.id, str):
+            output = count(tokens.get("output")) + count(tokens.get("reasoning"))
+            counts = count(tokens.get("input")), output, count(cache.get("read")), count(cache.get("write"))
+            self._pay(part.id[:MAX_NAME], money(part.cost))
+            self.ledger.put(part.id, counts)
+        if self._failed or part.reason in GOES_ON:
+            return
+        self.activity = None
+        self.is_error = part.reason != "stop"
+        if self.is_error:
+            reason = part.reason if isinstance(part.reason, str) else "no reason given"
+            self.error = one_line(f"the answer ended early ({reason})", MAX_ERROR)
+        else:
+            self.result = self._answer if self._answering == part.messageID else ""
+
+    def _pay(self, step: str, cost: float | None) -> None:
+        if step not in self._costs:
+            self.turns = (self.turns or 0) + 1
+        self._costs[step] = cost or 0.0
+        if len(self._costs) > MAX_MESSAGES:
+            self._costs_before += self._costs.pop(next(iter(self._costs)))
+        if cost is not None:
+            self.cost_usd = self._costs_before + sum(self._costs.values())
+
+    def _fail(self, error: Any) -> None:
+        told = error if isinstance(error, dict) else {}
+        data = told.get("data")
+        data = data if isinstance(data, dict) else {}
+        words = data.get("message") or told.get("name")
+        self.error = one_line(words if isinstance(words, str) else "it failed without a word", MAX_ERROR)
+        self.error_status = http_status(data.get("statusCode"))
+        self.is_error, self.activity, self._failed = True, None, True

@@ -1,0 +1,123 @@
+"""Read Qwen Code's ``-o json`` and ``-o stream-json``, with and without partial messages.
+
+Formats and rules are those of version 0.15.10 (docs/agents.md). Its lines look like Claude's and mean other things:
+``input_tokens`` contains the cached ones, ``result.usage`` is the whole truth (sub-agents and a hidden call for its
+memory included), and a run that the API refused ends as a success whose text begins with ``[API Error: `` (G40).
+"""
+
+import re
+from typing import Any, final
+
+import msgspec
+
+from nova_async.agents.event_reader import MAX_ERROR, decode, http_status
+from nova_async.agents.ledger import Counts, count
+from nova_async.agents.message_lines import AssistantLine, EventLine, MessageReader, Usage, UserLine, silent_line
+from nova_async.agents.reader import MAX_RESULT
+from nova_async.agents.wording import one_line, plain_text
+
+__all__ = ["QwenReader"]
+
+# Most lines with partial messages. They hold no usage, and no piece of text can contain the mark of the few that say
+# what begins: inside a string its quotes are escaped.
+_STREAMED = b'{"type":"stream_event",'
+_BLOCK_BEGINS = b'"event":{"type":"content_block_start"'
+STATS = ("prompt", "candidates", "cached", "")  # the names in ``stats``, which has no cache creation
+_API_ERROR = re.compile(r"\s*\[API Error: (?:(\d{3})\b)?(.*?)\]?\s*", re.DOTALL)
+
+
+class _SystemLine(msgspec.Struct, tag="system"):
+    subtype: Any = None
+    session_id: Any = None
+    model: Any = None
+
+
+class _ResultLine(msgspec.Struct, tag="result"):
+    subtype: Any = None
+    session_id: Any = None
+    is_error: Any = None
+    num_turns: Any = None
+    result: Any = None
+    error: Any = None
+    usage: Any = None
+    stats: Any = None
+
+
+_Line = AssistantLine | EventLine | UserLine | _SystemLine | _ResultLine
+_LINE: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
+
+
+def _counts_of(used: Any, names: tuple[str, ...] = Usage.__struct_fields__) -> Counts:
+    """Return the four counts of an object whose input contains what was read from the cache."""
+    fields = used if isinstance(used, dict) else {}
+    whole, output, read, created = (count(fields.get(name)) for name in names)
+    return max(0, whole - read), output, read, created
+
+
+@final
+class QwenReader(MessageReader):
+    """Reads Qwen Code."""
+
+    def read_event(self, line: bytes) -> bool:
+        """Take one event, a JSON object in one line; say whether it changed anything."""
+        if line.startswith(_STREAMED) and _BLOCK_BEGINS not in line:
+            return False
+        match decode(_LINE, line) or silent_line(line):
+            case AssistantLine() as answer:
+                self._read_assistant(answer)
+            case EventLine(event=event, parent_tool_use_id=parent):
+                if event is not None and event.type == "content_block_start" and event.content_block is not None:
+                    self._block = event.content_block, parent
+            case UserLine(message=message):
+                self.show_results(message)
+            case _SystemLine(subtype="init") as begun:
+                self.name_session(begun.session_id)
+                self.name_model(begun.model)
+                self.show("starting")
+            case _ResultLine() as ended:
+                self._read_result(ended)
+            case _:
+                return False
+        return True
+
+    def _read_assistant(self, answer: AssistantLine) -> None:
+        message = answer.message
+        if message is None:
+            return
+        self.name_session(answer.session_id)
+        if answer.parent_tool_use_id is None:
+            self.name_model(message.model)
+        if message.usage is not None and isinstance(message.id, str):
+            counts = _counts_of(msgspec.structs.asdict(message.usage))
+            if any(counts):  # all blocks of an answer but the last have none, and ids of their own
+                self.ledger.put(message.id, counts, message.model if isinstance(message.model, str) else "")
+        self.show_answer(message, answer.parent_tool_use_id)
+
+    def _read_result(self, ended: _ResultLine) -> None:
+        self.name_session(ended.session_id)
+        self.ledger.settle(self._by_model(ended.stats, _counts_of(ended.usage)))
+        self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
+        self.result = plain_text(ended.result, MAX_RESULT)
+        self.forget_tools()
+        refused = _API_ERROR.fullmatch((self.result or "")[: 4 * MAX_ERROR])
+        failed = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
+        self.is_error = failed or refused is not None
+        self.error = self.error_status = None
+        if refused is not None:
+            self.error = one_line(f"API error: {refused[1] or ''}{refused[2]}", MAX_ERROR)
+            self.error_status = http_status(int(refused[1])) if refused[1] else None
+        elif failed:
+            told = ended.error.get("message") if isinstance(ended.error, dict) else None
+            words = told or ended.result or ended.subtype
+            self.error = one_line(words if isinstance(words, str) else "it failed without a word", MAX_ERROR)
+
+    def _by_model(self, stats: Any, total: Counts) -> dict[str, Counts]:
+        models = stats.get("models") if isinstance(stats, dict) else None
+        by_model = {
+            name: _counts_of(used.get("tokens"), STATS)
+            for name, used in (models.items() if isinstance(models, dict) else ())
+            if isinstance(used, dict)
+        }
+        if tuple(map(sum, zip(*by_model.values(), strict=True))) == total:
+            return by_model
+        return {self.model or "": total}  # it has one model at a time; the parts may only refine the total

@@ -1,0 +1,144 @@
+"""What every agent reader takes and gives: bytes cut anywhere go in, one immutable report comes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, Protocol, final
+
+from nova_async.usage import TokenUsage
+
+__all__ = ["MAX_LINE", "MAX_RESULT", "AgentReader", "AgentReport", "LineSplitter", "UsageByModel", "UsageLimit"]
+
+MAX_LINE = (
+    16 * 1024 * 1024
+)  # bytes; ten times the longest line ever seen (1.5 MB), and all that one reader may hold (G5)
+MAX_RESULT = 1024 * 1024  # characters; a final answer is read by people, and every snapshot of a fleet keeps its own
+
+
+@final
+class LineSplitter:
+    r"""Cut a stream of chunks into its lines, in bounded memory and linear time whatever the chunks' sizes.
+
+    Only ``b"\n"`` ends a line: agents print U+2028 and others raw inside their JSON strings (G45). A line of more
+    than ``max_line`` bytes is left out and counted in ``oversize_lines``.
+    """
+
+    __slots__ = ("_carry", "_max_line", "_skipping", "oversize_lines")
+
+    def __init__(self, max_line: int = MAX_LINE) -> None:
+        self._max_line = max_line
+        self._carry = bytearray()
+        self._skipping = False
+        self.oversize_lines = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        r"""Return the lines that this chunk completes, in order and without their ``b"\n"``."""
+        if self._skipping:
+            end = chunk.find(b"\n")
+            if end < 0:
+                return []
+            self._skipping = False
+            chunk = chunk[end + 1 :]
+        end = chunk.rfind(b"\n")
+        if end < 0:
+            self._keep(chunk)
+            return []
+        if self._carry:
+            self._carry += chunk[:end]
+            whole = bytes(self._carry)
+            self._carry = bytearray()  # not clear(): one long line must not hold its memory for ever
+        else:
+            whole = chunk[:end]
+        lines = whole.split(b"\n")
+        if len(whole) > self._max_line:
+            kept = [line for line in lines if len(line) <= self._max_line]
+            self.oversize_lines += len(lines) - len(kept)
+            lines = kept
+        self._keep(chunk[end + 1 :])
+        return lines
+
+    def close(self) -> bytes | None:
+        """Return the unfinished last line, or None where there is none; the splitter is then empty."""
+        rest = bytes(self._carry) or None
+        self._carry = bytearray()
+        self._skipping = False
+        return rest
+
+    def _keep(self, unfinished: bytes) -> None:
+        self._carry += unfinished
+        if len(self._carry) > self._max_line:
+            self._carry = bytearray()
+            self._skipping = True
+            self.oversize_lines += 1
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLimit:
+    """The account is over a usage limit; nothing will be served before it resets.
+
+    ``kind`` is the agent's own word, such as ``"five_hour"``; ``resets_at`` is in UTC, None where it was not said.
+    """
+
+    kind: str
+    resets_at: datetime | None = None
+
+
+@final
+class UsageByModel(dict[str, TokenUsage]):
+    """Tokens by model, read-only; a dict, so that it can be copied, pickled and encoded as it is."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("a report does not change")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UsageByModel, (dict(self),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReport:
+    """What an agent's output says up to now; a new one is made when something changed, never an old one altered."""
+
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    """Tokens of this process: the agent's own total once it printed one, the best live estimate before."""
+    usage_by_model: Mapping[str, TokenUsage] = field(default_factory=lambda: UsageByModel())
+    """The same by model, as far as the output names models; it may add up to less than ``usage``."""
+    usage_is_final: bool = False
+    """Whether ``usage`` is a total that the agent itself printed."""
+    cost_usd: float | None = None
+    """US dollars, as the agent reckons them; None where it does not."""
+    session_id: str | None = None
+    """What its ``--resume`` takes: a thread or session id."""
+    model: str | None = None
+    """The model of the main agent, where it is named."""
+    turns: int | None = None
+    """Rounds of the conversation, counted the agent's own way."""
+    activity: str | None = None
+    """What it is doing now: one printable line of at most 200 characters."""
+    result: str | None = None
+    """The final answer, at most ``MAX_RESULT`` characters; None until there is one."""
+    is_error: bool | None = None
+    """The agent's own verdict; None until a final one was seen. An exit code of 0 is none (G40)."""
+    error: str | None = None
+    """What went wrong, in one sentence."""
+    error_status: int | None = None
+    """The HTTP status that the agent named for it."""
+    limit: UsageLimit | None = None
+    """Set only while the account is really over a limit (G43)."""
+    oversize_lines: int = 0
+    """Lines above ``MAX_LINE`` that were not read."""
+
+
+class AgentReader(Protocol):
+    """Reads the output of one process of one agent; see ``AGENTS`` for how to get one."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the output, cut anywhere; it never raises and never waits."""
+
+    def close(self) -> None:
+        """Say that nothing more will come, so that a last line without its end counts; harmless to repeat."""
+
+    @property
+    def report(self) -> AgentReport:
+        """What is known now; the same object as long as nothing changed."""

@@ -1,0 +1,109 @@
+"""The documented usage line is found in any command's output, and its last line is what it is doing."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_async import TokenUsage
+from nova_async.agents import AGENTS
+from tests.agents.recordings import pieces, read
+
+LINE = b"Token usage: input=1234, output=567, cache_read=890, cache_creation=123"
+ONCE = TokenUsage(1234, 567, 890, 123)
+
+
+def plain(*chunks: bytes) -> TokenUsage:
+    """Read chunks as any command's output."""
+    return read(AGENTS["plain"].reader(), chunks).usage
+
+
+def test_usage_lines_are_summed_wherever_they_stand() -> None:
+    """At the start of a line, inside it, twice in it, and in the last one without its end."""
+    assert plain(LINE + b"\n") == ONCE
+    assert plain(b"[agent] " + LINE + b", done\n" + LINE + LINE + b"\nx\n" + LINE).total == 4 * ONCE.total
+
+
+@pytest.mark.parametrize("size", [1, 7, 73, 4096])
+@pytest.mark.parametrize("filler", [b"", b"x" * 65_500, b"y" * 200_000])
+def test_cuts_and_long_lines_change_nothing(size: int, filler: bytes) -> None:
+    """A usage line counts wherever it was cut, also inside a line too long to keep."""
+    text = filler + LINE + filler[:70_000] + LINE + b"\n" + LINE
+    assert plain(*pieces(text, size)).total == 3 * ONCE.total
+
+
+@given(
+    st.lists(
+        st.sampled_from([LINE, b"\n", b"9", b"Token usage: ", b"Token usage: input=1, output=2, ", b"z" * 300]),
+        max_size=12,
+    ),
+    st.lists(st.integers(0, 900), max_size=6),
+)
+def test_any_cut_gives_the_same_total(parts: list[bytes], cuts: list[int]) -> None:
+    """The total is a function of the bytes."""
+    text = b"".join(parts)
+    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    assert plain(*(text[a:b] for a, b in pairwise(edges))) == plain(text)
+
+
+def test_a_line_counts_when_it_has_ended() -> None:
+    """Half a number is never counted."""
+    reader = AGENTS["plain"].reader()
+    reader.feed(LINE)
+    assert reader.report.usage.total == 0
+    reader.feed(b"4\n")
+    assert reader.report.usage.cache_creation_tokens == 1234
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"token usage: input=1, output=2, cache_read=3, cache_creation=4",
+        b"Token usage: input=-1, output=2, cache_read=3, cache_creation=4",
+        b"Token usage: input=1.5, output=2, cache_read=3, cache_creation=4",
+        b"Token usage: input=1, output=2, cache_read=3",
+        b"Token usage: input=1, output=2, cache_read=3, cache_creation=" + b"9" * 5000,
+        b"Token usage: input=1,\noutput=2, cache_read=3, cache_creation=4",
+        "Token usage: input=\u0661, output=2, cache_read=3, cache_creation=4".encode(),
+    ],
+)
+def test_anything_else_is_not_counted(other: bytes) -> None:
+    """Only the documented format counts."""
+    assert plain(other + b"\n").total == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "activity"),
+    [
+        (b"building\n\n\n", "building"),
+        (b"10%\r20%\r30%", "30%"),
+        (b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07alert\tand\x00more\n", "red alert and more"),
+        (b"\xffcaf\xc3\xa9 \xe2\x80\xa8 end\n", "\ufffdcafé end"),
+        (b"w" * 500 + b"\n", "w" * 199 + "…"),
+        (b"\n \n", None),
+        (b"", None),
+    ],
+)
+def test_the_last_line_is_the_activity(output: bytes, activity: str | None) -> None:
+    """The last line that says anything is shown, clean and short."""
+    reader = AGENTS["plain"].reader()
+    for chunk in pieces(output, 3):
+        reader.feed(chunk)
+    assert reader.report.activity == activity
+
+
+def test_a_plain_command_gives_no_verdict() -> None:
+    """No result format, no verdict: the exit code is all there is."""
+    report = read(AGENTS["plain"].reader(), [LINE + b"\n"])
+    assert (report.is_error, report.usage_is_final, report.result) == (None, False, None)
+
+
+def test_an_unchanged_report_is_the_same_object() -> None:
+    """Asking twice costs nothing."""
+    reader = AGENTS["plain"].reader()
+    reader.feed(b"hello\n")
+    assert reader.report is reader.report
+    before = reader.report
+    reader.feed(b"hello\n")
+    assert reader.report is before
