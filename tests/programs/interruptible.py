@@ -6,6 +6,7 @@ import sys
 
 
 def interrupted(number: int, frame: object) -> None:
+    """Print the totals and leave."""
     usage = {"inputTokens": 101, "outputTokens": 1009, "cacheReadInputTokens": 10007, "cacheCreationInputTokens": 8004}
     result = {
         "type": "result",

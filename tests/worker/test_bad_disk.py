@@ -21,7 +21,8 @@ FLOOD = 24 * 1024 * 1024  # bytes: three times what may wait for the disk
 @pytest.fixture(scope="module")
 def usage_lines() -> int:
     """Return how many whole usage lines there are in the flood."""
-    return subprocess.check_output(program("flood", str(FLOOD))).count(b"Token usage: input=1, output=2, cache_read=3, cache_creation=4\n")
+    flood = subprocess.check_output(program("flood", str(FLOOD)))
+    return flood.count(b"Token usage: input=1, output=2, cache_read=3, cache_creation=4\n")
 
 
 @pytest.fixture
@@ -117,7 +118,9 @@ async def test_a_slow_disk_slows_the_child(fifo: tuple[Path, int]) -> None:
     assert worker.get_status_dict()["log_error"] is None
 
 
-async def test_a_dead_disk_does_not_stop_the_child(fifo: tuple[Path, int], usage_lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dead_disk_does_not_stop_the_child(
+    fifo: tuple[Path, int], usage_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk that takes nothing counts as failed: the child ends, memory stays bounded, the loss is told (G6)."""
     monkeypatch.setattr(log_writer, "STALL_SECONDS", 0.5)
     path, reader = fifo

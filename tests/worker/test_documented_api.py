@@ -86,7 +86,8 @@ def test_terminate() -> None:
 def test_the_status_dict_is_json() -> None:
     """get_status_dict() holds the whole state, before, during and after the run, and json.dumps takes it."""
     promised = {
-        *("task_id", "task_description", "status", "pid", "exit_code", "is_alive", "token_usage", "log_path", "command"),
+        *("task_id", "task_description", "status", "pid", "exit_code", "is_alive", "token_usage"),
+        *("log_path", "command"),
         *("started_at", "completed_at", "duration_seconds", "end", "error", "cost_usd", "session_id", "activity"),
         *("leftovers", "log_error"),
     }

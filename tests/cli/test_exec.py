@@ -1,0 +1,237 @@
+"""``nova exec``: one supervised command, as people and scripts run it."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.children import is_alive, program
+
+NOVA = [sys.executable, "-W", "error", "-m", "nova_async"]
+LINE = "Token usage: input=1234, output=567, cache_read=890, cache_creation=123"
+
+
+def nova(*arguments: str, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run nova to its end."""
+    return subprocess.run(
+        [*NOVA, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, **options  # type: ignore[call-overload]
+    )  # fmt: skip
+
+
+def summary(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    """Return the JSON summary: the last line on stderr."""
+    answer = json.loads(done.stderr.splitlines()[-1])
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_output_passes_through_and_is_logged_and_counted(tmp_path: Path) -> None:
+    """What the command prints is on our stdout and in its log; the summary is on stderr."""
+    done = nova("exec", "--task", "F1", "--", "sh", "-c", f"echo hello; echo '{LINE}'; exit 3", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == (tmp_path / "logs/F1.log").read_text() == f"hello\n{LINE}\n"
+    assert re.search(r"nova: F1 failed in [\d.]+ s\n", done.stderr)
+    assert "1,234 input · 567 output · 890 cache read · 123 cache creation" in done.stderr
+    assert "logs/F1.log" in done.stderr
+
+
+def test_bytes_pass_through_as_they_are(tmp_path: Path) -> None:
+    """Also what is no text, and a lot of it."""
+    odd = tmp_path / "odd"
+    odd.write_bytes(os.urandom(3_000_000))
+    done = subprocess.run([*NOVA, "exec", "--", "cat", str(odd)], cwd=tmp_path, capture_output=True, timeout=60)
+    assert done.stdout == odd.read_bytes()
+
+
+def test_the_json_summary(tmp_path: Path) -> None:
+    """--json writes the worker's whole state as one line of JSON on stderr."""
+    done = nova("exec", "--json", "--task", "F1", "--", "echo", LINE, cwd=tmp_path)
+    assert done.stdout == LINE + "\n"
+    facts = summary(done)
+    assert facts["status"] == "completed"
+    assert facts["token_usage"] == {
+        "input_tokens": 1234, "output_tokens": 567, "cache_read_tokens": 890, "cache_creation_tokens": 123,
+    }  # fmt: skip
+
+
+def test_quiet_only_logs(tmp_path: Path) -> None:
+    """--quiet shows nothing of the output."""
+    done = nova("exec", "-q", "--task", "F1", "--", "echo", "hi", cwd=tmp_path)
+    assert done.stdout == ""
+    assert (tmp_path / "logs/F1.log").read_text() == "hi\n"
+
+
+def test_an_id_is_made_up(tmp_path: Path) -> None:
+    """Without --task the log is named after the command and the time."""
+    nova("exec", "--", "/bin/echo", "hi", cwd=tmp_path)
+    (log,) = (tmp_path / "logs").iterdir()
+    assert re.fullmatch(r"echo-\d{8}-\d{6}-\d+\.log", log.name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--", "sh", "-c", "exit 42"], 42, "exit code 42"),
+        (["--", "sh", "-c", "kill -TERM $$"], 143, "killed by SIGTERM"),
+        (["--", "sh", "-c", "kill -KILL $$"], 137, "out of memory?"),
+        (["--", "no-such-program"], 127, "cannot run no-such-program: No such file or directory"),
+        (["--", "/etc/passwd"], 126, "cannot run /etc/passwd: Permission denied"),
+        (["--cwd", "nowhere", "--", "true"], 127, "(nowhere)"),
+        (["--timeout", "0.2s", "--", "sleep", "60"], 124, "ran longer than 0.2 s"),
+        (["--idle-timeout", "200ms", "--", "sleep", "60"], 124, "printed nothing for 0.2 s"),
+        (["--max-tokens", "100", "--", "sh", "-c", f"echo '{LINE}'; sleep 60"], 124, "used 2814 tokens of 100"),
+        (["--timeout", "soon", "--", "true"], 2, "not a duration"),
+        (["--task", "../x", "--", "true"], 2, "task id"),
+        (["--agent", "clod", "--", "true"], 2, "unknown agent"),
+        (["--stdin", "nowhere", "--", "true"], 2, "nowhere"),
+        (["--log-dir", "/dev/null/x", "--", "true"], 2, "/dev/null"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: int, says: str, tmp_path: Path) -> None:
+    """The command's own code; 127, 126 and 128+n as the shells have it; 124 for a limit; 2 for bad input."""
+    done = nova("exec", *arguments, cwd=tmp_path, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+
+
+def test_options_of_the_command_are_its_own(tmp_path: Path) -> None:
+    """Behind the program's name everything belongs to it, also without the two hyphens."""
+    done = nova("exec", "echo", "--json", "-q", cwd=tmp_path)
+    assert done.stdout == "--json -q\n"
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    """A command reads nothing unless it is given a file, or our own input."""
+    (tmp_path / "prompt").write_text("from a file")
+    assert nova("exec", "cat", cwd=tmp_path, input="unseen").stdout == ""
+    assert nova("exec", "--stdin", "prompt", "cat", cwd=tmp_path).stdout == "from a file"
+    assert nova("exec", "--stdin", "-", "cat", cwd=tmp_path, input="from us").stdout == "from us"
+
+
+def test_nobody_reads_our_output(tmp_path: Path) -> None:
+    """When the reader of our output leaves, the work goes on and is logged: it may be hours of paid work."""
+    script = f"{' '.join(NOVA)} exec --json --task F1 -- seq 300000 2>summary | head -1"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "1\n"
+    errors = (tmp_path / "summary").read_text().splitlines()
+    assert errors[0] == "nova: output is no longer shown (Broken pipe); it is still logged in logs/F1.log"
+    assert json.loads(errors[-1])["status"] == "completed"
+    assert (tmp_path / "logs/F1.log").read_text().splitlines()[-1] == "300000"
+
+
+@contextmanager
+def in_a_terminal(*arguments: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run nova in a terminal of its own; give the process and our side of the terminal."""
+    ours, theirs = pty.openpty()
+    # setsid makes the new session, --ctty makes the pty its controlling terminal, so that ^C is a real Ctrl-C.
+    command = [shutil.which("setsid") or "setsid", "--ctty", "--wait", *NOVA, *arguments]
+    process = subprocess.Popen(command, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    try:
+        yield process, ours
+        process.wait(20)
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+
+
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    """Read the terminal until the text appears."""
+    seen = b""
+    while wanted not in seen:
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid(1) is not there")
+def test_ctrl_c_once(tmp_path: Path) -> None:
+    """Ctrl-C asks the command to end, waits for it, and sums up; the exit code is 130."""
+    script = "trap 'echo tidying; exit 0' TERM; echo ready $$; while :; do sleep 0.01; done"
+    with in_a_terminal("exec", "--task", "F1", "--", "sh", "-c", script, cwd=tmp_path) as (process, terminal):
+        read_until(terminal, b"ready")
+        os.write(terminal, b"\x03")
+        said = read_until(terminal, b"logs/F1.log")
+    assert b"stopping F1; once more kills it at once" in said
+    assert process.returncode == 130
+    assert (tmp_path / "logs/F1.log").read_text().endswith("tidying\n")
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid(1) is not there")
+def test_ctrl_c_twice(tmp_path: Path) -> None:
+    """A second Ctrl-C kills at once what would not end."""
+    script = "trap '' TERM; echo ready $$; while :; do sleep 0.01; done"
+    command = ("exec", "--grace", "10m", "--task", "F1", "--", "sh", "-c", script)
+    with in_a_terminal(*command, cwd=tmp_path) as (process, terminal):
+        pid = int(re.search(rb"ready (\d+)", read_until(terminal, b"\n"))[1])  # type: ignore[index]
+        os.write(terminal, b"\x03")
+        read_until(terminal, b"once more")
+        os.write(terminal, b"\x03")
+        read_until(terminal, b"logs/F1.log")
+    assert process.returncode == 130
+    assert not is_alive(pid)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_signals(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """SIGTERM and SIGHUP act as one Ctrl-C."""
+    command = [*NOVA, "exec", "--json", "--task", "F1", "--", *program("silent")]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        facts = json.loads(process.stderr.read())
+    assert process.returncode == code
+    assert facts["end"] == "terminated"
+    assert not is_alive(facts["pid"])
+
+
+def test_a_signal_that_was_inherited_ignored_stays_so(tmp_path: Path) -> None:
+    """Under nohup a closed terminal does not end the work."""
+    command = ["nohup", *NOVA, "exec", "--task", "F1", "--", *program("silent")]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 143
+
+
+def test_killing_nova_itself(tmp_path: Path) -> None:
+    """After kill -9 of nova nobody of its family lives on: its output ends, and so does its child."""
+    script = "echo ready $$; setsid sleep 60 & trap '' TERM; while :; do sleep 0.01; done"
+    command = [*NOVA, "exec", "--task", "F1", "--", "sh", "-c", script]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline().split()[1])
+        watched = os.pidfd_open(pid)
+        process.kill()
+    import select
+
+    assert select.select([watched], [], [], 5)[0]
+    os.close(watched)
+    assert not is_alive(pid)
+
+
+def test_version_and_agents(tmp_path: Path) -> None:
+    """Nova tells its version, and the agents that it knows, as a table and as JSON."""
+    assert re.fullmatch(r"nova \d+\.\d+\.\d+\n", nova("--version", cwd=tmp_path).stdout)
+    fake = tmp_path / "claude"
+    fake.touch(mode=0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin", "COLUMNS": "200"}
+    table = nova("agents", cwd=tmp_path, env=environment).stdout
+    assert re.search(rf"claude +{re.escape(str(fake))} +claude -p PROMPT --output-format stream-json", table)
+    known = json.loads(nova("agents", "--json", cwd=tmp_path, env=environment).stdout)
+    assert [entry["agent"] for entry in known] == ["claude", "codex", "gemini", "opencode", "qwen"]
+    assert known[0]["path"] == str(fake)
