@@ -1,0 +1,23 @@
+"""The plan: ``CASCADE.md`` in, a checked :class:`Cascade` of tasks out. Pure but for :func:`load_cascade`."""
+
+from nova_async.cascade.cascade import Cascade, Task
+from nova_async.cascade.diagnostics import CascadeError, Diagnostic
+from nova_async.cascade.load import load_cascade
+from nova_async.cascade.milestones import Milestone
+from nova_async.cascade.options import TaskOptions, parse_option
+from nova_async.cascade.reading import parse_cascade
+from nova_async.cascade.settings import ModelPrice, RunSettings
+
+__all__ = [
+    "Cascade",
+    "CascadeError",
+    "Diagnostic",
+    "Milestone",
+    "ModelPrice",
+    "RunSettings",
+    "Task",
+    "TaskOptions",
+    "load_cascade",
+    "parse_cascade",
+    "parse_option",
+]

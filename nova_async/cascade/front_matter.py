@@ -1,0 +1,85 @@
+"""The TOML between two ``+++`` lines at the top of a plan."""
+
+import re
+import tomllib
+from typing import Any
+
+from nova_async.cascade import values
+from nova_async.cascade.diagnostics import Findings, shown
+from nova_async.cascade.milestones import Milestone, read_milestones
+from nova_async.cascade.options import OPTIONS
+from nova_async.cascade.settings import SETTINGS, RunSettings
+from nova_async.cascade.toml_lines import TomlLines
+
+__all__ = ["cut_front_matter", "read_front_matter"]
+
+FENCE = "+++"
+YAML_KEY = re.compile(r"\s*(?:#.*)?[\w.-]+\s*:(?:\s|$)")
+TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\)$", re.DOTALL)
+
+# A budget caps the thing it is written on: at the top of the file that is the run, so tasks have names of their own.
+TASK_KEYS = {("task_" if option.key.startswith("budget_") else "") + option.key: option for option in OPTIONS}
+KNOWN_KEYS = (*SETTINGS, *TASK_KEYS, "milestone")
+OWN_NOTHING = ("prompt_prefix", "prompt_suffix", "pass_env")  # keys for which "none" or "-" is a value like any other
+
+
+def cut_front_matter(lines: list[str], findings: Findings) -> str | None:
+    """Take the TOML out of ``lines``, leaving empty lines so that all line numbers stay right.
+
+    Returns:
+        The TOML, or None where there is none. Front matter that never ends swallows the file (E001); YAML is
+        taken out too, but not read (E003): settings that look set and are not would cost money.
+
+    """
+    first = lines[0].rstrip() if lines else ""
+    if first not in (FENCE, "---"):
+        return None
+    ends = (FENCE,) if first == FENCE else ("---", "...")
+    end = next((index for index, line in enumerate(lines[1:], 1) if line.rstrip() in ends), None)
+    if first == "---":
+        block = [line for line in lines[1:end] if line.strip() and not line.lstrip().startswith("#")]
+        if end is None or not block or not YAML_KEY.match(block[0]):
+            return None  # a rule across the page
+        findings.add(1, "E003", "YAML front matter is not read; write TOML between two +++ lines")
+    elif end is None:
+        findings.add(1, "E001", "front matter opened by +++ is never closed")
+        end = len(lines) - 1
+    toml = "\n".join(lines[1:end])
+    lines[: end + 1] = [""] * (end + 1)
+    return None if findings.has("E001", "E003") else toml
+
+
+def read_front_matter(toml: str, findings: Findings) -> RunSettings:
+    """Read the settings; every problem (E002, E004, E104) goes to ``findings`` with its line in the whole file."""
+    try:
+        table = tomllib.loads(toml)
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: a number of 5,000 digits or 1,000 nested lists break the parser itself.
+        place = TOML_PLACE.match(str(error))
+        last = toml.rstrip("\n").count("\n") + 1
+        line = int(place[2]) if place and place[2] else last
+        findings.add(line + 1, "E002", f"front matter: {place[1] if place else error}")
+        return RunSettings()
+    where = TomlLines(toml, first_line=2)
+    found: dict[str, Any] = {}
+    task_options: dict[str, object] = {}
+    milestones: tuple[Milestone, ...] = ()
+    for key, value in table.items():
+        line = where.line_of(key)
+        option = TASK_KEYS.get(key)
+        try:
+            if key == "milestone":
+                milestones = read_milestones(value, lambda *path: where.line_of("milestone", *path), findings)
+            elif isinstance(value, str) and values.is_nothing(value) and key not in OWN_NOTHING:
+                continue  # as an empty cell: what would hold without it
+            elif key in SETTINGS:
+                found[key] = SETTINGS[key](value)
+            elif option is not None:
+                task_options[option.attribute] = option.from_toml(value)
+            else:
+                guess = findings.guess(key, KNOWN_KEYS)
+                findings.add(line, "E004", f"unknown front-matter key {shown(key)}{guess}")
+        except ValueError as error:
+            text = str(error) if option is not None and key not in SETTINGS else f"{key}: {error}"
+            findings.add(line, "E104", text)
+    return RunSettings(**found, milestones=milestones, task_options=task_options, written=frozenset(table))

@@ -1,0 +1,168 @@
+"""What can be set on a task: how it is read from a cell, a bullet or the front matter, and what holds by default."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any, Literal, final
+
+from nova_async.cascade import values
+from nova_async.cascade.diagnostics import shown
+
+__all__ = ["AGENTS", "OPTIONS", "Option", "TaskOptions", "as_header", "find_option", "parse_option", "text_of_toml"]
+
+AGENTS = ("claude", "codex", "gemini", "opencode", "qwen", "custom")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """The options of one task as they hold in the end: task over front matter over built-in."""
+
+    agent: str = "claude"
+    """Whose command line, output and way of stopping it is."""
+    model: str | None = None
+    """None: the agent's own choice."""
+    priority: int = 2
+    """Among ready tasks the lower number goes first."""
+    retries: int = 1
+    """Further attempts after the first."""
+    timeout: float | None = None
+    """Seconds for one attempt; None is off."""
+    idle_timeout: float | None = None
+    """Seconds of silence; None is off."""
+    grace: float = 5.0
+    """Seconds between SIGTERM and SIGKILL."""
+    budget_usd: float | None = None
+    """US dollars for all attempts of this task together."""
+    budget_tokens: int | None = None
+    """Tokens for all attempts of this task together."""
+    max_turns: int | None = None
+    """None: the agent's own limit."""
+    task_class: str | None = None
+    """The option ``class``: tasks of one class share a limit."""
+    slots: int = 1
+    """How many places among the workers the task takes."""
+    cwd: str = "."
+    worktree: bool = False
+    """A git worktree and a branch of its own."""
+    verify: tuple[str, ...] | None = None
+    """A command, already split, that must exit 0 after the agent's success."""
+    on_failure: Literal["continue", "drain", "stop"] = "continue"
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def layered(cls, *layers: Mapping[str, Any]) -> "TaskOptions":
+        """Put layers of values on top of the built-in ones; the first layer wins.
+
+        Raises:
+            TypeError: a layer holds a name that is no option.
+
+        """
+        return cls(**{name: value for layer in reversed(layers) for name, value in layer.items()})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its attribute in :class:`TaskOptions`, the headers it stands under, and its reader."""
+
+    attribute: str
+    headers: tuple[str, ...]
+    read: Callable[[str], object]
+
+    @property
+    def key(self) -> str:
+        """The name in the front matter and in messages."""
+        return self.headers[0].replace(" ", "_")
+
+    def from_text(self, text: str) -> object:
+        """Read a cell or a bullet; backticks around the whole are dropped.
+
+        Raises:
+            ValueError: the text is not a value of this option; the message begins with the option's key.
+
+        """
+        text = text.strip()
+        bare = text.strip("`").strip()
+        if text[:1] == text[-1:] == "`" and "`" not in bare:
+            text = bare
+        try:
+            return self.read(text)
+        except ValueError as error:
+            raise ValueError(f"{self.key}: {error}") from None
+
+    def from_toml(self, value: object) -> object:
+        """Read a value of the front matter.
+
+        Raises:
+            ValueError: as :meth:`from_text`.
+
+        """
+        if self.read in (values.parse_list, values.parse_command) and isinstance(value, list):
+            if not all(isinstance(word, str) for word in value) or (self.attribute == "verify" and not value):
+                raise ValueError(f"{self.key}: {shown(str(value))} is not a list of texts")
+            return tuple(value)
+        if self.read is values.parse_text and not isinstance(value, str):
+            raise ValueError(f"{self.key}: {shown(text_of_toml(value))} is not a text")
+        try:
+            return self.read(text_of_toml(value))
+        except ValueError as error:
+            raise ValueError(f"{self.key}: {error}") from None
+
+
+ABOVE_NOTHING = values.whole_number(1, "a budget must be above 0")
+OPTIONS = (
+    Option("agent", ("agent",), values.one_of(*AGENTS)),
+    Option("model", ("model",), values.parse_text),
+    Option("priority", ("priority",), values.parse_priority),
+    Option("retries", ("retries",), values.whole_number()),
+    Option("timeout", ("timeout",), values.unless_off(values.parse_limit_duration)),
+    Option("idle_timeout", ("idle timeout", "idle"), values.unless_off(values.parse_limit_duration)),
+    Option("grace", ("grace",), values.parse_duration),
+    Option("budget_usd", ("budget usd", "budget"), values.unless_off(values.parse_money)),
+    Option("budget_tokens", ("budget tokens", "tokens"), values.unless_off(ABOVE_NOTHING)),
+    Option("max_turns", ("max turns",), values.whole_number(1)),
+    Option("task_class", ("class",), values.parse_text),
+    Option("slots", ("slots",), values.whole_number(1)),
+    Option("cwd", ("cwd",), values.parse_text),
+    Option("worktree", ("worktree",), values.parse_yes_no),
+    Option("verify", ("verify",), values.parse_command),
+    Option("on_failure", ("on failure",), values.one_of("continue", "drain", "stop")),
+    Option("tags", ("tags",), values.parse_list),
+)
+BY_HEADER = {header: option for option in OPTIONS for header in option.headers}
+
+
+def as_header(text: str) -> str:
+    """Bring a header or key into the form in which they are compared: no case, emphasis, backticks, underscores."""
+    return " ".join(re.sub(r"[*`]", "", text).replace("_", " ").replace("\\", "").casefold().split())
+
+
+def find_option(header: str) -> Option | None:
+    """Find the option that a column header, a bullet's key or a front-matter key means."""
+    return BY_HEADER.get(as_header(header))
+
+
+def parse_option(name: str, text: str) -> tuple[str, object]:
+    """Read one option from text, as a command line has it: the attribute of :class:`TaskOptions` and its value.
+
+    Raises:
+        ValueError: no such option, or not a value of it.
+
+    """
+    option = find_option(name)
+    if option is None:
+        raise ValueError(f"{shown(name)} is not an option")
+    return option.attribute, option.from_text(text)
+
+
+def text_of_toml(value: object) -> str:
+    """Write a TOML value as the text that would stand in a cell."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and "e" in repr(value):
+        return f"{value:.15f}".rstrip("0")  # 1e-05 is no number that an author would write into a cell
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,181 @@
+"""What the front matter says about the whole run, and the default options of its tasks."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, final
+
+from nova_async.cascade import values
+from nova_async.cascade.diagnostics import did_you_mean, shown
+from nova_async.cascade.milestones import Milestone
+from nova_async.cascade.options import text_of_toml
+
+__all__ = ["OUTCOMES", "SETTINGS", "ModelPrice", "RunSettings"]
+
+OUTCOMES = (
+    *("ok", "exit", "agent_error", "overload", "signal", "timeout", "stalled", "budget", "limit", "auth", "verify"),
+    *("lost_tail", "exit_unknown", "spawn_error", "log_error", "cancelled", "lost"),
+)
+"""Every word that says how an attempt ended; ``retry_on`` chooses among them."""
+ON_USAGE_LIMIT, LEFTOVERS = ("wait", "fail"), ("kill", "leave")
+PROMPT_VIA, ORDERS = ("auto", "arg", "stdin", "file"), ("deps", "phase")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """US dollars per million tokens; None where the author gave no price, which is not the same as free."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The values of the front matter, each with its built-in default; ``written`` tells which ones the author set."""
+
+    command: tuple[str, ...] | None = None
+    """The agent's command line with placeholders, already split; None is the agent's own."""
+    prompt_via: Literal["auto", "arg", "stdin", "file"] = "auto"
+    prompt_prefix: str = ""
+    prompt_suffix: str = ""
+    max_workers: int = 3
+    classes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """How many tasks of a class may run at once."""
+    order: Literal["deps", "phase"] = "deps"
+    retry_on: tuple[str, ...] = ("signal", "timeout", "stalled", "lost_tail", "overload")
+    """Outcomes after which an attempt is repeated."""
+    backoff: tuple[float, float] = (30.0, 600.0)
+    """The first and the longest wait before another attempt, in seconds."""
+    on_usage_limit: Literal["wait", "fail"] = "wait"
+    linger: float | None = 30.0
+    """Seconds that an agent may stay after its final result; None is off."""
+    leftovers: Literal["kill", "leave"] = "kill"
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    pass_env: tuple[str, ...] | None = None
+    """Names of inherited variables that tasks see; None is all of them."""
+    isolate_config: bool = False
+    redact: tuple[str, ...] | None = None
+    """Regular expressions; None is the built-in list of token shapes, an empty list is nothing."""
+    base_branch: str = "HEAD"
+    notify: tuple[str, ...] = ()
+    """Commands or URLs."""
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict, hash=False)
+    """Prices by model, on top of the bundled table."""
+    budget_usd: float | None = None
+    """US dollars for the whole run."""
+    budget_tokens: int | None = None
+    """Tokens for the whole run."""
+    milestones: tuple[Milestone, ...] = ()
+    task_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Default options of all tasks, by the attributes of ``TaskOptions``."""
+    written: frozenset[str] = frozenset()
+    """The keys that stand in the file, as written there."""
+
+
+def _from_text(read: Callable[[str], object]) -> Callable[[object], object]:
+    """Let a reader of cells read a TOML value."""
+    return lambda value: read(text_of_toml(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(text_of_toml(value))} is not a text")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError(f"{shown(text_of_toml(value))} is not a list of texts")
+    return tuple(value)
+
+
+def _command(value: object) -> tuple[str, ...]:
+    words = values.parse_command(value) if isinstance(value, str) else _texts(value)
+    if not words or not words[0]:
+        raise ValueError("the list names no program")
+    return words
+
+
+def _classes(value: object) -> dict[str, int]:
+    read = values.whole_number(1)
+    return {name: read(text_of_toml(count)) for name, count in _table(value).items()}
+
+
+def _table(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{shown(text_of_toml(value))} is not a table")
+    return value
+
+
+def _env(value: object) -> dict[str, str]:
+    for name, text in _table(value).items():
+        if not name or "=" in name or isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise ValueError(f"{shown(name)} is not set to a text")
+    return {name: text_of_toml(text) for name, text in _table(value).items()}
+
+
+def _pass_env(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        return {"all": None, "none": ()}[values.one_of("all", "none")(value)]
+    return _texts(value)
+
+
+def _retry_on(value: object) -> tuple[str, ...]:
+    for word in _texts(value):
+        if word not in OUTCOMES:
+            raise ValueError(f"{shown(word)} is not an outcome{did_you_mean(word, OUTCOMES)}")
+    return _texts(value)
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    for pattern in _texts(value):
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"{shown(pattern)} is not a regular expression: {error}") from None
+    return _texts(value)
+
+
+def _prices(value: object) -> dict[str, ModelPrice]:
+    prices = {}
+    for model, table in _table(value).items():
+        kinds = _table(table)
+        for kind, price in kinds.items():
+            if kind not in ("input", "output", "cache_read", "cache_write"):
+                raise ValueError(f"{shown(model)}: {shown(kind)} is not one of input, output, cache_read, cache_write")
+            if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < 1e9:
+                raise ValueError(f"{shown(model)}: {kind} is not a price in USD per million tokens")
+        if not {"input", "output"} <= kinds.keys():
+            raise ValueError(f"{shown(model)}: needs input and output, in USD per million tokens")
+        prices[model] = ModelPrice(**{kind: float(str(price)) for kind, price in kinds.items()})
+    return prices
+
+
+SETTINGS: dict[str, Callable[[object], object]] = {
+    "command": _command,
+    "prompt_via": _from_text(values.one_of(*PROMPT_VIA)),
+    "prompt_prefix": _text,
+    "prompt_suffix": _text,
+    "max_workers": _from_text(values.whole_number(1)),
+    "classes": _classes,
+    "order": _from_text(values.one_of(*ORDERS)),
+    "retry_on": _retry_on,
+    "backoff": _from_text(values.parse_duration_range),
+    "on_usage_limit": _from_text(values.one_of(*ON_USAGE_LIMIT)),
+    "linger": _from_text(values.unless_off(values.parse_duration)),
+    "leftovers": _from_text(values.one_of(*LEFTOVERS)),
+    "env": _env,
+    "pass_env": _pass_env,
+    "isolate_config": _from_text(values.parse_yes_no),
+    "redact": _patterns,
+    "base_branch": _text,
+    "notify": _texts,
+    "prices": _prices,
+    "budget_usd": _from_text(values.unless_off(values.parse_money)),
+    "budget_tokens": _from_text(values.unless_off(values.whole_number(1, "a budget must be above 0"))),
+}
+"""How each key about the run is read; ``ValueError`` says what is wrong. ``milestone`` has a reader of its own."""

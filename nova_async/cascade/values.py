@@ -1,0 +1,196 @@
+"""The values that can be written in a plan, from text: durations, money, numbers, yes and no, lists, commands.
+
+Every reader raises ``ValueError`` with a message that says what was written and what could be written instead.
+"""
+
+import math
+import re
+import shlex
+from collections.abc import Callable
+
+from nova_async.cascade.diagnostics import did_you_mean, shown
+
+__all__ = [
+    "is_nothing",
+    "one_of",
+    "parse_command",
+    "parse_duration",
+    "parse_duration_range",
+    "parse_limit_duration",
+    "parse_list",
+    "parse_money",
+    "parse_priority",
+    "parse_text",
+    "parse_yes_no",
+    "unless_off",
+    "whole_number",
+]
+
+NOTHING = frozenset({"", "-", "\u2013", "\u2014", "none", "n/a"})
+UNIT_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+NUMBER = r"\d{1,15}(?:\.\d{1,15})?"  # bounded, so that no number can overflow or take long to convert
+SECONDS = re.compile(NUMBER, re.ASCII)
+PARTS = re.compile(
+    "".join(rf"(?:({NUMBER})\s*{unit}\s*)?" for unit in ("d", "h", "m(?!s)", "s", "ms")), re.ASCII | re.IGNORECASE
+)
+MONEY = re.compile(rf"\$?\s*({NUMBER})(?:\s*USD)?", re.ASCII | re.IGNORECASE)
+WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+PRIORITY = re.compile(r"[Pp](\d)", re.ASCII)
+YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+
+
+def is_nothing(text: str) -> bool:
+    """Tell whether a cell says "nothing here": empty, a dash of any length, ``none`` or ``n/a``."""
+    return text.strip().casefold() in NOTHING
+
+
+def parse_duration(text: str) -> float:
+    """Read ``90``, ``90s``, ``0.5s``, ``250ms``, ``30m``, ``2h``, ``1h30m`` or ``1d`` as seconds.
+
+    Raises:
+        ValueError: the text is something else.
+
+    """
+    text = text.strip()
+    if SECONDS.fullmatch(text):
+        return float(text)
+    parts = PARTS.fullmatch(text)
+    if not text or parts is None:
+        raise ValueError(f"{shown(text)} is not a duration (write 90s, 30m, 2h, 1h30m)")
+    values = zip(parts.groups(), UNIT_SECONDS.values(), strict=True)
+    return math.fsum(float(number) * seconds for number, seconds in values if number)
+
+
+def parse_limit_duration(text: str) -> float:
+    """Read a duration that limits something, in seconds; a limit of nothing would end everything at once.
+
+    Raises:
+        ValueError: no duration, or not above 0.
+
+    """
+    seconds = parse_duration(text)
+    if seconds <= 0:
+        raise ValueError(f"{shown(text)}: a limit must be above 0 (or off)")
+    return seconds
+
+
+def parse_duration_range(text: str) -> tuple[float, float]:
+    """Read ``30s..10m`` as the first and the longest of a growing series, in seconds.
+
+    Raises:
+        ValueError: not two durations with ``..`` between them, or the second is shorter.
+
+    """
+    first, dots, longest = text.partition("..")
+    try:
+        low, high = parse_duration(first), parse_duration(longest)
+    except ValueError:
+        dots = ""
+    if not dots or low > high:
+        raise ValueError(f"{shown(text)} is not a range of durations (write 30s..10m)")
+    return low, high
+
+
+def parse_money(text: str) -> float:
+    """Read ``4.50`` or ``$4.50`` as US dollars above 0.
+
+    Raises:
+        ValueError: no amount, or not above 0.
+
+    """
+    amount = MONEY.fullmatch(text.strip())
+    if amount is None:
+        raise ValueError(f"{shown(text)} is not an amount of money (write 4.50)")
+    if float(amount[1]) <= 0:
+        raise ValueError(f"{shown(text)}: a budget must be above 0")
+    return float(amount[1])
+
+
+def whole_number(lowest: int = 0, complaint: str = "must be at least {lowest}") -> Callable[[str], int]:
+    """Make a reader of whole numbers from ``lowest`` up; ``complaint`` is said of those below."""
+
+    def parse_whole_number(text: str) -> int:
+        digits = text.strip().replace("_", "")
+        if not WHOLE.fullmatch(digits):
+            raise ValueError(f"{shown(text)} is not a whole number")
+        if int(digits) < lowest:
+            raise ValueError(f"{shown(text)}: {complaint.format(lowest=lowest)}")
+        return int(digits)
+
+    return parse_whole_number
+
+
+def parse_priority(text: str) -> int:
+    """Read ``0``, ``1`` … or ``P0`` to ``P9``; the lower number goes first.
+
+    Raises:
+        ValueError: neither.
+
+    """
+    named = PRIORITY.fullmatch(text.strip())
+    if named:
+        return int(named[1])
+    if not WHOLE.fullmatch(text.strip()):
+        raise ValueError(f"{shown(text)} is not a priority (write 0, 1, 2 … or P0 to P9)")
+    return int(text)
+
+
+def parse_yes_no(text: str) -> bool:
+    """Read ``yes`` or ``no`` (also ``true`` or ``false``).
+
+    Raises:
+        ValueError: neither.
+
+    """
+    answer = YES_NO.get(text.strip().casefold())
+    if answer is None:
+        raise ValueError(f"{shown(text)} is neither yes nor no")
+    return answer
+
+
+def parse_text(text: str) -> str:
+    """Take the text as it is, without the space around it."""
+    return text.strip()
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Read words with commas, semicolons or spaces between them; each once, a ``#`` before a word is dropped."""
+    words = (word.removeprefix("#") for word in re.split(r"[,;\s]+", text))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def parse_command(text: str) -> tuple[str, ...]:
+    """Split a command as a shell would, without running one.
+
+    Raises:
+        ValueError: a quote is left open, or there is no program in it.
+
+    """
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ValueError(f"{shown(text)} cannot be split into words: {error}") from None
+    if not words or not words[0]:
+        raise ValueError(f"{shown(text)} names no program")
+    return words
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Make a reader that accepts these words only, in any case."""
+
+    def parse_choice(text: str) -> str:
+        word = text.strip().casefold()
+        if word not in choices:
+            raise ValueError(f"{shown(text)} is not one of {', '.join(choices)}{did_you_mean(word, choices)}")
+        return word
+
+    return parse_choice
+
+
+def unless_off(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Make a reader that also takes ``off``, as None: a task may lift a limit that the front matter sets."""
+
+    def parse_unless_off(text: str) -> object:
+        return None if text.strip().casefold() == "off" else read(text)
+
+    return parse_unless_off

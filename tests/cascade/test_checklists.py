@@ -1,0 +1,120 @@
+"""Check-lists, and the order of the file as the order of the run."""
+
+import pytest
+
+from nova_async.cascade import Cascade, parse_cascade
+from nova_async.cascade.reading import read_plan
+
+PHASE = '+++\norder = "phase"\n+++\n'
+
+
+def plan(text: str) -> Cascade:
+    """Read a check-list in which nothing is wrong, not even a little."""
+    cascade = parse_cascade(text)
+    assert [str(warning) for warning in cascade.warnings] == []
+    return cascade
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "- [ ] T001 Lint it",
+        "* [ ] T001 Lint it",
+        "+ [ ] T001: Lint it",
+        "1. [ ] T001 Lint it",
+        "- [ ] **T001** Lint it",
+        "- [ ] `T001` Lint it",
+        "- [ ] **T001:** Lint it",
+        "- [ ] #T001 Lint it",
+    ],
+)
+def test_an_item_that_is_a_task(item: str) -> None:
+    """A box and an id with a digit make an item a task."""
+    task = plan(item).tasks["T001"]
+    assert (task.name, task.description, task.done, task.line) == ("Lint it", "Lint it", False, 1)
+
+
+@pytest.mark.parametrize("item", ["- [ ] Buy milk", "- T001 Lint", "- [ ]T001 x", "- [ ] T001/T002 x", "- [-] T001 x"])
+def test_an_item_that_is_none(item: str) -> None:
+    """Everything else stays prose."""
+    assert list(read_plan(item).tasks) == []
+
+
+def test_ticked_items_are_done() -> None:
+    """``[x]`` and ``[X]`` mean that the task need not run."""
+    assert [task.done for task in plan("- [x] T1 a\n- [X] T2 b\n- [ ] T3 c\n").tasks.values()] == [True, True, False]
+
+
+def test_tags_and_dependencies() -> None:
+    """Tags stand behind the id, dependencies anywhere in the text; neither is said to the agent."""
+    tasks = plan(
+        "- [ ] T1 [US1] [ui] Draw [the](x.md) page\n- [ ] T2 Test (Depends on: T1) in tests/[name].py\n"
+        "- [ ] T3 Ship (depends on T1, T2)\n  - tags: late\n  - depends on: T1\n"
+        "- [ ] T4 [US2] End\n  - tags: late\n"
+    ).tasks
+    assert (tasks["T1"].description, tasks["T1"].options.tags) == ("Draw [the](x.md) page", ("US1", "ui"))
+    assert (tasks["T2"].description, tasks["T2"].depends_on) == ("Test in tests/[name].py", ("T1",))
+    assert (tasks["T3"].depends_on, tasks["T3"].options.tags) == (("T1", "T2"), ("late",))
+    assert tasks["T4"].options.tags == ("US2", "late")
+
+
+def test_what_stands_below_an_item_belongs_to_its_prompt() -> None:
+    """Further lines, paragraphs, lists and fences are for the agent, without the list's indentation."""
+    task = plan(
+        "- [ ] T1 Write it\n  in one go\n  - Timeout: 5m\n\n  ```\n  code\n    more\n  ```\n\n  End.\n\nOutside.\n"
+    ).tasks["T1"]
+    assert task.name == "Write it"
+    assert task.description == "Write it\nin one go\n```\ncode\n  more\n```\n\nEnd."
+    assert task.options.timeout == 300.0
+
+
+def test_sub_items_are_steps_of_their_task() -> None:
+    """An item below a task is part of it, even with a box and an id: nothing runs twice."""
+    cascade = plan("- [ ] T1 Set up\n  - [ ] T1.1 Install\n  - Check\n- [ ] T2 Go on\n")
+    assert list(cascade.tasks) == ["T1", "T2"]
+    assert cascade.tasks["T1"].description == "Set up\n- [ ] T1.1 Install\n- Check"
+
+
+def test_an_item_with_an_id_only() -> None:
+    """An id alone says nothing to an agent."""
+    assert [str(problem) for problem in read_plan("- [ ] T001\n").diagnostics] == [
+        "CASCADE.md:1: E105 task T001 has neither a name nor a prompt"
+    ]
+
+
+def test_the_parallel_mark_is_reported_once() -> None:
+    """One warning is enough for a list full of ``[P]``."""
+    problems = read_plan("- [ ] T1 a\n- [ ] T2 [P] b\n- [ ] T3 [P] c\n").diagnostics
+    assert [(problem.line, problem.code) for problem in problems] == [(2, "W112")]
+
+
+def test_phase_order() -> None:
+    """Neighbours marked ``[P]`` run together; any other task waits for everything above, and all below for it."""
+    cascade = plan(PHASE + "- [ ] T1 a\n- [ ] T2 [P] b\n- [ ] T3 [P] c\n- [ ] T4 d\n- [ ] T5 [P] e\n")
+    assert {task.id: task.depends_on for task in cascade.tasks.values()} == {
+        "T1": (),
+        "T2": ("T1",),
+        "T3": ("T1",),
+        "T4": ("T2", "T3"),
+        "T5": ("T4",),
+    }
+    assert cascade.waves() == [["T1"], ["T2", "T3"], ["T4"], ["T5"]]
+
+
+def test_phase_order_keeps_phases_apart() -> None:
+    """A heading between two ``[P]`` tasks separates them, and declared dependencies still count."""
+    cascade = plan(
+        PHASE + "## One\n- [ ] T1 [P] a\n- [ ] T2 [P] b (depends on T1)\n## Two\n- [ ] T3 [P] c\n### U1: d\ntext\n"
+    )
+    assert {task.id: task.depends_on for task in cascade.tasks.values()} == {
+        "T1": (),
+        "T2": ("T1",),
+        "T3": ("T1", "T2"),
+        "U1": ("T3",),
+    }
+
+
+def test_phase_order_against_a_declared_dependency_is_a_cycle() -> None:
+    """A task cannot depend on one below it if the order of the file counts."""
+    problems = read_plan(PHASE + "- [ ] T1 a (depends on T2)\n- [ ] T2 b\n").diagnostics
+    assert [str(problem) for problem in problems] == ["CASCADE.md:4: E203 dependency cycle: T1 -> T2 -> T1"]

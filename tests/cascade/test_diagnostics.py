@@ -1,0 +1,155 @@
+"""Every diagnostic that the examples and the awkward inputs do not show."""
+
+import pickle
+
+import pytest
+
+from nova_async.cascade import CascadeError, Diagnostic, parse_cascade
+from nova_async.cascade.diagnostics import did_you_mean, shown
+from nova_async.cascade.reading import read_plan
+from nova_async.errors import NovaError
+
+TABLE = "| ID | What | Deps |\n|---|---|---|\n| F1 | a | - |\n"
+HEAD = "| ID | What | Deps |\n"
+
+CASES = {
+    "front matter never closed": (
+        f"+++\norder = 'deps'\n{TABLE}",
+        ["1: E001 front matter opened by +++ is never closed"],
+    ),
+    "front matter is no TOML": (
+        f"+++\norder = 'deps'\nmax_workers =\n+++\n{TABLE}",
+        ["3: E002 front matter: Invalid value"],
+    ),
+    "front matter ends too early": (f"+++\nnotify = [\n+++\n{TABLE}", ["2: E002 front matter: Invalid value"]),
+    "TOML number without end": (f"+++\nmax_workers = {'9' * 5000}\n+++\n{TABLE}", None),
+    "TOML nested without end": (f"+++\nnotify = {'[' * 5000}\n+++\n{TABLE}", None),
+    "id too long": (TABLE.replace("F1", "F" * 65), [f"3: E101 bad task id '{'F' * 65}' (at most 64 characters)"]),
+    "id missing": (
+        TABLE.replace("F1", ""),
+        ["3: E101 bad task id '' (letters and digits, joined by . _ or -)"],
+    ),
+    "neither name nor prompt": (TABLE.replace("| a |", "| |"), ["3: E105 task F1 has neither a name nor a prompt"]),
+    "two columns for the prompt": (
+        "| ID | Description | What Changes |\n|---|---|---|\n| F1 | a | b |\n",
+        ["1: E108 two columns mean 'prompt': Description, What Changes"],
+    ),
+    "two columns for an option": (
+        "| ID | What | Idle | Idle Timeout |\n|---|---|---|---|\n| F1 | a | 5m | 6m |\n",
+        ["1: E108 two columns mean 'idle_timeout': Idle, Idle Timeout"],
+    ),
+    "no delimiter row": (
+        "\n| ID | What | Deps |\n| F1 | a | - |\n",
+        ["2: E109 looks like a task table but is none: the delimiter row |---|---| below the header is missing"],
+    ),
+    "delimiter row of one rule": (
+        f"{HEAD}---\n\n- [ ] T1 x\n",
+        ["1: E109 looks like a task table but is none: header has 3 cells, delimiter row 1"],
+    ),
+    "delimiter row drawn with =": (
+        f"{HEAD}|===|===|===|\n| F1 | a | - |\n",
+        ["1: E109 looks like a task table but is none: the delimiter row below the header may hold only - : and |"],
+    ),
+    "two lost rows": (
+        f"{TABLE}\n| F2 | a | - |\n| F3 | a | F2 |\n",
+        [f"{line}: E110 this row is outside its table: an empty line ends a table" for line in (5, 6)],
+    ),
+    "lost row without outer pipes": (
+        "ID | What | Deps\n---|---|---\nF1 | a | -\n\nF2 | b | F1\n",
+        ["5: E110 this row is outside its table: an empty line ends a table"],
+    ),
+    "lost rows that begin like lists and code": (
+        "Deps | ID | What\n---|---|---\nF2 | F1 | a\n- | F2 | b\n",
+        ["4: E110 this row is outside its table: begin its line with a | and without indentation"],
+    ),
+    "lost row that is indented": (
+        f"{TABLE}    | F2 | b | F1 |\n",
+        ["4: E110 this row is outside its table: begin its line with a | and without indentation"],
+    ),
+    "near column": (
+        "| ID | What | Modle |\n|---|---|---|\n| F1 | a | b |\n",
+        ["1: W111 column 'Modle' is not known: ignored; did you mean 'model'?"],
+    ),
+    "table in a list": (
+        "- see\n\n  | ID | What |\n  |---|---|\n  | F1 | a |\n",
+        ["1: E100 no tasks found", "3: W113 task table inside a list or quote: ignored"],
+    ),
+    "table in a quote": (
+        "> " + TABLE.replace("\n|", "\n> |"),
+        ["1: E100 no tasks found", "1: W113 task table inside a list or quote: ignored"],
+    ),
+    "task item in another list": (
+        "- First phase\n  - [ ] T001 Begin\n",
+        ["1: E100 no tasks found", "2: W113 task item inside a list or quote: ignored"],
+    ),
+    "table indented by four": (
+        "Text\n\n" + "".join(f"    {line}\n" for line in TABLE.splitlines()),
+        ["1: E100 no tasks found", "3: W114 task table indented by four spaces is a code block: ignored"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "messages"), CASES.values(), ids=CASES.keys())
+def test_diagnostic(text: str, messages: list[str] | None) -> None:
+    """A mistake gives its message, its line, and no other message."""
+    found = [str(problem).removeprefix("CASCADE.md:") for problem in read_plan(text).diagnostics]
+    if messages is None:
+        assert len(found) == 1
+        assert found[0].startswith("2: E002 front matter: ")
+    else:
+        assert found == messages
+
+
+def test_prose_after_a_table_is_no_lost_row() -> None:
+    """A paragraph that merely has a pipe in it stays prose."""
+    parse_cascade(f"{TABLE}\nuse a | b here\n\nor c | d | e with words\n")
+
+
+def test_an_error_carries_every_problem() -> None:
+    """The exception shows errors and warnings of the whole file, by line, and is both kinds of error."""
+    with pytest.raises(CascadeError) as caught:
+        parse_cascade(
+            "| ID | What | Owner | Timeout |\n|---|---|---|---|\n| F1 | a | Ann | soon |\n| F1 | b | | |\n", "my.md"
+        )
+    error = caught.value
+    assert isinstance(error, NovaError)
+    assert isinstance(error, ValueError)
+    assert [(problem.line, problem.code) for problem in error.diagnostics] == [(1, "W111"), (3, "E104"), (4, "E102")]
+    assert [problem.code for problem in error.errors] == ["E104", "E102"]
+    assert str(error).splitlines()[0] == "my.md:1: W111 column 'Owner' is not known: ignored"
+    assert str(error).count("\n") == 2
+
+
+def test_an_error_survives_pickling() -> None:
+    """Problems are not lost on the way to another process."""
+    error = CascadeError([Diagnostic(1, "E100", "no tasks found")])
+    copy = pickle.loads(pickle.dumps(error))
+    assert copy.diagnostics == error.diagnostics
+    assert str(copy) == "CASCADE.md:1: E100 no tasks found"
+
+
+def test_warnings_do_not_stop_a_plan() -> None:
+    """A plan with warnings only is a plan, and keeps them."""
+    cascade = parse_cascade("| ID | What | Owner |\n|---|---|---|\n| F1 | a | Ann |\n")
+    assert [str(warning) for warning in cascade.warnings] == ["CASCADE.md:1: W111 column 'Owner' is not known: ignored"]
+
+
+def test_guesses() -> None:
+    """A guess ignores case, gives the word as it is spelled, and stays silent when nothing is near."""
+    assert did_you_mean("RETRYS", ["retries", "grace"]) == "; did you mean 'retries'?"
+    assert did_you_mean("f1", ["F1", "F2"]) == "; did you mean 'F1'?"
+    assert did_you_mean("xyz", ["retries"]) == ""
+
+
+def test_messages_cannot_move_the_cursor() -> None:
+    """The author's words are shown on one line, cut short, without control characters."""
+    assert shown("a\x1b[2J\nb") == "'a\ufffd[2J b'"
+    assert len(shown("x" * 1000)) == 82
+
+
+def test_a_file_full_of_typos_is_quick_to_say_so() -> None:
+    """Only the first mistakes get a guess: comparing every name with every other would take seconds."""
+    rows = "".join(f"| T{n} | a | Tx{n} |\n" for n in range(300))
+    problems = read_plan(f"{HEAD}|---|---|---|\n{rows}").diagnostics
+    assert len(problems) == 300
+    assert sum("did you mean" in problem.text for problem in problems) <= 50
