@@ -1,0 +1,190 @@
+"""One child process: in a session of its own, its output in a pipe of our own, its exit told truly."""
+
+import asyncio
+import os
+import subprocess
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from nova_async.process import at_exit, orphan_guard
+from nova_async.process.command import resolve
+from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie
+from nova_async.process.family import Family
+from nova_async.process.pipes import RATION, open_output_pipe
+from nova_async.process.table import TABLE
+
+__all__ = ["DEVNULL", "Child", "resolve", "spawn"]
+
+DEVNULL = subprocess.DEVNULL
+SPAWNS_AT_ONCE = 4  # each stops the loop until the new program has begun, so others get their turn in between (G20)
+TEARDOWN_PATIENCE = 0.25  # seconds for a spawn that was cut off; see `_outlast`
+
+T = TypeVar("T")
+
+_turns: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = weakref.WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
+class Child:
+    """A process that was started, until it and its output are done with.
+
+    Attributes:
+        pid: of the leader: the process that was started itself.
+        cookie: the family path in its environment.
+        output: the read end of its stdout and stderr, non-blocking; -1 once closed.
+        family: it and everyone who descends from it.
+    """
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, cookie: str, output: int, output_size: int, family: Family
+    ) -> None:
+        self.pid = process.pid
+        self.cookie = cookie
+        self.output = output
+        self.family = family
+        self._process = process
+        self._output_size = output_size
+
+    def __repr__(self) -> str:
+        return f"<Child {self.pid}, returncode {self.returncode}>"
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; None until the loop has learned that the leader has exited.
+
+        255 is also what asyncio says if somebody else has reaped the process (G23).
+        """
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Wait until the leader has exited and return its code; grandchildren and open pipes do not matter (G1).
+
+        May be cancelled, called again, and called by many at once.
+        """
+        return await self._process.wait()
+
+    def close_output(self) -> None:
+        """Close our end of the pipe; a second call does nothing."""
+        if self.output >= 0:
+            os.close(self.output)
+            self.output = -1
+            RATION.give_back(self._output_size)
+
+
+async def spawn(
+    command: Sequence[str],
+    *,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str],
+    stdin: int = DEVNULL,
+) -> Child:
+    """Start a command as the leader of a family of its own.
+
+    Cancelled at any moment it leaves nothing: no process, no descriptor, no task.
+
+    Args:
+        command: program and arguments; the child sees the program's name as it is written here.
+        cwd: where it starts, ours if None.
+        env: its complete environment; the family cookie is added.
+        stdin: a descriptor, or ``DEVNULL``; never a pipe that nobody closes (G38).
+
+    Raises:
+        OSError, TypeError, ValueError: as `resolve` says, or the system at the start itself.
+    """
+    if stdin == subprocess.PIPE:
+        raise ValueError("stdin must be a descriptor or DEVNULL: an idle pipe makes agents wait for ever")
+    env = dict(env)  # a copy, because we wait; and os.environ is slow to read twice
+    program, *arguments = resolve(command, cwd=cwd, env=env)
+    argv = [os.fsdecode(command[0]), *arguments]
+    async with _turn():
+        # A task of its own: asyncio's spawn may not be cut off half-way (G18).
+        newborn = asyncio.create_task(_start(program, argv, cwd, env, stdin), name=f"spawn {argv[0]}")
+        try:
+            return await asyncio.shield(newborn)
+        except asyncio.CancelledError:
+            await _outlast(newborn)
+            if not newborn.cancelled() and newborn.exception() is None:
+                child = newborn.result()
+                child.close_output()
+                end = asyncio.create_task(child.family.kill(), name=f"end {argv[0]}")
+                await _outlast(end)
+                if end.cancelled():  # with every other task of a loop that is being torn down
+                    child.family.kill_now()
+            raise
+
+
+async def _start(
+    program: str, argv: list[str], cwd: str | os.PathLike[str] | None, env: Mapping[str, str], stdin: int
+) -> Child:
+    orphan_guard.ensure()
+    cookie = new_cookie()
+    at_exit.expect(cookie)
+    since, born = TABLE.now(), time.monotonic()
+    process = None
+    output = -1
+    size = 0
+    try:
+        output, write_end, size = open_output_pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                executable=program,
+                stdin=stdin,
+                stdout=write_end,
+                stderr=write_end,
+                cwd=cwd,
+                env={**env, COOKIE_VARIABLE: cookie},
+                start_new_session=True,
+                close_fds=True,
+            )
+        finally:
+            os.close(write_end)
+    except BaseException as error:
+        if output >= 0:
+            os.close(output)
+            RATION.give_back(size)
+        if isinstance(error, asyncio.CancelledError):
+            # Somebody cancels every task of the loop. asyncio has killed the leader; it may have had children.
+            Family(0, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
+        at_exit.forget(cookie)
+        raise
+    family = Family(process.pid, cookie, born=born, since=since, leader_exit=process.wait)
+    at_exit.register(family)
+    return Child(process, cookie, output, size, family)
+
+
+async def _nobody() -> None:
+    """Stand in for the exit of a leader that is not known."""
+
+
+def _turn() -> asyncio.Semaphore:
+    loop = asyncio.get_running_loop()
+    with _turns_lock:
+        return _turns.setdefault(loop, asyncio.Semaphore(SPAWNS_AT_ONCE))
+
+
+async def _outlast(task: "asyncio.Task[T]") -> None:
+    """Wait for a task to finish, however often we are cancelled meanwhile.
+
+    If the task itself is cancelled, somebody cancels every task of the loop, also one inside of asyncio's spawn that
+    its own clean-up then waits for in vain (https://github.com/python/cpython/pull/140805): a second cancel ends it.
+    """
+    while not task.done():
+        torn_down = task.cancelling() > 0
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task], timeout=TEARDOWN_PATIENCE if torn_down else None)
+            if torn_down:
+                task.cancel()
+
+
+def _start_over_after_fork() -> None:
+    """Replace the lock, which another thread may have held at the fork."""
+    global _turns_lock
+    _turns_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_over_after_fork)

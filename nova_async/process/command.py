@@ -1,0 +1,69 @@
+"""Finding the program of a command line, and refusing what the system would refuse, before anything is created."""
+
+import errno
+import os
+import stat
+from collections.abc import Mapping, Sequence
+
+__all__ = ["resolve"]
+
+
+def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, env: Mapping[str, str]) -> list[str]:
+    """Return the command with the absolute path of its program in first place.
+
+    The program is looked for as the child would: in the `PATH` of `env`; a relative path, also one in `PATH`, starts
+    at `cwd`. Only what shows at the start itself is left to the system: a file that is no program, or whose
+    interpreter is missing.
+
+    Raises:
+        TypeError: the command is one text instead of a list of words.
+        ValueError: the command is empty, or a NUL or an impossible variable name is in it.
+        FileNotFoundError, NotADirectoryError, PermissionError: what the system says, with the name in question.
+    """
+    if isinstance(command, str | bytes):
+        raise TypeError(f"a command is a list of words, not one text: {command!r} (shlex.split makes one of the other)")
+    words = [os.fsdecode(word) for word in command]
+    if not words:
+        raise ValueError("the command is empty")
+    place = "" if cwd is None else os.fsdecode(cwd)
+    if "\0" in "".join([*words, place, *env, *env.values()]):
+        raise ValueError("embedded null byte in the command, its environment or its directory")
+    if "" in env or "=" in "".join(env):
+        raise ValueError('an environment variable has no name, or a name with "=" in it')
+    if cwd is not None:
+        _check_directory(place)
+    return [_find_program(words[0], os.path.join(os.getcwd(), place), env), *words[1:]]  # noqa: PTH109, PTH118
+
+
+def _check_directory(path: str) -> None:
+    if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116 (a Path would normalise the name in the error)
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    if not os.access(path, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+def _find_program(name: str, place: str, env: Mapping[str, str]) -> str:
+    """Try the places in order, as execvp does; a refusal is reported only if no later place has it."""
+    if "/" in name:
+        candidates = [os.path.join(place, name)]  # noqa: PTH118 (".." after a symbolic link has to stay)
+    elif name:
+        candidates = [os.path.join(place, folder, name) for folder in os.get_exec_path(env)]  # noqa: PTH118
+    else:
+        candidates = []
+    problem = errno.ENOENT
+    for candidate in candidates:
+        found = _what_exec_says(candidate)
+        if not found:
+            return candidate
+        if found not in (errno.ENOENT, errno.ENOTDIR) or ("/" in name):
+            problem = found
+    raise OSError(problem, os.strerror(problem), name)
+
+
+def _what_exec_says(path: str) -> int:
+    """Return the error number that starting this file would give, 0 for none that shows from outside."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (see above)
+    except OSError as error:
+        return error.errno or errno.ENOENT
+    return 0 if stat.S_ISREG(mode) and os.access(path, os.X_OK) else errno.EACCES

@@ -1,0 +1,49 @@
+"""The family cookie: an environment variable that every descendant inherits, wherever it moves.
+
+Its value is a path with one element, ``<supervisor>.<worker>``, per worker that the process descends from, outermost
+first. So a process started by a nested supervisor still belongs to the outer worker too.
+"""
+
+import itertools
+import os
+
+__all__ = ["COOKIE_VARIABLE", "belongs_to", "inherited", "new_cookie", "supervisor_id", "workers_of"]
+
+COOKIE_VARIABLE = "NOVA_WORKER"
+
+_supervisor = os.urandom(6).hex()
+_worker_numbers = itertools.count(1)
+
+
+def supervisor_id() -> str:
+    """Return the name of this OS process as a supervisor; a forked child has another."""
+    return _supervisor
+
+
+def inherited() -> str:
+    """Return the path of the workers that we ourselves descend from, or an empty text."""
+    return os.environ.get(COOKIE_VARIABLE, "")
+
+
+def new_cookie() -> str:
+    """Return the path for one more worker of this OS process."""
+    return f"{inherited()}/{_supervisor}.{next(_worker_numbers)}"
+
+
+def belongs_to(path: str | None, cookie: str) -> bool:
+    """Tell whether a process with this path is of the cookie's family, directly or through a nested supervisor."""
+    return path is not None and (path == cookie or path.startswith(cookie + "/"))
+
+
+def workers_of(path: str | None, supervisor: str) -> list[str]:
+    """Return the path's elements that name workers of that supervisor."""
+    return [element for element in (path or "").split("/") if element.startswith(supervisor + ".")]
+
+
+def _start_over_after_fork() -> None:
+    global _supervisor, _worker_numbers
+    _supervisor = os.urandom(6).hex()
+    _worker_numbers = itertools.count(1)
+
+
+os.register_at_fork(after_in_child=_start_over_after_fork)

@@ -1,0 +1,251 @@
+"""Everyone who descends from one child: found wherever they went, signalled by identity, proven gone."""
+
+import asyncio
+import os
+import signal as signals
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from nova_async.process import at_exit, orphan_guard
+from nova_async.process.cookie import belongs_to
+from nova_async.process.exits import until_exited
+from nova_async.process.kinship import ProcessEntry, find_family, pids_to_look_at, same_start
+from nova_async.process.signalling import send_signal, wait_for_exits, with_continue
+from nova_async.process.table import TABLE, ProcessTable
+
+__all__ = ["Family", "Member"]
+
+UNKILLABLE_AFTER = 10.0  # seconds of SIGKILL until those still there are reported instead of waited for
+ROUND = 1.0  # seconds that one round of SIGKILL waits: meanwhile somebody may have been born
+LOOKS_AT_NEWCOMERS = 8  # then the next look at everyone has to tell
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process; `pid` and `start_time` together mean it and nobody else."""
+
+    pid: int
+    start_time: float  # as the process table counts: ticks since boot, or seconds
+    name: str
+
+
+class Family:
+    """The leader while it lives, its session, all descendants, whoever carries its cookie, and whoever was seen once.
+
+    Args:
+        pid: the leader, which leads a session of its own too; 0 for a family known by its cookie only.
+        cookie: the family path, see `cookie`.
+        born: `time.monotonic()` before the leader was started.
+        since: `table.now()` before the leader was started.
+        leader_exit: waits until the leader has exited and was reaped.
+        table: who to ask about processes.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        cookie: str,
+        *,
+        born: float,
+        since: float,
+        leader_exit: Callable[[], Awaitable[object]],
+        table: ProcessTable = TABLE,
+    ) -> None:
+        self.pid = pid
+        self.cookie = cookie
+        self._born = born
+        self._leader_exit = leader_exit
+        self._table = table
+        leader = table.look(pid) if pid else None
+        if leader is not None and leader.parent != os.getpid():
+            leader = None  # exited and was reaped so quickly that the number is a stranger's already
+        # None: exited before we could look, so that nobody with its pid can be meant.
+        self._leader_start = leader.start_time if leader else None
+        self._since = since  # nobody of the family can be older
+        self._session_lives = pid > 0
+        self._seen: dict[int, float] = {}  # start time by pid: once a member, always a member
+        self._had_others = False
+
+    def __repr__(self) -> str:
+        return f"<Family of {self.pid}, cookie {self.cookie!r}>"
+
+    def members(self) -> list[Member]:
+        """Return everyone alive, the leader first, then by age; zombies and the dead do not count."""
+        found = self._look_at_everyone()
+        self._note_end(found)
+        return found
+
+    def others(self) -> list[Member]:
+        """Return everyone alive but the leader; nearly free soon after the start of a leader that left nobody."""
+        found = self._look_at_newcomers()
+        if found is None:
+            found = self._look_at_everyone()
+        self._note_end(found)
+        others = [member for member in found if not self._is_leader(member)]
+        self._had_others = self._had_others or bool(others)
+        return others
+
+    def signal(self, sig: int, members: Iterable[Member] | None = None) -> None:
+        """Send a signal to every member, or to those named, as far as they are still the same processes.
+
+        SIGCONT follows, so that a stopped member notices (not after SIGKILL, SIGCONT and the stopping signals).
+        A member of another user is left out in silence: the system does not let us.
+        """
+        for member in self.members() if members is None else members:
+            if member.pid != orphan_guard.guard_pid():
+                send_signal(self._table, member, sig)
+
+    def signal_group(self, sig: int) -> None:
+        """Send a signal to the leader's own process group, if the group is still the family's; SIGCONT follows."""
+        if self.pid <= 1 or self.pid == os.getpgrp() or not self._owns_group():
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            for each in with_continue(sig):
+                os.killpg(self.pid, each)
+
+    async def gone(self, timeout: float | None) -> bool:
+        """Wait at most `timeout` seconds until nobody is left; tell whether that is so. Woken, not polling."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._leader_exit()
+                looks_without_anyone = 0
+                while looks_without_anyone < (2 if self._had_others else 1):
+                    if others := self.others():
+                        looks_without_anyone = 0
+                        await until_exited(self._table, others)
+                    else:
+                        looks_without_anyone += 1
+        except TimeoutError:
+            return False
+        return True
+
+    async def kill(self) -> list[Member]:
+        """SIGKILL everyone until nobody is left; return who is still there after 10 s.
+
+        Those are in an uninterruptible system call, or another user's.
+        """
+        try:
+            async with asyncio.timeout(UNKILLABLE_AFTER):
+                looks_without_anyone = 0
+                while looks_without_anyone < 2:
+                    if members := self.members():
+                        looks_without_anyone = 0
+                        self.signal(signals.SIGKILL, members)
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(ROUND):
+                                await until_exited(self._table, members)
+                    else:
+                        looks_without_anyone += 1
+                await self._leader_exit()
+        except TimeoutError:
+            return self.members()
+        return []
+
+    def kill_now(self, timeout: float = 2.0) -> None:
+        """SIGKILL everyone, without an event loop, until two looks find nobody or `timeout` seconds are over."""
+        deadline = time.monotonic() + timeout
+        looks_without_anyone = 0
+        while looks_without_anyone < 2 and time.monotonic() < deadline:
+            if members := self.members():
+                looks_without_anyone = 0
+                self.signal(signals.SIGKILL, members)
+                wait_for_exits(self._table, members, min(ROUND, deadline - time.monotonic()))
+            else:
+                looks_without_anyone += 1
+
+    def _look_at_everyone(self) -> list[Member]:
+        """Scan the whole table; and if that finds nobody, those who were born meanwhile."""
+        last = self._table.last_pid()
+        found = self._recognise(self._table.everyone(self._since))
+        for _ in range(LOOKS_AT_NEWCOMERS):
+            newest = self._table.last_pid()
+            if found or last is None or newest is None or newest == last:
+                break
+            # Somebody may have forked and exited during the scan, before it came by: the child is among these.
+            newcomers = pids_to_look_at(last, newest, 0, self._table.pid_limit())
+            found = self._recognise(
+                self._table.everyone(self._since) if newcomers is None else self._entries(newcomers), newcomers
+            )
+            last = newest
+        if not found:
+            self._session_lives = False
+        return found
+
+    def _look_at_newcomers(self) -> list[Member] | None:
+        """Look only at pids allocated since the leader's: at most a few, for a short life. None if that cannot do."""
+        last = self._table.last_pid()
+        if self._seen or last is None or not self.pid or self._leader_lives():
+            return None
+        done = self.pid
+        for _ in range(LOOKS_AT_NEWCOMERS):
+            pids = pids_to_look_at(self.pid, last, time.monotonic() - self._born, self._table.pid_limit())
+            if pids is None:
+                return None
+            pids = range(done + 1, last + 1)
+            if found := self._recognise(self._entries(pids), pids):
+                return found
+            done = last
+            last = self._table.last_pid()
+            if last is None:
+                return None
+            if last == done:  # nobody was born while we looked, and everyone there is no member
+                return found
+        return None
+
+    def _entries(self, pids: Iterable[int]) -> list[ProcessEntry]:
+        entries = (self._table.look(pid) for pid in pids)
+        return [entry for entry in entries if entry is not None and entry.start_time >= self._since]
+
+    def _recognise(self, entries: list[ProcessEntry], part: range | None = None) -> list[Member]:
+        """Pick the members out of the table, or of a part of it, and remember them."""
+        never = {0, 1, os.getpid(), orphan_guard.guard_pid() or 0}
+        self._notice_stranger(entries)
+        found = find_family(
+            entries,
+            is_known=self._is_known,
+            carries_cookie=lambda pid: belongs_to(self._table.path_of(pid), self.cookie),
+            never=never,
+        )
+        if part is not None:
+            found = {pid: entry for pid, entry in found.items() if self._table.is_process(pid)}
+        self._seen = {pid: entry.start_time for pid, entry in found.items() if pid != self.pid}
+        # The leader first, the older before the younger: a shell must not see its child die before its own signal.
+        ordered = sorted(found.values(), key=lambda entry: (entry.pid != self.pid, entry.start_time, entry.pid))
+        return [Member(entry.pid, entry.start_time, entry.name) for entry in ordered]
+
+    def _is_known(self, entry: ProcessEntry) -> bool:
+        seen = self._seen.get(entry.pid)
+        return (
+            self._is_leader(entry)
+            or (self._session_lives and entry.session == self.pid)
+            or (seen is not None and same_start(seen, entry.start_time))
+        )
+
+    def _notice_stranger(self, entries: list[ProcessEntry]) -> None:
+        """Forget the session's number once it can be somebody else's.
+
+        The system gives no pid away while a session has that number: so the session has ended if a stranger has the
+        leader's pid, or if a look at everyone found nobody at all.
+        """
+        if any(entry.pid == self.pid and not self._is_leader(entry) for entry in entries):
+            self._session_lives = False
+
+    def _is_leader(self, who: ProcessEntry | Member) -> bool:
+        return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)
+
+    def _leader_lives(self) -> bool:
+        entry = self._table.look(self.pid)
+        return entry is not None and entry.alive and self._is_leader(entry)
+
+    def _owns_group(self) -> bool:
+        leader = self._table.look(self.pid)
+        if leader is not None:
+            return self._is_leader(leader)  # also as a zombie: unreaped, its number is taken
+        groups = (self._table.look(member.pid) for member in self.members())
+        return any(entry is not None and entry.group == self.pid for entry in groups)
+
+    def _note_end(self, found: list[Member]) -> None:
+        if not found:
+            at_exit.forget(self.cookie)

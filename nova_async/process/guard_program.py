@@ -1,0 +1,95 @@
+"""The program of the orphan guard: waits for its supervisor's death, then ends whoever the supervisor left behind.
+
+Started by path, with a Python that loads no site-packages, so that it begins quickly and stays small.
+
+Usage: guard_program.py PIPE PIDFD PID SUPERVISOR-ID [FOLDER]
+
+PIPE is the read end of a pipe from the supervisor: lines ``release <worker>`` and ``stop``, and its end.
+PIDFD is the supervisor's, or -1: a forked helper of the supervisor may keep the pipe open after its death.
+FOLDER is where psutil lies, on a system without /proc.
+"""
+
+import os
+import select
+import sys
+
+LOOK_AGAIN = 500  # ms; only without a pidfd, to notice the supervisor's death behind a pipe that somebody keeps open
+
+
+def let_imports_find_this_folder() -> None:
+    """Stand in for the package, so that its few modules we need can be imported without all the rest."""
+    for name, path in (("nova_async", []), ("nova_async.process", [os.path.dirname(os.path.abspath(__file__))])):  # noqa: PTH100, PTH120
+        package = type(sys)(name)
+        package.__path__ = path
+        sys.modules[name] = package
+
+
+class Instructions:
+    """What the supervisor has told us so far."""
+
+    def __init__(self, pipe: int) -> None:
+        self.pipe = pipe
+        self.released: set[str] = set()
+        self.stop = False
+        self.ended = False
+        self._rest = b""
+
+    def read(self) -> None:
+        """Take in whatever has come; never waits."""
+        while not self.ended:
+            try:
+                data = os.read(self.pipe, 65536)
+            except BlockingIOError:
+                return
+            self.ended = not data
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                word, _, worker = line.decode().partition(" ")
+                self.stop = self.stop or word == "stop"
+                if word == "release":
+                    self.released.add(worker)
+
+
+def wait_for_death(instructions: Instructions, pidfd: int, pid: int) -> None:
+    """Return once the supervisor is dead, or has told us to stop."""
+    poll = select.poll()
+    poll.register(instructions.pipe, select.POLLIN)
+    if pidfd >= 0:
+        poll.register(pidfd, select.POLLIN)
+    while True:
+        ready = {descriptor for descriptor, _ in poll.poll(None if pidfd >= 0 else LOOK_AGAIN)}
+        instructions.read()  # also after its death: the last lines count
+        if instructions.ended or instructions.stop or pidfd in ready:
+            return
+        if pidfd < 0 and os.getppid() != pid:
+            return
+
+
+def main() -> None:
+    """Guard one supervisor."""
+    let_imports_find_this_folder()
+    from nova_async.process import sweep  # loaded now: at the supervisor's death every millisecond counts
+    from nova_async.process.signalling import signal
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # blocked since our birth, see orphan_guard
+        signal.signal(each, signal.SIG_IGN)
+    pipe, pidfd, pid = (int(text) for text in sys.argv[1:4])
+    supervisor = sys.argv[4]
+    if sys.argv[5:]:
+        sys.path.append(sys.argv[5])
+        from nova_async.process import psutil_processes as table
+    else:
+        from nova_async.process import procfs as table  # type: ignore[no-redef]
+    if os.path.exists("/proc/self/comm"):  # noqa: PTH110 (pathlib is dear here)
+        with open("/proc/self/comm", "w") as comm:  # noqa: PTH123
+            comm.write("nova-guard")  # so that an agent's `pkill python` does not mean us
+    os.set_blocking(pipe, False)
+    orphans = sweep.Orphans(supervisor, pid, table)
+    instructions = Instructions(pipe)
+    wait_for_death(instructions, pidfd, pid)
+    if not instructions.stop:
+        orphans.end(instructions.released)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Pure: who is related to whom in a list of processes, and which pids can be news at all.
+
+Shared with the orphan guard, so nothing is imported that it would have to load.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+__all__ = ["ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
+
+MAX_RANGE = 1000  # pids; beyond that, listing /proc is cheaper than asking for each
+PIDS_PER_SECOND = 1_000_000  # more than any machine can allocate: a shorter time than limit / this cannot have wrapped
+
+
+class ProcessEntry:
+    """What the process table says about one process."""
+
+    __slots__ = ("alive", "group", "name", "parent", "pid", "session", "start_time")
+
+    def __init__(
+        self, pid: int, parent: int, group: int, session: int, start_time: float, name: str, alive: bool
+    ) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.group = group
+        self.session = session
+        self.start_time = start_time  # clock ticks since boot, or seconds, as the table counts
+        self.name = name
+        self.alive = alive  # neither a zombie nor dead
+
+
+def same_start(one: float, other: float) -> bool:
+    """Tell whether two start times are one (seconds may differ in the last digit, ticks may not)."""
+    return abs(one - other) < 0.005
+
+
+def pids_to_look_at(leader: int, last: int, elapsed: float, pid_limit: int) -> range | None:
+    """Return the pids allocated since the leader's, or None if only a full look can tell.
+
+    Args:
+        leader: the first pid of the family.
+        last: the pid that the system allocated last.
+        elapsed: seconds since before the leader was started, measured after `last` was read.
+        pid_limit: how many pids there are before the counter starts over.
+    """
+    if elapsed * PIDS_PER_SECOND >= pid_limit or last < leader or last - leader > MAX_RANGE:
+        return None
+    return range(leader + 1, last + 1)
+
+
+def find_family(
+    entries: "Iterable[ProcessEntry]",
+    *,
+    is_known: "Callable[[ProcessEntry], bool]",
+    carries_cookie: "Callable[[int], bool]",
+    never: "Collection[int]",
+) -> "dict[int, ProcessEntry]":
+    """Return the living members by pid: the known, whoever carries the cookie, and all their descendants.
+
+    The cookie is asked for only where nothing else tells, because reading an environment is the dear part.
+
+    Args:
+        entries: the process table, or the part of it that can matter.
+        is_known: says yes to a process that needs no further proof (the leader, its session, someone seen before).
+        carries_cookie: takes a pid.
+        never: pids that are nobody's family (init, ourselves, the orphan guard).
+    """
+    candidates = [entry for entry in entries if entry.alive and entry.pid not in never]
+    children: dict[int, list[ProcessEntry]] = {}
+    for entry in candidates:
+        children.setdefault(entry.parent, []).append(entry)
+    family: dict[int, ProcessEntry] = {}
+
+    def adopt(found: "Iterable[ProcessEntry]") -> None:
+        waiting = list(found)
+        while waiting:
+            entry = waiting.pop()
+            if entry.pid not in family:
+                family[entry.pid] = entry
+                waiting += children.get(entry.pid, ())
+
+    adopt(entry for entry in candidates if is_known(entry))
+    adopt([entry for entry in candidates if entry.pid not in family and carries_cookie(entry.pid)])
+    return family

@@ -1,0 +1,218 @@
+"""The orphan guard, seen from its supervisor: one small process that ends our families if we are killed (G15).
+
+It is started with the first child and shared by all event loops and threads of this OS process. A daemon thread waits
+for it and starts it again if somebody kills it. A forked child forgets it and, when it starts children, has its own.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from nova_async.process import at_exit, procfs
+from nova_async.process.cookie import COOKIE_VARIABLE, inherited, supervisor_id
+
+__all__ = ["THREAD_NAME", "ensure", "guard_pid", "release", "stop"]
+
+THREAD_NAME = "nova-orphan-guard"
+PROGRAM = Path(__file__).with_name("guard_program.py")
+DEAF_TO = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+# What an unusual Python needs to find its own libraries; nothing else of our environment concerns the guard.
+KEPT_VARIABLES = ("PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+MOST_RESTARTS, WINDOW = 5, 10.0  # so often in so many seconds, then it is given up: something here does not let it live
+PATIENCE = 3.0  # seconds for a guard to end
+
+_log = logging.getLogger("nova_async")
+
+
+class _Guard:
+    """One guard and the descriptors that belong to it."""
+
+    def __init__(self, interpreter: str, released: set[str]) -> None:
+        read_end, self.pipe = os.pipe()
+        self.pidfd = -1
+        try:
+            os.set_blocking(self.pipe, False)
+            with suppress(AttributeError, OSError):  # no pidfds here: the guard watches its parent's pid
+                self.pidfd = os.pidfd_open(os.getpid())
+            self.process = _start(interpreter, read_end, self.pidfd)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(read_end)
+        for worker in released:
+            self.tell(f"release {worker}")
+
+    def tell(self, line: str) -> None:
+        """Write one line; if the guard is dead or stopped, its successor will be told."""
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(self.pipe, line.encode() + b"\n")
+
+    def close(self) -> None:
+        """Close our descriptors; for the guard this is our death, unless it was told to stop."""
+        for descriptor in (self.pipe, self.pidfd):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.pipe = self.pidfd = -1
+
+
+_lock = threading.Lock()
+_guard: _Guard | None = None
+_thread: threading.Thread | None = None
+_released: set[str] = set()
+_warned = False
+
+
+def ensure() -> None:
+    """Start the guard, unless it is there. From any thread; takes a millisecond or two the first time.
+
+    Where no Python can be started (an embedding program), it warns once and goes on without a guard.
+
+    Raises:
+        OSError: the system cannot start one more process.
+    """
+    global _guard, _thread, _warned
+    if _guard is not None:
+        return
+    with _lock:
+        if _guard is not None or _warned:
+            return
+        interpreter = find_interpreter()
+        if interpreter is None:
+            _warned = True
+            message = f"no orphan guard: {sys.executable!r} is no Python to start it with; if this process is killed, "
+            warnings.warn(message + "its workers live on", RuntimeWarning, stacklevel=2)
+            return
+        guard = _Guard(interpreter, _released)
+        thread = threading.Thread(target=_watch, args=(guard, interpreter), name=THREAD_NAME, daemon=True)
+        try:
+            thread.start()
+        except BaseException:  # no thread left for us
+            guard.close()
+            guard.process.wait()
+            raise
+        _guard, _thread = guard, thread
+
+
+def guard_pid() -> int | None:
+    """Return the pid of the guard of this process, None while there is none."""
+    guard = _guard
+    return guard.process.pid if guard is not None else None
+
+
+def release(cookie: str) -> None:
+    """Let the worker with this cookie live on after our end, whether we exit or are killed."""
+    worker = cookie.rpartition("/")[2]
+    at_exit.forget(cookie)
+    with _lock:
+        _released.add(worker)
+        if _guard is not None:
+            _guard.tell(f"release {worker}")
+
+
+def stop() -> None:
+    """End the guard and its thread, sparing everyone, and close what belongs to it; `ensure` starts a new one."""
+    _end(sparing=True)
+
+
+def find_interpreter() -> str | None:
+    """Return a Python that can run the guard: ours, unless our executable is some other program."""
+    candidates = [sys.executable, f"{sys.exec_prefix}/bin/python3", f"{sys.base_exec_prefix}/bin/python3"]
+    if getattr(sys, "frozen", False):
+        return None
+    for candidate in candidates:
+        name = os.path.basename(candidate or "")  # noqa: PTH119 (may be None or empty)
+        if name.startswith(("python", "pypy")) and os.access(candidate, os.X_OK):
+            return os.path.abspath(candidate)  # noqa: PTH100 (a virtual environment is known by the unresolved path)
+    return None
+
+
+def _start(interpreter: str, pipe: int, pidfd: int) -> "subprocess.Popen[bytes]":
+    arguments = [str(pipe), str(pidfd), str(os.getpid()), supervisor_id()]
+    if not procfs.usable():
+        import psutil
+
+        arguments.append(str(Path(psutil.__file__).parent.parent))
+    environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    if inherited():
+        environment[COOKIE_VARIABLE] = inherited()
+    # Blocked signals stay blocked in the new program: so it is deaf from its birth, not only once it has begun.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, DEAF_TO)
+    try:
+        return subprocess.Popen(
+            [interpreter, "-S", "-s", "-P", str(PROGRAM), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=environment,
+            pass_fds=[descriptor for descriptor in (pipe, pidfd) if descriptor >= 0],
+            start_new_session=True,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _watch(guard: _Guard, interpreter: str) -> None:
+    """Wait for the guard; if it ends without having been told to, start it again. Runs in a thread of its own."""
+    global _guard
+    deaths: list[float] = []
+    while True:
+        guard.process.wait()
+        with _lock:
+            if _guard is not guard:
+                return  # it was told to end
+            guard.close()
+            deaths = [moment for moment in deaths if moment > time.monotonic() - WINDOW] + [time.monotonic()]
+            _guard = None
+            if len(deaths) <= MOST_RESTARTS:
+                with suppress(OSError):
+                    _guard = guard = _Guard(interpreter, _released)
+            if _guard is None:
+                _log.warning("the orphan guard cannot live here: until it can, a kill of this process spares workers")
+                return
+
+
+def _end(*, sparing: bool) -> None:
+    global _guard, _thread
+    with _lock:
+        guard, thread, _guard, _thread = _guard, _thread, None, None
+        if guard is None:
+            return
+        if sparing:
+            guard.tell("stop")
+        guard.close()
+    if thread is not None:
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            guard.process.kill()
+            thread.join(PATIENCE)
+
+
+def _end_with_interpreter() -> None:
+    """Leave no guard behind; if families may be left, let it do its work first."""
+    _end(sparing=at_exit.is_settled())
+
+
+def _start_over_after_fork() -> None:
+    """Forget the parent's guard, but close our copies of its descriptors, or it would wait for our end as well."""
+    global _lock, _guard, _thread, _warned
+    if _guard is not None:
+        _guard.process.returncode = 0  # not our child: nothing to reap, nothing to warn about
+        _guard.close()
+    _lock = threading.Lock()
+    _guard = _thread = None
+    _warned = False
+    _released.clear()
+    at_exit.before_exit(_end_with_interpreter)
+
+
+at_exit.before_exit(_end_with_interpreter)
+os.register_at_fork(after_in_child=_start_over_after_fork)

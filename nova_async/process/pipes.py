@@ -1,0 +1,81 @@
+"""The pipe that a child writes its output to, as large as the system's ration allows (G34).
+
+Linux lets an unprivileged user have 64 MiB in pipes altogether; beyond that every new pipe of that user, in whatever
+program, gets 8 KiB. So one OS process takes at most half of it for larger pipes, and less per child the more there are.
+"""
+
+import contextlib
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+__all__ = ["RATION", "PipeRation", "open_output_pipe"]
+
+LARGEST = 1024 * 1024  # bytes; what an unprivileged user may ask for (pipe-max-size)
+USUAL = 64 * 1024  # bytes; what a pipe has anyway
+OURS = 32 * 1024 * 1024  # bytes; half of what an unprivileged user has
+EIGHTH = 8  # each child takes at most this part of what is left, so later ones get theirs
+
+F_SETPIPE_SZ: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
+
+
+class PipeRation:
+    """Bytes for pipes, shared by everyone who opens one; for use from any thread.
+
+    Args:
+        budget: bytes for all pipes together, beyond which each gets the usual size.
+    """
+
+    def __init__(self, budget: int = OURS) -> None:
+        self.budget = budget
+        self.taken = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        """Return the size in bytes for one more pipe: a power of two from 64 KiB to 1 MiB."""
+        with self._lock:
+            size = LARGEST
+            while size > USUAL and size > (self.budget - self.taken) // EIGHTH:
+                size //= 2
+            self.taken += size
+            return size
+
+    def give_back(self, size: int) -> None:
+        """Return what a closed pipe had taken."""
+        with self._lock:
+            self.taken -= size
+
+    def start_over(self) -> None:
+        """Forget everyone else's pipes and locks, in a forked child."""
+        self.taken = 0
+        self._lock = threading.Lock()
+
+
+def _budget() -> int:
+    """Return half of the user's limit, where it is smaller than usual."""
+    try:
+        pages = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text())
+    except (OSError, ValueError):
+        return OURS
+    return min(OURS, pages * os.sysconf("SC_PAGE_SIZE") // 2) if pages else OURS
+
+
+RATION = PipeRation(_budget())
+os.register_at_fork(after_in_child=RATION.start_over)
+
+
+def open_output_pipe() -> tuple[int, int, int]:
+    """Return the read end (non-blocking), the write end, and the size to give back to `RATION` at the end.
+
+    Raises:
+        OSError: no descriptor is left.
+    """
+    read_end, write_end = os.pipe()
+    size = RATION.take()
+    os.set_blocking(read_end, False)
+    if F_SETPIPE_SZ is not None:
+        # EPERM: this user has too many pipes already. A smaller pipe works as well, only not as far ahead.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(read_end, F_SETPIPE_SZ, size)
+    return read_end, write_end, size

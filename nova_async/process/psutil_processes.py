@@ -1,0 +1,66 @@
+"""The process table where there is no ``/proc``: the same questions as `procfs`, answered by psutil.
+
+psutil is imported at the first question, because on Linux nobody asks.
+On macOS protected programs hide their environment: their family is known by session and parent link only.
+"""
+
+import os
+import time
+
+from nova_async.process.cookie import COOKIE_VARIABLE
+from nova_async.process.kinship import ProcessEntry
+
+__all__ = ["everyone", "is_process", "last_pid", "look", "now", "path_of", "pid_limit"]
+
+
+def look(pid: int) -> ProcessEntry | None:
+    """Return one process, zombies included, or None if there is none."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            alive = process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            return ProcessEntry(
+                pid, process.ppid(), os.getpgid(pid), os.getsid(pid), process.create_time(), process.name(), alive
+            )
+    except (psutil.Error, OSError):
+        return None
+
+
+def everyone(since: float = 0) -> list[ProcessEntry]:
+    """Return all processes that started at or after `since` (seconds since the epoch)."""
+    import psutil
+
+    entries = (look(pid) for pid in psutil.pids())
+    return [entry for entry in entries if entry is not None and entry.start_time >= since]
+
+
+def path_of(pid: int) -> str | None:
+    """Return the family path in the environment with which the process was started; None if it has none for us."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).environ().get(COOKIE_VARIABLE)
+    except (psutil.Error, OSError):
+        return None
+
+
+def is_process(pid: int) -> bool:
+    """Say yes: threads have no numbers of their own here."""
+    return pid > 0
+
+
+def last_pid() -> int | None:
+    """Return None: only a look at everyone tells what is new."""
+    return None
+
+
+def pid_limit() -> int:
+    """Return 0: the counter of pids is not known."""
+    return 0
+
+
+def now() -> float:
+    """Return a start time that no process started from now on can precede (seconds since the epoch)."""
+    return time.time() - 1

@@ -1,0 +1,109 @@
+"""Signals and waiting by identity, never by a bare pid: a number may belong to a stranger by now (G14).
+
+Shared with the orphan guard, so nothing is imported that it would have to load.
+"""
+
+import os
+import select
+import time
+
+from nova_async.process.kinship import same_start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterable
+
+    from nova_async.process.table import Identity, ProcessTable
+else:
+    try:
+        import _signal as signal  # the C half of signal; the other half loads enum, which costs the guard 8 ms
+    except ImportError:
+        import signal
+
+__all__ = ["is_still", "open_pidfd", "send_signal", "signal", "wait_for_exits", "with_continue"]
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds between looks where the system has no pidfd
+
+
+def open_pidfd(pid: int) -> int | None:
+    """Return a descriptor of that process, or None where the system has none to give.
+
+    Raises:
+        ProcessLookupError: there is no such process.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except (AttributeError, OSError):  # macOS, an old kernel, a sandbox, or no descriptor left
+        return None
+
+
+def is_still(table: "ProcessTable", who: "Identity") -> bool:
+    """Tell whether that very process is alive."""
+    entry = table.look(who.pid)
+    return entry is not None and entry.alive and same_start(entry.start_time, who.start_time)
+
+
+def with_continue(sig: int) -> list[int]:
+    """Return the signal, followed by SIGCONT where a stopped process would otherwise never notice it (G49)."""
+    lone = (0, signal.SIGKILL, signal.SIGCONT, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+    return [sig] if sig in lone else [sig, signal.SIGCONT]
+
+
+def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
+    """Signal that very process, if it is still there and we may; never init and never ourselves."""
+    if who.pid <= 1 or who.pid == os.getpid():
+        return
+    try:
+        pidfd = open_pidfd(who.pid)
+    except ProcessLookupError:
+        return
+    try:
+        # Only now: whatever the descriptor holds cannot be replaced after this look.
+        if is_still(table, who):
+            for each in with_continue(sig):
+                if pidfd is None:
+                    os.kill(who.pid, each)
+                else:
+                    signal.pidfd_send_signal(pidfd, each)
+    except (ProcessLookupError, PermissionError):
+        pass  # gone meanwhile; or another user's, which is a limit that we document
+    finally:
+        if pidfd is not None:
+            os.close(pidfd)
+
+
+def wait_for_exits(table: "ProcessTable", whom: "Iterable[Identity]", timeout: float) -> bool:
+    """Block until all of them have exited (True) or `timeout` seconds are over (False)."""
+    deadline = time.monotonic() + timeout
+    poll = select.poll()
+    pidfds: set[int] = set()
+    unwatched: list[Identity] = []
+    try:
+        for who in whom:
+            try:
+                pidfd = open_pidfd(who.pid)
+            except ProcessLookupError:
+                continue
+            if pidfd is None:
+                unwatched.append(who)
+            elif is_still(table, who):
+                pidfds.add(pidfd)
+                poll.register(pidfd, select.POLLIN)
+            else:
+                os.close(pidfd)
+        while pidfds and (left := deadline - time.monotonic()) > 0:
+            for pidfd, _ in poll.poll(left * 1000):
+                poll.unregister(pidfd)
+                pidfds.remove(pidfd)
+                os.close(pidfd)
+        pause = SHORTEST_PAUSE
+        while (unwatched := [who for who in unwatched if is_still(table, who)]) and time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return not pidfds and not unwatched
+    finally:
+        for pidfd in pidfds:
+            os.close(pidfd)

@@ -1,0 +1,272 @@
+"""Whoever survives a killed supervisor is ended by its guard, and the guard is never in the way (G15)."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from nova_async.process import orphan_guard, procfs
+from nova_async.process.child import spawn
+from nova_async.process.cookie import new_cookie, supervisor_id
+
+from .watching import DEADLINE, all_dead_within, announced, is_alive, popen, program, running
+
+SOON = 2.0  # seconds: the promise
+
+
+def supervisor(*words: str) -> tuple["subprocess.Popen[str]", int, list[int]]:
+    """Start a supervisor; return it, its guard, and everyone it has started."""
+    process = popen(*program("supervisor", *words))
+    line = process.stdout.readline() if process.stdout else ""
+    assert line.startswith("ready"), line
+    guard, *pids = map(int, line.split()[1:])
+    return process, guard, pids
+
+
+def end(process: "subprocess.Popen[str]", *survivors: int) -> None:
+    """Leave nothing of a test, whether it failed or not."""
+    process.kill()
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+    for pid in survivors:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def test_nobody_outlives_a_killed_supervisor() -> None:
+    """Twenty families, deaf to all signals, half in sessions of their own: all gone in 2 s, the guard too."""
+    process, guard, pids = supervisor("20")
+    try:
+        assert len(pids) == 40
+        assert all(map(is_alive, [guard, *pids]))
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+    finally:
+        end(process, *pids)
+
+
+def test_a_helper_that_keeps_the_pipe_open_changes_nothing() -> None:
+    """The guard watches the supervisor itself, too; the helper is no family and lives on."""
+    process, guard, [*pids, helper] = supervisor("3", "helper", "mild")
+    try:
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+        assert is_alive(helper)
+    finally:
+        end(process, helper, *pids)
+
+
+@pytest.mark.parametrize("words", [[], ["helper"]])
+def test_all_of_it_works_with_psutil_and_without_pidfds(words: list[str]) -> None:
+    """As on macOS: the end of the pipe tells, or where a helper keeps that open, another parent pid."""
+    process, guard, pids = supervisor("2", "foreign", "mild", *words)
+    helper = pids.pop() if words else 0
+    try:
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+        assert not helper or is_alive(helper)
+    finally:
+        end(process, *pids, *([helper] if helper else []))
+
+
+def test_a_released_family_is_spared() -> None:
+    """It lives on after the supervisor was killed; everyone else is gone."""
+    process, guard, [first, firsts_child, *pids] = supervisor("3", "leave")
+    try:
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+        assert is_alive(first)
+        assert is_alive(firsts_child)
+    finally:
+        end(process, first, firsts_child, *pids)
+
+
+def test_a_killed_guard_is_replaced() -> None:
+    """The supervisor starts another, which does the work; what was released stays so."""
+    process, guard, [first, *pids] = supervisor("2", "leave", "mild")
+    try:
+        os.kill(guard, signal.SIGKILL)
+        successor = guard_of(process.pid, but=guard)
+        process.kill()
+        assert all_dead_within([*pids, successor], SOON)
+        assert is_alive(first)
+    finally:
+        end(process, first, *pids)
+
+
+def guard_of(pid: int, *, but: int) -> int:
+    """Wait until a process has a child that calls itself a guard, other than the given one; return its pid."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        for entry in procfs.everyone():
+            if entry.parent == pid and entry.name == "nova-guard" and entry.pid != but:
+                return entry.pid
+    raise AssertionError("no new guard")
+
+
+def test_a_fork_of_the_host_has_a_guard_of_its_own() -> None:
+    """Its workers end with it, not with its parent."""
+    process, guard, pids = supervisor("2", "fork", "mild")
+    try:
+        entry = procfs.look(guard) or pytest.fail("the guard should run")
+        assert entry.parent != process.pid
+        os.kill(entry.parent, signal.SIGKILL)
+        assert all_dead_within([*pids, guard], SOON)
+        assert process.wait(DEADLINE) == 0
+    finally:
+        end(process, *pids)
+
+
+@pytest.mark.parametrize("words", [["1", "exit"], ["1", "abandon"], ["1", "executor"], ["0", "exit"]])
+def test_nobody_outlives_an_ordinary_exit(words: list[str]) -> None:
+    """With a live family in a closed loop, in an abandoned one, or waited for by an executor: gone, the guard too."""
+    process, guard, pids = supervisor(*words)
+    try:
+        assert process.wait(DEADLINE) == 0
+        assert all_dead_within([*pids, guard], 0.2)
+    finally:
+        end(process, *pids)
+
+
+@pytest.mark.skipif((3, 12) <= sys.version_info < (3, 12, 2), reason="starts nothing by then, gh-113964")
+def test_families_of_a_thread_that_python_waits_for_are_left_alone() -> None:
+    """The main thread has ended, the supervising thread goes on; so do its workers."""
+    process, guard, pids = supervisor("1", "thread", "mild")
+    try:
+        assert not all_dead_within(pids, 0.3)
+        assert process.poll() is None
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+    finally:
+        end(process, *pids)
+
+
+def test_the_guard_has_only_its_own_descriptors_and_environment() -> None:
+    """Streams on /dev/null, the pipe and the supervisor's pidfd; cwd is the root; no cookie of its supervisor."""
+    orphan_guard.ensure()
+    place = Path(f"/proc/{orphan_guard.guard_pid()}")
+    opened = {int(entry.name): str(entry.readlink()) for entry in (place / "fd").iterdir()}
+    assert [opened.pop(number) for number in (0, 1, 2)] == ["/dev/null"] * 3
+    assert sorted(what.partition(":")[0] for what in opened.values()) == ["anon_inode", "pipe"]
+    assert str((place / "cwd").readlink()) == "/"
+    assert supervisor_id() not in (place / "environ").read_text()
+    assert procfs.look(int(place.name)).session == int(place.name)  # type: ignore[union-attr]
+
+
+async def test_the_guard_is_deaf_from_its_birth() -> None:
+    """INT, TERM and HUP at any moment do nothing: whoever ends us politely does not end it."""
+    orphan_guard.stop()
+    orphan_guard.ensure()
+    guard = orphan_guard.guard_pid() or 0
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(guard, sig)
+    assert not all_dead_within([guard], 0.2)
+    orphan_guard.stop()
+
+
+async def test_the_guard_is_nobodys_family() -> None:
+    """Not even when it is named it is signalled."""
+    async with running("sleep", "60") as child:
+        guard = procfs.look(orphan_guard.guard_pid() or 0)
+        assert guard is not None
+        child.family.signal(signal.SIGKILL, [guard])  # type: ignore[list-item]
+        assert not all_dead_within([guard.pid], 0.1)
+
+
+async def test_one_guard_serves_all_loops_and_threads() -> None:
+    """Eight threads that start at once find the same one."""
+    orphan_guard.stop()
+    assert orphan_guard.guard_pid() is None
+    barrier = threading.Barrier(8)
+    found: list[int | None] = []
+
+    async def one() -> None:
+        async with running("true") as child:
+            await child.wait()
+            found.append(orphan_guard.guard_pid())
+
+    def thread() -> None:
+        barrier.wait()
+        asyncio.run(one())
+
+    threads = [threading.Thread(target=thread) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(set(found)) == 1
+    assert None not in found
+    orphan_guard.stop()
+
+
+async def test_stop_spares_everyone_and_closes_everything() -> None:
+    """The guard and its thread are gone, the worker is not; the next worker starts another."""
+    before = orphan_guard.guard_pid()
+    child = await spawn(["sleep", "60"], env=os.environ)
+    try:
+        guard = orphan_guard.guard_pid() or before or 0
+        orphan_guard.stop()
+        orphan_guard.stop()
+        assert all_dead_within([guard], 0)
+        assert orphan_guard.THREAD_NAME not in [thread.name for thread in threading.enumerate()]
+        assert is_alive(child.pid)
+        orphan_guard.ensure()
+        assert orphan_guard.guard_pid() != guard
+        orphan_guard.stop()
+    finally:
+        await child.family.kill()
+        child.close_output()
+
+
+async def test_a_nested_supervisors_orphans_are_ended_by_its_own_guard() -> None:
+    """The inner supervisor is killed inside of a worker: its families are gone, the worker's family is not."""
+    command = program("supervisor", "1", "mild")
+    async with running("sh", "-c", '"$@" & wait $!; sleep 60', "sh", *command) as child:
+        guard, *pids = await announced(child)
+        inner = procfs.look(guard) or pytest.fail("the inner guard should run")
+        os.kill(inner.parent, signal.SIGKILL)
+        assert all_dead_within([*pids, guard], SOON)
+        assert is_alive(child.pid)
+
+
+def test_a_fork_is_another_supervisor() -> None:
+    """Its cookies and ours are told apart, and it holds nothing of our guard."""
+    orphan_guard.ensure()
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write_end, f"{supervisor_id()} {orphan_guard.guard_pid()} {new_cookie()}".encode())
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end) as said:
+        supervisor, guard, cookie = said.read().split()
+    os.waitpid(child, 0)
+    assert supervisor != supervisor_id()
+    assert guard == "None"
+    assert cookie.endswith(f"/{supervisor}.1")
+
+
+def test_a_program_that_is_no_python_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an embedding program the interpreter beside it serves, or a warning says that there is no guard."""
+    monkeypatch.setattr("sys.executable", "/usr/sbin/some-server")
+    found = orphan_guard.find_interpreter()
+    assert found is not None
+    assert Path(found).name.startswith("python")
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    assert orphan_guard.find_interpreter() is None
+    orphan_guard.stop()
+    try:
+        with pytest.warns(RuntimeWarning, match="no orphan guard"):
+            orphan_guard.ensure()
+        assert orphan_guard.guard_pid() is None
+    finally:
+        monkeypatch.setattr("nova_async.process.orphan_guard._warned", False)
