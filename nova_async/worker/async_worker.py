@@ -235,14 +235,17 @@ class AsyncWorker(Questions):
             await finish(asyncio.get_running_loop().create_task(log.close()), on_cancel=lambda: None)
             raise
         self._record.log = log
-        self._record.state = State(
-            status=WorkerStatus.RUNNING,
-            pid=child.pid,
-            is_alive=True,
-            agent=agent.name,
-            command=tuple(command),
-            started_at=datetime.now(UTC),
-            started_clock=time.monotonic(),
+        self._record.set_state(
+            State(
+                status=WorkerStatus.RUNNING,
+                pid=child.pid,
+                is_alive=True,
+                agent=agent.name,
+                command=tuple(command),
+                started_at=datetime.now(UTC),
+                started_clock=time.monotonic(),
+                cookie=child.cookie,
+            )
         )
         return Life(
             child,

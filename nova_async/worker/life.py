@@ -106,7 +106,7 @@ class Life:
         self._reader.feed(chunk)
         report = self._reader.report
         if report is not self._record.report:
-            self._record.report = report
+            self._record.set_report(report)
             self._check_limits(report)
         return not self._log.is_full
 
@@ -167,21 +167,21 @@ class Life:
         self._pump.close()
         self._child.close_output()
         self._reader.close()
-        self._record.report = self._reader.report
+        self._record.set_report(self._reader.report)
         await self._log.close()
         self._note_end()
 
     def _note_exit(self, exit_code: int) -> None:
         for timer in self._timers.values():
             timer.cancel()
-        self._record.state = replace(self._record.state, is_alive=False, exit_code=exit_code)
+        self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
 
     def _look_for_leftovers(self) -> None:
         """Find who outlived the leader, and begin to end them unless they may stay."""
         leftovers = tuple(self._family.others())
         if not leftovers:
             return
-        self._record.state = replace(self._record.state, leftovers=leftovers)
+        self._record.set_state(replace(self._record.state, leftovers=leftovers))
         if self._leave:
             orphan_guard.release(self._child.cookie)
         else:
@@ -214,7 +214,7 @@ class Life:
         if self._survivors:
             names = ", ".join(f"{member.name} (pid {member.pid})" for member in self._survivors)
             error = f"{error or 'ended'}; could not be killed: {names}"
-        self._record.state = replace(
+        final_state = replace(
             state,
             status=final.status,
             end=final.end,
@@ -222,4 +222,5 @@ class Life:
             completed_at=datetime.now(UTC),
             duration_seconds=time.monotonic() - state.started_clock,
         )
+        self._record.set_state(final_state)
         self.ended.set()

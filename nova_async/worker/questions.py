@@ -1,5 +1,6 @@
 """What one may ask a worker, in both faces: nothing here waits, and nothing crosses to another thread."""
 
+from collections.abc import Callable
 from typing import Any
 
 from nova_async.agents import AgentReport
@@ -48,6 +49,18 @@ class Questions:
     def report(self) -> AgentReport:
         """What the agent has told of itself so far: usage, cost, session, activity, final answer."""
         return self._record.report
+
+    @property
+    def on_change(self) -> Callable[[], object] | None:
+        """What is called after each change of the status or the report, if anything; assign it before the start.
+
+        It is called in the event loop's thread between two reads of the output, so it must be quick and never block.
+        """
+        return self._record.on_change
+
+    @on_change.setter
+    def on_change(self, callback: Callable[[], object] | None) -> None:
+        self._record.on_change = callback
 
     def is_alive(self) -> bool:
         """Tell whether the process itself is running."""

@@ -1,6 +1,8 @@
 """What is known of a worker: one immutable state at a time, readable from any thread without a lock."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +33,7 @@ class State:
     completed_at: datetime | None = None
     duration_seconds: float | None = None
     leftovers: tuple[Member, ...] = ()
+    cookie: str | None = None  # the family's path in the environment of every member
 
 
 @dataclass(slots=True)
@@ -43,6 +46,26 @@ class Record:
     state: State = field(default_factory=State)
     report: AgentReport = field(default_factory=AgentReport)
     log: LogWriter | None = None
+    on_change: Callable[[], object] | None = None
+
+    def set_state(self, state: State) -> None:
+        """Replace the state, and tell who wants to know."""
+        self.state = state
+        self._tell()
+
+    def set_report(self, report: AgentReport) -> None:
+        """Replace the agent's report, and tell who wants to know."""
+        self.report = report
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.on_change is None:
+            return
+        try:
+            self.on_change()
+        except Exception as error:  # somebody else's code must not cost the worker its supervision
+            context = {"message": f"on_change of worker {self.task_id} failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
     @property
     def log_error(self) -> str | None:
@@ -85,6 +108,7 @@ class Record:
             "model": report.model,
             "turns": report.turns,
             "activity": report.activity,
+            "cookie": state.cookie,
             "leftovers": len(state.leftovers),
             "leftover_processes": [{"pid": member.pid, "name": member.name} for member in state.leftovers],
         }
