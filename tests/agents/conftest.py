@@ -1,4 +1,4 @@
-"""The tests of the plan need no hunt for leaks."""
+"""The tests of the readers need no hunt for leaks."""
 
 import pytest
 

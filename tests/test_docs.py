@@ -1,0 +1,277 @@
+"""The documentation: its programs run, its commands are the real ones, its links lead somewhere, its tests exist."""
+
+import ast
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import nova_async
+from nova_async.agents import AGENTS
+from tests.agents.recordings import KEPT_RECORDINGS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+EXAMPLES = DOCS / "examples"
+SCRIPTS = ["blocking_script", "async_fleet", "budget_watch", "recorded_agent"]
+
+NOT_RUN = re.compile(r"<!-- (?:not run|needs an agent)\b.*-->")
+TIME = re.compile(r"\bin \d+\.\d s\b")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page, and what the page says it prints."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    prints: str | None
+    is_run: bool
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Return a page's fenced blocks; a ``text`` block right after a program, or a sentence later, is what it prints."""
+    lines = page.read_text().splitlines()
+    fences = [number for number, line in enumerate(lines) if line.startswith("```")]
+    assert len(fences) % 2 == 0, f"{page.name}: a block is not closed"
+    found: list[Block] = []
+    for begin, end in zip(fences[::2], fences[1::2], strict=True):
+        after = next((number for number in fences if number > end), None)
+        between = lines[end + 1 : after]
+        prints = None
+        if after is not None and lines[after] == "```text" and len([line for line in between if line]) <= 1:
+            closing = fences[fences.index(after) + 1]
+            prints = "\n".join(lines[after + 1 : closing])
+        is_run = not any(NOT_RUN.fullmatch(line) for line in lines[max(0, begin - 1) : begin])
+        language = lines[begin].removeprefix("```")
+        found.append(Block(page, begin + 1, language, "\n".join(lines[begin + 1 : end]), prints, is_run))
+    return found
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+SHELL = [block for block in BLOCKS if block.language == "sh"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return an empty folder from which docs/examples can be reached."""
+    (tmp_path / "docs").symlink_to(DOCS)
+    return tmp_path
+
+
+def run(command: list[str], folder: Path, seconds: str = "0.2") -> subprocess.CompletedProcess[str]:
+    """Run a command as a reader of the page would, with this Python first on the PATH, and a quicker recorded agent."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "RECORDED_AGENT_SECONDS": seconds,
+    }
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("block", [block for block in PYTHON if block.is_run], ids=str)
+def test_python_blocks_run(block: Block, folder: Path) -> None:
+    """Every Python block is a program that ends well, without a warning, and prints what the page says."""
+    program = folder / "test_block.py"
+    program.write_text(block.text)
+    if "def test_" in block.text:
+        options = ["-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
+        options += ["-o", "asyncio_default_fixture_loop_scope=function"]
+        ended = run([sys.executable, "-m", "pytest", *options, str(program)], folder)
+        assert "passed" in ended.stdout
+    else:
+        ended = run([sys.executable, str(program)], folder)
+        if block.prints is not None:
+            assert ended.stdout.rstrip("\n") == block.prints
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("block", [block for block in SHELL if block.is_run], ids=str)
+def test_shell_blocks_run(block: Block, folder: Path) -> None:
+    """Every shell block runs as it stands, but for ``uv run``, which finds what is installed here already."""
+    ended = run(["sh", "-e", "-c", f'uv() {{ shift; "$@"; }}\n{block.text}'], folder)
+    assert ended.returncode == 0, ended.stderr
+    if block.prints is not None:
+        told = ended.stderr if block.prints.startswith("nova: ") else ended.stdout
+        assert TIME.sub("in N s", told.rstrip("\n")) == TIME.sub("in N s", block.prints)
+
+
+def test_blocks_that_do_not_run_are_rare() -> None:
+    """Only what would install something or run these very tests is left out."""
+    left_out = [block.text for block in PYTHON + SHELL if not block.is_run]
+    assert left_out == ["pip install uv", "uv run pytest"]
+
+
+def test_the_readmes_test_command_is_the_one_of_the_change_check() -> None:
+    """The second command of the quick start is what .ci/run calls."""
+    commands = [block.text for block in blocks_of(README) if block.language == "sh"]
+    assert len(commands) == 3, "uv, the main job, the tests"
+    assert commands[-1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+EXPECTED = {
+    "blocking_script": ["completed: 420 input and 4,062 output tokens", "logs/F1.log holds 17,464 bytes"],
+    "async_fleet": ["fleet: 2,100 input, 20,310 output, $1.1984", "F5 completed: 76,672 tokens, $0.2397"],
+    "budget_watch": [
+        "loop: failed, terminated: 2,031 output (counted up to its end)",
+        "limits: failed, over_budget: used 56449 tokens of 40000",
+    ],
+    "recorded_agent": ['"modelUsage":{"claude-sonnet-4-6":{"inputTokens":420,"outputTokens":4062,'],
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_example_scripts_run(script: str, folder: Path) -> None:
+    """Every example runs where no agent is installed, and says what it should."""
+    ended = run([sys.executable, f"docs/examples/{script}.py"], folder, seconds="1.5" if "budget" in script else "0.2")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for line in EXPECTED[script]:
+        assert line in ended.stdout
+
+
+def test_every_example_is_known_here() -> None:
+    """No example is left without a run, and each says in its docstring how to run it."""
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SCRIPTS)
+    for script in SCRIPTS:
+        assert f"docs/examples/{script}.py" in (ast.get_docstring(ast.parse(source(script))) or "")
+
+
+def source(script: str) -> str:
+    """Return an example's source."""
+    return (EXAMPLES / f"{script}.py").read_text()
+
+
+def test_the_recording_shows_what_the_readme_says() -> None:
+    """Its three figures for output tokens are those of the lines, of the result's usage, and of what was served."""
+    events = [json.loads(line) for line in (EXAMPLES / "claude_with_a_sub_agent.jsonl").read_bytes().splitlines()]
+    added = sum(event["message"]["usage"]["output_tokens"] for event in events if event["type"] == "assistant")
+    result = events[-1]
+    served = sum(model["outputTokens"] for model in result["modelUsage"].values())
+    assert (added, result["usage"]["output_tokens"], served) == (12, 2030, 4062)
+    text = README.read_text()
+    assert all(f"{figure:,}" in text for figure in (added, result["usage"]["output_tokens"], served))
+    assert f"{sum(recording.is_comparable for recording in KEPT_RECORDINGS)} recorded outputs" in text
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links_of(page: Path) -> list[str]:
+    """Return where a page's links lead, without those inside code."""
+    text = re.sub(r"^```.*?^```|`[^`\n]*`(?!\])", "", page.read_text(), flags=re.M | re.S)
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page: Path) -> None:
+    """Every link inside the repository leads to a file that is there, and to a heading that is there."""
+    for link in links_of(page):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert target.is_relative_to(ROOT), f"{page.name}: {link} leads out of the repository"
+        assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
+def test_pages_lead_through() -> None:
+    """Each page ends with its neighbours; from the README every page is reached once, in order."""
+    page, seen = README, [README]
+    while match := re.search(r"^\*Next: \[[^]]+\]\(([^)]+)\)", page.read_text().splitlines()[-1]):
+        following = (page.parent / match[1]).resolve()
+        last = following.read_text().splitlines()[-1]
+        previous = re.search(r"Previous: \[[^]]+\]\(([^)]+)\)", last)
+        assert previous is not None
+        assert (following.parent / previous[1]).resolve() == page
+        page = following
+        seen.append(page)
+    assert sorted(seen) == sorted(PAGES)
+    assert all("[Top](#" in page.read_text().splitlines()[-1] for page in PAGES)
+
+
+def test_the_gotchas_tests_exist() -> None:
+    """Every test that gotchas.md cites is defined in the file that the link leads to."""
+    page = DOCS / "gotchas.md"
+    cited = re.findall(r"\[`(test_\w+)`\]\(([^)#]+)\)", page.read_text())
+    assert len(cited) > 50
+    for name, path in cited:
+        tests = (page.parent / path).read_text()
+        assert re.search(rf"^(?:async )?def {name}\(", tests, flags=re.M), f"{name} is not in {path}"
+
+
+def test_each_gotcha_has_a_test_or_is_for_later() -> None:
+    """G1 to G52 are there once each: with a test, with the word that there is none, or listed for later."""
+    now, later = (DOCS / "gotchas.md").read_text().split("\n## Not yet\n")
+    sections = re.split(r"^### ", now, flags=re.M)[1:]
+    numbers = [int(section[1:].split()[0]) for section in sections]
+    postponed = [int(number) for number in re.findall(r"^- \*\*G(\d+)\*\*", later, flags=re.M)]
+    assert numbers == sorted(numbers)
+    assert sorted(numbers + postponed) == list(range(1, 53))
+    for section in sections:
+        assert "[`test_" in section or "No test" in section, section.splitlines()[0]
+
+
+def test_gotchas_cited_in_the_code_are_described() -> None:
+    """A comment that gives a gotcha as its reason leads to a description."""
+    known = re.findall(r"^(?:### |- \*\*)(G\d+)\b", (DOCS / "gotchas.md").read_text(), flags=re.M)
+    cited = {
+        number for path in (ROOT / "nova_async").rglob("*.py") for number in re.findall(r"\bG\d+\b", path.read_text())
+    }
+    assert cited <= set(known)
+
+
+def test_the_readme_names_everything_public() -> None:
+    """Every exported name, and every public name of a worker, stands in the README."""
+    text = README.read_text()
+    names = {*nova_async.__all__, *(name for name in dir(nova_async.Worker) if not name.startswith("_"))}
+    assert {name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", text)} == set()
+    assert {end.value for end in nova_async.WorkerEnd if f"`{end.value}`" not in text} == set()
+
+
+def test_the_guide_names_every_option_of_exec(folder: Path) -> None:
+    """What nova exec --help lists stands in the guide."""
+    shown = run(["nova", "exec", "--help"], folder)
+    assert shown.returncode == 0
+    section = (DOCS / "guide.md").read_text().split("## nova exec in scripts")[1]
+    options = set(re.findall(r"--[a-z][a-z-]+", shown.stdout)) - {"--help"}
+    assert {option for option in options if option not in section} == set()
+
+
+def test_the_agents_page_has_the_real_calls() -> None:
+    """Each agent's command line and environment stand in agents.md as they are in the code."""
+    text = (DOCS / "agents.md").read_text()
+    for agent in AGENTS.values():
+        if agent.program:
+            assert " ".join(agent.command("PROMPT")) in text
+        for name, value in agent.environment.items():
+            assert f"`{name}={value}`" in text
+
+
+def test_the_changelog_has_this_version() -> None:
+    """The newest section of the changelog is the version of the package."""
+    newest = re.search(r"^## \[?(\d[\w.]*)", (DOCS / "changelog.md").read_text(), flags=re.M)
+    assert newest is not None
+    assert newest[1] == importlib.metadata.version("nova-async")
