@@ -65,8 +65,6 @@ def test_imports_point_down_only(source: Path) -> None:
     room = name.parts[0].removesuffix(".py") if name != Path("__init__.py") else ""
     known = {room_of(module) for module in imports_of(source) if module.split(".")[0] == "nova_async"}
     known -= {room} if room else set()
-    if room != "cli" and "" in known and room != "":
-        known.discard("")  # `from nova_async import x` is counted by x below
     assert known <= MAY_KNOW[room], f"{name} looks up at {known - MAY_KNOW[room]}"
 
 

@@ -13,6 +13,7 @@ import nova_async
 PROMISED = {
     *("Worker", "AsyncWorker", "WorkerStatus", "WorkerEnd", "TokenUsage", "AgentReport", "Limits"),
     *("NovaError", "WorkerStateError"),
+    *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade", "Orchestrator", "RunReport"),
 }
 
 

@@ -1,0 +1,171 @@
+"""Which task may start: the state of each task and the rules between them, without a clock and without I/O."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+
+from nova_async.cascade import Cascade
+from nova_async.orchestrator.views import TaskState
+
+__all__ = ["Schedule"]
+
+
+class Schedule:
+    """The tasks of a cascade on their way: waiting → ready → in progress → completed, failed or retrying.
+
+    ``completed`` and ``failed`` are those of earlier runs. A failed task's dependants are blocked; the rest goes on.
+    """
+
+    def __init__(
+        self, cascade: Cascade, *, max_workers: int, completed: Iterable[str] = (), failed: Iterable[str] = ()
+    ) -> None:
+        self._cascade = cascade
+        self._max_workers = max_workers
+        self._states: dict[str, TaskState] = dict.fromkeys(cascade.tasks, "waiting")
+        self._counts: Counter[TaskState] = Counter(self._states.values())
+        self._missing = {task.id: len(set(task.depends_on)) for task in cascade.tasks.values()}
+        self._blockers: dict[str, set[str]] = {}
+        self._ready: list[tuple[tuple[int, int, int], str]] = []
+        self._slots = 0
+        self._classes: Counter[str] = Counter()
+        self._draining = False
+        for task_id in cascade.tasks:
+            self._make_ready_if_free(task_id)
+        for task_id in completed:
+            self._set(task_id, "completed")
+        for task_id in completed:
+            self._release_dependents(task_id)
+        for task_id in failed:
+            self._set(task_id, "failed")
+            self._block_dependents(task_id)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs and nothing will start any more."""
+        if self._counts["in_progress"] or self._counts["retrying"]:
+            return False
+        return self._draining or not self._counts["ready"]
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no new attempt may begin."""
+        return self._draining
+
+    def state(self, task_id: str) -> TaskState:
+        """Return where a task stands."""
+        return self._states[task_id]
+
+    def count(self, state: TaskState) -> int:
+        """Return how many tasks stand there."""
+        return self._counts[state]
+
+    def with_state(self, *states: TaskState) -> list[str]:
+        """Return the tasks that stand there, in file order."""
+        return [task_id for task_id, state in self._states.items() if state in states]
+
+    def blocked_by(self, task_id: str) -> tuple[str, ...]:
+        """Return the failed tasks that a blocked one waits for in vain, directly or through others."""
+        return tuple(sorted(self._blockers.get(task_id, ())))
+
+    def waits_for(self, task_id: str) -> list[str]:
+        """Return the direct dependencies that are not completed yet."""
+        needed = self._cascade.tasks[task_id].depends_on
+        return [dependency for dependency in needed if self._states[dependency] != "completed"]
+
+    def start_next(self) -> str | None:
+        """Take the most urgent task that there is a place for, if any, and count it as in progress.
+
+        Tasks of a full class are passed over. One that needs more slots than are free is not: others must not
+        overtake it for ever.
+        """
+        passed_over = []
+        chosen = None
+        while self._ready and not self._draining:
+            entry = heapq.heappop(self._ready)
+            task_id = entry[1]
+            if self._states[task_id] != "ready":
+                continue
+            if self._class_is_full(task_id):
+                passed_over.append(entry)
+                continue
+            if self._slots + self._size(task_id) > self._max_workers:
+                passed_over.append(entry)
+            else:
+                chosen = task_id
+            break
+        for entry in passed_over:
+            heapq.heappush(self._ready, entry)
+        if chosen is not None:
+            self._occupy(chosen, +1)
+            self._set(chosen, "in_progress")
+        return chosen
+
+    def complete(self, task_id: str) -> None:
+        """Note that a running task has completed: its dependants may become ready."""
+        self._occupy(task_id, -1)
+        self._set(task_id, "completed")
+        self._release_dependents(task_id)
+
+    def fail(self, task_id: str) -> None:
+        """Note that a running task has failed for good: its dependants are blocked."""
+        self._occupy(task_id, -1)
+        self._set(task_id, "failed")
+        self._block_dependents(task_id)
+
+    def retry_later(self, task_id: str) -> None:
+        """Note that a running task is to be tried again after a pause; its place is free meanwhile."""
+        self._occupy(task_id, -1)
+        self._set(task_id, "retrying")
+
+    def retry_now(self, task_id: str) -> None:
+        """Note that the pause is over."""
+        self._set(task_id, "ready")
+        heapq.heappush(self._ready, (self._cascade.order_key(task_id), task_id))
+
+    def put_back(self, task_id: str) -> None:
+        """Note that a running task was stopped before its end: it waits for the next run."""
+        self._occupy(task_id, -1)
+        self._set(task_id, "waiting")
+
+    def drain(self) -> None:
+        """Let nothing new begin."""
+        self._draining = True
+        for task_id in self.with_state("retrying"):
+            self._set(task_id, "ready")
+
+    def _set(self, task_id: str, state: TaskState) -> None:
+        self._counts[self._states[task_id]] -= 1
+        self._counts[state] += 1
+        self._states[task_id] = state
+
+    def _size(self, task_id: str) -> int:
+        return min(self._cascade.tasks[task_id].options.slots, self._max_workers)
+
+    def _class_is_full(self, task_id: str) -> bool:
+        name = self._cascade.tasks[task_id].options.task_class
+        most = self._cascade.settings.classes.get(name) if name is not None else None
+        return most is not None and name is not None and self._classes[name] >= most
+
+    def _occupy(self, task_id: str, by: int) -> None:
+        self._slots += by * self._size(task_id)
+        if name := self._cascade.tasks[task_id].options.task_class:
+            self._classes[name] += by
+
+    def _make_ready_if_free(self, task_id: str) -> None:
+        if self._missing[task_id] == 0 and self._states[task_id] == "waiting":
+            self.retry_now(task_id)
+
+    def _release_dependents(self, task_id: str) -> None:
+        for dependent in self._cascade.dependents(task_id):
+            self._missing[dependent] -= 1
+            self._make_ready_if_free(dependent)
+
+    def _block_dependents(self, task_id: str) -> None:
+        waiting = [task_id]
+        while waiting:
+            for dependent in self._cascade.dependents(waiting.pop()):
+                blockers = self._blockers.setdefault(dependent, set())
+                if task_id not in blockers and self._states[dependent] in ("waiting", "blocked"):
+                    blockers.add(task_id)
+                    self._set(dependent, "blocked")
+                    waiting.append(dependent)
