@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nova_async.cli.cascade_commands import add_cascade_commands
 from nova_async.cli.version import version_line
 
 __all__ = ["app"]
@@ -99,3 +100,6 @@ def agents_command(
     from nova_async.cli.agents import show_agents
 
     show_agents(as_json=json)
+
+
+add_cascade_commands(app)

@@ -1,5 +1,6 @@
 """Where ``nova`` begins."""
 
+import signal
 import sys
 
 __all__ = ["main"]
@@ -12,6 +13,13 @@ def main() -> None:
 
         sys.stdout.write(version_line() + "\n")
         return
+    # Until a command listens for it, Ctrl-C just ends us, without a traceback; who inherited it ignored goes on so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.argv[1:2] == ["demo-agent"]:  # started many times by the example cascade, and needs nothing of the rest
+        from nova_async.cli import demo_agent
+
+        sys.exit(demo_agent.main(sys.argv[2:]))
     from nova_async.cli.app import app
 
     app()

@@ -1,0 +1,48 @@
+"""Numbers as people read them: tokens, money, time."""
+
+from datetime import datetime
+
+from nova_async.cli.summary import describe_duration
+
+__all__ = ["clock_time", "describe_cost", "describe_duration", "short_count", "stopwatch", "write_seconds"]
+
+
+def short_count(count: int) -> str:
+    """Write a number in at most five characters: ``950``, ``12.3k``, ``123k``, ``4.5M``."""
+    if count < 1_000:
+        return str(count)
+    for unit, size in (("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)):
+        if count < 99_950 * size // 1_000:
+            return f"{count / size:.1f}{unit}"
+        if count < 999_500 * size // 1_000:
+            return f"{count / size:.0f}{unit}"
+    return f"{count / 1_000_000_000_000:.1f}T"
+
+
+def describe_cost(usd: float | None, *, complete: bool = True) -> str:
+    """Write an amount in US dollars; ``≥`` stands before one of which a part is not known, ``-`` for none at all."""
+    if usd is None:
+        return "-"
+    return f"{'' if complete else '≥ '}${usd:,.4f}" if 0 < usd < 0.01 else f"{'' if complete else '≥ '}${usd:,.2f}"
+
+
+def stopwatch(seconds: float) -> str:
+    """Write a running time in a form that keeps its width: ``0:07``, ``12:03``, ``2:05:00``."""
+    minutes, rest = divmod(int(max(seconds, 0.0)), 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def write_seconds(seconds: float) -> str:
+    """Write a duration as a plan has it: ``250ms``, ``90s``, ``30m``, ``1h30m``."""
+    if seconds != int(seconds):
+        return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+    whole = int(seconds)
+    if whole < 60 or whole % 60:
+        return f"{whole}s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}h{minutes}m" if hours and minutes else f"{hours}h" if hours else f"{minutes}m"
+
+
+def clock_time(moment: datetime) -> str:
+    """Write a moment as the clock on the wall shows it here: ``12:01:07``."""
+    return moment.astimezone().strftime("%H:%M:%S")

@@ -1,0 +1,219 @@
+"""``nova plan``: is the plan right, and in which order would it go? Runs nothing."""
+
+import dataclasses
+import shlex
+from typing import Any, Literal
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from nova_async.cascade import Cascade, CascadeError, Milestone, RunSettings, Task, TaskOptions, load_cascade
+from nova_async.cli.figures import describe_cost, write_seconds
+from nova_async.cli.mermaid import flowchart
+from nova_async.cli.not_enforced import not_enforced
+from nova_async.cli.page import page
+
+__all__ = ["BAD_INPUT", "read_cascade", "show_plan"]
+
+BAD_INPUT = 2
+SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
+Form = Literal["text", "json", "mermaid"]
+
+
+def read_cascade(path: str) -> Cascade:
+    """Read the plan; say all its problems on stderr, and what is written in it but not acted on yet.
+
+    Raises:
+        typer.Exit: with code 2 if it cannot be read or has an error.
+
+    """
+    try:
+        cascade = load_cascade(path)
+    except OSError as error:
+        hint = "; `nova init` makes one" if isinstance(error, FileNotFoundError) else ""
+        typer.echo(f"nova: cannot read {path}: {error.strerror or error}{hint}", err=True)
+        raise typer.Exit(BAD_INPUT) from None
+    except CascadeError as error:
+        report_problems(error)
+        raise typer.Exit(BAD_INPUT) from error
+    for warning in cascade.warnings:
+        typer.echo(str(warning), err=True)
+    for sentence in not_enforced(cascade):
+        typer.echo(f"{path}: {sentence}", err=True)
+    return cascade
+
+
+def report_problems(error: CascadeError) -> None:
+    """Write every problem of a plan that cannot be run, and how many there are."""
+    for diagnostic in error.diagnostics:
+        typer.echo(str(diagnostic), err=True)
+    count = len(error.errors)
+    typer.echo(f"nova: {count} {'error' if count == 1 else 'errors'}: nothing can be started", err=True)
+
+
+def show_plan(path: str, form: Form) -> int:
+    """Check the plan and show it; return the exit code."""
+    try:
+        cascade = read_cascade(path)
+    except typer.Exit as leaving:
+        if form == "json" and isinstance(leaving.__cause__, CascadeError):
+            write_json({"ok": False, "file": path, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)})
+        return BAD_INPUT
+    if form == "json":
+        write_json(document(cascade))
+    elif form == "mermaid":
+        typer.echo(flowchart(cascade), nl=False)
+    else:
+        write_plan(cascade)
+    return 0
+
+
+def write_json(value: Any) -> None:
+    """Write one indented JSON document."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def document(cascade: Cascade) -> dict[str, Any]:
+    """Return the whole plan as one JSON object."""
+    front = TaskOptions.layered(cascade.settings.task_options)
+    return {
+        "ok": True,
+        "file": cascade.name,
+        "project": cascade.project,
+        "settings": settings_written(cascade.settings),
+        "task_defaults": options_unlike(front, TaskOptions()),
+        "tasks": [
+            {
+                "id": task.id,
+                "name": task.name,
+                "prompt": task.description,
+                "depends_on": task.depends_on,
+                "branch": task.branch,
+                "group": task.group,
+                "options": options_unlike(task.options, TaskOptions()),
+                "done": task.done,
+                "line": task.line,
+            }
+            for task in cascade.tasks.values()
+        ],
+        "waves": cascade.waves(),
+        "critical_path": cascade.critical_path(),
+        "hierarchy": cascade.hierarchy,
+        "milestones": [dataclasses.asdict(milestone) for milestone in cascade.milestones],
+        "diagnostics": diagnostics_of(cascade.warnings),
+        "not_enforced": not_enforced(cascade),
+    }
+
+
+def diagnostics_of(diagnostics: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """Return problems as JSON objects."""
+    return [
+        {"file": found.file, "line": found.line, "code": found.code, "text": found.text, "is_error": found.is_error}
+        for found in diagnostics
+    ]
+
+
+def settings_written(settings: RunSettings) -> dict[str, Any]:
+    """Return the settings of the run that the author set."""
+    fields = [field.name for field in dataclasses.fields(settings)]
+    return {name: getattr(settings, name) for name in fields if name in settings.written}
+
+
+def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
+    """Return the options that differ from the usual ones."""
+    names = [field.name for field in dataclasses.fields(options)]
+    return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
+
+
+def write_plan(cascade: Cascade) -> None:
+    """Write for people: the waves, each with its tasks, then the longest chain, milestones and counts."""
+    console = page()
+    front = TaskOptions.layered(cascade.settings.task_options)
+    console.print(f"[bold]{escape(cascade.project or cascade.name)}[/]", soft_wrap=True)
+    # At the top of a plan a budget is that of the run; those of tasks have names of their own there.
+    tasks = {
+        f"task_{name}" if name.startswith("budget_") else name: value
+        for name, value in options_unlike(front, TaskOptions()).items()
+    }
+    settings = {**settings_written(cascade.settings), **tasks}
+    if settings:
+        console.print(f"[dim]for the whole run:[/] {escape(describe_options(settings))}", soft_wrap=True)
+    waves = cascade.waves()
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for style in ("dim", "bold", None, "dim"):
+        table.add_column(style=style, overflow="fold")
+    for number, wave in enumerate(waves, 1):
+        for place, task_id in enumerate(wave):
+            task = cascade.tasks[task_id]
+            row = (f"wave {number}" if place == 0 else "", task.id, name_of(task), remarks(task, front))
+            table.add_row(*map(escape, row))
+    console.print(table)
+    for milestone in cascade.milestones:
+        text = f"{milestone.name or milestone.id}: {describe_trigger(milestone)}"
+        console.print(f"[dim]milestone[/] {escape(text)}", soft_wrap=True)
+    path = cascade.critical_path()
+    console.print(f"[dim]longest chain:[/] {escape(' → '.join(path))}", soft_wrap=True)
+    console.print(counts(cascade, waves, path), soft_wrap=True)
+
+
+def name_of(task: Task) -> str:
+    """Return the task's name, and whether it is ticked off."""
+    return f"{task.name} (done)" if task.done else task.name
+
+
+def remarks(task: Task, front: TaskOptions) -> str:
+    """Say what a task waits for, and its options where they differ from those of the whole run."""
+    after = f"after {', '.join(task.depends_on)}" if task.depends_on else ""
+    return " · ".join(filter(None, (after, describe_options(options_unlike(task.options, front)))))
+
+
+def describe_options(options: dict[str, Any]) -> str:
+    """Write options as ``model opus, timeout 30m``."""
+    options = {"class" if name == "task_class" else name: value for name, value in options.items()}
+    return ", ".join(f"{name} {describe_value(name, value)}" for name, value in options.items())
+
+
+def describe_value(name: str, value: Any) -> str:
+    """Write a value as a plan has it."""
+    if value is None:
+        return "off"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name in SECONDS and isinstance(value, int | float):
+        return write_seconds(value)
+    if name.endswith("budget_usd"):
+        return describe_cost(value)
+    if name == "backoff":
+        return "..".join(map(write_seconds, value))
+    if name in ("command", "verify"):
+        return shlex.join(value)
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return " ".join(value) or "none"
+    return " ".join(str(value).split())
+
+
+def describe_trigger(milestone: Milestone) -> str:
+    """Say when a milestone is reached."""
+    if milestone.percent is not None:
+        return f"at {milestone.percent:g} %"
+    if milestone.on is not None:
+        return "at the first failure"
+    return f"when {milestone.group or ', '.join(milestone.tasks)} is completed"
+
+
+def counts(cascade: Cascade, waves: list[list[str]], path: list[str]) -> str:
+    """Sum the plan up in one line."""
+    tasks, workers = len(cascade.tasks), cascade.settings.max_workers
+    widest = max(map(len, waves), default=0)
+    done = sum(task.done for task in cascade.tasks.values())
+    parts = [
+        f"{tasks} {'task' if tasks == 1 else 'tasks'}" + (f", {done} done" if done else ""),
+        f"{len(waves)} {'wave' if len(waves) == 1 else 'waves'}",
+        f"at most {widest} at once ({workers} {'worker' if workers == 1 else 'workers'})",
+        f"longest chain {len(path)}",
+    ]
+    return " · ".join(parts)

@@ -1,0 +1,167 @@
+"""A run as lines: one for each event, for people who read a log of it, or as JSON for programs."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import IO, Any, Protocol, Self, final
+
+import typer
+
+from nova_async.agents.wording import one_line
+from nova_async.cli.figures import clock_time, describe_cost, describe_duration
+from nova_async.orchestrator.views import Event, TaskView
+
+__all__ = ["RunLines", "RunView", "describe_event", "json_line", "text_line"]
+
+LONGEST = 500  # characters of an error in one line
+
+
+class RunView(Protocol):
+    """Shows a run. The first two methods only take note; ``draw`` may wait for a terminal that does not read."""
+
+    wants_views: bool
+    """Whether ``show`` is of any use."""
+
+    def show(self, views: Mapping[str, TaskView]) -> None:
+        """Take note of how all tasks stand; cheap."""
+
+    def say(self, event: Event) -> None:
+        """Take note of what happened; cheap."""
+
+    def draw(self) -> None:
+        """Show all that was taken note of; for a thread of its own. Raises ``OSError`` when nobody reads any more."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def json_line(event: Event) -> str:
+    """Write an event as one line of JSON."""
+    return json.dumps(event.as_dict())  # not msgspec: it refuses halves of surrogate pairs, which paths may hold
+
+
+def text_line(event: Event) -> str:
+    """Write an event as one line for people, with the time."""
+    return f"{clock_time(event.at)} {describe_event(event)}"
+
+
+def describe_event(event: Event) -> str:
+    """Say in one line what happened; empty for what its neighbours tell already."""
+    data, describe = event.data, TEXTS.get(event.kind)
+    if describe is None:
+        return ""
+    text = one_line(describe(data), LONGEST)
+    return f"{event.task_id} {text}" if event.task_id is not None else text
+
+
+def started(data: Mapping[str, Any]) -> str:
+    """Say that an attempt began, and with which program."""
+    program = str(data.get("program") or "").rpartition("/")[2]
+    return f"started (attempt {data.get('attempt', 1)}) {program}".rstrip()
+
+
+def completed(data: Mapping[str, Any]) -> str:
+    """Say how long a task took, and what it used."""
+    return f"completed in {figures(data)}"
+
+
+def failed(data: Mapping[str, Any]) -> str:
+    """Say why a task failed, and what cannot run now."""
+    why = data.get("error") or f"outcome {data.get('outcome')}"
+    blocks = data.get("blocks") or ()
+    blocked = f"; it blocks {', '.join(map(str, blocks))}" if blocks else ""
+    return f"failed after {figures(data)}: {why}{blocked}"
+
+
+def retrying(data: Mapping[str, Any]) -> str:
+    """Say why a task is tried again, and when."""
+    why = data.get("error") or data.get("outcome")
+    delay = describe_duration(float(data.get("delay_seconds") or 0.0))
+    return f"tried again in {delay} (attempt {data.get('attempt', 1)}: {why})"
+
+
+def milestone(data: Mapping[str, Any]) -> str:
+    """Say that a milestone is reached."""
+    hint = f" ({data['hint']})" if data.get("hint") else ""
+    return f"milestone: {data.get('message') or data.get('id')}{hint}"
+
+
+def stopping(data: Mapping[str, Any]) -> str:
+    """Say who is still to end."""
+    running = ", ".join(map(str, data.get("running") or ()))
+    return f"stopping {running}; once more kills at once" if running else "stopping: nothing new begins"
+
+
+def run_started(data: Mapping[str, Any]) -> str:
+    """Say what is to do, and what is done already."""
+    done, total = int(data.get("completed") or 0), int(data.get("total") or 0)
+    name = data.get("project") or "the run"
+    return f"{name}: {total} tasks" + (f", {done} of them completed before" if done else "")
+
+
+def run_ended(data: Mapping[str, Any]) -> str:
+    """Count what became of the tasks."""
+    parts = [f"{data.get('completed', 0)} completed"]
+    parts += [f"{data[word]} {word}" for word in ("failed", "blocked") if data.get(word)]
+    return f"ended: {', '.join(parts)} in {describe_duration(float(data.get('duration_seconds') or 0.0))}"
+
+
+def figures(data: Mapping[str, Any]) -> str:
+    """Write duration, tokens and cost of an attempt, as far as known."""
+    parts = [describe_duration(float(data.get("duration_seconds") or 0.0))]
+    if data.get("tokens"):
+        parts.append(f"{data['tokens']:,} tokens")
+    if data.get("cost_usd") is not None:
+        parts.append(describe_cost(data["cost_usd"]))
+    return " · ".join(parts)
+
+
+TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "run_started": run_started,
+    "attempt_started": started,
+    "task_completed": completed,
+    "task_failed": failed,
+    "task_retrying": retrying,
+    "milestone": milestone,
+    "stopping": stopping,
+    "run_ended": run_ended,
+}
+"""``attempt_ended`` is not there: the task's next event says the same."""
+
+
+@final
+class RunLines:
+    """Writes each event as a line."""
+
+    wants_views = False
+
+    def __init__(self, output: IO[str] | None = None, *, as_json: bool = False) -> None:
+        self._output = output
+        self._write = json_line if as_json else text_line
+        self._is_told: Callable[[Event], object] = (lambda event: True) if as_json else describe_event
+        self._waiting: deque[Event] = deque()
+
+    def show(self, views: Mapping[str, TaskView]) -> None:
+        """Take note of nothing: lines tell what happens, not how it stands."""
+
+    def say(self, event: Event) -> None:
+        """Take note of what happened."""
+        if self._is_told(event):
+            self._waiting.append(event)
+
+    def draw(self) -> None:
+        """Write the events that wait."""
+        while self._waiting:
+            typer.echo(self._write(self._waiting.popleft()), file=self._output)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None

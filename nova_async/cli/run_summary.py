@@ -1,0 +1,164 @@
+"""How a run ended: what is done, what is not and why, what it took, and what to do next."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from nova_async.agents.wording import one_line
+from nova_async.cli.figures import describe_cost, describe_duration
+from nova_async.cli.page import page
+from nova_async.orchestrator.views import RunReport, TaskView
+
+__all__ = ["last_lines", "write_json_summary", "write_run_summary"]
+
+LINES = 10  # of each failed task's log
+LOOK_AT = 64 * 1024  # bytes at the end of a log that are read for them
+LONGEST_LINE = 300  # characters of each; an event of an agent may be a megabyte
+MOST_TOLD = 10  # failed tasks that are told in full; the others are named
+
+
+def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
+    """Write the summary for people."""
+    console = page()
+    for line in describe_run(report, interrupted=interrupted):
+        console.print(line, soft_wrap=True)
+
+
+def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[str]:
+    """Give the summary line by line, in rich's markup."""
+    tasks = report.tasks.values()
+    failed = [task for task in tasks if task.state == "failed"]
+    blocked = [task for task in tasks if task.state == "blocked"]
+    completed = sum(task.state == "completed" for task in tasks)
+    open_tasks = len(report.tasks) - completed - len(failed) - len(blocked)
+    parts = [f"[{'green' if report.ok else 'bold'}]{completed} of {len(report.tasks)} completed[/]"]
+    parts += [f"[red]{len(failed)} failed[/]"] if failed else []
+    parts += [f"{len(blocked)} blocked"] if blocked else []
+    parts += [f"{open_tasks} not run to their end"] if open_tasks else []
+    yield ""
+    yield f"[bold]{escape(one_line(report.project) or 'The run')}[/]: {', '.join(parts)}"
+    work = sum(task.duration_seconds for task in tasks)
+    yield f"  time    {describe_duration(report.duration_seconds)} ({describe_duration(work)} of work)"
+    yield from describe_usage(report)
+    for message in report.milestones.values():
+        yield f"  reached {escape(one_line(message))}"
+    for task in failed[:MOST_TOLD]:
+        yield ""
+        yield from describe_failure(task)
+    if len(failed) > MOST_TOLD:
+        yield f"and {len(failed) - MOST_TOLD} more: {escape(', '.join(task.id for task in failed[MOST_TOLD:]))}"
+    if blocked:
+        yield ""
+        yield from describe_blocked(blocked)
+    yield from describe_next_step(failed, open_tasks, interrupted=interrupted)
+
+
+def describe_usage(report: RunReport) -> Iterator[str]:
+    """Give tokens and cost, in all and by model."""
+    usage = report.usage
+    if not usage.total:
+        return
+    yield (
+        f"  tokens  {usage.total:,}: {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
+        f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation"
+    )
+    if len(report.usage_by_model) > 1:
+        for model, used in sorted(report.usage_by_model.items(), key=lambda item: -item[1].total):
+            told = f"{used.total:,}, of them {used.output_tokens:,} output"
+            yield f"          {escape(one_line(model) or 'model not told')}: {told}"
+    if report.cost_usd is not None:
+        yield f"  cost    {describe_cost(report.cost_usd, complete=report.cost_is_complete)}, as the agents tell"
+
+
+def describe_failure(task: TaskView) -> Iterator[str]:
+    """Give what is known of a failed task, with the end of its log."""
+    attempts = f" in attempt {task.attempt}" if task.attempt > 1 else ""
+    name = f" {one_line(task.name)}" if task.name else ""
+    head = f"[red]{escape(task.id)} failed[/]{escape(name)}: {escape(task.outcome or 'no outcome')}{attempts}"
+    yield f"{head}, {describe_duration(task.duration_seconds)}"
+    if task.error:
+        yield f"  {escape(one_line(task.error, 1000))}"
+    if task.log_path is None:
+        return
+    log = Path(task.log_path)
+    if task.outcome == "verify" and (told := log.with_name(f"{task.id}~verify.log")).is_file():
+        log = told  # the agent itself succeeded; what its check printed says why it failed
+    for line in last_lines(log):
+        yield f"  [dim]│ {escape(line)}[/]"
+    yield f"  log     {escape(str(log))}"
+
+
+def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
+    """Give the tasks that could not run, by the failed ones that are the reason."""
+    reasons: dict[tuple[str, ...], list[str]] = {}
+    for task in blocked:
+        reasons.setdefault(task.blocked_by, []).append(task.id)
+    for failed, ids in reasons.items():
+        yield f"blocked by {escape(', '.join(failed) or 'a failure')}: {escape(', '.join(ids))}"
+
+
+def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: bool) -> Iterator[str]:
+    """Say what can be done now."""
+    if failed:
+        ids = " ".join(task.id for task in failed[:MOST_TOLD])
+        yield ""
+        yield escape(f"try again: `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`")
+    elif open_tasks or interrupted:
+        yield ""
+        yield "go on: `nova run` takes the run up where it stopped"
+
+
+def last_lines(path: Path, count: int = LINES) -> list[str]:
+    """Return the last lines of a log, without reading more than its end; none if it cannot be read."""
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, 2)
+            log.seek(max(size - LOOK_AT, 0))
+            end = log.read(LOOK_AT)
+    except OSError:
+        return []
+    lines = end.decode("utf-8", "backslashreplace").split("\n")
+    # The first one may be cut.
+    told = [line for line in lines[1 if size > LOOK_AT and len(lines) > 1 else 0 :] if line.strip()]
+    return [one_line(line, LONGEST_LINE) for line in told[-count:]]
+
+
+def write_json_summary(report: RunReport) -> None:
+    """Write the summary as one line of JSON."""
+    typer.echo(json.dumps(summary_object(report)))
+
+
+def summary_object(report: RunReport) -> dict[str, Any]:
+    """Return the summary as one JSON object; ``event`` tells it from the lines before it."""
+    return {
+        "event": "summary",
+        "run_id": report.run_id,
+        "project": report.project,
+        "ok": report.ok,
+        "started_at": report.started_at.isoformat(timespec="milliseconds"),
+        "duration_seconds": round(report.duration_seconds, 3),
+        "token_usage": report.usage.as_dict(),
+        "token_usage_by_model": {model: used.as_dict() for model, used in report.usage_by_model.items()},
+        "cost_usd": report.cost_usd,
+        "cost_is_complete": report.cost_is_complete,
+        "milestones": dict(report.milestones),
+        "tasks": {
+            task.id: {
+                "state": task.state,
+                "attempt": task.attempt,
+                "outcome": task.outcome,
+                "error": task.error,
+                "blocked_by": task.blocked_by,
+                "duration_seconds": round(task.duration_seconds, 3),
+                "token_usage": task.usage.as_dict(),
+                "cost_usd": task.cost_usd,
+                "log_path": task.log_path,
+                "session_id": task.session_id,
+            }
+            for task in report.tasks.values()
+        },
+    }

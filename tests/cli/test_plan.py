@@ -1,0 +1,204 @@
+"""``nova plan`` and ``nova init``: whether a plan is right, and in which order it would go."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from nova_async.cascade import load_cascade, parse_cascade
+from nova_async.cli.init import FIRST_PLAN
+from nova_async.cli.mermaid import flowchart
+from nova_async.cli.not_enforced import not_enforced
+from tests.cli.command import nova
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+PLAN = """\
++++
+timeout = "45m"
+max_workers = 2
+
+[[milestone]]
+id = "half"
+message = "Half."
+percent = 50
++++
+# Shop
+## App
+### Base
+| ID | Name | What | Depends On | Model | Timeout |
+|---|---|---|---|---|---|
+| F1 | Types | Define the types | - | | |
+| F2 | "Err" & [co] | Write the errors | F1 | opus | 1h30m |
+## Rest
+| ID | Name | What | Depends On |
+|---|---|---|---|
+| end | Docs | Write them | F1 |
+"""
+
+WRONG = """\
+| ID | What | Deps | Retries | Owner |
+|---|---|---|---|---|
+| F1 | a | F9 | | |
+| F2 | b | F2 | many | |
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a plan."""
+    (tmp_path / "CASCADE.md").write_text(PLAN)
+    return tmp_path
+
+
+def test_the_waves(folder: Path) -> None:
+    """It shows each task in its wave, what it waits for, and the options that are its own."""
+    done = nova("plan", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.sub(" +", " ", line).strip() for line in done.stdout.splitlines()]
+    assert lines == [
+        "Shop",
+        "for the whole run: max_workers 2, timeout 45m",
+        "wave 1 F1 Types",
+        'wave 2 F2 "Err" & [co] after F1 · model opus, timeout 1h30m',
+        "end Docs after F1",
+        "milestone half: at 50 %",
+        "longest chain: F1 → F2",
+        "3 tasks · 2 waves · at most 2 at once (2 workers) · longest chain 2",
+    ]
+
+
+def test_all_problems_at_once(folder: Path) -> None:
+    """Every problem is one line on stderr, with file and line; the exit code is 2 and stdout is empty."""
+    (folder / "bad.md").write_text(WRONG)
+    done = nova("plan", "bad.md", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
+    assert [line.split(" ")[:2] for line in lines[:-1]] == [
+        ["bad.md:1:", "W111"],
+        ["bad.md:3:", "E201"],
+        ["bad.md:4:", "E104"],
+        ["bad.md:4:", "E202"],
+    ]
+    assert lines[-1] == "nova: 3 errors: nothing can be started"
+
+
+def test_problems_as_json(folder: Path) -> None:
+    """With --json the problems are a document, too."""
+    (folder / "bad.md").write_text(WRONG)
+    done = nova("plan", "--json", "bad.md", cwd=folder)
+    assert done.returncode == 2
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is False
+    assert [(found["line"], found["code"]) for found in answer["diagnostics"]] == [
+        (1, "W111"), (3, "E201"), (4, "E104"), (4, "E202"),
+    ]  # fmt: skip
+
+
+def test_warnings_do_not_stop_it(folder: Path) -> None:
+    """A plan with a warning is planned."""
+    (folder / "w.md").write_text("| ID | What | Owner |\n|---|---|---|\n| F1 | a | Ann |\n")
+    done = nova("plan", "w.md", cwd=folder)
+    assert done.returncode == 0
+    assert done.stderr == "w.md:1: W111 column 'Owner' is not known: ignored\n"
+    assert "1 task · 1 wave" in done.stdout
+
+
+def test_no_plan(tmp_path: Path) -> None:
+    """A file that is not there is named, and how to make one is said."""
+    done = nova("plan", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "nova: cannot read CASCADE.md: No such file or directory; `nova init` makes one\n"
+    assert nova("plan", ".", cwd=tmp_path).returncode == 2
+
+
+def test_the_json_document(folder: Path) -> None:
+    """--json holds all that is known of the plan."""
+    answer = json.loads(nova("plan", "--json", cwd=folder).stdout)
+    assert answer["project"] == "Shop"
+    assert answer["waves"] == [["F1"], ["F2", "end"]]
+    assert answer["critical_path"] == ["F1", "F2"]
+    assert answer["hierarchy"] == {"App": {"Base": ["F1", "F2"]}, "Rest": {"": ["end"]}}
+    assert answer["settings"] == {"max_workers": 2}
+    assert answer["task_defaults"] == {"timeout": 2700.0}
+    assert answer["tasks"][1]["options"] == {"model": "opus", "timeout": 5400.0}
+    assert answer["tasks"][1]["prompt"] == "Write the errors"
+    assert answer["milestones"][0]["percent"] == 50
+
+
+def test_mermaid(folder: Path) -> None:
+    """The flowchart has a box for each branch and group, and nothing in a name can break out of its quotes."""
+    done = nova("plan", "--mermaid", cwd=folder)
+    assert done.stdout.splitlines() == [
+        "flowchart LR",
+        '  subgraph b1["App"]',
+        '    subgraph b2["Base"]',
+        '      t1["<b>F1</b><br>Types"]',
+        '      t2["<b>F2</b><br>#quot;Err#quot; #amp; [co]"]',
+        "    end",
+        "  end",
+        '  subgraph b3["Rest"]',
+        '    t3["<b>end</b><br>Docs"]',
+        "  end",
+        "  t1 --> t2",
+        "  t1 --> t3",
+        "  classDef critical stroke-width:3px",
+        "  class t1,t2 critical",
+    ]
+
+
+@pytest.mark.parametrize("name", ['a"]', "#quot;", "`x`", "<img src=x>", "a\\nb", "\u202eb"])
+def test_mermaid_names_are_harmless(name: str) -> None:
+    """Quotes, entities, tags and Markdown in a name stay text."""
+    line = flowchart(parse_cascade(f"# x\n- [ ] T1 {name}")).splitlines()[1]
+    inner = re.fullmatch(r'  t1\["<b>T1</b><br>(.*)"\]', line)
+    assert inner is not None
+    assert not set('"<>`\\&\u202e') & set(inner[1])
+    assert "#quot;quot" not in inner[1]
+
+
+def test_what_is_not_enforced_is_said(folder: Path) -> None:
+    """A setting that has no effect yet is warned about, in the plan's own words."""
+    text = '+++\nbudget_usd = 5\nredact = ["x"]\non_usage_limit = "fail"\n+++\n' + PLAN.partition("+++\n# ")[2]
+    cascade = parse_cascade(text.replace("| Timeout |", "| Max Turns |").replace("1h30m", "7"))
+    assert [sentence.split(" ")[0] for sentence in not_enforced(cascade)] == ["budget_usd", "redact"]
+    codex = cascade.with_options(agent="codex", worktree=True)
+    assert [sentence.split(" ")[0] for sentence in not_enforced(codex)][2:] == ["worktree", "max_turns"]
+    (folder / "b.md").write_text(text)
+    done = nova("plan", "b.md", cwd=folder)
+    assert done.returncode == 0
+    assert "b.md: budget_usd is not enforced yet" in done.stderr
+
+
+def test_init_writes_a_plan_that_is_right(tmp_path: Path) -> None:
+    """The first plan is read without a warning, and has a table, a task heading, a check-list and a milestone."""
+    done = nova("init", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "wrote CASCADE.md" in done.stdout
+    planned = nova("plan", cwd=tmp_path)
+    assert (planned.returncode, planned.stderr) == (0, "")
+    cascade = load_cascade(tmp_path / "CASCADE.md")
+    assert set(cascade.tasks) == {"F1", "F2", "F3", "A1", "A2", "D1", "D2"}
+    assert cascade.warnings == ()
+
+
+def test_init_never_writes_over_a_plan(tmp_path: Path) -> None:
+    """What is there stays, unless --force is given."""
+    plan = tmp_path / "sub" / "CASCADE.md"
+    assert nova("init", "sub/CASCADE.md", cwd=tmp_path).returncode == 0
+    plan.write_text("mine")
+    refused = nova("init", "sub", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "is there already" in refused.stderr
+    assert plan.read_text() == "mine"
+    assert nova("init", "sub", "--force", cwd=tmp_path).returncode == 0
+    assert plan.read_text() == FIRST_PLAN
+
+
+@pytest.mark.parametrize("example", ["demo", "claude"])
+def test_the_examples_are_right(example: str) -> None:
+    """The examples of the documentation are read without a warning, and all they say is acted on."""
+    cascade = load_cascade(EXAMPLES / example / "CASCADE.md")
+    assert cascade.warnings == ()
+    assert not_enforced(cascade) == []

@@ -1,0 +1,301 @@
+"""What a run looks like: the table on a terminal, the lines elsewhere, the summary at the end."""
+
+import io
+import json
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from nova_async.cli.figures import describe_cost, short_count, stopwatch, write_seconds
+from nova_async.cli.run_lines import RunLines
+from nova_async.cli.run_summary import describe_run, last_lines, summary_object
+from nova_async.cli.run_table import RunTable
+from nova_async.cli.time_left import time_left
+from nova_async.orchestrator.views import Event, EventKind, RunReport, TaskState, TaskView
+from nova_async.usage import TokenUsage
+
+NOON = datetime(2026, 1, 2, 12, 0, 0).astimezone()
+USED = TokenUsage(1_000, 2_000, 30_000, 400)
+
+
+def view(task_id: str, state: TaskState = "waiting", **more: Any) -> TaskView:
+    """Return a task as one would see it in that state."""
+    used: dict[str, Any] = {}
+    if state in ("completed", "in_progress", "failed"):
+        used = {"attempt": 1, "usage": USED, "duration_seconds": 60.0, "cost_usd": 0.5}
+    return TaskView(id=task_id, state=state, **{"name": f"Task {task_id}", **used, **more})
+
+
+def views(*tasks: TaskView) -> dict[str, TaskView]:
+    """Return tasks by id."""
+    return {task.id: task for task in tasks}
+
+
+def happened(kind: EventKind, task_id: str | None = None, **data: Any) -> Event:
+    """Return an event at noon."""
+    return Event(kind=kind, at=NOON, task_id=task_id, data=data)
+
+
+def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24, total: int | None = None) -> list[str]:
+    """Return the lines of a table of that size, without colours."""
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+    table = RunTable("Shop", total or len(tasks), 3, console)
+    table.show(tasks)
+    with console.capture() as captured:
+        console.print(table.picture())
+    return captured.get().splitlines()
+
+
+def test_the_table() -> None:
+    """Each task with what it does, what it used, what it cost; above it how far the run is."""
+    lines = picture(
+        views(
+            view("F1", "completed"),
+            view("F2", "in_progress", activity="Bash: pytest -q"),
+            view("F3", "failed", error="exit code 3"),
+            view("F4", "blocked", reason="blocked by F3"),
+            view("F5", "retrying", reason="tried again at 12:00:30", attempt=1),
+        )
+    )
+    text = [" ".join(line.split()) for line in lines]
+    assert text[0].startswith("Shop")
+    assert text[0].endswith("1/5 1 failed 1 blocked")
+    assert "elapsed" in text[1]
+    assert text[1].endswith("1/3 busy · 94.2k in, 6.0k out · $1.50")
+    assert text[3:] == [
+        "F1 done 33.4k $0.50 1:00",
+        "F2 running Bash: pytest -q 33.4k $0.50 1:00",
+        "F3 failed exit code 3 33.4k $0.50 1:00",
+        "F4 blocked blocked by F3",
+        "F5 retrying tried again at 12:00:30 0:00",
+    ]
+
+
+def test_groups_have_headings_where_there_is_room() -> None:
+    """Tasks stand below their group, indented; on a low terminal the headings are left out."""
+    tasks = views(view("F1", "completed", group="Base"), view("F2", group="Base"), view("A1", group="App"))
+    lines = [line.rstrip() for line in picture(tasks)]
+    assert [line.split()[0] for line in lines[3:]] == ["Base", "F1", "F2", "App", "A1"]
+    assert lines[4].startswith("  F1")
+    assert [line.split()[0] for line in picture(tasks, height=8)[3:]] == ["F2", "A1", "F1"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 8), (80, 24), (100, 30), (200, 60)])
+def test_it_fits_the_terminal(width: int, height: int) -> None:
+    """No line is longer than the terminal, and there are fewer lines than it has, whatever the tasks are called."""
+    dice = random.Random(1)
+    states: list[TaskState] = ["waiting", "blocked", "ready", "retrying", "in_progress", "completed", "failed"]
+    tasks = views(
+        *(
+            view(
+                f"T{number}" + "x" * dice.choice((0, 50)),
+                dice.choice(states),
+                activity="日本語 " * 40 + "\x1b[2J\r\n",
+                reason="waits for " + "T1, " * 99,
+                group=f"G{number % 3}\x1b]0;x\x07",
+                name="[bold]",
+            )
+            for number in range(300)
+        )
+    )
+    lines = picture(tasks, width=width, height=height)
+    assert len(lines) < height
+    assert len(lines) > height - 4
+    assert all(Console().measure(line).maximum <= width for line in lines)
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_those_that_run_come_first() -> None:
+    """When not all tasks fit, the running ones are shown first, then those that changed last; the rest is counted."""
+    tasks = views(*(view(f"T{number}") for number in range(40)))
+    console = Console(file=io.StringIO(), width=80, height=13, force_terminal=True, color_system=None)
+    table = RunTable("Shop", 40, 3, console)
+    steps: list[tuple[str, TaskState]] = [("T5", "completed"), ("T30", "completed"), ("T39", "in_progress")]
+    for task_id, state in [("T0", "waiting"), *steps]:
+        tasks = {**tasks, task_id: view(task_id, state)}
+        table.show(tasks)
+        with console.capture() as captured:
+            console.print(table.picture())
+    lines = captured.get().splitlines()
+    assert [line.split()[0] for line in lines[3:7]] == ["T39", "T30", "T5", "T0"]
+    assert lines[-1].split() == ["…", "32", "more", "waiting"]
+
+
+def test_what_must_not_be_missed_stays_above_the_table() -> None:
+    """Failures, retries and milestones are lines of their own; the table itself is gone at the end."""
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=24, force_terminal=True, color_system=None)
+    with RunTable("Shop", 2, 3, console) as table:
+        table.show(views(view("F1", "in_progress"), view("F2")))
+        table.say(happened("attempt_started", "F1", attempt=1))
+        table.say(happened("milestone", id="m", message="Half [bold] of it."))
+        table.say(
+            happened("task_failed", "F1", outcome="exit", error="exit code 3", duration_seconds=1.0, blocks=["F2"])
+        )
+        table.draw()
+        table.draw()
+    text = output.getvalue()
+    assert text.count("12:00:00 milestone: Half [bold] of it.") == 1
+    assert text.count("12:00:00 F1 failed after 1.0 s: exit code 3; it blocks F2") == 1
+    assert "started" not in text
+    assert text.rstrip("\x1b[?25h\n").endswith("\x1b[2K")  # the last line of the table is erased
+
+
+def test_lines() -> None:
+    """One line for each event, with the time; what its neighbours tell is left out."""
+    output = io.StringIO()
+    lines = RunLines(output)
+    used = {"attempt": 1, "duration_seconds": 153.0, "tokens": 12345, "cost_usd": 0.42}
+    with lines:
+        for event in (
+            happened("run_started", project="Shop", total=3, completed=1),
+            happened("attempt_started", "F1", attempt=1, program="/usr/bin/claude"),
+            happened("attempt_ended", "F1", outcome="ok", **used),
+            happened("task_completed", "F1", outcome="ok", **used),
+            happened("task_retrying", "F2", attempt=1, outcome="overload", error="API\nError", delay_seconds=30.0),
+            happened("task_failed", "F2", outcome="exit", error=None, duration_seconds=2.0, blocks=["F3", "F4"]),
+            happened("milestone", id="m", message="Half.", hint="open it"),
+            happened("stopping", running=["F1"]),
+            happened("run_ended", completed=1, failed=1, blocked=2, duration_seconds=160.0),
+        ):
+            lines.say(event)
+        lines.draw()
+    assert output.getvalue().splitlines() == [
+        "12:00:00 Shop: 3 tasks, 1 of them completed before",
+        "12:00:00 F1 started (attempt 1) claude",
+        "12:00:00 F1 completed in 2 min 33 s · 12,345 tokens · $0.42",
+        "12:00:00 F2 tried again in 30 s (attempt 1: API Error)",
+        "12:00:00 F2 failed after 2.0 s: outcome exit; it blocks F3, F4",
+        "12:00:00 milestone: Half. (open it)",
+        "12:00:00 stopping F1; once more kills at once",
+        "12:00:00 ended: 1 completed, 1 failed, 2 blocked in 2 min 40 s",
+    ]
+
+
+def test_json_lines() -> None:
+    """--json writes every event, as it is."""
+    output = io.StringIO()
+    lines = RunLines(output, as_json=True)
+    events = [happened("attempt_ended", "F1", outcome="ok"), happened("milestone", id="m", message="ä\n")]
+    for event in events:
+        lines.say(event)
+    lines.draw()
+    assert [json.loads(line) for line in output.getvalue().splitlines()] == [event.as_dict() for event in events]
+
+
+def test_time_left() -> None:
+    """It is the larger of all the work shared by the workers and the longest chain, at the mean time of a task."""
+    done, running = view("F1", "completed"), view("F2", "in_progress", duration_seconds=45.0)
+    waiting = [view(f"W{number}") for number in range(6)]
+    assert time_left([running, *waiting], 3) is None  # nothing has been seen yet
+    assert time_left([done], 3) is None  # nothing is left
+    assert time_left([done, running, *waiting], 3) == (15 + 6 * 60) / 3
+    assert time_left([done, running, *waiting], 100) == (15 + 6 * 60) / 7
+    assert time_left([done, running, *waiting], 3, lambda task_id: 4) == 4 * 60
+    assert time_left([done, view("B", "blocked"), running], 3) == 15
+    assert time_left([done, view("S", "in_progress", duration_seconds=500.0)], 3) == 0
+
+
+def report(*tasks: TaskView, **more: Any) -> RunReport:
+    """Return the report of a run that took ten minutes."""
+    usage = sum((task.usage for task in tasks), TokenUsage())
+    costs = [task.cost_usd for task in tasks if task.cost_usd is not None]
+    facts: dict[str, Any] = {
+        "run_id": "r1", "project": "Shop", "tasks": views(*tasks), "started_at": datetime.now(UTC), "usage": usage,
+        "duration_seconds": 600.0, "usage_by_model": {"opus": usage}, "cost_usd": sum(costs) if costs else None,
+        "cost_is_complete": True, "milestones": {},
+    }  # fmt: skip
+    return RunReport(**{**facts, **more})
+
+
+def test_the_summary_of_a_success() -> None:
+    """It says what was done, how long it took, what it used and what it cost."""
+    by_model = {"opus": USED, "haiku": TokenUsage(1, 2, 3, 4)}
+    lines = list(
+        describe_run(
+            report(
+                view("F1", "completed"), view("F2", "completed"),
+                usage_by_model=by_model, cost_is_complete=False, milestones={"m": "Half."},
+            ),
+            interrupted=False,
+        )
+    )  # fmt: skip
+    assert lines == [
+        "",
+        "[bold]Shop[/]: [green]2 of 2 completed[/]",
+        "  time    10 min 0 s (2 min 0 s of work)",
+        "  tokens  66,800: 2,000 input · 4,000 output · 60,000 cache read · 800 cache creation",
+        "          opus: 33,400, of them 2,000 output",
+        "          haiku: 10, of them 2 output",
+        "  cost    ≥ $1.00, as the agents tell",
+        "  reached Half.",
+    ]
+
+
+def test_the_summary_of_a_failure(tmp_path: Path) -> None:
+    """It tells of each failed task why, the end of its log, whom it blocks, and what to do."""
+    log = tmp_path / "F1.log"
+    log.write_bytes(b"x" * 200_000 + b"\n" + b"".join(b"line %d \xff\x1b[31m\n" % number for number in range(30)))
+    failed = view("F1", "failed", outcome="exit", error="exit code [3]", log_path=str(log), attempt=2)
+    blocked = [view(task, "blocked", blocked_by=("F1",)) for task in ("F2", "F3")]
+    text = "\n".join(describe_run(report(failed, *blocked), interrupted=False))
+    assert "[red]1 failed[/], 2 blocked" in text
+    assert "[red]F1 failed[/] Task F1: exit in attempt 2, 1 min 0 s\n  exit code [3]" in text
+    assert text.count("│ line") == 10
+    assert "line 29 \\xff[/]" in text
+    assert f"log     {log}" in text
+    assert "blocked by F1: F2, F3" in text
+    assert "`nova retry F1`, then `nova run`; or `nova run --retry-failed`" in text
+
+
+def test_the_summary_of_an_interrupted_run() -> None:
+    """It says how many tasks are open, and how to go on."""
+    lines = list(describe_run(report(view("F1", "completed"), view("F2", "ready")), interrupted=True))
+    assert "1 not run to their end" in lines[1]
+    assert lines[-1] == "go on: `nova run` takes the run up where it stopped"
+
+
+def test_the_summary_as_json() -> None:
+    """It is one object that names itself, with every task."""
+    answer = json.loads(json.dumps(summary_object(report(view("F1", "completed"), view("F2", "failed", error="x")))))
+    assert (answer["event"], answer["ok"]) == ("summary", False)
+    assert answer["tasks"]["F2"]["error"] == "x"
+    assert answer["token_usage"]["cache_read_tokens"] == 60_000
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"", []), (b"\n\n", []), (b"a", ["a"]), (b"a\n\nb\n", ["a", "b"]), (b"x" * 100_000, ["x" * 299 + "…"])],
+)
+def test_last_lines(tmp_path: Path, content: bytes, told: list[str]) -> None:
+    """The end of a log is read, and of a line without an end no more than is shown."""
+    (tmp_path / "log").write_bytes(content)
+    assert last_lines(tmp_path / "log") == told
+    assert last_lines(tmp_path / "nowhere") == []
+
+
+def test_figures() -> None:
+    """Numbers are short, and never wider than they seem."""
+    shorts = [short_count(number) for number in (0, 999, 1_000, 12_345, 99_949, 99_950, 999_499, 999_500, 10**9)]
+    assert shorts == ["0", "999", "1.0k", "12.3k", "99.9k", "100k", "999k", "1.0M", "1.0G"]
+    assert [describe_cost(usd) for usd in (None, 0.0, 0.0042, 0.5, 1234.5)] == [
+        "-",
+        "$0.00",
+        "$0.0042",
+        "$0.50",
+        "$1,234.50",
+    ]
+    assert [stopwatch(seconds) for seconds in (-1.0, 7.9, 723.0, 7500.0)] == ["0:00", "0:07", "12:03", "2:05:00"]
+    assert [write_seconds(s) for s in (0.25, 1.5, 90, 1800, 5400, 7200)] == [
+        "250ms",
+        "1.5s",
+        "90s",
+        "30m",
+        "1h30m",
+        "2h",
+    ]
