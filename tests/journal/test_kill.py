@@ -1,8 +1,6 @@
 """A writer that is killed at any moment: whatever it was told is durable is there."""
 
-import os
 import random
-import signal
 import subprocess
 from pathlib import Path
 
@@ -19,7 +17,7 @@ def write_until_killed(path: Path, run_id: str, records: int) -> list[tuple[str,
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         lines = [writer.stdout.readline() for _ in range(records)]
-        os.kill(writer.pid, signal.SIGKILL)
+        writer.kill()
         lines += writer.stdout.readlines()
     told = [line.split() for line in lines if line.endswith("\n")]
     return [(what, which, int(number)) for what, which, number in told]

@@ -24,13 +24,15 @@ def holder(path: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str],
     """Have another process hold the lock; gives it and the pids that it told."""
     with subprocess.Popen(program("lock_holder", path, *arguments), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = [process.stdout.readline().split() for _ in range(1 + len(arguments))]
-        pids = {word: int(pid) for word, pid in told}
+        pids: dict[str, int] = {}
         try:
+            for _ in range(1 + len(arguments)):
+                word, pid = process.stdout.readline().split()
+                pids[word] = int(pid)
             yield process, pids
         finally:
-            for pid in set(pids.values()) - {process.pid}:
-                os.kill(pid, signal.SIGKILL)
+            for other in set(pids.values()) - {process.pid}:
+                os.kill(other, signal.SIGKILL)
             process.kill()
 
 
