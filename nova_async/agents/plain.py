@@ -8,7 +8,7 @@ import re
 from typing import final
 
 from nova_async.agents.reader import AgentReport
-from nova_async.agents.wording import one_line
+from nova_async.agents.wording import MAX_ACTIVITY, one_line
 from nova_async.usage import TokenUsage
 
 __all__ = ["PlainReader"]
@@ -111,6 +111,13 @@ class PlainReader:
         self._line = bytearray(text[keep_from:])
 
     def _last_line(self) -> str | None:
+        # Asked for after every chunk, so the usual case goes first: a short last line, nothing but ASCII.
+        end = bytes(self._tail[-MAX_ACTIVITY:]).rstrip()
+        begin = max(end.rfind(b"\n"), end.rfind(b"\r")) + 1
+        if begin and end.isascii():
+            line = one_line(end[begin:].decode("ascii"))
+            if line:
+                return line
         for piece in reversed(re.split(rb"[\r\n]+", bytes(self._tail[-TAIL:]))):
             line = one_line(piece.decode("utf-8", "replace"))
             if line:
