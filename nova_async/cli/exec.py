@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import select
 import shlex
 import sys
 import time
@@ -119,7 +120,7 @@ async def supervise(execution: Execution) -> int:
     interruption = Interruption(once=ask, twice=lambda: end(0.0))
     with listen(interruption):
         try:
-            resolve(execution.command, cwd=execution.cwd, env=os.environ)
+            program = resolve(execution.command, cwd=execution.cwd, env=os.environ)[0]
         except (OSError, ValueError) as error:
             complain(f"cannot run {describe_failure(execution.command[0], error)}")
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
@@ -127,8 +128,10 @@ async def supervise(execution: Execution) -> int:
             await worker.start(execution.command, cwd=execution.cwd, stdin=execution.stdin)
         except OSError as error:
             complain(f"cannot run {describe_failure(execution.command[0], error)}")
-            return BAD_INPUT
-        if not execution.quiet:
+            if error.filename != program:
+                return BAD_INPUT  # it is the log, or the system, that refuses
+            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        if not execution.quiet and sys.stdout is not None:  # None: closed by whoever started us
             await show_output(worker)
         exit_code = await worker.wait()
         if endings:
@@ -163,7 +166,10 @@ def write_all(chunk: bytes) -> None:
     """Write a chunk to standard output, however slowly it is read."""
     left = memoryview(chunk)
     while left:
-        left = left[os.write(sys.stdout.fileno(), left) :]
+        try:
+            left = left[os.write(sys.stdout.fileno(), left) :]
+        except BlockingIOError:  # whoever shares it with us (Node does so) made it non-blocking
+            select.select([], [sys.stdout], [])
 
 
 def complain(text: str) -> None:
@@ -190,7 +196,9 @@ def read_stdin(source: str | None) -> bytes | None:
     """Read what the command shall read: a file, our own input for ``-``, or nothing."""
     if source is None:
         return None
-    return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    if source != "-":
+        return Path(source).read_bytes()
+    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # None: closed by whoever started us
 
 
 def seconds(option: str, text: str | None) -> float | None:

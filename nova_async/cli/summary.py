@@ -1,6 +1,7 @@
 """How one worker ended, for people and for programs."""
 
-import msgspec
+import json
+
 import typer
 
 from nova_async.status import WorkerStatus
@@ -11,7 +12,8 @@ __all__ = ["describe_duration", "write_json", "write_summary"]
 
 def write_json(worker: Questions) -> None:
     """Write the worker's whole state to stderr as one line of JSON; stdout belongs to the command."""
-    typer.echo(msgspec.json.encode(worker.get_status_dict()), err=True)
+    # Not msgspec: arguments and paths that are no UTF-8 hold halves of surrogate pairs, which it refuses.
+    typer.echo(json.dumps(worker.get_status_dict()), err=True)
 
 
 def write_summary(worker: Questions) -> None:

@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from nova_async.worker.log_writer import LogWriter
 from nova_async.worker.questions import Questions
 from nova_async.worker.record import Record, State
 from nova_async.worker.stdin_file import as_file
-from nova_async.worker.uninterrupted import finish
+from nova_async.worker.uninterrupted import finish, outlast
 from nova_async.worker.verdict import Stop
 
 __all__ = ["AsyncWorker"]
@@ -107,8 +107,10 @@ class AsyncWorker(Questions):
         self._check_process()
         if self._launching is not None:
             raise WorkerStateError(f"worker {self.task_id} has been started already: make a new one for a new attempt")
+        if isinstance(command, str | bytes):
+            raise TypeError(f"a command is a list of words, not one text: {command!r}")
         environment = dict(os.environ if env is None else env)
-        launch = self._launch(list(command), cwd, environment, stdin)
+        launch = self._launch([os.fsdecode(word) for word in command], cwd, environment, stdin)
         self._launching = asyncio.get_running_loop().create_task(launch)
         try:
             await finish(self._launching, on_cancel=self._launching.cancel)
@@ -116,10 +118,12 @@ class AsyncWorker(Questions):
             if life := self._life:  # the cancellation came too late to prevent it
                 life.stop(Stop(WorkerEnd.TERMINATED, "cancelled while it started"))
                 life.hurry()
+                await outlast(life.task, on_cancel=life.hurry)
+                life.begin_again()
                 await finish(life.task, on_cancel=life.hurry)
             else:
                 why = str(error) or "cancelled before it had started"
-                self._record.state = State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=why)
+                self._record.set_state(State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=why))
             raise
 
     async def wait(self, timeout: float | None = None) -> int:
@@ -143,13 +147,15 @@ class AsyncWorker(Questions):
         the end it does nothing. Cancelling it goes straight to SIGKILL, and is delivered when nobody is left.
         """
         self._check_process()
-        if self._launching is not None and not self._launching.done():
-            await asyncio.wait([self._launching])
+        cancelled = None
+        if self._launching is not None:
+            cancelled = await outlast(self._launching, on_cancel=lambda: None)
         life = self._life
-        if life is None or life.ended.is_set():
-            return
-        life.stop(Stop(WorkerEnd.TERMINATED, "terminated"), grace)
-        await finish(life.task, on_cancel=life.hurry)
+        if life is not None and not life.ended.is_set():
+            life.stop(Stop(WorkerEnd.TERMINATED, "terminated"), grace=0 if cancelled else grace)
+            await finish(life.task, on_cancel=life.hurry)
+        if cancelled is not None:
+            raise cancelled
 
     def lines(self) -> AsyncGenerator[str, None]:
         r"""Iterate over the output's lines, without ``\n``, from the first byte until the worker has ended.
@@ -176,10 +182,10 @@ class AsyncWorker(Questions):
         life = self._life if hasattr(self, "_process") else None  # else the constructor has refused
         if life is None or life.ended.is_set() or self._process != os.getpid():
             return
+        with suppress(RuntimeError):  # the loop is closed: its end has been the end of all its workers
+            life.task.get_loop().call_soon_threadsafe(life.abandon)
+        # Last, because it raises where warnings are errors.
         warnings.warn(f"{self!r} was dropped while it ran: it is killed", ResourceWarning, stacklevel=2, source=self)
-        loop = life.task.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(life.abandon)
 
     @property
     def _life(self) -> Life | None:
@@ -226,6 +232,7 @@ class AsyncWorker(Questions):
         for name, value in {**agent.environment, "PYTHONUNBUFFERED": "1"}.items():
             environment.setdefault(name, value)
         environment["NOVA_TASK_ID"] = self.task_id
+        reader = agent.reader(mode, self._resumed_from)
         resolve(command, cwd=cwd, env=environment)  # before the previous log is moved aside
         log = await LogWriter.open(self.log_path)
         try:
@@ -250,7 +257,7 @@ class AsyncWorker(Questions):
         return Life(
             child,
             log,
-            agent.reader(mode, self._resumed_from),
+            reader,
             self._record,
             limits=self._limits,
             silence_counts=mode is None or agent.streams(mode),

@@ -1,6 +1,7 @@
 """The threads in which log files are opened, written, read and closed."""
 
 import asyncio
+import errno
 import os
 import queue
 import threading
@@ -42,18 +43,29 @@ class DiskThreads(Executor):
         self._forget_threads()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run ``fn`` in one of the threads."""
+        """Run ``fn`` in one of the threads.
+
+        Raises ``OSError`` where there is no thread and the system grants none.
+        """
         future: Future[T] = Future()
-        self._jobs.put((future, fn, args, kwargs))
         with self._lock:
             if self._unclaimed > 0:
                 self._unclaimed -= 1
-            elif self._threads < MOST_THREADS:
-                self._threads += 1
-                threading.Thread(target=self._work, name="nova-disk", daemon=True).start()
-            else:
+            elif self._threads >= MOST_THREADS or not self._add_thread():
                 self._unserved += 1
+            self._jobs.put((future, fn, args, kwargs))
         return future
+
+    def _add_thread(self) -> bool:
+        """Start one more thread, and tell whether the system granted it; if not, those that are there must do."""
+        try:
+            threading.Thread(target=self._work, name="nova-disk", daemon=True).start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise OSError(errno.EAGAIN, str(error)) from error
+            return False
+        self._threads += 1
+        return True
 
     def _work(self) -> None:
         while True:

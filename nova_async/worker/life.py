@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -26,6 +27,8 @@ Leftovers = Literal["kill", "leave"]
 STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
 LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: it has been told already that work is over (G2)
 DRAIN_SECONDS = 5.0  # whoever still talks this long after the leader's exit is ended with the leftovers (G1)
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds until the system is asked again for what it refused
 
 # asyncio keeps only weak references to tasks, and a life must go on although nobody else holds it.
 LIVES: set["asyncio.Task[None]"] = set()
@@ -61,6 +64,7 @@ class Life:
         self._leave = leftovers == "leave"
         self._stop: Stop | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._seen_through = False  # that ending
         self._hurried = False
         self._survivors: list[Member] = []  # of another user, or stuck in the kernel: nobody's signal ends these
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -71,9 +75,18 @@ class Life:
             self._arm("timeout", limits.timeout, self.stop, Stop(WorkerEnd.TIMED_OUT, why))
         if limits.idle_timeout is not None and silence_counts:
             self._arm("idle", limits.idle_timeout, self._look_for_silence, limits.idle_timeout)
-        self.task = asyncio.get_running_loop().create_task(self._run(), name=f"nova worker {record.task_id}")
-        LIVES.add(self.task)
-        self.task.add_done_callback(LIVES.discard)
+        self.task = self._begin()
+
+    def _begin(self) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(self._run(), name=f"nova worker {self._record.task_id}")
+        LIVES.add(task)
+        task.add_done_callback(LIVES.discard)
+        return task
+
+    def begin_again(self) -> None:
+        """Begin anew what was cancelled before it had begun: a task takes no notice of what it has not reached."""
+        if self.task.cancelled():
+            self.task = self._begin()
 
     def stop(self, stop: Stop, grace: float = STOP_GRACE) -> None:
         """Begin to end the family, unless that has begun; the first reason given is the one that counts.
@@ -92,7 +105,8 @@ class Life:
         if self._hurried or self.ended.is_set():
             return
         self._hurried = True
-        self._family.signal(signal.SIGKILL)
+        with suppress(OSError):  # no look at the family was possible; who waits for its end insists
+            self._family.signal(signal.SIGKILL, self._family.known())
         if self._ending is not None:
             self._ending.cancel()
 
@@ -111,6 +125,8 @@ class Life:
         return not self._log.is_full
 
     def _check_limits(self, report: AgentReport) -> None:
+        if self._child.returncode is not None:
+            return  # it has ended by itself; what it left behind is another matter
         limits = self._limits
         if limits.max_tokens is not None and report.usage.total > limits.max_tokens:
             self.stop(Stop(WorkerEnd.OVER_BUDGET, f"used {report.usage.total} tokens of {limits.max_tokens}"))
@@ -129,6 +145,9 @@ class Life:
         self.stop(Stop(WorkerEnd.STALLED, f"printed nothing for {seconds:g} s"))
 
     def _look_for_lingering(self, seconds: float) -> None:
+        if self._record.report.is_error is None:
+            del self._timers["linger"]  # it has begun another turn: the next result counts
+            return
         if not self._silent_for(seconds, "linger", self._look_for_lingering):
             return
         self.stop(Stop(WorkerEnd.LINGERED, f"stayed {seconds:g} s after its final result"))
@@ -146,12 +165,17 @@ class Life:
         return False
 
     async def _run(self) -> None:
+        pause = 0.0
         while not self.ended.is_set():
             try:
-                await self._live()
-            except asyncio.CancelledError:  # the steps of a life may be gone through again: each does what is left
+                if pause:
+                    await asyncio.sleep(pause)
+                await self._live()  # the steps of a life may be gone through again: each does what is left
+            except asyncio.CancelledError:
                 self.stop(Stop(WorkerEnd.TERMINATED, "cancelled"))
                 self.hurry()
+            except Exception as error:  # whatever it is, whoever waits for this worker must not wait for ever
+                pause = self._longer(pause, error)
 
     async def _live(self) -> None:
         self._note_exit(await self._child.wait())
@@ -159,17 +183,40 @@ class Life:
             await self._pump.drain(DRAIN_SECONDS)
         if self._ending is None:
             self._look_for_leftovers()
-        if self._ending is not None:
-            await asyncio.wait([self._ending])
-        if self._hurried:
-            self._survivors = await self._family.kill()  # also whoever was born since
-        await self._pump.drain(DRAIN_SECONDS if self._leave else float("inf"))
+        await self._see_to_the_end()
+        await self._pump.drain(DRAIN_SECONDS)
         self._pump.close()
         self._child.close_output()
         self._reader.close()
         self._record.set_report(self._reader.report)
         await self._log.close()
+        await self._see_to_the_end()
         self._note_end()
+
+    async def _see_to_the_end(self) -> None:
+        """Wait until the family has been ended, if that has begun; it may begin as long as the worker has not ended."""
+        if self._ending is not None and not self._seen_through:
+            await asyncio.wait([self._ending])
+            if self._ending.cancelled() or self._ending.exception() is not None:
+                await self._kill()  # also whoever was born since
+            self._seen_through = True
+
+    async def _kill(self) -> None:
+        """SIGKILL everyone until nobody is left, or nobody whom a signal can end."""
+        pause = 0.0
+        while True:
+            try:
+                self._survivors = await self._family.kill()
+            except OSError as error:
+                pause = self._longer(pause, error)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    def _longer(self, pause: float, error: Exception) -> float:
+        """Say what keeps the worker from its end (no descriptor is left, say), and how many seconds to wait for it."""
+        self._record.set_state(replace(self._record.state, error=f"its end has to wait: {error}"))
+        return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
     def _note_exit(self, exit_code: int) -> None:
         for timer in self._timers.values():
@@ -188,9 +235,11 @@ class Life:
             self._ending = asyncio.get_running_loop().create_task(self._end_leftovers())
 
     async def _end_leftovers(self) -> None:
-        self._family.signal(signal.SIGTERM)
-        if not await self._family.gone(LEFTOVER_GRACE):
-            self._survivors = await self._family.kill()
+        with suppress(OSError):  # no look at the family was possible: then without a word
+            self._family.signal(signal.SIGTERM, await self._family.look())
+            if await self._family.gone(LEFTOVER_GRACE):
+                return
+        await self._kill()
 
     async def _end_family(self, grace: float) -> None:
         """Interrupt, ask, insist: each step goes on until everybody is gone, not only the leader (G12).
@@ -198,13 +247,15 @@ class Life:
         Agents are interrupted first, by their own group only: they end their commands themselves and print their
         final totals (G37). Whatever runs in other sessions hears of it with SIGTERM.
         """
-        if self._interrupt_seconds:
-            self._family.signal_group(signal.SIGINT)
-            if await self._family.gone(self._interrupt_seconds):
+        with suppress(OSError):  # no look at the family was possible: then without a word
+            if self._interrupt_seconds:
+                self._family.signal_group(signal.SIGINT)
+                if await self._family.gone(self._interrupt_seconds):
+                    return
+            self._family.signal(signal.SIGTERM, await self._family.look())
+            if await self._family.gone(grace):
                 return
-        self._family.signal(signal.SIGTERM)
-        if not await self._family.gone(grace):
-            self._survivors = await self._family.kill()
+        await self._kill()
 
     def _note_end(self) -> None:
         state = self._record.state

@@ -28,17 +28,21 @@ class LogFile(io.FileIO):
     """
 
     def __init__(self, path: Path) -> None:
+        path = path.absolute()  # the program may change its directory, its logs stay where they are
         path.parent.mkdir(parents=True, exist_ok=True)
-        keep_previous(path)
+        self.previous = keep_previous(path)  # where an earlier attempt's log is now
         super().__init__(open_private(path), "ab", closefd=True)
         self.path = path
         self.is_regular = stat.S_ISREG(os.fstat(self.fileno()).st_mode)
         self.start = self.seek(0, os.SEEK_END) if self.is_regular else 0
         self.taken = 0  # bytes written so far: the truth also where the result of a write was lost to a cancellation
-        self._one_at_a_time = threading.RLock()  # closing flushes
+        self._one_at_a_time = threading.Lock()
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, data: "ReadableBuffer", /, begin: int | None = None) -> int:
         """Write all of ``data`` and return its length in bytes.
+
+        With ``begin``, which was ``taken`` when this was handed over for the first time, it may be handed over again
+        while another thread may still be at it: no byte is written twice.
 
         Raises ``OSError`` where the disk takes no more; ``taken`` then says how much of it was written.
         """
@@ -47,16 +51,13 @@ class LogFile(io.FileIO):
                 self._open_again()
             left = memoryview(data)
             length = len(left)
+            if begin is not None:
+                left = left[self.taken - begin :]
             while left:
                 written = os.write(self.fileno(), left)
                 self.taken += written
                 left = left[written:]
             return length
-
-    def flush(self) -> None:
-        """Wait until no write is under way; there is no buffer to empty."""
-        with self._one_at_a_time:
-            pass
 
     def close(self) -> None:
         """Close the file, after the write that may be under way in another thread."""
@@ -82,13 +83,13 @@ def open_private(path: Path, more_flags: int = 0) -> int:
     return descriptor
 
 
-def keep_previous(path: Path) -> None:
-    """Move an earlier attempt's ``F1.log`` aside to ``F1~1.log``, ``F1~2.log`` …, oldest first."""
+def keep_previous(path: Path) -> Path | None:
+    """Move an earlier attempt's ``F1.log`` aside to ``F1~1.log``, ``F1~2.log`` …, oldest first; return where to."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            return  # a device, a FIFO or a link: somebody put it there on purpose
+            return None  # a device, a FIFO or a link: somebody put it there on purpose
     except FileNotFoundError:
-        return
+        return None
     name = re.compile(re.escape(path.stem) + r"~(\d+)" + re.escape(path.suffix))
     kept = [int(match[1]) for other in os.listdir(path.parent) if (match := name.fullmatch(other))]  # noqa: PTH208 - names suffice
     number = max(kept, default=0) + 1
@@ -100,4 +101,4 @@ def keep_previous(path: Path) -> None:
             number += 1
             continue
         path.replace(aside)
-        return
+        return aside

@@ -3,14 +3,15 @@
 import asyncio
 import codecs
 import io
+import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-import aiofiles
+from aiofiles.threadpool import wrap
 
-from nova_async.worker.disk_threads import DISK_THREADS
+from nova_async.worker.disk_threads import DISK_THREADS, open_in_thread
 
 __all__ = ["GrowingLog", "follow_bytes", "follow_lines"]
 
@@ -44,15 +45,18 @@ class GrowingLog(Protocol):
 async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
     """Yield the log from the attempt's first byte to its last, as it comes, in chunks of up to 256 KiB.
 
+    What was moved away, cut off or deleted before it could be read is left out, and nothing comes twice.
+
     Raises ``io.UnsupportedOperation`` where the log is a device or a FIFO, and the system's ``OSError`` where it is
     gone.
     """
     if not log.is_regular:
         raise io.UnsupportedOperation(f"{log.path} cannot be read back: it is no regular file")
-    seen = 0
+    seen = 0  # bytes of the attempt that were read, or are gone
     start = log.start
     while True:
-        file = await aiofiles.open(log.path, "rb", buffering=0, executor=DISK_THREADS)
+        raw = await open_in_thread(io.FileIO, log.path)
+        file = wrap(raw, executor=DISK_THREADS)
         try:
             await file.seek(start)
             while True:
@@ -60,14 +64,36 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
                     await log.more(seen)
                     if seen >= log.written:
                         return
+                written = log.written
                 chunk = await file.read(READ_BYTES)
-                if not chunk:
-                    break  # somebody moved the file away: the writer went on in a new one
-                seen += len(chunk)
-                yield chunk
+                if chunk:
+                    seen += len(chunk)
+                    yield chunk
+                    continue
+                what = await asyncio.wrap_future(DISK_THREADS.submit(what_happened, log.path, raw))
+                if what == "moved":
+                    break
+                if what == "lost":
+                    seen = max(seen, written)
         finally:
             await asyncio.shield(file.close())
         start = 0
+
+
+def what_happened(path: Path, file: io.FileIO) -> Literal["moved", "cut", "lost"]:
+    """Tell why a log ends before the bytes that were written to it, and rewind it if it was cut off.
+
+    Either it was moved away or deleted, and the writer went on in a new file at its place; or it was cut off, and the
+    writer went on at its new end; or they were lost with a file that nobody can find any more.
+    """
+    ours = os.fstat(file.fileno())
+    with suppress(FileNotFoundError):
+        if not os.path.samestat(ours, path.stat()):
+            return "moved"
+    if ours.st_size < file.tell():
+        file.seek(0)
+        return "cut"
+    return "lost"
 
 
 async def follow_lines(log: GrowingLog) -> AsyncGenerator[list[str], None]:

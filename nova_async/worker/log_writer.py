@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from aiofiles.threadpool import wrap
@@ -17,6 +18,7 @@ QUEUE_BYTES = 8 * 1024 * 1024  # waiting for a slow disk; beyond it reading paus
 WRITE_BYTES = 1024 * 1024  # most that is gathered into one write: as much as one read of a full pipe brings
 TAIL_BYTES = 256 * 1024  # kept while the disk takes nothing: what one wants to see first when it works again (G7)
 STALL_SECONDS = 30.0  # a disk that takes nothing for this long counts as failed (G6)
+LATE_SECONDS = 0.1  # a look for progress that comes this much too late proves nothing
 RETRY_SECONDS = 2.0, 30.0  # first and longest pause before a failed disk is tried again
 
 # One write is a hop to a thread, about 0.1 ms of CPU. Beyond this many a second the logs of a busy fleet gather a
@@ -61,6 +63,7 @@ class LogWriter:
         self._in_flight_from = 0  # `LogFile.taken` when it was first handed over
         self._gap = 0  # lost bytes whose mark is not yet written; they stood between `_in_flight` and `_queue`
         self._writing_mark = False
+        self._holding_back = False  # the reader pauses until there is room
         self._failing = False
         self._closing = False
         self._given_up = False  # a write hangs in its thread for ever
@@ -82,6 +85,11 @@ class LogWriter:
     def path(self) -> Path:
         """Where the log lies."""
         return self._raw.path
+
+    @property
+    def previous(self) -> Path | None:
+        """Where an earlier attempt's log was moved to, if there was one."""
+        return self._raw.previous
 
     @property
     def is_regular(self) -> bool:
@@ -110,6 +118,7 @@ class LogWriter:
         if self._failing:
             self._keep_only_the_tail()
         elif self.is_full:
+            self._holding_back = True
             self._watch_for_a_stall()
         if not self._failing:
             self._start_flushing()
@@ -136,12 +145,20 @@ class LogWriter:
         while self._flushing is not None:
             self._watch_for_a_stall()
             await asyncio.wait([self._flushing])
+            if self._flushing is None or not self._flushing.cancelled():
+                break
+            self._start_flushing()  # it was cancelled before it had begun
         self._cancel_timers()
         self._drop_what_is_left()
         if self._given_up:
             DISK_THREADS.submit(self._raw.close)  # it waits behind the write that hangs
         else:
-            await self._file.close()
+            try:
+                await self._file.close()
+            except OSError as error:  # a network disk may tell of a lost write only now
+                self.error = error.strerror or str(error)
+                with suppress(OSError):
+                    self._raw.close()  # where no thread was granted for it
         self.closed = True
         self._tell_followers()
 
@@ -150,16 +167,18 @@ class LogWriter:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
 
     async def _flush(self) -> None:
-        """Write until nothing waits or the disk fails; a cancellation only makes it look again."""
+        """Write until nothing waits or the disk fails.
+
+        A cancellation only makes it hand over the same bytes again: the file knows which of them it has taken.
+        """
         while self._next_to_write():
             try:
                 if delay := PACE.reserve():
                     await asyncio.sleep(delay)
-                await self._file.write(self._in_flight)
+                await self._file.write(self._in_flight, self._in_flight_from)
             except asyncio.CancelledError:
                 if self._given_up:
                     break
-                await self._settle()
             except OSError as error:
                 self._acknowledge()
                 self._fail(error.strerror or str(error))
@@ -187,18 +206,6 @@ class LogWriter:
             self._in_flight = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         return self._in_flight
 
-    async def _settle(self) -> None:
-        """After a cancelled write: wait until its thread is done with it, then see how far it came."""
-        settled = False
-        while not settled:
-            try:
-                await self._file.flush()
-                settled = True
-            except asyncio.CancelledError:
-                if self._given_up:
-                    return
-        self._acknowledge()
-
     def _acknowledge(self) -> None:
         """Take note of what the file has taken, and tell everybody who waits for that."""
         taken = self._raw.taken - self._in_flight_from
@@ -211,7 +218,11 @@ class LogWriter:
             self._retry_seconds = RETRY_SECONDS[0]
         self._tell_followers()
         if self._queued < QUEUE_BYTES // 2:
-            self.on_room()
+            self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        self._holding_back = False
+        self.on_room()
 
     def _tell_followers(self) -> None:
         for news in self._followers:
@@ -223,7 +234,7 @@ class LogWriter:
         self._failing = True
         self.error = why
         self._keep_only_the_tail()
-        self.on_room()
+        self._let_go_on()
         if not self._closing:
             self._retry = asyncio.get_running_loop().call_later(self._retry_seconds, self._try_again)
             self._retry_seconds = min(2 * self._retry_seconds, RETRY_SECONDS[1])
@@ -252,13 +263,17 @@ class LogWriter:
 
     def _watch_for_a_stall(self) -> None:
         if self._stall is None:
-            self._stall = asyncio.get_running_loop().call_later(STALL_SECONDS, self._look_for_progress, self._raw.taken)
+            loop = asyncio.get_running_loop()
+            due = loop.time() + STALL_SECONDS
+            self._stall = loop.call_at(due, self._look_for_progress, self._raw.taken, due)
 
-    def _look_for_progress(self, taken_before: int) -> None:
+    def _look_for_progress(self, taken_before: int, due: float) -> None:
         self._stall = None
-        if self._flushing is None or not (self.is_full or self._closing):
+        if self._flushing is None or not (self._holding_back or self._closing):
             return
-        if self._raw.taken != taken_before:
+        # Much too late: it was us who stood still (Ctrl-Z), and the writing thread with us.
+        stood_still = asyncio.get_running_loop().time() > due + LATE_SECONDS
+        if stood_still or self._raw.taken != taken_before:
             self._watch_for_a_stall()
             return
         self._failing = True
@@ -268,7 +283,7 @@ class LogWriter:
             self._given_up = True
             self._flushing.cancel()
         else:
-            self.on_room()
+            self._let_go_on()
 
     def _cancel_timers(self) -> None:
         for timer in (self._retry, self._stall):

@@ -1,13 +1,15 @@
 """From the child's pipe to whoever takes its output: reads as soon as there is something, and never waits."""
 
 import asyncio
-import math
+import fcntl
 import os
+import sys
+import termios
 from collections.abc import Callable
 
 __all__ = ["OutputPump"]
 
-SMALLEST_READ = 64 * 1024  # bytes; one default Linux pipe, and small enough to come from the heap
+SMALLEST_READ = 4 * 1024  # bytes; the buffer of a single line costs nothing beside the call that reads it
 LARGEST_READ = 1024 * 1024  # bytes; one pipe of the size that we ask for
 IDLE_SECONDS = 0.5  # after the leader's exit: without a byte for this long, nothing more is coming (G1)
 
@@ -23,6 +25,7 @@ class OutputPump:
         self._descriptor = descriptor
         self._take = take
         self._size = SMALLEST_READ
+        self._received = 0  # bytes
         self._reading = False
         self._ended = asyncio.Event()
         self.last_byte_at = self._loop.time()  # on the loop's clock, in seconds
@@ -43,6 +46,7 @@ class OutputPump:
         if self.is_paused:
             self._loop.add_reader(self._descriptor, self._read)
             self._reading = True
+            self.last_byte_at = self._loop.time()  # nobody could be heard during the pause
 
     def close(self) -> None:
         """Read no more; the descriptor stays its owner's to close."""
@@ -50,21 +54,29 @@ class OutputPump:
         self._ended.set()
 
     def read_what_is_there(self) -> None:
-        """Read without waiting until the pipe is empty, ended, or ``take`` has had enough."""
-        while self._reading and self._read():
+        """Read without waiting what the pipe holds by now, unless ``take`` has had enough before.
+
+        No more than that: somebody may write faster than we read, and the loop must go on.
+        """
+        enough = self._received + self._waiting()
+        while self._reading and self._read() and self._received < enough:
             pass
 
-    async def drain(self, no_longer_than: float = math.inf) -> None:
+    async def drain(self, no_longer_than: float) -> None:
         """Return at the pipe's end, after ``IDLE_SECONDS`` without a byte, or after ``no_longer_than`` seconds in all.
 
-        A pause that ``take`` asked for is no silence: the idle clock stands still meanwhile.
+        A pause that ``take`` asked for is no silence: the idle clock stands still meanwhile. And whatever is in the
+        pipe now is read in any case, however long the pauses: it is what the leader wrote.
         """
+        owed = self._received + self._waiting()
         self.read_what_is_there()
         self.last_byte_at = self._loop.time()
         no_longer_than += self.last_byte_at
         while not self.at_end:
             idle_from = self.last_byte_at if self._reading else self._loop.time()
-            until = min(idle_from + IDLE_SECONDS, no_longer_than)
+            until = idle_from + IDLE_SECONDS
+            if self._received >= owed:
+                until = min(until, no_longer_than)
             if until <= self._loop.time():
                 return
             try:
@@ -72,6 +84,12 @@ class OutputPump:
                     await self._ended.wait()
             except TimeoutError:
                 continue  # the clock may have been set back by a chunk
+
+    def _waiting(self) -> int:
+        """Return how many bytes are in the pipe."""
+        if self.at_end:
+            return 0
+        return int.from_bytes(fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def _pause(self) -> None:
         if self._reading:
@@ -87,10 +105,11 @@ class OutputPump:
         if not chunk:
             self.close()
             return False
+        self._received += len(chunk)
         self.last_byte_at = self._loop.time()
         # A large buffer is costly to make and a small one is costly to refill: follow what the child does.
         if len(chunk) == self._size:
-            self._size = min(2 * self._size, LARGEST_READ)
+            self._size = min(4 * self._size, LARGEST_READ)
         elif len(chunk) < self._size // 4:
             self._size = max(self._size // 2, SMALLEST_READ)
         if not self._take(chunk):

@@ -97,6 +97,7 @@ class Record:
             "cost_usd": report.cost_usd,
             "log_path": str(self.log_path),
             "log_error": self.log_error,
+            "previous_log": None if self.log is None or self.log.previous is None else str(self.log.previous),
             "command": None if state.command is None else list(state.command),
             "agent": state.agent,
             "started_at": iso(state.started_at),

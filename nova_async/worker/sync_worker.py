@@ -4,11 +4,11 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import Any, Generic, Self, TypeVar, final
 from weakref import WeakSet
 
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
@@ -28,6 +28,46 @@ __all__ = ["Worker"]
 T = TypeVar("T")
 
 
+class Call(Generic[T]):
+    """A coroutine function on its way through the loop, begun and perhaps cancelled from another thread.
+
+    ``begin`` and ``cancel`` run on the loop, in that order, so that a Ctrl-C may come between any two steps.
+    """
+
+    def __init__(self, function: Callable[..., Awaitable[T]], arguments: tuple[Any, ...]) -> None:
+        self.over = threading.Event()
+        self._function = function
+        self._arguments = arguments
+        self._task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        """Run it."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._note_end)
+
+    def cancel(self) -> None:
+        """Cancel it, if it has begun at all."""
+        if self._task is None:
+            self.over.set()
+        else:
+            self._task.cancel()
+
+    def result(self) -> T:
+        """Return what it returned, or raise what it raised, once it is over."""
+        assert self._task is not None
+        if self._task.cancelled():
+            raise WorkerStateError("the event loop of all blocking workers has ended")
+        return self._task.result()
+
+    def _note_end(self, task: "asyncio.Task[T]") -> None:
+        if not task.cancelled():
+            task.exception()  # seen, also where Ctrl-C came first
+        self.over.set()
+
+    async def _run(self) -> T:
+        return await self._function(*self._arguments)
+
+
 class BackgroundLoop:
     """The one event loop, in a thread of its own, on which all blocking workers of this process live.
 
@@ -38,45 +78,76 @@ class BackgroundLoop:
         self._lock = threading.Lock()
         self._lease = ExitStack()
         self._portal: BlockingPortal | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0  # the loop's
+        self._refusal: str | None = None  # why there is no loop (any more)
         self._workers: WeakSet[AsyncWorker] = WeakSet()
+        self._iterations: WeakSet[AsyncGenerator[Any, None]] = WeakSet()
 
     def adopt(self, worker: AsyncWorker) -> None:
         """Remember a worker that may have to be ended at exit."""
         self._workers.add(worker)
 
+    def adopt_iteration(self, values: AsyncGenerator[Any, None]) -> None:
+        """Remember an iteration that may have to be closed at exit."""
+        self._iterations.add(values)
+
     def call(self, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        """Run a coroutine function on the loop and return its result; Ctrl-C cancels it.
+        """Run a coroutine function on the loop and return its result.
 
-        Raises ``WorkerStateError`` if called from the loop itself, where it could only dead-lock.
+        Ctrl-C cancels it, and comes through when it has ended: a start or an end is not left half done. A second one
+        comes through at once.
+
+        Raises ``WorkerStateError`` if called from the loop itself, where it could only dead-lock, and at the
+        interpreter's exit, when the loop has ended.
         """
-        portal = self._running_portal()
+        loop = self._running_loop()
+        if self._thread == threading.get_ident():
+            raise WorkerStateError("a blocking worker cannot be used on its own event loop: it would wait for itself")
+        call = Call(function, arguments)
         try:
-            future = portal.start_task_soon(function, *arguments)
-        except RuntimeError as error:
+            try:
+                loop.call_soon_threadsafe(call.begin)
+                call.over.wait()
+            except BaseException:
+                loop.call_soon_threadsafe(call.cancel)
+                call.over.wait()
+                raise
+        except RuntimeError as error:  # the loop is closed
             raise WorkerStateError(f"a blocking worker cannot be used here: {error}") from error
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return call.result()
 
-    def _running_portal(self) -> BlockingPortal:
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None and self._refusal is None:
+            # In a thread of its own: Ctrl-C comes to the main one, where it would leave the loop half started.
+            opening = threading.Thread(target=self._open)
+            opening.start()
+            opening.join()
+        if self._loop is None:
+            raise WorkerStateError(f"a blocking worker cannot be used here: {self._refusal}")
+        return self._loop
+
+    def _open(self) -> None:
         with self._lock:
-            if self._portal is None:
-                provider = BlockingPortalProvider(backend="asyncio")
-                self._portal = self._lease.enter_context(provider)
+            if self._portal is None and self._refusal is None:
+                portal = self._lease.enter_context(BlockingPortalProvider(backend="asyncio"))
+                self._thread = portal.call(threading.get_ident)
+                self._portal, self._loop = portal, portal.call(asyncio.get_running_loop)
                 before_executors_stop(self._stop)
-            return self._portal
 
     def _stop(self) -> None:
         with self._lock:
-            portal, self._portal = self._portal, None
+            portal, self._portal, self._loop = self._portal, None, None
+            self._refusal = "the interpreter is exiting"
         if portal is not None:
             portal.call(self._end_all)
             self._lease.close()
 
     async def _end_all(self) -> None:
         await asyncio.gather(*(worker.terminate(grace=0) for worker in self._workers))
+        for values in list(self._iterations):
+            with suppress(RuntimeError):  # another thread is in it: it gets its end from the worker's
+                await values.aclose()
 
 
 LOOP = BackgroundLoop()
@@ -181,6 +252,7 @@ class Worker(Questions):
                 yield from lines
 
     def _each(self, values: AsyncGenerator[T, None]) -> Generator[T, None, None]:
+        LOOP.adopt_iteration(values)
         try:
             while True:
                 try:
@@ -188,4 +260,6 @@ class Worker(Questions):
                 except StopAsyncIteration:
                     return
         finally:
-            self._call(values.aclose)
+            # Collected on the loop's own thread, or at the interpreter's exit, it is closed by the loop itself.
+            with suppress(WorkerStateError):
+                self._call(values.aclose)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["finish"]
+__all__ = ["finish", "outlast"]
 
 T = TypeVar("T")
 
@@ -15,6 +15,16 @@ async def finish(task: "asyncio.Task[T]", on_cancel: Callable[[], Any]) -> T:
     A cancellation of the caller calls ``on_cancel`` and is delivered once the task has ended. ``asyncio.shield`` and
     anyio's shielded scopes would abandon the task instead when a native ``cancel()`` comes (G16).
     """
+    cancelled = await outlast(task, on_cancel)
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: it must not be reported as never retrieved
+        raise cancelled
+    return task.result()
+
+
+async def outlast(task: "asyncio.Task[Any]", on_cancel: Callable[[], Any]) -> asyncio.CancelledError | None:
+    """Wait for the end of ``task``, and return the caller's own cancellation, if one came meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -22,8 +32,4 @@ async def finish(task: "asyncio.Task[T]", on_cancel: Callable[[], Any]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
             on_cancel()
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # seen: it must not be reported as never retrieved
-        raise cancelled
-    return task.result()
+    return cancelled

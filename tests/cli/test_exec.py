@@ -235,3 +235,61 @@ def test_version_and_agents(tmp_path: Path) -> None:
     known = json.loads(nova("agents", "--json", cwd=tmp_path, env=environment).stdout)
     assert [entry["agent"] for entry in known] == ["claude", "codex", "gemini", "opencode", "qwen"]
     assert known[0]["path"] == str(fake)
+
+
+@pytest.mark.parametrize(("content", "code"), [("echo hi\n", 126), ("#!/no/such/interpreter\n", 127)])
+def test_a_file_that_is_no_program(content: str, code: int, tmp_path: Path) -> None:
+    """What only the start itself can tell has the shells' exit codes, too."""
+    (tmp_path / "tool").write_text(content)
+    (tmp_path / "tool").chmod(0o755)
+    done = nova("exec", "./tool", cwd=tmp_path)
+    assert done.returncode == code
+    assert "cannot run ./tool" in done.stderr
+
+
+def test_closed_standard_streams(tmp_path: Path) -> None:
+    """Started with closed input and output, it supervises all the same."""
+    script = f"{' '.join(NOVA)} exec --stdin - --task F1 -- sh -c 'cat; echo done' <&- >&-"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "logs/F1.log").read_text() == "done\n"
+
+
+def test_output_that_does_not_block(tmp_path: Path) -> None:
+    """An output that somebody made non-blocking is waited for as any other."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with subprocess.Popen(
+        [*NOVA, "exec", "--task", "F1", "--", "seq", "300000"], cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL
+    ):
+        os.close(theirs)
+        while not (tmp_path / "logs/F1.log").is_file() or (tmp_path / "logs/F1.log").stat().st_size < 1_000_000:
+            pass  # so that the pipe is full
+        with os.fdopen(ours, "rb") as output:
+            shown = output.read()
+    assert shown == (tmp_path / "logs/F1.log").read_bytes()
+
+
+def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 reach the command, and the JSON summary."""
+    done = subprocess.run(
+        [*NOVA, "exec", "--json", "--", "printf", b"a\xff"], cwd=tmp_path, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b"a\xff"
+    assert [os.fsencode(word) for word in json.loads(done.stderr)["command"]] == [b"printf", b"a\xff"]
+
+
+def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
+    """While it still reads its input, Ctrl-C just ends it, without a word."""
+    command = [*NOVA, "exec", "--stdin", "-", "cat"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"x" * 2**20)  # more than a pipe holds: it has begun to read
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        assert process.wait(20) == -signal.SIGINT
+        assert process.stderr is not None
+        assert process.stderr.read() == b""

@@ -6,6 +6,7 @@ import re
 import resource
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,3 +216,60 @@ async def test_a_log_that_nobody_reads(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "F1.log")
     with pytest.raises(OSError, match="No such device or address"):
         await AsyncWorker("F1", log_dir=tmp_path).start(["true"])
+
+
+def test_a_dead_disk_at_the_end_of_asyncio_run(fifo: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio.run ends although a write hangs in its thread when every task is cancelled."""
+    monkeypatch.setattr(log_writer, "STALL_SECONDS", 0.3)
+    path, reader = fifo
+    worker = AsyncWorker("F1")
+    worker.log_path = path
+
+    async def main() -> None:
+        await worker.start(["yes"])
+        while not worker._life._pump.is_paused:  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)  # pausing is told to nobody
+
+    asyncio.run(main())
+    assert worker.get_status_dict()["log_error"].startswith("the disk took nothing for 0.3 s")
+    # Free the thread that hangs in its write, so that it can close the file: nothing was handed over twice.
+    content = bytearray()
+    read_all(reader, content)
+    assert len(content) <= log_writer.WRITE_BYTES + 65536
+
+
+async def test_standing_still_is_not_the_disks_fault(fifo: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a stop of the whole program (Ctrl-Z) the disk gets its time before it counts as failed."""
+    monkeypatch.setattr(log_writer, "STALL_SECONDS", 1.0)
+    path, reader = fifo
+    worker = AsyncWorker("F1")
+    worker.log_path = path
+    await worker.start(program("flood", str(FLOOD)))
+    async with asyncio.timeout(20):
+        while not worker._life._pump.is_paused:  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)  # pausing is told to nobody
+    time.sleep(1.2)  # noqa: ASYNC251 - standing still is what is tested
+    content = bytearray()
+    thread = threading.Thread(target=read_all, args=(reader, content))
+    thread.start()
+    assert await worker.wait() == 0
+    thread.join()
+    assert len(content) == FLOOD
+    assert worker.get_status_dict()["log_error"] is None
+
+
+async def test_whoever_pauses_is_always_told_to_go_on(fifo: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the queue was full for a moment only, because its first bytes went into the write that hangs."""
+    monkeypatch.setattr(log_writer, "STALL_SECONDS", 0.2)
+    path, reader = fifo
+    log = await log_writer.LogWriter.open(path)
+    room = asyncio.Event()
+    log.on_room = room.set
+    chunk = bytes(log_writer.WRITE_BYTES)
+    while not log.is_full:
+        log.put(chunk)
+    async with asyncio.timeout(10):
+        await room.wait()
+    await log.close()
+    assert log.closed
+    read_all(reader, bytearray())  # frees the thread that hangs

@@ -143,3 +143,31 @@ def test_the_end_of_asyncio_run_in_a_flood(tmp_path: Path) -> None:
     assert worker.get_status_dict()["log_error"] is None
     assert set(log[6:].split(b"\n")) <= {b"y", b""}
     assert log.count(b"y\n") * 2 + 6 >= len(log) - 1
+
+
+async def test_cancelling_a_terminate_that_waits_for_the_start(tmp_path: Path) -> None:
+    """Also while the worker still starts, cancelling terminate() makes it faster, and skips nothing."""
+    for steps in range(1, 12):
+        worker = AsyncWorker(f"F{steps}", log_dir=tmp_path)
+        starting = asyncio.create_task(worker.start(program("silent")))
+        await asyncio.sleep(0)
+        assert await cancelled_after(steps, worker.terminate(grace=600))
+        await starting
+        assert not worker.is_alive()
+        assert worker.end is WorkerEnd.TERMINATED
+
+
+def test_the_end_of_asyncio_run_at_any_step_of_a_start(tmp_path: Path) -> None:
+    """Whatever had just begun when every task is cancelled is brought to its end, or never was."""
+    for steps in range(24):
+        worker = AsyncWorker(f"F{steps}", log_dir=tmp_path)
+
+        async def main(worker: AsyncWorker = worker, steps: int = steps) -> None:
+            starting = asyncio.create_task(worker.start(program("silent")))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            assert not starting.cancelled()
+
+        asyncio.run(main())
+        assert worker.end in (WorkerEnd.NOT_STARTED, WorkerEnd.TERMINATED)
+        assert worker.pid is None or not is_alive(worker.pid)

@@ -75,3 +75,22 @@ def test_a_hanging_job_does_not_hold_up_the_exit() -> None:
         "DISK_THREADS.submit(threading.Event().wait)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0
+
+
+def test_no_thread_is_granted(threads: DiskThreads) -> None:
+    """Without any thread a job is refused as the system refuses; with one, however busy, it waits its turn."""
+    usual = threading.stack_size(2**46)  # more than any machine has
+    try:
+        with pytest.raises(OSError, match="thread"):
+            threads.submit(abs, -1)
+    finally:
+        threading.stack_size(usual)
+    gate = threading.Event()
+    busy = threads.submit(gate.wait)
+    threading.stack_size(2**46)
+    try:
+        waiting = threads.submit(abs, -1)
+    finally:
+        threading.stack_size(usual)
+    gate.set()
+    assert (busy.result(5), waiting.result(5)) == (True, 1)

@@ -1,13 +1,17 @@
 """How a worker ends: by itself, by us, with leftovers; always with its whole family, and always finally."""
 
 import asyncio
+import gc
 import os
+import resource
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from nova_async import AsyncWorker, WorkerEnd, WorkerStatus
+from nova_async.worker import life
 from tests.children import is_alive, program, ready
 
 
@@ -202,3 +206,52 @@ async def test_ending_in_the_middle_of_a_flood(tmp_path: Path) -> None:
     log = worker.log_path.read_bytes()
     assert log.startswith(b"ready\ny\n")
     assert set(log[6:].split(b"\n")) <= {b"y", b""}
+
+
+async def test_terminating_while_leftovers_may_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """terminate() before the worker's end ends also whoever might have stayed, and returns when they are gone."""
+    monkeypatch.setattr(life, "DRAIN_SECONDS", 0.5)
+    worker = AsyncWorker("F1", log_dir=tmp_path, leftovers="leave")
+    await worker.start(["sh", "-c", "(trap '' TERM; while :; do echo x; sleep 0.1; done) & echo ready $!"])
+    left = int((await ready(worker)).split()[1])
+    async with asyncio.timeout(20):
+        while not worker.get_status_dict()["leftovers"]:
+            await asyncio.sleep(0.01)  # they are told when the first drain is over
+    await worker.terminate(grace=1.5)
+    assert not is_alive(left)
+    assert worker.end is WorkerEnd.EXITED
+
+
+async def test_dropping_a_worker_where_warnings_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running worker that nobody holds is ended, whatever becomes of the warning (G39)."""
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    worker = await started(tmp_path, *program("silent"))
+    supervision, pid = worker._life, worker.pid
+    assert supervision is not None
+    assert pid is not None
+    del worker
+    gc.collect()
+    async with asyncio.timeout(20):
+        await supervision.ended.wait()
+    assert not is_alive(pid)
+    assert [complaint.exc_type for complaint in complaints] == [ResourceWarning]
+
+
+async def test_without_descriptors_an_end_has_to_wait(tmp_path: Path) -> None:
+    """Where no look at the family is possible, the worker ends as soon as it is."""
+    script = "echo ready; while [ ! -e go ]; do sleep 0.01; done; exit 3"
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", script], cwd=tmp_path)
+    await ready(worker)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    (tmp_path / "go").touch()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        async with asyncio.timeout(20):
+            while worker.status is WorkerStatus.RUNNING and not worker.error:
+                await asyncio.sleep(0.01)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert await worker.wait(20) == 3
+    assert (worker.end, worker.error) == (WorkerEnd.EXITED, "exit code 3")

@@ -1,6 +1,7 @@
 """Limits end a worker, and say which one it was."""
 
 import asyncio
+import shlex
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,17 @@ async def test_timers_end_with_the_child(tmp_path: Path) -> None:
     assert worker.end is WorkerEnd.EXITED
     scheduled = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
     assert scheduled == []
+
+
+async def test_another_turn_after_a_result_is_no_lingering(tmp_path: Path) -> None:
+    """An agent that has begun another turn works, however silently; its next result counts (G41)."""
+    events = [
+        '{"type":"thread.started","thread_id":"t1"}',
+        '{"type":"turn.started"}',
+        '{"type":"turn.completed","usage":{"input_tokens":1,"cached_input_tokens":0,"output_tokens":1}}',
+        '{"type":"turn.started"}',
+    ]
+    # One after another, so that each is seen by itself.
+    script = "; ".join(f"echo {shlex.quote(event)}; sleep 0.1" for event in events) + f"; sleep 1; echo '{events[2]}'"
+    worker = await ended(tmp_path, ["sh", "-c", script, "codex", "--json"], agent="codex", linger=0.3)
+    assert (worker.status, worker.end) == (WorkerStatus.COMPLETED, WorkerEnd.EXITED)

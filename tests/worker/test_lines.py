@@ -109,3 +109,31 @@ def test_lines_of_the_blocking_face(tmp_path: Path) -> None:
     assert list(worker.lines()) == [str(number) for number in range(1, 1001)]
     assert b"".join(worker.output()) == worker.log_path.read_bytes()
     worker.wait()
+
+
+async def test_a_reader_that_comes_after_a_rotation(tmp_path: Path) -> None:
+    """A reader gets what is at the log's place, once: not again and again for what was moved away."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", "echo ready; while [ ! -e go ]; do sleep 0.01; done; echo after"], cwd=tmp_path)
+    await ready(worker)
+    worker.log_path.rename(tmp_path / "rotated")
+    (tmp_path / "go").touch()
+    await worker.wait()
+    assert [line async for line in worker.lines()] == ["after"]
+
+
+async def test_a_log_that_was_cut_off(tmp_path: Path) -> None:
+    """A reader goes on behind a cut, and one of an emptied log comes to an end."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", "echo ready; while [ ! -e go ]; do sleep 0.01; done; echo x"], cwd=tmp_path)
+    seen = []
+    async for line in worker.lines():
+        seen.append(line)
+        if line == "ready":
+            os.truncate(worker.log_path, 0)
+            (tmp_path / "go").touch()
+    assert seen == ["ready", "x"]
+    await worker.wait()
+    os.truncate(worker.log_path, 0)
+    async with asyncio.timeout(10):
+        assert [line async for line in worker.lines()] == []

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_async import AsyncWorker
+from nova_async.worker.log_file import LogFile
 from tests.children import program, ready
 
 
@@ -144,3 +145,26 @@ async def test_an_impatient_child_loses_nothing(tmp_path: Path) -> None:
     await worker.start(program("impatient", "2400000"))
     assert await worker.wait() == 0
     assert worker.log_path.stat().st_size == 2_400_000 + len("ready\n")
+
+
+async def test_the_program_may_change_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative log stays where it was opened."""
+    monkeypatch.chdir(tmp_path)
+    worker = AsyncWorker("F1")
+    await worker.start(["sh", "-c", "echo ready; while [ ! -e go ]; do sleep 0.01; done; echo after"])
+    await ready(worker)
+    monkeypatch.chdir("/")
+    (tmp_path / "go").touch()
+    assert await worker.wait() == 0
+    assert worker.get_status_dict()["log_error"] is None
+    assert (tmp_path / "logs/F1.log").read_text() == "ready\nafter\n"
+
+
+def test_bytes_that_are_handed_over_twice(tmp_path: Path) -> None:
+    """A write that was cancelled and handed over again is written once, whichever thread comes first."""
+    with LogFile(tmp_path / "F1.log") as file:
+        for _ in range(2):
+            assert file.write(b"once ", 0) == 5
+        file.write(b"and more", 5)
+        file.write(b"once ", 0)
+    assert (tmp_path / "F1.log").read_bytes() == b"once and more"

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -184,3 +185,13 @@ async def test_the_word_of_a_dropped_worker(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         await life.task
     assert life._child.returncode == -9
+
+
+async def test_a_command_is_a_list_of_words(tmp_path: Path) -> None:
+    """One text is refused instead of taken for a list of letters; paths are words, and the status stays JSON."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    with pytest.raises(TypeError, match="list of words"):
+        await worker.start("true")
+    await worker.start(["ls", tmp_path])  # type: ignore[list-item]
+    assert await worker.wait() == 0
+    assert json.loads(json.dumps(worker.get_status_dict()))["command"] == ["ls", str(tmp_path)]

@@ -132,3 +132,23 @@ def test_ctrl_c_while_waiting(tmp_path: Path) -> None:
         assert script.stdout.read() == "interrupted; still alive: True\nended: terminated\n"
     assert script.returncode == 0
     assert not is_alive(pid)
+
+
+def test_an_iteration_that_is_kept_until_the_exit(tmp_path: Path) -> None:
+    """A script that keeps an unfinished iteration ends at once, without a complaint."""
+    done = run("keeps_an_iteration", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")
+
+
+@pytest.mark.parametrize(("call", "wanted", "alive"), [("lines", "ready", True), ("terminate", "asked", False)])
+def test_ctrl_c_in_a_call(call: str, wanted: str, alive: bool, tmp_path: Path) -> None:
+    """Ctrl-C comes through as such; in terminate() when nobody is left."""
+    command = program("interrupted_in_a_call", tmp_path, call)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "ready\n"
+        while wanted not in (tmp_path / "F1.log").read_text():
+            assert script.poll() is None
+        script.send_signal(signal.SIGINT)
+        said, errors = script.communicate(timeout=30)
+    assert (said, errors) == (f"interrupted; still alive: {alive}\n", "")

@@ -1,0 +1,83 @@
+"""Reading the pipe: all that was owed, and never so long that nobody else gets a turn."""
+
+import asyncio
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from nova_async.worker.output_pump import OutputPump
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Make a pipe with a non-blocking read end."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    yield read_end, write_end
+    os.close(read_end)
+    os.close(write_end)
+
+
+async def test_somebody_who_writes_faster_than_we_read(pipe: tuple[int, int]) -> None:
+    """Reading what is there ends, also where more keeps coming: the loop has other work."""
+    read_end, write_end = pipe
+    received = 0
+
+    def take(chunk: bytes) -> bool:
+        nonlocal received
+        received += len(chunk)
+        assert select.select([read_end], [], [], 5)[0]  # whoever is slower than yes always finds more
+        return received < 50_000_000
+
+    pump = OutputPump(read_end, take)
+    with subprocess.Popen(["yes"], stdout=write_end) as talker:  # noqa: ASYNC220 - a spawn of no interest
+        while received == 0:
+            await asyncio.sleep(0)
+        pump.read_what_is_there()
+        pump.close()
+        talker.kill()
+    assert received < 10_000_000
+
+
+async def test_a_pause_costs_nothing_that_was_owed(pipe: tuple[int, int]) -> None:
+    """What was in the pipe at the beginning of the drain is read, however long the pauses are."""
+    read_end, write_end = pipe
+    received = bytearray()
+
+    def take(chunk: bytes) -> bool:
+        received.extend(chunk)
+        return False
+
+    written = os.write(write_end, b"x" * 65_536)
+    pump = OutputPump(read_end, take)
+    pump._size = 1000  # so that one read is not all
+    draining = asyncio.create_task(pump.drain(0.0))
+    while not pump.is_paused:
+        await asyncio.sleep(0)
+    done, _ = await asyncio.wait([draining], timeout=0.7)
+    assert not done
+    while not draining.done():
+        pump.resume()
+        await asyncio.sleep(0)
+    assert len(received) == written
+    pump.close()
+
+
+async def test_after_a_pause_the_silence_begins_anew(pipe: tuple[int, int]) -> None:
+    """Nobody can be heard during a pause, so it is no silence of the child's."""
+    read_end, write_end = pipe
+    pump = OutputPump(read_end, lambda _: False)
+    os.write(write_end, b"x")
+    while not pump.is_paused:
+        await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    before = pump.last_byte_at
+    while loop.time() == before:
+        await asyncio.sleep(0)
+    now = loop.time()
+    pump.resume()
+    assert pump.last_byte_at >= now
+    pump.close()
