@@ -13,6 +13,7 @@ from nova_async.process.cookie import belongs_to
 from nova_async.process.exits import until_exited
 from nova_async.process.kinship import ProcessEntry, find_family, pids_to_look_at, same_start
 from nova_async.process.signalling import send_signal, wait_for_exits, with_continue
+from nova_async.process.snapshot import Snapshot, look_together
 from nova_async.process.table import TABLE, ProcessTable
 
 __all__ = ["Family", "Member"]
@@ -77,15 +78,33 @@ class Family:
         self._note_end(found)
         return found
 
+    async def look(self) -> list[Member]:
+        """Return what `members` does, by a look that other families share."""
+        found = self._look_at_everyone(await look_together(self._table, self._since))
+        self._note_end(found)
+        return found
+
+    def known(self) -> list[Member]:
+        """Return the leader and those seen before, as far as they live, without a look at anyone else."""
+        entries = (self._table.look(pid) for pid in [self.pid, *self._seen] if pid > 1)
+        alive = [entry for entry in entries if entry is not None and entry.alive]
+        return [
+            Member(entry.pid, entry.start_time, entry.name)
+            for entry in alive
+            if self._is_leader(entry) or same_start(self._seen.get(entry.pid, -1.0), entry.start_time)
+        ]
+
     def others(self) -> list[Member]:
         """Return everyone alive but the leader; nearly free soon after the start of a leader that left nobody."""
         found = self._look_at_newcomers()
+        return self._without_leader(self._look_at_everyone() if found is None else found)
+
+    async def look_for_others(self) -> list[Member]:
+        """Return what `others` does, by a look that other families share where one is needed."""
+        found = self._look_at_newcomers()
         if found is None:
-            found = self._look_at_everyone()
-        self._note_end(found)
-        others = [member for member in found if not self._is_leader(member)]
-        self._had_others = self._had_others or bool(others)
-        return others
+            found = self._look_at_everyone(await look_together(self._table, self._since))
+        return self._without_leader(found)
 
     def signal(self, sig: int, members: Iterable[Member] | None = None) -> None:
         """Send a signal to every member, or to those named, as far as they are still the same processes.
@@ -112,7 +131,7 @@ class Family:
                 await self._leader_exit()
                 looks_without_anyone = 0
                 while looks_without_anyone < (2 if self._had_others else 1):
-                    if others := self.others():
+                    if others := await self.look_for_others():
                         looks_without_anyone = 0
                         await until_exited(self._table, others)
                     else:
@@ -130,7 +149,7 @@ class Family:
             async with asyncio.timeout(UNKILLABLE_AFTER):
                 looks_without_anyone = 0
                 while looks_without_anyone < 2:
-                    if members := self.members():
+                    if members := await self.look():
                         looks_without_anyone = 0
                         self.signal(signals.SIGKILL, members)
                         with suppress(TimeoutError):
@@ -155,10 +174,17 @@ class Family:
             else:
                 looks_without_anyone += 1
 
-    def _look_at_everyone(self) -> list[Member]:
-        """Scan the whole table; and if that finds nobody, those who were born meanwhile."""
-        last = self._table.last_pid()
-        found = self._recognise(self._table.everyone(self._since))
+    def _without_leader(self, found: list[Member]) -> list[Member]:
+        self._note_end(found)
+        others = [member for member in found if not self._is_leader(member)]
+        self._had_others = self._had_others or bool(others)
+        return others
+
+    def _look_at_everyone(self, snapshot: Snapshot | None = None) -> list[Member]:
+        """Look at all processes; and if nobody is among them, at those who were born meanwhile."""
+        snapshot = snapshot or Snapshot(self._table, self._since)
+        last = snapshot.last_pid
+        found = self._recognise(snapshot.everyone(self._since), path_of=snapshot.path_of)
         for _ in range(LOOKS_AT_NEWCOMERS):
             newest = self._table.last_pid()
             if found or last is None or newest is None or newest == last:
@@ -198,14 +224,19 @@ class Family:
         entries = (self._table.look(pid) for pid in pids)
         return [entry for entry in entries if entry is not None and entry.start_time >= self._since]
 
-    def _recognise(self, entries: list[ProcessEntry], part: range | None = None) -> list[Member]:
+    def _recognise(
+        self,
+        entries: list[ProcessEntry],
+        part: range | None = None,
+        path_of: Callable[[int], str | None] | None = None,
+    ) -> list[Member]:
         """Pick the members out of the table, or of a part of it, and remember them."""
         never = {0, 1, os.getpid(), orphan_guard.guard_pid() or 0}
         self._notice_stranger(entries)
         found = find_family(
             entries,
             is_known=self._is_known,
-            carries_cookie=lambda pid: belongs_to(self._table.path_of(pid), self.cookie),
+            carries_cookie=lambda pid: belongs_to((path_of or self._table.path_of)(pid), self.cookie),
             never=never,
         )
         if part is not None:
