@@ -7,13 +7,24 @@ import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import nova_async
 from nova_async.agents import AGENTS
+from nova_async.cascade import TaskOptions, load_cascade
+from nova_async.cascade.columns import FIELDS
+from nova_async.cascade.options import OPTIONS, as_header
+from nova_async.cascade.reading import read_plan
+from nova_async.cascade.settings import OUTCOMES, SETTINGS
+from nova_async.cli import not_enforced
+from nova_async.journal.records import Attempt, AttemptStart
+from nova_async.journal.state_file import TaskFacts, state_document
+from nova_async.orchestrator import views
 from tests.agents.recordings import KEPT_RECORDINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,10 +32,12 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 EXAMPLES = DOCS / "examples"
-SCRIPTS = ["blocking_script", "async_fleet", "budget_watch", "recorded_agent"]
+SCRIPTS = ["blocking_script", "async_fleet", "budget_watch", "recorded_agent", "embedded_orchestrator"]
 
 NOT_RUN = re.compile(r"<!-- (?:not run|needs an agent)\b.*-->")
-TIME = re.compile(r"\bin \d+\.\d s\b")
+CLOCK = re.compile(r"^\d\d:\d\d:\d\d ", flags=re.M)
+SECONDS = re.compile(r"\b\d+\.\d s\b")
+MARGIN = re.compile(r" +$", flags=re.M)
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,8 @@ class Block:
     text: str
     prints: str | None
     is_run: bool
+    plan: str | None = None
+    """The latest plan above it on the page."""
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
@@ -48,6 +63,7 @@ def blocks_of(page: Path) -> list[Block]:
     fences = [number for number, line in enumerate(lines) if line.startswith("```")]
     assert len(fences) % 2 == 0, f"{page.name}: a block is not closed"
     found: list[Block] = []
+    plan = None
     for begin, end in zip(fences[::2], fences[1::2], strict=True):
         after = next((number for number in fences if number > end), None)
         between = lines[end + 1 : after]
@@ -57,13 +73,21 @@ def blocks_of(page: Path) -> list[Block]:
             prints = "\n".join(lines[after + 1 : closing])
         is_run = not any(NOT_RUN.fullmatch(line) for line in lines[max(0, begin - 1) : begin])
         language = lines[begin].removeprefix("```")
-        found.append(Block(page, begin + 1, language, "\n".join(lines[begin + 1 : end]), prints, is_run))
+        text = "\n".join(lines[begin + 1 : end])
+        plan = text if language == "markdown" else plan
+        found.append(Block(page, begin + 1, language, text, prints, is_run, plan))
     return found
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 SHELL = [block for block in BLOCKS if block.language == "sh"]
+CASCADES = [block for block in BLOCKS if block.language == "markdown"]
+
+HASTY_NOVA = """#!/bin/sh
+if [ "$1" = demo-agent ]; then shift; set -- demo-agent --speed 20 "$@"; fi
+exec "{nova}" "$@"
+"""
 
 
 @pytest.fixture
@@ -74,10 +98,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(command: list[str], folder: Path, seconds: str = "0.2") -> subprocess.CompletedProcess[str]:
-    """Run a command as a reader of the page would, with this Python first on the PATH, and a quicker recorded agent."""
+    """Run a command as a reader of the page would, with this Python on the PATH, and agents that are in a hurry."""
+    ours = Path(sys.executable).parent
+    hasty = folder / "hasty"
+    hasty.mkdir(exist_ok=True)
+    (hasty / "nova").write_text(HASTY_NOVA.format(nova=ours / "nova"))
+    (hasty / "nova").chmod(0o755)
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join((str(hasty), str(ours), os.environ["PATH"])),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -107,12 +136,19 @@ def test_python_blocks_run(block: Block, folder: Path) -> None:
 
 @pytest.mark.parametrize("block", [block for block in SHELL if block.is_run], ids=str)
 def test_shell_blocks_run(block: Block, folder: Path) -> None:
-    """Every shell block runs as it stands, but for ``uv run``, which finds what is installed here already."""
+    """Every shell block runs, ``uv run`` finding what is installed here, and the plan above it being CASCADE.md."""
+    if block.plan is not None:
+        (folder / "CASCADE.md").write_text(block.plan + "\n")
     ended = run(["sh", "-e", "-c", f'uv() {{ shift; "$@"; }}\n{block.text}'], folder)
     assert ended.returncode == 0, ended.stderr
     if block.prints is not None:
         told = ended.stderr if block.prints.startswith("nova: ") else ended.stdout
-        assert TIME.sub("in N s", told.rstrip("\n")) == TIME.sub("in N s", block.prints)
+        assert timeless(told.rstrip("\n")) == timeless(block.prints)
+
+
+def timeless(text: str) -> str:
+    """Return what is told without the hour, how long it took, and what stands invisible at the end of lines."""
+    return MARGIN.sub("", SECONDS.sub("N s", CLOCK.sub("HH:MM:SS ", text)))
 
 
 def test_blocks_that_do_not_run_are_rare() -> None:
@@ -124,8 +160,8 @@ def test_blocks_that_do_not_run_are_rare() -> None:
 def test_the_readmes_test_command_is_the_one_of_the_change_check() -> None:
     """The second command of the quick start is what .ci/run calls."""
     commands = [block.text for block in blocks_of(README) if block.language == "sh"]
-    assert len(commands) == 3, "uv, the main job, the tests"
-    assert commands[-1] in (ROOT / ".ci" / "run").read_text().splitlines()
+    assert commands[:3] == ["pip install uv", "uv run nova run docs/examples/demo/CASCADE.md", "uv run pytest"]
+    assert commands[2] in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
 EXPECTED = {
@@ -134,6 +170,12 @@ EXPECTED = {
     "budget_watch": [
         "loop: failed, terminated: 2,031 output (counted up to its end)",
         "limits: failed, over_budget: used 56449 tokens of 40000",
+    ],
+    "embedded_orchestrator": [
+        "B2 task_retrying signal",
+        "run milestone Everything is built.",
+        "C2: blocked, attempt 0, blocked by C1",
+        "120 tokens, exit code 1",
     ],
     "recorded_agent": ['"modelUsage":{"claude-sonnet-4-6":{"inputTokens":420,"outputTokens":4062,'],
 }
@@ -246,7 +288,8 @@ def test_gotchas_cited_in_the_code_are_described() -> None:
 def test_the_readme_names_everything_public() -> None:
     """Every exported name, and every public name of a worker, stands in the README."""
     text = README.read_text()
-    names = {*nova_async.__all__, *(name for name in dir(nova_async.Worker) if not name.startswith("_"))}
+    faces = (nova_async.Worker, nova_async.Orchestrator, nova_async.RunReport)
+    names = {*nova_async.__all__, *(name for face in faces for name in dir(face) if not name.startswith("_"))}
     assert {name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", text)} == set()
     assert {end.value for end in nova_async.WorkerEnd if f"`{end.value}`" not in text} == set()
 
@@ -258,6 +301,130 @@ def test_the_guide_names_every_option_of_exec(folder: Path) -> None:
     section = (DOCS / "guide.md").read_text().split("## nova exec in scripts")[1]
     options = set(re.findall(r"--[a-z][a-z-]+", shown.stdout)) - {"--help"}
     assert {option for option in options if option not in section} == set()
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "status", "logs", "retry", "init"])
+def test_the_guide_names_every_option_about_plans(command: str, folder: Path) -> None:
+    """What the help of a command about plans lists stands in the guide's sections about plans."""
+    shown = run(["nova", command, "--help"], folder)
+    assert shown.returncode == 0
+    text = (DOCS / "guide.md").read_text()
+    section = text[text.index("## Run a plan") : text.index("## Embed the orchestrator")]
+    assert f"nova {command}" in section
+    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", shown.stdout)) - {"--help", "-h"}
+    assert {option for option in options if f"{option}`" not in section and f"{option} " not in section} == set()
+
+
+def test_the_guide_names_every_event() -> None:
+    """The kinds of events in the guide are those there are, and so are the states of tasks."""
+    text = (DOCS / "guide.md").read_text()
+    section = text[text.index("| event | what it brings |") : text.index("## Stop, resume, retry")]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.M)) == set(views.EventKind.__args__)
+    assert all(f"`{state}`" in text for state in views.TaskState.__args__)
+
+
+@pytest.mark.parametrize("block", CASCADES, ids=str)
+def test_plans_parse(block: Block) -> None:
+    """Every plan is read without a word, or with exactly the messages that stand below it."""
+    messages = [str(problem) for problem in read_plan(block.text + "\n").diagnostics]
+    expected = block.prints.splitlines() if block.prints and block.prints.startswith("CASCADE.md:") else []
+    assert messages == expected
+
+
+def section_of(heading: str) -> str:
+    """Return one section of cascade.md, without its blocks."""
+    text = re.sub(r"^```.*?^```", "", (DOCS / "cascade.md").read_text(), flags=re.M | re.S)
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def rows_of(section: str) -> list[list[str]]:
+    """Return the cells of the tables in a section, without their headers."""
+    lines = [line for line in section.splitlines() if line.startswith(("| ", "|--"))]
+    cut = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    headers = {index - 1 for index, line in enumerate(lines) if line.startswith("|--")}
+    return [cells for index, cells in enumerate(cut) if index not in headers and not cells[0].startswith("--")]
+
+
+def test_every_diagnostic_is_described(tmp_path: Path) -> None:
+    """The codes that the parser can give, those in the table, and those that examples show are the same."""
+    source = "".join(path.read_text() for path in (ROOT / "nova_async" / "cascade").glob("*.py"))
+    given = set(re.findall(r'"([EW]\d{3})"', source))
+    section = section_of("Diagnostics")
+    described = [code for code, _ in rows_of(section)]
+    messages = "\n".join(block.prints or "" for block in CASCADES)
+    shown = set(re.findall(r"^CASCADE\.md:\d+: ([EW]\d{3}) ", messages, flags=re.M))
+    assert described == sorted(given)
+    assert shown == given - {"E005"}
+    (tmp_path / "CASCADE.md").write_bytes("- [ ] T1 x".encode("utf-16"))
+    with pytest.raises(nova_async.CascadeError) as caught:
+        load_cascade(tmp_path / "CASCADE.md")
+    assert caught.value.diagnostics[0].code == "E005"
+    assert caught.value.diagnostics[0].text in section
+
+
+def test_the_columns_and_options_are_those_of_the_parser() -> None:
+    """Fields and options with their headers, and the defaults of plain values, stand in cascade.md as in the code."""
+    fields = {cells[0]: named(cells[1]) for cells in rows_of(section_of("Tasks in a table"))[-len(FIELDS) :]}
+    assert fields == {field: list(headers) for field, headers in FIELDS.items()}
+    rows = {cells[0].strip("`"): cells for cells in rows_of(section_of("Options"))}
+    assert list(rows) == [option.key for option in OPTIONS]
+    for option in OPTIONS:
+        assert named(rows[option.key][1]) == list(option.headers)
+        default = getattr(TaskOptions(), option.attribute)
+        if isinstance(default, str | int) and not isinstance(default, bool):
+            assert rows[option.key][3].strip("`") == str(default)
+
+
+def named(cell: str) -> list[str]:
+    """Return the headers that a cell names, in the form in which they are compared."""
+    return [as_header(name) for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_the_settings_are_those_of_the_parser() -> None:
+    """Every key of the front matter that is no option stands in its table, and so does every outcome in its own."""
+    assert [cells[0].strip("`") for cells in rows_of(section_of("Front matter"))] == list(SETTINGS)
+    assert {cells[0].strip("`") for cells in rows_of(section_of("Attempts, outcomes, retries"))} == set(OUTCOMES)
+
+
+def test_what_is_not_enforced_is_told() -> None:
+    """The table of what is read and not acted on is what the command says, in the same words."""
+    rows = {cells[0].strip("`"): cells[1] for cells in rows_of(section_of("Read, but not enforced yet"))}
+    assert not_enforced.SETTINGS.items() <= rows.items()
+    assert rows.keys() - not_enforced.SETTINGS.keys() == {"worktree", "max_turns"}
+
+
+def test_the_state_files_keys_are_described() -> None:
+    """The tables of keys in cascade.md are those of a real document, in order."""
+    start = AttemptStart(
+        run_id="r", task_id="F1", number=1, started_at=datetime.now(UTC), log_path="", agent="", prompt_digest=""
+    )
+    facts = TaskFacts(attempts=(Attempt(start=start),))
+    ours = dict.fromkeys(("run_id", "supervisor", "milestones", "removed"))
+    document = state_document({}, {"F1": facts}, ours)
+    task = document["tasks"]["F1"]
+    real = [document["project"], task, task["token_usage"], task["nova"], task["nova"]["attempts"][0], document["nova"]]
+    told = [re.findall(r"`(\w+)`", cells[1]) for cells in rows_of(section_of("The state file"))]
+    assert told == [list(keys) for keys in real]
+
+
+def test_the_picture_of_a_run() -> None:
+    """It is small, well-formed, asks nobody for a font, and the README says in words what it shows."""
+    picture = DOCS / "nova-run.svg"
+    assert picture.stat().st_size < 100_000
+    shown = "\n".join(ET.fromstring(picture.read_text()).itertext())
+    assert "12" in shown
+    assert "docs/examples/demo/CASCADE.md" in shown
+    assert all(link == "http://www.w3.org/2000/svg" for link in re.findall(r"https?://[^\"]+", picture.read_text()))
+    described = re.search(r"!\[([^\]]{80,})\]\(docs/nova-run\.svg\)", README.read_text())
+    assert described is not None
+
+
+def test_the_plans_of_the_examples_are_read_without_a_word() -> None:
+    """The example plans, with what the README says of the demo."""
+    plans = {path.parent.name: load_cascade(path) for path in EXAMPLES.glob("*/CASCADE.md")}
+    assert set(plans) == {"demo", "claude"}
+    assert not any(plan.warnings for plan in plans.values())
+    assert (len(plans["demo"].tasks), plans["demo"].settings.max_workers) == (12, 3)
 
 
 def test_the_agents_page_has_the_real_calls() -> None:
