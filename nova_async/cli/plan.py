@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nova_async.cascade import Cascade, CascadeError, Milestone, RunSettings, Task, TaskOptions, load_cascade
+from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
@@ -53,14 +55,16 @@ def report_problems(error: CascadeError) -> None:
     typer.echo(f"nova: {count} {'error' if count == 1 else 'errors'}: nothing can be started", err=True)
 
 
-def show_plan(path: str, form: Form) -> int:
-    """Check the plan and show it; return the exit code."""
+def show_plan(path: str, form: Form, journal: str = ".nova/journal.db") -> int:
+    """Check the plan and show it, with what an earlier run in this place means for it; return the exit code."""
     try:
         cascade = read_cascade(path)
     except typer.Exit as leaving:
         if form == "json" and isinstance(leaving.__cause__, CascadeError):
             write_json({"ok": False, "file": path, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)})
         return BAD_INPUT
+    for note in notes_on_earlier_runs(cascade, Path(journal)):
+        typer.echo(f"nova: {note}", err=True)
     if form == "json":
         write_json(document(cascade))
     elif form == "mermaid":

@@ -8,13 +8,15 @@ import sys
 
 __all__ = ["prepare_process"]
 
+MOST_DESCRIPTORS = 65_536  # for some 10,000 workers; our children inherit the limit, and some close every one of it
+
 
 def prepare_process() -> None:
     """Make room for a fleet: all descriptors that the system grants, and no thread per child."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # macOS calls its limit infinite and refuses the number; 10,240 is what it takes there.
-    wanted = hard if sys.platform != "darwin" else 10_240
-    if soft != wanted:
+    wanted = min(hard, MOST_DESCRIPTORS) if sys.platform != "darwin" else 10_240
+    if soft < wanted:
         # Refused, what is there must do; a spawn that fails for want of descriptors says so.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -14,6 +14,7 @@ from rich.console import Console
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import did_you_mean
+from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.cli.painter import Painter
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import prepare_process
@@ -51,6 +52,9 @@ def run_plan(options: RunOptions) -> int:
     """Run a plan to its end, and return the exit code."""
     prepare_process()
     cascade = with_command_line(read_cascade(options.path), options)
+    if not options.fresh:
+        for note in notes_on_earlier_runs(cascade, Path(options.journal)):
+            typer.echo(f"nova: {note}", err=True)
     return asyncio.run(supervise(cascade, options))
 
 

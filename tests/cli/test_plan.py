@@ -202,3 +202,18 @@ def test_the_examples_are_right(example: str) -> None:
     cascade = load_cascade(EXAMPLES / example / "CASCADE.md")
     assert cascade.warnings == ()
     assert not_enforced(cascade) == []
+
+
+def test_what_earlier_runs_mean(tmp_path: Path) -> None:
+    """Before anything is skipped because of an earlier run, the plan says what has changed since."""
+    row = "| ID | What |\n|---|---|\n| F1 | {} |\n| F2 | same |\n"
+    (tmp_path / "a.md").write_text(row.format("first"))
+    assert nova("run", "a.md", "--command", "true", "--plain", cwd=tmp_path).returncode == 0
+    assert nova("plan", "a.md", cwd=tmp_path).stderr == ""
+    (tmp_path / "a.md").write_text(row.format("second"))
+    said = nova("plan", "a.md", cwd=tmp_path).stderr
+    assert said == "nova: completed with another prompt, and not run again unless told to (nova retry): F1\n"
+    (tmp_path / "b.md").write_text(row.format("second"))
+    said = nova("run", "b.md", "--command", "true", "--plain", cwd=tmp_path).stderr
+    assert ".nova/journal.db is of a.md: 2 tasks of this plan count as completed because of it" in said
+    assert "is of a.md" not in nova("run", "b.md", "--command", "true", "--plain", "--fresh", cwd=tmp_path).stderr
