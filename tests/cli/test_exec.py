@@ -2,29 +2,17 @@
 
 import json
 import os
-import pty
 import re
-import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.children import is_alive, program
+from tests.cli.command import HAS_SETSID, NOVA, in_a_terminal, nova, read_until
 
-NOVA = [sys.executable, "-W", "error", "-m", "nova_async"]
 LINE = "Token usage: input=1234, output=567, cache_read=890, cache_creation=123"
-
-
-def nova(*arguments: str, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run nova to its end."""
-    return subprocess.run(
-        [*NOVA, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, **options  # type: ignore[call-overload]
-    )  # fmt: skip
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
@@ -129,32 +117,7 @@ def test_nobody_reads_our_output(tmp_path: Path) -> None:
     assert (tmp_path / "logs/F1.log").read_text().splitlines()[-1] == "300000"
 
 
-@contextmanager
-def in_a_terminal(*arguments: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run nova in a terminal of its own; give the process and our side of the terminal."""
-    ours, theirs = pty.openpty()
-    # setsid makes the new session, --ctty makes the pty its controlling terminal, so that ^C is a real Ctrl-C.
-    command = [shutil.which("setsid") or "setsid", "--ctty", "--wait", *NOVA, *arguments]
-    process = subprocess.Popen(command, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    try:
-        yield process, ours
-        process.wait(20)
-    finally:
-        os.close(ours)
-        process.kill()
-        process.wait()
-
-
-def read_until(terminal: int, wanted: bytes) -> bytes:
-    """Read the terminal until the text appears."""
-    seen = b""
-    while wanted not in seen:
-        seen += os.read(terminal, 4096)
-    return seen
-
-
-@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid(1) is not there")
+@pytest.mark.skipif(not HAS_SETSID, reason="setsid(1) is not there")
 def test_ctrl_c_once(tmp_path: Path) -> None:
     """Ctrl-C asks the command to end, waits for it, and sums up; the exit code is 130."""
     script = "trap 'echo tidying; exit 0' TERM; echo ready $$; while :; do sleep 0.01; done"
@@ -167,7 +130,7 @@ def test_ctrl_c_once(tmp_path: Path) -> None:
     assert (tmp_path / "logs/F1.log").read_text().endswith("tidying\n")
 
 
-@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid(1) is not there")
+@pytest.mark.skipif(not HAS_SETSID, reason="setsid(1) is not there")
 def test_ctrl_c_twice(tmp_path: Path) -> None:
     """A second Ctrl-C kills at once what would not end."""
     script = "trap '' TERM; echo ready $$; while :; do sleep 0.01; done"
