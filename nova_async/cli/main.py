@@ -1,5 +1,6 @@
 """Where ``nova`` begins."""
 
+import io
 import signal
 import sys
 
@@ -20,6 +21,9 @@ def main() -> None:
         from nova_async.cli import demo_agent
 
         sys.exit(demo_agent.main(sys.argv[2:]))
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # What the output's encoding has no sign for is shown as an escape: a name or a path must not end us.
+        sys.stdout.reconfigure(errors="backslashreplace")
     from nova_async.cli.app import app
 
     app()

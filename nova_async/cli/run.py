@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 
 import typer
 from rich.console import Console
@@ -29,6 +30,7 @@ from nova_async.orchestrator.views import RunReport
 __all__ = ["RunOptions", "run_plan"]
 
 BAD_INPUT = 2
+SHORT = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,8 @@ async def supervise(cascade: Cascade, options: RunOptions) -> int:
     with ExitStack() as stack:
         stack.enter_context(listen(interruption))
         view = stack.enter_context(choose_view(cascade, orchestrator, options))
+        if isinstance(view, RunTable):
+            interruption.leaving = show_cursor
         painter = Painter(view, lambda: orchestrator.views, lost_our_reader)
         try:
             report = await run_and_show(orchestrator, painter)
@@ -177,6 +181,13 @@ def lost_our_reader(error: OSError) -> None:
     complain(f"the run is no longer shown ({error.strerror}); it goes on")
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at exit must not fail
+
+
+def show_cursor() -> None:
+    """Give the terminal its cursor back, which our table has hidden; one that takes nothing now is not waited for."""
+    writing = Thread(target=os.write, args=(sys.stdout.fileno(), b"\x1b[?25h\n"), daemon=True)
+    writing.start()
+    writing.join(SHORT)
 
 
 def complain(text: str) -> None:

@@ -21,12 +21,15 @@ class Interruption:
 
     def __init__(self, once: Callable[[], None], twice: Callable[[], None]) -> None:
         self.signal: int | None = None
+        self.leaving: Callable[[], object] = lambda: None
+        """Called when the third request ends this process; it must not take long."""
         self._steps = [once, twice]
 
     def __call__(self, number: int) -> None:
         """Take one more request: the first asks the workers, the second kills them, the third just leaves."""
         self.signal = self.signal or number
         if not self._steps:
+            self.leaving()
             os._exit(exit_code_of(number))  # the orphan guard ends whoever is left
         self._steps.pop(0)()
 

@@ -121,6 +121,10 @@ class Journal:
         """Have it written which process an attempt is."""
         self._put(writing.process(task_id, number, pid, pid_start_time), None)
 
+    def note_log_moved(self, task_id: str, number: int, log_path: str) -> None:
+        """Have it written where the log of an attempt that has ended is by now: the next one moves it aside."""
+        self._put(writing.log_moved(task_id, number, log_path), None)
+
     async def end_attempt(self, task_id: str, number: int, end: AttemptEnd) -> None:
         """Write down how an attempt ended, durably. The first end stands: a second one is ignored.
 

@@ -88,6 +88,13 @@ def process(task_id: str, number: int, pid: int, pid_start_time: float) -> Write
     return lambda connection: connection.execute(statement, values).close()
 
 
+def log_moved(task_id: str, number: int, log_path: str) -> Write:
+    """Note where the log of an attempt that has ended is by now."""
+    values = (to_text(log_path), task_id, number)
+    statement = "UPDATE attempts SET final_log_path = ? WHERE task_id = ? AND number = ?"
+    return lambda connection: connection.execute(statement, values).close()
+
+
 def attempt_end(task_id: str, number: int, end: AttemptEnd) -> Write:
     """End an attempt, unless it has ended: the first end wins."""
 

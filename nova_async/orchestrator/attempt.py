@@ -1,6 +1,7 @@
 """One attempt of a task: noted before it begins, run, verified, and noted again before anything depends on its end."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,10 +44,18 @@ class AttemptRunner:
         begun = now()
         folder = Path(self.job.cwd)
         before = await look_at_checkout(folder)
+        if self.stopped:
+            return ended(begun, "cancelled", "stopped before it had begun")
         try:
-            outcome, error = await self._run_agent(self.job)
-        except (OSError, ValueError) as refusal:
-            return ended(begun, "log_error" if is_about(refusal, self.job.log_path) else "spawn_error", str(refusal))
+            outcome, error = await self._run_job(self.job, self.on_start)
+        except Exception as refusal:  # also what an executor should not raise: its task must not hang for that
+            if self.running is not None:
+                await self.running.terminate(0.0)
+                return ended(begun, "exit_unknown", sentence_of(refusal))
+            word = "log_error" if is_about(refusal, self.job.log_path) else "spawn_error"
+            if isinstance(refusal, FileNotFoundError) and refusal.filename == self.job.command[0]:
+                return ended(begun, word, f"{refusal.filename} is not to be found: is it installed, and on PATH?")
+            return ended(begun, word, sentence_of(refusal))
         worker = self.running
         assert worker is not None
         if outcome == "ok" and self.verify:
@@ -72,12 +81,13 @@ class AttemptRunner:
     async def stop(self, grace: float | None = None) -> None:
         """End the attempt, now or as soon as it has been started; return when it has ended."""
         self.stopped = True
+        self.grace = self.grace if grace is None else grace
         if self.running is not None:
-            await self.running.terminate(self.grace if grace is None else grace)
+            await self.running.terminate(self.grace)
 
-    async def _run_agent(self, job: Job) -> tuple[str, str | None]:
+    async def _run_job(self, job: Job, on_start: Callable[[Running], object]) -> tuple[str, str | None]:
         self.running = worker = await self.executor.start(job, self.on_change)
-        self.on_start(worker)
+        on_start(worker)
         await self._until_ended(worker)
         assert worker.end is not None
         agent = AGENTS[job.agent] if job.agent else recognise(job.command)
@@ -100,9 +110,9 @@ class AttemptRunner:
         try:
             if self.stopped:
                 return "cancelled", "stopped before it was verified"
-            outcome, error = await self._run_agent(job)
-        except (OSError, ValueError) as refusal:
-            return "verify", f"verify could not run: {refusal}"
+            outcome, error = await self._run_job(job, on_start=lambda worker: None)
+        except Exception as refusal:
+            return "verify", f"verify could not run: {sentence_of(refusal)}"
         finally:
             self.running = agent
         if outcome in ("ok", "cancelled"):
@@ -132,10 +142,18 @@ def ended(begun: datetime, outcome: str, error: str | None) -> AttemptEnd:
     )
 
 
+def sentence_of(error: Exception) -> str:
+    """Say what went wrong; an error that says too little alone is named."""
+    return str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
+
+
 def is_about(error: Exception, log_path: Path) -> bool:
     """Tell whether the log, and not the program, could not be opened."""
     name = getattr(error, "filename", None)
-    return isinstance(name, str | bytes | Path) and str(name).startswith(str(log_path.parent))
+    if not isinstance(name, str | bytes | Path):
+        return False
+    path = Path(os.fsdecode(name))
+    return path in log_path.parents or (path.parent == log_path.parent and path.suffix == log_path.suffix)
 
 
 def describe(outcome: str, error: str | None, report: AgentReport) -> str:

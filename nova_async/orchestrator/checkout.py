@@ -38,7 +38,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name for a tree
 
 async def look_at_checkout(folder: Path) -> Checkout | None:
     """Look at the checkout that a folder lies in; None where it lies in none, or git is not to be had."""
-    if not any((place / ".git").exists() for place in (folder, *folder.parents)):
+    if not is_in_checkout(folder):
         return None
     status = await git(folder, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
     top = await git(folder, "rev-parse", "--show-toplevel")
@@ -48,6 +48,15 @@ async def look_at_checkout(folder: Path) -> Checkout | None:
     root = Path(top[0].strip())
     names = [entry[3:] for entry in status]
     return Checkout(folder, head[0].strip() if head else None, {name: state_of(root / name) for name in names})
+
+
+def is_in_checkout(folder: Path) -> bool:
+    """Tell whether a folder, or one above it, is the top of a checkout; a relative one too."""
+    above = folder.absolute()
+    try:
+        return any((place / ".git").exists() for place in (above, *above.parents))
+    except OSError:  # a name too long, or a folder that we may not look into
+        return False
 
 
 def state_of(file: Path) -> tuple[int, int]:

@@ -1,13 +1,14 @@
 """From a task to a command line: pure but for the environment that is handed in."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade, Task
+from nova_async.journal.records import Attempt
 from nova_async.orchestrator.executor import Job
 from nova_async.worker.limits import Limits
 
@@ -26,6 +27,12 @@ class Spent:
 
     tokens: int = 0
     cost_usd: float = 0.0
+
+    @classmethod
+    def by(cls, attempts: Iterable[Attempt]) -> "Spent":
+        """Add up what these attempts have used."""
+        ends = [attempt.end for attempt in attempts if attempt.end]
+        return cls(sum(end.usage.total for end in ends), sum(end.cost_usd or 0.0 for end in ends))
 
 
 def make_job(
@@ -55,7 +62,10 @@ def make_job(
     argument = READ_STDIN if via_stdin else prompt
     agent: str | None = options.agent if options.agent in AGENTS else None
     if command_for is not None:
-        command = list(command_for(task))
+        made = command_for(task)
+        if isinstance(made, str | bytes):
+            raise ValueError(f"task {task.id}: a command is a list of words, not one text: {made!r}")
+        command = [os.fsdecode(word) for word in made]
         agent, via_stdin = None, False
     elif settings.command is not None:
         values = {

@@ -6,17 +6,18 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 from nova_async.cascade import Cascade
-from nova_async.errors import NovaError
 from nova_async.journal.records import Attempt, AttemptStart
 from nova_async.orchestrator import reporting
-from nova_async.orchestrator.attempt import AttemptRunner, ended
+from nova_async.orchestrator.attempt import AttemptRunner, ended, sentence_of
 from nova_async.orchestrator.commands import CommandMaker, Spent, current_environment, make_job
 from nova_async.orchestrator.event_stream import EventStream
 from nova_async.orchestrator.executor import Executor, Job, LocalExecutor, Running
+from nova_async.orchestrator.jobs import Jobs
 from nova_async.orchestrator.records_of_run import RunRecords
 from nova_async.orchestrator.reporting import StatePicture, run_report
 from nova_async.orchestrator.schedule import Schedule
@@ -65,12 +66,12 @@ class Orchestrator:
         self._on_change = on_change
         self._executor: Executor = executor or LocalExecutor()
         self._records = RunRecords(cascade, Path(journal), Path(state_file), fresh=fresh, retry_failed=retry_failed)
-        self._tasks = {task.id: TaskRun(task) for task in cascade.tasks.values()}
+        self._tasks = {task.id: TaskRun(task) for task in self.cascade.tasks.values()}
         self._schedule = Schedule(self.cascade, max_workers=self.max_workers)
         self._picture = StatePicture(self._records, self.cascade, self._tasks, self._view)
         self._events = EventStream()
         self._attempts: dict[str, AttemptRunner] = {}
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs(self._fail)
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._over = asyncio.Event()
         self._started_clock = 0.0
@@ -106,21 +107,20 @@ class Orchestrator:
         cancelled: asyncio.CancelledError | None = None
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._executor.close)
+            stack.callback(self._events.close)  # also for whoever follows a run that cannot begin
             await stack.enter_async_context(self._records.opened(self._tasks))
-            stack.callback(self._events.close)
             self._begin()
             while not self._over.is_set() or self._jobs:
                 try:
                     await self._over.wait()
-                    if self._jobs:
-                        await asyncio.wait(self._jobs)
+                    await self._jobs.wait()
                 except asyncio.CancelledError as error:
                     self.stop(grace=None if cancelled is None else 0.0)
                     cancelled = error
             duration = time.monotonic() - self._started_clock
             report = run_report(self._records, self.cascade, self._tasks, self.views, duration)
             self._tell("run_ended", None, ok=report.ok, **reporting.counts(report))
-            how = "stopped" if cancelled else "completed" if report.ok else "failed"
+            how = "completed" if report.ok else "stopped" if self._stopped else "failed"
             await self._records.end_run(how)
         if self._failure is not None:
             raise self._failure
@@ -135,7 +135,7 @@ class Orchestrator:
         self._stopped = True
         self._drain()
         for attempt in self._attempts.values():
-            self._spawn(attempt.stop(grace))
+            self._jobs.begin(attempt.stop(grace))
         self._look_whether_it_is_over()
 
     def _begin(self) -> None:
@@ -143,6 +143,7 @@ class Orchestrator:
         settings = self.cascade.settings
         failed = [run.task.id for run in self._tasks.values() if run.has_given_up(settings)]
         self._schedule = Schedule(self.cascade, max_workers=self.max_workers, completed=completed, failed=failed)
+        self._picture.touch(self._tasks)  # it may have been drawn before the earlier runs were known
         self._tell("run_started", None, run_id=self._records.run_id, project=self.cascade.project,
                    total=len(self._tasks), completed=len(completed), failed=len(failed))  # fmt: skip
         self._look_at_milestones()
@@ -153,30 +154,21 @@ class Orchestrator:
     def _advance(self) -> None:
         """Start whatever there is a place for."""
         while self._failure is None and (task_id := self._schedule.start_next()) is not None:
-            self._spawn(self._run_task(task_id))
+            self._jobs.begin(self._run_task(task_id), if_cancelled=partial(self._give_back, task_id))
         self._look_whether_it_is_over()
 
     def _look_whether_it_is_over(self) -> None:
         if self._schedule.is_over and not self._attempts:
             self._over.set()
 
-    def _spawn(self, coroutine: Any) -> None:
-        job = asyncio.get_running_loop().create_task(coroutine)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-
     async def _run_task(self, task_id: str) -> None:
         """Run one attempt of a task and decide what follows from its end."""
         run = self._tasks[task_id]
         try:
             attempt = await self._attempt(run)
-        except NovaError as error:  # without its journal nothing may run
-            self._failure = self._failure or error
+        except Exception as error:  # without its journal nothing may run
             self._schedule.put_back(task_id)
-            self.stop()
-        except asyncio.CancelledError:
-            self._schedule.put_back(task_id)
-            self.stop(grace=0.0)
+            self._fail(error)
         else:
             self._decide(run, attempt)
         finally:
@@ -185,6 +177,17 @@ class Orchestrator:
         self._changed(task_id)
         self._look_at_milestones()
         self._advance()
+
+    def _give_back(self, task_id: str) -> None:
+        """Keep a task whose job was cancelled, as all jobs of a loop are at its end, for the next run."""
+        self._schedule.put_back(task_id)
+        self._changed(task_id)
+        self.stop(grace=0.0)
+
+    def _fail(self, error: Exception) -> None:
+        """Let the run end, and raise this then."""
+        self._failure = self._failure or error
+        self.stop()
 
     async def _attempt(self, run: TaskRun) -> Attempt:
         task, number = run.task, run.next_number
@@ -198,13 +201,13 @@ class Orchestrator:
 
         def on_start(worker: Running) -> None:
             run.running = worker
-            run.attempts[-1] = self._records.note_process(start, worker.pid)
+            self._records.note_process(run.attempts, worker)
             self._tell("attempt_started", task.id, attempt=number, pid=worker.pid, program=job.command[0])
 
         try:
             job = self._make_job(run, number)
-        except ValueError as error:
-            end = ended(start.started_at, "spawn_error", str(error))
+        except Exception as error:  # ``command_for`` may raise what it likes
+            end = ended(start.started_at, "spawn_error", sentence_of(error))
         else:
             self._attempts[task.id] = runner = AttemptRunner(
                 job, self._executor, task.options.verify, on_start, lambda: self._changed(task.id),
@@ -219,7 +222,7 @@ class Orchestrator:
     def _make_job(self, run: TaskRun, number: int) -> Job:
         return make_job(
             self.cascade, run.task, attempt=number, session_id=run.session_id,
-            spent=Spent(run.usage.total, run.cost_usd or 0.0), log_dir=self._log_dir, root=self._root,
+            spent=Spent.by(run.counted), log_dir=self._log_dir, root=self._root,
             command_for=self._command_for, environment=current_environment(),
         )  # fmt: skip
 
@@ -245,17 +248,13 @@ class Orchestrator:
             self._retries[task_id] = asyncio.get_running_loop().call_later(delay, self._retry, task_id)
             self._tell("task_retrying", task_id, **about, delay_seconds=round(delay, 3))
         else:
-            self._schedule.fail(task_id)
-            blocked = self._schedule.with_state("blocked")
+            blocked = self._schedule.fail(task_id)
             self._picture.touch(blocked)
             self._tell("task_failed", task_id, **about, blocks=blocked)
-            self._follow_failure(run)
-
-    def _follow_failure(self, run: TaskRun) -> None:
-        if run.task.options.on_failure == "drain":
-            self._drain()
-        elif run.task.options.on_failure == "stop":
-            self.stop()
+            if run.task.options.on_failure == "drain":
+                self._drain()
+            elif run.task.options.on_failure == "stop":
+                self.stop()
 
     def _retry(self, task_id: str) -> None:
         self._retries.pop(task_id, None)
@@ -266,17 +265,17 @@ class Orchestrator:
     def _drain(self) -> None:
         for timer in self._retries.values():
             timer.cancel()
+        self._picture.touch(self._retries)
+        self._picture.touch(self._retries)
         self._retries.clear()
         self._schedule.drain()
 
     def _look_at_milestones(self) -> None:
         waiting = [milestone for milestone in self.cascade.milestones if milestone.id not in self._records.milestones]
-        if not waiting:
-            return
-        completed, failed = self._schedule.with_state("completed"), self._schedule.with_state("failed")
+        completed, failed = self._schedule.completed, self._schedule.failed
         for milestone in waiting:
             if milestone.is_reached(completed=completed, failed=failed, total=len(self._tasks)):
-                self._records.reach_milestone(milestone.id, self._spawn)
+                self._records.reach_milestone(milestone.id, self._jobs.begin)
                 self._tell("milestone", None, id=milestone.id, message=milestone.message, hint=milestone.hint)
 
     def _view(self, task_id: str) -> TaskView:

@@ -8,20 +8,30 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nova_async.cascade import Cascade
 from nova_async.journal.journal import Journal
 from nova_async.journal.lock import RunLock
 from nova_async.journal.records import Attempt, AttemptEnd, AttemptStart, History, RunStart
 from nova_async.journal.state_file import StateFile
+from nova_async.orchestrator.executor import Running
 from nova_async.orchestrator.task_run import TaskRun, now
 from nova_async.orchestrator.views import Event
-from nova_async.process.cookie import supervisor_id
+from nova_async.process.cookie import supervisor_id, workers_of
+from nova_async.process.signalling import is_still
 from nova_async.process.sweep import Orphans
 from nova_async.process.table import TABLE
+from nova_async.worker.uninterrupted import finish
 
 __all__ = ["RunRecords"]
+
+
+class Process(NamedTuple):
+    """A process of an earlier run."""
+
+    pid: int
+    start_time: float
 
 
 class RunRecords:
@@ -57,8 +67,15 @@ class RunRecords:
                 self._take_over(await book.history(), tasks)
                 yield
             finally:
+                # In a task of its own: a second cancellation must not free the lock before the journal is closed.
+                await finish(asyncio.get_running_loop().create_task(self._close(book)), lambda: None)
+
+    async def _close(self, book: Journal) -> None:
+        try:
+            if self._state_file is not None:
                 await self._state_file.close()
-                await book.close()
+        finally:
+            await book.close()
 
     @property
     def journal(self) -> Journal:
@@ -70,13 +87,24 @@ class RunRecords:
         """Write down that an attempt begins; it is durable on return."""
         await self.journal.begin_attempt(start)
 
-    def note_process(self, start: AttemptStart, pid: int | None) -> Attempt:
-        """Write down which process an attempt is."""
+    def note_process(self, attempts: list[Attempt], running: Running) -> None:
+        """Write down which process a task's last attempt is, and where the log before its own is by now."""
+        start, pid = attempts[-1].start, running.pid
         entry = TABLE.look(pid) if pid else None
         start_time = entry.start_time if entry else None
         if pid is not None:
             self.journal.note_process(start.task_id, start.number, pid, start_time or 0.0)
-        return Attempt(start=start, pid=pid, pid_start_time=start_time, end=None)
+        attempts[-1] = Attempt(start=start, pid=pid, pid_start_time=start_time, end=None)
+        if moved := running.get_status_dict().get("previous_log"):
+            self._note_log_moved(attempts, str(Path(start.log_path).with_name(Path(moved).name)))
+
+    def _note_log_moved(self, attempts: list[Attempt], log_path: str) -> None:
+        for index in range(len(attempts) - 2, -1, -1):
+            start, end = attempts[index].start, attempts[index].end
+            if end is not None and end.outcome not in ("spawn_error", "log_error"):  # those have left no log
+                attempts[index] = replace(attempts[index], end=replace(end, log_path=log_path))
+                self.journal.note_log_moved(start.task_id, start.number, log_path)
+                return
 
     async def end_attempt(self, attempt: Attempt, end: AttemptEnd) -> Attempt:
         """Write down how an attempt ended; it is durable on return."""
@@ -128,13 +156,16 @@ class RunRecords:
     async def _end_earlier_runs(self, book: Journal) -> None:
         """End what a dead supervisor has left: its processes, should its guard have died too, and its open attempts.
 
-        Its lock is free, so it is dead. Whoever carries its cookie is known by that alone. Where leftovers may stay
-        they carry it too, and only the guard was told which they are: there its work must do.
+        Its lock is free, so that run is over. Whoever carries its cookie is known by that alone.
         """
         history = await book.history()
         for run in history.unfinished_runs:
-            if self._cascade.settings.leftovers == "kill":
-                await asyncio.to_thread(Orphans(run.supervisor, 0, TABLE).end, set())
+            # A process that lives (our own, say) has only lost that run, and sees to its workers itself.
+            is_dead = not is_still(TABLE, Process(run.pid, run.pid_start_time))
+            if is_dead:
+                spared = self._cascade.settings.leftovers == "leave"
+                mine = [last for (*_, last) in history.attempts.values() if last.start.run_id == run.run_id]
+                await asyncio.to_thread(end_survivors, run.supervisor, mine if spared else None)
             await book.end_run(run.run_id, now(), "lost")
         await book.end_lost(now())
 
@@ -171,3 +202,20 @@ class RunRecords:
             else:
                 last = attempts[-1].end
                 self.removed[task_id] = {"attempts": len(attempts), "outcome": last.outcome if last else None}
+
+
+def end_survivors(supervisor: str, attempts: list[Attempt] | None) -> None:
+    """End everyone who carries a dead supervisor's cookie; with ``attempts``, only the families of those under way.
+
+    Where leftovers may stay they carry it too, and only the guard was told which they are. So there it takes the
+    agent itself, which the journal names, to tell that a family is still at work.
+    """
+    orphans = Orphans(supervisor, 0, TABLE)
+    spared: set[str] = set()
+    if attempts is not None:
+        spared = {worker for entry in orphans.find() for worker in workers_of(TABLE.path_of(entry.pid), supervisor)}
+        for attempt in attempts:
+            leader = Process(attempt.pid or 0, attempt.pid_start_time or 0.0)
+            if attempt.end is None and is_still(TABLE, leader):
+                spared.difference_update(workers_of(TABLE.path_of(leader.pid), supervisor))
+    orphans.end(spared)

@@ -1,7 +1,7 @@
 """Which task may start: the state of each task and the rules between them, without a clock and without I/O."""
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from nova_async.cascade import Cascade
@@ -25,10 +25,14 @@ class Schedule:
         self._counts: Counter[TaskState] = Counter(self._states.values())
         self._missing = {task.id: len(set(task.depends_on)) for task in cascade.tasks.values()}
         self._blockers: dict[str, set[str]] = {}
-        self._ready: list[tuple[tuple[int, int, int], str]] = []
+        # By class, as far as that has a limit: so those of a full one need not be gone through each time.
+        self._ready: dict[str | None, list[tuple[tuple[int, int, int], str]]] = defaultdict(list)
         self._slots = 0
         self._classes: Counter[str] = Counter()
         self._draining = False
+        self._places = {task_id: place for place, task_id in enumerate(cascade.tasks)}
+        self.completed: set[str] = set()
+        self.failed: set[str] = set()
         for task_id in cascade.tasks:
             self._make_ready_if_free(task_id)
         for task_id in completed:
@@ -78,26 +82,21 @@ class Schedule:
         Tasks of a full class are passed over. One that needs more slots than are free is not: others must not
         overtake it for ever.
         """
-        passed_over = []
-        chosen = None
-        while self._ready and not self._draining:
-            entry = heapq.heappop(self._ready)
-            task_id = entry[1]
-            if self._states[task_id] != "ready":
-                continue
-            if self._class_is_full(task_id):
-                passed_over.append(entry)
-                continue
-            if self._slots + self._size(task_id) > self._max_workers:
-                passed_over.append(entry)
-            else:
-                chosen = task_id
-            break
-        for entry in passed_over:
-            heapq.heappush(self._ready, entry)
-        if chosen is not None:
-            self._occupy(chosen, +1)
-            self._set(chosen, "in_progress")
+        if self._draining:
+            return None
+        for queue in self._ready.values():
+            while queue and self._states[queue[0][1]] != "ready":  # completed or failed before this run
+                heapq.heappop(queue)
+        open_queues = [queue for name, queue in self._ready.items() if queue and not self._class_is_full(name)]
+        if not open_queues:
+            return None
+        queue = min(open_queues)  # by its first task: no two have the same place
+        _, chosen = queue[0]
+        if self._slots + self._size(chosen) > self._max_workers:
+            return None
+        heapq.heappop(queue)
+        self._occupy(chosen, +1)
+        self._set(chosen, "in_progress")
         return chosen
 
     def complete(self, task_id: str) -> None:
@@ -106,11 +105,11 @@ class Schedule:
         self._set(task_id, "completed")
         self._release_dependents(task_id)
 
-    def fail(self, task_id: str) -> None:
-        """Note that a running task has failed for good: its dependants are blocked."""
+    def fail(self, task_id: str) -> list[str]:
+        """Note that a running task has failed for good, and return those that this blocks, in file order."""
         self._occupy(task_id, -1)
         self._set(task_id, "failed")
-        self._block_dependents(task_id)
+        return self._block_dependents(task_id)
 
     def retry_later(self, task_id: str) -> None:
         """Note that a running task is to be tried again after a pause; its place is free meanwhile."""
@@ -120,7 +119,7 @@ class Schedule:
     def retry_now(self, task_id: str) -> None:
         """Note that the pause is over."""
         self._set(task_id, "ready")
-        heapq.heappush(self._ready, (self._cascade.order_key(task_id), task_id))
+        heapq.heappush(self._ready[self._limited_class(task_id)], (self._cascade.order_key(task_id), task_id))
 
     def put_back(self, task_id: str) -> None:
         """Note that a running task was stopped before its end: it waits for the next run."""
@@ -137,14 +136,20 @@ class Schedule:
         self._counts[self._states[task_id]] -= 1
         self._counts[state] += 1
         self._states[task_id] = state
+        if state == "completed":
+            self.completed.add(task_id)
+        elif state == "failed":
+            self.failed.add(task_id)
 
     def _size(self, task_id: str) -> int:
         return min(self._cascade.tasks[task_id].options.slots, self._max_workers)
 
-    def _class_is_full(self, task_id: str) -> bool:
+    def _limited_class(self, task_id: str) -> str | None:
         name = self._cascade.tasks[task_id].options.task_class
-        most = self._cascade.settings.classes.get(name) if name is not None else None
-        return most is not None and name is not None and self._classes[name] >= most
+        return name if name in self._cascade.settings.classes else None
+
+    def _class_is_full(self, name: str | None) -> bool:
+        return name is not None and self._classes[name] >= self._cascade.settings.classes[name]
 
     def _occupy(self, task_id: str, by: int) -> None:
         self._slots += by * self._size(task_id)
@@ -160,8 +165,8 @@ class Schedule:
             self._missing[dependent] -= 1
             self._make_ready_if_free(dependent)
 
-    def _block_dependents(self, task_id: str) -> None:
-        waiting = [task_id]
+    def _block_dependents(self, task_id: str) -> list[str]:
+        waiting, blocked = [task_id], []
         while waiting:
             for dependent in self._cascade.dependents(waiting.pop()):
                 blockers = self._blockers.setdefault(dependent, set())
@@ -169,3 +174,5 @@ class Schedule:
                     blockers.add(task_id)
                     self._set(dependent, "blocked")
                     waiting.append(dependent)
+                    blocked.append(dependent)
+        return sorted(blocked, key=self._places.__getitem__)

@@ -1,0 +1,202 @@
+"""Runs in which something goes wrong that should not: each ends, says why, and loses no task."""
+
+import asyncio
+import sqlite3
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from nova_async import AsyncWorker
+from nova_async.cascade import Task
+from nova_async.journal.errors import JournalError
+from nova_async.journal.lock import RunLock, RunLockedError
+from nova_async.orchestrator.executor import Job, LocalExecutor, Running
+from tests.orchestrator.test_running import orchestrator, plan, run, states
+
+SECONDS = 20.0  # a run that hangs fails its test
+
+
+class RefusingExecutor:
+    """An executor of somebody else's, which does not keep to the errors that it may raise."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def start(self, job: Job, on_change: Callable[[], object]) -> NoReturn:
+        """Refuse."""
+        raise self._error
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize("error", [TypeError("odd"), RuntimeError("odd"), KeyError("odd")])
+async def test_an_executor_that_raises_what_it_should_not(tmp_path: Path, error: Exception) -> None:
+    """The task has failed and says why, its dependants are blocked, and the run ends."""
+    cascade = plan("ID | What | Deps\nA1 | true | -\nB1 | true | A1")
+    async with asyncio.timeout(SECONDS):
+        report, _ = await run(cascade, tmp_path, executor=RefusingExecutor(error))
+    assert states(report) == {"A1": "failed", "B1": "blocked"}
+    assert report.tasks["A1"].outcome == "spawn_error"
+    assert "odd" in (report.tasks["A1"].error or "")
+
+
+def no_command(task: Task) -> Sequence[str]:
+    """Make no command for A1."""
+    return {"B1": ["true"]}[task.id]
+
+
+@pytest.mark.parametrize("command_for", [no_command, lambda task: "true" if task.id == "A1" else ["true"]])
+async def test_no_command_for_a_task(tmp_path: Path, command_for: Callable[[Task], Any]) -> None:
+    """A function that makes no proper command fails that task alone."""
+    async with asyncio.timeout(SECONDS):
+        report, _ = await run(plan("ID | What\nA1 | x\nB1 | x"), tmp_path, command_for=command_for)
+    assert states(report) == {"A1": "failed", "B1": "completed"}
+    assert report.tasks["A1"].outcome == "spawn_error"
+    assert "A1" in (report.tasks["A1"].error or "") or "list of words" in (report.tasks["A1"].error or "")
+
+
+async def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    """A folder whose name no system takes fails its task alone."""
+    async with asyncio.timeout(SECONDS):
+        report, _ = await run(plan(f"ID | What | Cwd\nA1 | true | {'a' * 300}\nB1 | true | ."), tmp_path)
+    assert states(report) == {"A1": "failed", "B1": "completed"}
+    assert "too long" in (report.tasks["A1"].error or "")
+
+
+async def test_a_folder_that_is_called_like_the_logs(tmp_path: Path) -> None:
+    """A missing folder is no trouble with the log, however it is called."""
+    report, _ = await run(plan("ID | What | Cwd\nA1 | true | logs-of-old"), tmp_path)
+    assert report.tasks["A1"].outcome == "spawn_error"
+
+
+async def test_jobs_that_are_cancelled_before_their_first_step(tmp_path: Path) -> None:
+    """A run whose jobs are cancelled before they could begin ends, and the next one does all of them."""
+    cascade = plan("ID | What\nA1 | true\nB1 | true\nC1 | true")
+    loop = asyncio.get_running_loop()
+
+    def cancel_jobs() -> None:
+        for task in asyncio.all_tasks():
+            if "_run_task" in str(task.get_coro()):
+                task.cancel()
+
+    # A run tells that it has started right before it makes its first jobs, so this comes before their first step.
+    runner = orchestrator(cascade, tmp_path, on_change=lambda task_id: loop.call_soon(cancel_jobs))
+    async with asyncio.timeout(SECONDS):
+        report = await runner.run()
+    assert "completed" not in states(report).values()
+    report, _ = await run(cascade, tmp_path)
+    assert report.ok
+
+
+async def test_stopping_starts_nothing_more(tmp_path: Path) -> None:
+    """A task that waits for its record when the run is stopped does not start any more."""
+    started: list[Job] = []
+
+    class Watching:
+        async def start(self, job: Job, on_change: Callable[[], object]) -> Running:
+            started.append(job)
+            return await LocalExecutor().start(job, on_change)
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    runner = orchestrator(plan("ID | What\nA1 | sleep 60"), tmp_path, executor=Watching())
+    running = asyncio.create_task(runner.run())
+    while not runner.get_status_summary()["in_progress"]:
+        await asyncio.sleep(0)
+    runner.stop()
+    async with asyncio.timeout(SECONDS):
+        report = await running
+    assert (states(report), started) == ({"A1": "waiting"}, [])
+
+
+async def test_followers_end_when_the_run_cannot_begin(tmp_path: Path) -> None:
+    """Whoever follows the events of a run that is refused comes to their end."""
+    runner = orchestrator(plan("ID | What\nA1 | true"), tmp_path)
+    with RunLock(tmp_path / ".nova/lock"), pytest.raises(RunLockedError):
+        await runner.run()
+    async with asyncio.timeout(SECONDS):
+        assert [event async for event in runner.events()] == []
+
+
+async def test_a_run_that_this_process_left_open(tmp_path: Path) -> None:
+    """An earlier run that a living process could not end costs none of its other workers their lives."""
+    cascade = plan("ID | What\nA1 | true")
+    await run(cascade, tmp_path)
+    book = sqlite3.connect(tmp_path / ".nova/journal.db")
+    with book:
+        book.execute("update runs set ended_at = null")
+    book.close()
+    async with AsyncWorker("other", log_dir=tmp_path / "other") as other:
+        await other.start(["sleep", "60"])
+        report, _ = await run(cascade, tmp_path)
+        assert report.ok
+        assert other.is_alive()
+
+
+async def test_the_state_file_of_a_run_that_is_stopped_while_it_begins(tmp_path: Path) -> None:
+    """What earlier runs have completed is still completed there."""
+    cascade = plan("ID | What\nA1 | true\nB1 | exit 1")
+    await run(cascade, tmp_path)
+    for steps in range(60):
+        runner = orchestrator(cascade, tmp_path)
+        running = asyncio.create_task(runner.run())
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+        runner.stop()
+        async with asyncio.timeout(SECONDS):
+            await running
+        state = (tmp_path / "state.json").read_text()
+        assert '"A1":{"status":"completed"' in state, steps
+
+
+async def test_a_milestone_that_cannot_be_written_down(tmp_path: Path) -> None:
+    """The run ends with the journal's own error, as for everything else that it cannot write down."""
+    milestone = "[[milestone]]\nid = 'm'\nmessage = 'M'\ntasks = ['A1']"
+    cascade = plan("ID | What | Deps\nA1 | true | -\nB1 | true | A1", milestone)
+    await run(plan("ID | What\nZ1 | true"), tmp_path)
+    book = sqlite3.connect(tmp_path / ".nova/journal.db")
+    with book:
+        book.execute("create trigger no before insert on milestones begin select raise(abort, 'no room'); end")
+    book.close()
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(JournalError, match="no room"):
+            await run(cascade, tmp_path)
+
+
+async def test_who_is_blocked_by_which_failure(tmp_path: Path) -> None:
+    """Each failure names those tasks that it blocks itself, directly or through others."""
+    cascade = plan("""ID | What | Deps
+        A1 | exit 1 | -
+        A2 | true | A1
+        B1 | exit 1 | -
+        B2 | true | B1
+        C1 | true | A2, B2""")
+    _, events = await run(cascade, tmp_path, max_workers=1)
+    told = {event.task_id: event.data["blocks"] for event in events if event.kind == "task_failed"}
+    assert told == {"A1": ["A2", "C1"], "B1": ["B2", "C1"]}
+
+
+async def test_a_fresh_run_has_its_whole_budget(tmp_path: Path) -> None:
+    """What forgotten attempts have used is not taken off a task's budget."""
+    script = "echo Token usage: input=80, output=0, cache_read=0, cache_creation=0"
+    cascade = plan(f"ID | What | Budget Tokens\nA1 | {script}; sleep 0.3 | 100")
+    for _ in range(2):
+        report, _ = await run(cascade, tmp_path, fresh=True)
+        assert report.ok, report.tasks["A1"]
+
+
+def test_a_folder_inside_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder somewhere below the top of a checkout is in it all the same."""
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    asyncio.run(run(plan("ID | What\nA1 | echo new > made"), Path()))
+    state = Path("state.json").read_text()
+    assert '"sub/made"' in state
