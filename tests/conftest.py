@@ -49,6 +49,8 @@ def what_lasts() -> Iterator[None]:
     """Start the guard and the facade's loop before the first count, so that they are nobody's leak."""
     orphan_guard.ensure()
     sync_worker.LOOP.call(asyncio.sleep, 0)
+    gc.collect()
+    gc.freeze()  # what is there by now stays: the collection after each test need not look at it again
     yield
     orphan_guard.stop()
 
