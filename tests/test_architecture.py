@@ -29,8 +29,8 @@ MAY_KNOW: dict[str, set[str]] = {
 # What a pure room may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = {"agents", "cascade"}
 PURE_IMPORTS = {
-    "__future__", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "functools", "graphlib",
-    "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib", "types", "typing",
+    "__future__", "abc", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "functools",
+    "graphlib", "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib", "types", "typing",
     "unicodedata", "msgspec", "markdown_it",
 }  # fmt: skip
 READS_FILES = {"cascade/load.py": {"pathlib", "os"}}  # the one door of a pure room to the disk

@@ -7,6 +7,7 @@ only this agent can have printed; never again by what a later line looks like, w
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
@@ -67,7 +68,7 @@ def http_status(value: Any) -> int | None:
     return value if type(value) is int and 400 <= value <= 599 else None
 
 
-class EventReader:
+class EventReader(ABC):
     """What the readers of the five agents share; a subclass reads the events and sets the facts.
 
     Raises ``ValueError`` for a mode that is none of ``MODES`` and not None.
@@ -145,9 +146,9 @@ class EventReader:
 
     # What a subclass fills in.
 
+    @abstractmethod
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
-        raise NotImplementedError
 
     def read_events(self, lines: list[bytes]) -> None:
         """Take the finished lines of an output that is known to consist of events."""
@@ -169,7 +170,7 @@ class EventReader:
             self._complaint = one_line(line[: 4 * MAX_ERROR].decode("utf-8", "replace"), MAX_ERROR)
         return False
 
-    def read_end(self) -> None:
+    def read_end(self) -> None:  # noqa: B027 - to most agents the end says nothing
         """Take the end of the output."""
 
     def doing(self) -> str | None:
