@@ -1,8 +1,10 @@
-"""How many tokens an agent has used."""
+"""How many tokens an agent has used, and what they have cost as far as anybody knows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
 
-__all__ = ["TokenUsage"]
+__all__ = ["TokenUsage", "Totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class TokenUsage:
             self.cache_creation_tokens + other.cache_creation_tokens,
         )
 
+    def __radd__(self, other: object) -> "TokenUsage":
+        return self if other == 0 else NotImplemented  # sum() begins with 0
+
     def as_dict(self) -> dict[str, int]:
         """Return the four kinds by name, in tokens, as the state file and ``get_token_usage()`` hold them."""
         return {
@@ -37,3 +42,43 @@ class TokenUsage:
             "cache_read_tokens": self.cache_read_tokens,
             "cache_creation_tokens": self.cache_creation_tokens,
         }
+
+
+@final
+@dataclass(slots=True)
+class Totals:
+    """A running sum over attempts or tasks that never takes an unknown for nothing."""
+
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    usage_by_model: dict[str, TokenUsage] = field(default_factory=dict)
+    """As far as agents name models; it may add up to less than ``usage``."""
+    usage_is_final: bool = True
+    """Whether every part was the agent's own total, with nothing known to be missing."""
+    cost_usd: float | None = None
+    """The sum of what is known; None where nothing is."""
+    cost_is_complete: bool = True
+    """False where some part used tokens and nobody told what they cost: the sum is then a lower bound."""
+    duration_seconds: float = 0.0
+    """Of work."""
+
+    def add(
+        self,
+        usage: TokenUsage,
+        *,
+        usage_by_model: Mapping[str, TokenUsage] | None = None,
+        usage_is_final: bool = True,
+        cost_usd: float | None = None,
+        cost_is_complete: bool | None = None,
+        duration_seconds: float = 0.0,
+    ) -> None:
+        """Add one part; ``cost_is_complete`` is worked out unless the part is a sum itself."""
+        self.usage += usage
+        for model, used in (usage_by_model or {}).items():
+            self.usage_by_model[model] = self.usage_by_model.get(model, TokenUsage()) + used
+        self.usage_is_final &= usage_is_final
+        if cost_usd is not None:
+            self.cost_usd = (self.cost_usd or 0.0) + cost_usd
+        if cost_is_complete is None:
+            cost_is_complete = cost_usd is not None or (usage_is_final and not usage.total)
+        self.cost_is_complete &= cost_is_complete
+        self.duration_seconds += duration_seconds

@@ -1,13 +1,15 @@
-"""The threads in which log files are opened, written, read and closed."""
+"""Threads for calls that may block for long, such as those to a slow disk."""
 
 import asyncio
 import errno
-import os
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import IO, Any, TypeVar
+from weakref import WeakSet
+
+from nova_async._core.after_fork import Step, in_child
 
 __all__ = ["DISK_THREADS", "DiskThreads", "open_in_thread"]
 
@@ -19,6 +21,9 @@ MOST_THREADS = 64  # each of a fleet's logs may hang on a dead network disk; mor
 IDLE_SECONDS = 10.0  # a thread without work ends after this, so that a quiet program keeps none
 
 
+_all: "WeakSet[DiskThreads]" = WeakSet()
+
+
 class DiskThreads(Executor):
     """An executor of daemon threads, made when needed and ended when idle.
 
@@ -27,9 +32,10 @@ class DiskThreads(Executor):
     and whatever else the program runs there would delay the logs.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._forget_threads()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.after_fork()
+        _all.add(self)
 
     def _forget_threads(self) -> None:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
@@ -59,7 +65,7 @@ class DiskThreads(Executor):
     def _add_thread(self) -> bool:
         """Start one more thread, and tell whether the system granted it; if not, those that are there must do."""
         try:
-            threading.Thread(target=self._work, name="nova-disk", daemon=True).start()
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
         except RuntimeError as error:
             if not self._threads:
                 raise OSError(errno.EAGAIN, str(error)) from error
@@ -94,8 +100,15 @@ class DiskThreads(Executor):
                     self._unclaimed += 1
 
 
-DISK_THREADS = DiskThreads()
-os.register_at_fork(after_in_child=DISK_THREADS.after_fork)
+def _start_over_after_fork() -> None:
+    for threads in _all:
+        threads.after_fork()
+
+
+in_child(Step.THREADS, _start_over_after_fork)
+
+DISK_THREADS = DiskThreads("nova-disk")
+"""Those in which log files are opened, written, read and closed."""
 
 
 async def open_in_thread(opener: Callable[..., File], *arguments: Any) -> File:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nova_async.worker import disk_threads
-from nova_async.worker.disk_threads import DiskThreads
+from nova_async._core import threads as disk_threads
+from nova_async._core.threads import DiskThreads
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[DiskThreads]:
     """Return an executor whose idle threads end at once, and wait for their end."""
     monkeypatch.setattr(disk_threads, "IDLE_SECONDS", 0.05)
     before = set(threading.enumerate())
-    yield DiskThreads()
+    yield DiskThreads("nova-disk")
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive()
@@ -53,6 +53,26 @@ def test_more_jobs_than_threads(threads: DiskThreads, monkeypatch: pytest.Monkey
     assert [job.result(5) for job in jobs] == list(range(40))
 
 
+def test_a_thread_that_has_ended_makes_room_for_another(threads: DiskThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is for those that live."""
+    monkeypatch.setattr(disk_threads, "MOST_THREADS", 1)
+    first = threads.submit(threading.current_thread).result(5)
+    first.join(5)
+    assert threads.submit(threading.current_thread).result(5) is not first
+
+
+def test_a_backlog_that_is_done_is_not_counted_on(threads: DiskThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once one thread has done the work of two, it still is one thread."""
+    monkeypatch.setattr(disk_threads, "MOST_THREADS", 1)
+    gate, backlog = threading.Event(), threading.Event()
+    jobs = [threads.submit(gate.wait), threads.submit(abs, -1), threads.submit(backlog.wait)]
+    gate.set()
+    assert jobs[1].result(5) == 1
+    monkeypatch.setattr(disk_threads, "MOST_THREADS", 3)
+    assert threads.submit(abs, -2).result(5) == 2
+    backlog.set()
+
+
 def test_from_many_threads_at_once(threads: DiskThreads) -> None:
     """Submitting from several threads while idle threads end loses nothing."""
     done: list[int] = []
@@ -71,7 +91,7 @@ def test_from_many_threads_at_once(threads: DiskThreads) -> None:
 def test_a_hanging_job_does_not_hold_up_the_exit() -> None:
     """The interpreter exits although a job hangs: a dead disk must not hang the program."""
     code = (
-        "import threading; from nova_async.worker.disk_threads import DISK_THREADS; "
+        "import threading; from nova_async._core.threads import DISK_THREADS; "
         "DISK_THREADS.submit(threading.Event().wait)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0

@@ -1,10 +1,10 @@
 """Awaiting what must not be cut off: a spawn or a teardown that a cancellation may hurry but never skip."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-__all__ = ["finish", "outlast"]
+__all__ = ["finish", "insist", "outlast"]
 
 T = TypeVar("T")
 
@@ -33,3 +33,15 @@ async def outlast(task: "asyncio.Task[Any]", on_cancel: Callable[[], Any]) -> as
             cancelled = error
             on_cancel()
     return cancelled
+
+
+async def insist(do: Callable[[], Awaitable[T]], on_cancel: Callable[[asyncio.CancelledError], Any]) -> T:
+    """Do what may be begun anew at any time, until it is done; each cancellation is only told.
+
+    No task of its own is needed for it, which could be cancelled before its first step.
+    """
+    while True:
+        try:
+            return await do()
+        except asyncio.CancelledError as error:
+            on_cancel(error)

@@ -1,0 +1,46 @@
+"""What a forked child must forget of its parent, in one written order.
+
+A child of ``os.fork`` has its parent's memory and none of its threads: locks may be held for ever, a loop never turns,
+a pipe belongs to somebody else. Each room says here how it starts over; one hook runs them all.
+"""
+
+import os
+from collections.abc import Callable
+from enum import IntEnum, auto
+
+__all__ = ["Step", "in_child"]
+
+
+class Step(IntEnum):
+    """The order: what later steps may use starts over first."""
+
+    THREADS = auto()
+    """Locks and queues of threads that do not exist here."""
+    COOKIE = auto()
+    """Another process is another supervisor: whoever is started from now on must carry its name."""
+    FAMILIES = auto()
+    """The parent's children are the parent's to end."""
+    SPAWNING = auto()
+    PIPES = auto()
+    ORPHAN_GUARD = auto()
+    """After the cookie, which it carries."""
+    JOURNAL_LOCK = auto()
+    FACADE = auto()
+    """The loop of the blocking workers, which stands on all of the above."""
+
+
+_steps: dict[Step, Callable[[], object]] = {}
+
+
+def in_child(step: Step, start_over: Callable[[], object]) -> None:
+    """Have ``start_over`` called in every forked child, at its place in the order."""
+    assert step not in _steps, f"{step.name} has its action already"
+    _steps[step] = start_over
+
+
+def _start_over() -> None:
+    for step in sorted(_steps):
+        _steps[step]()
+
+
+os.register_at_fork(after_in_child=_start_over)
