@@ -1,15 +1,11 @@
 """One family of processes: started in a session of its own, found wherever it went, and ended as one.
 
-Raises:
-    UnsupportedPlatformError: at import, on Windows, which has no sessions and no signals.
+Importing it on Windows, which has no sessions and no signals, raises ``UnsupportedPlatformError``.
 """
 
 import sys
 
-
-class UnsupportedPlatformError(ImportError, NotImplementedError):
-    """What this package promises cannot be kept on this system."""
-
+from nova_async.errors import UnsupportedPlatformError
 
 if sys.platform == "win32":
     raise UnsupportedPlatformError(

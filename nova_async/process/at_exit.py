@@ -16,6 +16,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from nova_async._core.after_fork import Step, in_child
+
 __all__ = ["before_executors_stop", "before_exit", "expect", "forget", "is_settled", "register"]
 
 PATIENCE = 5.0  # seconds for all families together, however many are unkillable
@@ -35,7 +37,7 @@ class EndableFamily(Protocol):
         """Kill every member, without an event loop."""
 
 
-_expected: set[str] = set()  # cookies of children that are being spawned
+_expected: set[str] = set()  # cookies of children that are being spawned, or were and have not ended
 _families: dict[str, tuple[EndableFamily, threading.Thread]] = {}  # by cookie, with the thread of their event loop
 _early: list[Callable[[], object]] = []
 _late: list[Callable[[], object]] = []
@@ -49,7 +51,6 @@ def expect(cookie: str) -> None:
 def register(family: EndableFamily) -> None:
     """Kill this family at interpreter exit, unless it is forgotten before."""
     _families[family.cookie] = (family, threading.current_thread())
-    _expected.discard(family.cookie)
 
 
 def forget(cookie: str) -> None:
@@ -128,7 +129,7 @@ def _start_over_after_fork() -> None:
 
 
 _process = os.getpid()
-os.register_at_fork(after_in_child=_start_over_after_fork)
+in_child(Step.FAMILIES, _start_over_after_fork)
 atexit.register(_late_hook)
 # Private, but the only moment that precedes concurrent.futures' own, which uses it as well (CPython 3.9 to 3.14).
 getattr(threading, "_register_atexit", lambda hook: None)(_early_hook)

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from nova_async._core.after_fork import Step, in_child
 from nova_async.process import at_exit, orphan_guard
 from nova_async.process.command import resolve
-from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie
+from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
 from nova_async.process.family import Family
 from nova_async.process.pipes import RATION, open_output_pipe
 from nova_async.process.table import TABLE
@@ -32,11 +33,9 @@ _turns_lock = threading.Lock()
 class Child:
     """A process that was started, until it and its output are done with.
 
-    Attributes:
-        pid: of the leader: the process that was started itself.
-        cookie: the family path in its environment.
-        output: the read end of its stdout and stderr, non-blocking; -1 once closed.
-        family: it and everyone who descends from it.
+    ``pid`` is that of the leader: the process that was started itself. ``cookie`` is the family path in its
+    environment, ``output`` the read end of its stdout and stderr (non-blocking; -1 once closed), ``family`` it and
+    everyone who descends from it.
     """
 
     def __init__(
@@ -86,14 +85,12 @@ async def spawn(
 
     Cancelled at any moment it leaves nothing: no process, no descriptor, no task.
 
-    Args:
-        command: program and arguments; the child sees the program's name as it is written here.
-        cwd: where it starts, ours if None.
-        env: its complete environment; the family cookie is added.
-        stdin: a descriptor, or ``DEVNULL``; never a pipe that nobody closes (G38).
+    The child sees the program's name as it is written in ``command``. It starts in ``cwd``, ours if None. ``env`` is
+    its complete environment; the family cookie is added. ``stdin`` is a descriptor or ``DEVNULL``; never a pipe that
+    nobody closes (G38).
 
-    Raises:
-        OSError, TypeError, ValueError: as `resolve` says, or the system at the start itself.
+    Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and what the system says at the start
+    itself.
     """
     if stdin == subprocess.PIPE:
         raise ValueError("stdin must be a descriptor or DEVNULL: an idle pipe makes agents wait for ever")
@@ -187,4 +184,5 @@ def _start_over_after_fork() -> None:
     _turns_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_start_over_after_fork)
+in_child(Step.SPAWNING, _start_over_after_fork)
+in_child(Step.COOKIE, start_over_after_fork)  # here: the cookie is read by the guard, too, which loads nothing else

@@ -11,14 +11,13 @@ __all__ = ["resolve"]
 def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, env: Mapping[str, str]) -> list[str]:
     """Return the command with the absolute path of its program in first place.
 
-    The program is looked for as the child would: in the `PATH` of `env`; a relative path, also one in `PATH`, starts
-    at `cwd`. Only what shows at the start itself is left to the system: a file that is no program, or whose
+    The program is looked for as the child would: in the ``PATH`` of ``env``; a relative path, also one in ``PATH``,
+    starts at ``cwd``. Only what shows at the start itself is left to the system: a file that is no program, or whose
     interpreter is missing.
 
-    Raises:
-        TypeError: the command is one text instead of a list of words.
-        ValueError: the command is empty, or a NUL or an impossible variable name is in it.
-        FileNotFoundError, NotADirectoryError, PermissionError: what the system says, with the name in question.
+    Raises ``TypeError`` for a command that is one text instead of a list of words, ``ValueError`` for an empty one and
+    for a NUL or an impossible variable name, and what the system says, with the name in question
+    (``FileNotFoundError``, ``NotADirectoryError``, ``PermissionError``).
     """
     if isinstance(command, str | bytes):
         raise TypeError(f"a command is a list of words, not one text: {command!r} (shlex.split makes one of the other)")

@@ -7,7 +7,8 @@ first. So a process started by a nested supervisor still belongs to the outer wo
 import itertools
 import os
 
-__all__ = ["COOKIE_VARIABLE", "belongs_to", "inherited", "new_cookie", "supervisor_id", "workers_of"]
+__all__ = ["COOKIE_VARIABLE", "belongs_to", "inherited", "new_cookie", "start_over_after_fork", "supervisor_id",
+           "workers_of"]  # fmt: skip
 
 COOKIE_VARIABLE = "NOVA_WORKER"
 
@@ -40,10 +41,8 @@ def workers_of(path: str | None, supervisor: str) -> list[str]:
     return [element for element in (path or "").split("/") if element.startswith(supervisor + ".")]
 
 
-def _start_over_after_fork() -> None:
+def start_over_after_fork() -> None:
+    """Become another supervisor: a forked child must not be taken for its parent."""
     global _supervisor, _worker_numbers
     _supervisor = os.urandom(6).hex()
     _worker_numbers = itertools.count(1)
-
-
-os.register_at_fork(after_in_child=_start_over_after_fork)

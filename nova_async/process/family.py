@@ -25,7 +25,7 @@ LOOKS_AT_NEWCOMERS = 8  # then the next look at everyone has to tell
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One process; `pid` and `start_time` together mean it and nobody else."""
+    """One process; ``pid`` and ``start_time`` together mean it and nobody else."""
 
     pid: int
     start_time: float  # as the process table counts: ticks since boot, or seconds
@@ -35,13 +35,10 @@ class Member:
 class Family:
     """The leader while it lives, its session, all descendants, whoever carries its cookie, and whoever was seen once.
 
-    Args:
-        pid: the leader, which leads a session of its own too; 0 for a family known by its cookie only.
-        cookie: the family path, see `cookie`.
-        born: `time.monotonic()` before the leader was started.
-        since: `table.now()` before the leader was started.
-        leader_exit: waits until the leader has exited and was reaped.
-        table: who to ask about processes.
+    ``pid`` is the leader, which leads a session of its own too; 0 for a family known by its cookie only. ``cookie`` is
+    the family path. ``born`` is ``time.monotonic()``, in seconds, and ``since`` is ``table.now()``, both before the
+    leader was started. ``leader_exit`` waits until the leader has exited and was reaped; ``table`` is asked about
+    processes.
     """
 
     def __init__(
@@ -72,6 +69,11 @@ class Family:
     def __repr__(self) -> str:
         return f"<Family of {self.pid}, cookie {self.cookie!r}>"
 
+    @property
+    def leader_start_time(self) -> float | None:
+        """When the leader started, as the table counts; None if it had exited before anybody could look."""
+        return self._leader_start
+
     def members(self) -> list[Member]:
         """Return everyone alive, the leader first, then by age; zombies and the dead do not count."""
         found = self._look_at_everyone()
@@ -79,8 +81,8 @@ class Family:
         return found
 
     async def look(self) -> list[Member]:
-        """Return what `members` does, by a look that other families share."""
-        found = self._look_at_everyone(await look_together(self._table, self._since))
+        """Return what ``members`` does, by a look that other families share."""
+        found = await self._look_with_others()
         self._note_end(found)
         return found
 
@@ -100,11 +102,9 @@ class Family:
         return self._without_leader(self._look_at_everyone() if found is None else found)
 
     async def look_for_others(self) -> list[Member]:
-        """Return what `others` does, by a look that other families share where one is needed."""
+        """Return what ``others`` does, by a look that other families share where one is needed."""
         found = self._look_at_newcomers()
-        if found is None:
-            found = self._look_at_everyone(await look_together(self._table, self._since))
-        return self._without_leader(found)
+        return self._without_leader(await self._look_with_others() if found is None else found)
 
     def signal(self, sig: int, members: Iterable[Member] | None = None) -> None:
         """Send a signal to every member, or to those named, as far as they are still the same processes.
@@ -125,7 +125,7 @@ class Family:
                 os.killpg(self.pid, each)
 
     async def gone(self, timeout: float | None) -> bool:
-        """Wait at most `timeout` seconds until nobody is left; tell whether that is so. Woken, not polling."""
+        """Wait at most ``timeout`` seconds until nobody is left; tell whether that is so. Woken, not polling."""
         try:
             async with asyncio.timeout(timeout):
                 await self._leader_exit()
@@ -163,7 +163,7 @@ class Family:
         return []
 
     def kill_now(self, timeout: float = 2.0) -> None:
-        """SIGKILL everyone, without an event loop, until two looks find nobody or `timeout` seconds are over."""
+        """SIGKILL everyone, without an event loop, until two looks find nobody or ``timeout`` seconds are over."""
         deadline = time.monotonic() + timeout
         looks_without_anyone = 0
         while looks_without_anyone < 2 and time.monotonic() < deadline:
@@ -180,20 +180,39 @@ class Family:
         self._had_others = self._had_others or bool(others)
         return others
 
-    def _look_at_everyone(self, snapshot: Snapshot | None = None) -> list[Member]:
-        """Look at all processes; and if nobody is among them, at those who were born meanwhile."""
-        snapshot = snapshot or Snapshot(self._table, self._since)
+    async def _look_with_others(self) -> list[Member]:
+        """Look at all processes by a look that other families share, and at those who were born meanwhile."""
+        for _ in range(LOOKS_AT_NEWCOMERS):
+            snapshot = await look_together(self._table, self._since)
+            found = self._pick(snapshot)
+            if found is not None:
+                return found
+        return self._look_at_everyone()
+
+    def _look_at_everyone(self) -> list[Member]:
+        """Look at all processes, and at those who were born meanwhile."""
+        for _ in range(LOOKS_AT_NEWCOMERS):
+            found = self._pick(Snapshot(self._table, self._since))
+            if found is not None:
+                return found
+        return []
+
+    def _pick(self, snapshot: Snapshot) -> list[Member] | None:
+        """Pick the members out of a look; None where so many were born meanwhile that it takes another one.
+
+        If nobody is among them, somebody may have forked and exited during the look, before it came by: the child is
+        among those who were born since it began.
+        """
         last = snapshot.last_pid
         found = self._recognise(snapshot.everyone(self._since), path_of=snapshot.path_of)
         for _ in range(LOOKS_AT_NEWCOMERS):
             newest = self._table.last_pid()
             if found or last is None or newest is None or newest == last:
                 break
-            # Somebody may have forked and exited during the scan, before it came by: the child is among these.
             newcomers = pids_to_look_at(last, newest, 0, self._table.pid_limit())
-            found = self._recognise(
-                self._table.everyone(self._since) if newcomers is None else self._entries(newcomers), newcomers
-            )
+            if newcomers is None:
+                return None
+            found = self._recognise(self._entries(newcomers), newcomers)
             last = newest
         if not found:
             self._session_lives = False

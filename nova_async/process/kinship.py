@@ -38,11 +38,9 @@ def same_start(one: float, other: float) -> bool:
 def pids_to_look_at(leader: int, last: int, elapsed: float, pid_limit: int) -> range | None:
     """Return the pids allocated since the leader's, or None if only a full look can tell.
 
-    Args:
-        leader: the first pid of the family.
-        last: the pid that the system allocated last.
-        elapsed: seconds since before the leader was started, measured after `last` was read.
-        pid_limit: how many pids there are before the counter starts over.
+    ``leader`` is the first pid of the family, ``last`` the pid that the system allocated last. ``elapsed`` is in
+    seconds since before the leader was started, measured after ``last`` was read. ``pid_limit`` is how many pids there
+    are before the counter starts over.
     """
     if elapsed * PIDS_PER_SECOND >= pid_limit or last < leader or last - leader > MAX_RANGE:
         return None
@@ -60,11 +58,9 @@ def find_family(
 
     The cookie is asked for only where nothing else tells, because reading an environment is the dear part.
 
-    Args:
-        entries: the process table, or the part of it that can matter.
-        is_known: says yes to a process that needs no further proof (the leader, its session, someone seen before).
-        carries_cookie: takes a pid.
-        never: pids that are nobody's family (init, ourselves, the orphan guard).
+    ``entries`` is the process table, or the part of it that can matter. ``is_known`` says yes to a process that needs
+    no further proof (the leader, its session, someone seen before); ``carries_cookie`` takes a pid. ``never`` are pids
+    that are nobody's family (init, ourselves, the orphan guard).
     """
     candidates = [entry for entry in entries if entry.alive and entry.pid not in never]
     children: dict[int, list[ProcessEntry]] = {}

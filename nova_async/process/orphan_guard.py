@@ -15,6 +15,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from nova_async._core.after_fork import Step, in_child
 from nova_async.process import at_exit, procfs
 from nova_async.process.cookie import COOKIE_VARIABLE, inherited, supervisor_id
 
@@ -75,8 +76,7 @@ def ensure() -> None:
 
     Where no Python can be started (an embedding program), it warns once and goes on without a guard.
 
-    Raises:
-        OSError: the system cannot start one more process.
+    Raises ``OSError`` if the system cannot start one more process.
     """
     global _guard, _thread, _warned
     if _guard is not None:
@@ -118,7 +118,7 @@ def release(cookie: str) -> None:
 
 
 def stop() -> None:
-    """End the guard and its thread, sparing everyone, and close what belongs to it; `ensure` starts a new one."""
+    """End the guard and its thread, sparing everyone, and close what belongs to it; ``ensure`` starts a new one."""
     _end(sparing=True)
 
 
@@ -215,4 +215,4 @@ def _start_over_after_fork() -> None:
 
 
 at_exit.before_exit(_end_with_interpreter)
-os.register_at_fork(after_in_child=_start_over_after_fork)
+in_child(Step.ORPHAN_GUARD, _start_over_after_fork)

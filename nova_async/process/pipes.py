@@ -10,6 +10,8 @@ import os
 import threading
 from pathlib import Path
 
+from nova_async._core.after_fork import Step, in_child
+
 __all__ = ["RATION", "PipeRation", "open_output_pipe"]
 
 LARGEST = 1024 * 1024  # bytes; what an unprivileged user may ask for (pipe-max-size)
@@ -23,8 +25,7 @@ F_SETPIPE_SZ: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
 class PipeRation:
     """Bytes for pipes, shared by everyone who opens one; for use from any thread.
 
-    Args:
-        budget: bytes for all pipes together, beyond which each gets the usual size.
+    ``budget`` is in bytes for all pipes together; beyond it each gets the usual size.
     """
 
     def __init__(self, budget: int = OURS) -> None:
@@ -62,14 +63,13 @@ def _budget() -> int:
 
 
 RATION = PipeRation(_budget())
-os.register_at_fork(after_in_child=RATION.start_over)
+in_child(Step.PIPES, RATION.start_over)
 
 
 def open_output_pipe() -> tuple[int, int, int]:
-    """Return the read end (non-blocking), the write end, and the size to give back to `RATION` at the end.
+    """Return the read end (non-blocking), the write end, and the size to give back to ``RATION`` at the end.
 
-    Raises:
-        OSError: no descriptor is left.
+    Raises ``OSError`` if no descriptor is left.
     """
     read_end, write_end = os.pipe()
     size = RATION.take()

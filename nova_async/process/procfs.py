@@ -34,7 +34,7 @@ def look(pid: int) -> ProcessEntry | None:
 
 
 def everyone(since: float = 0) -> list[ProcessEntry]:
-    """Return all processes that started at or after `since` (clock ticks since boot)."""
+    """Return all processes that started at or after ``since`` (clock ticks since boot)."""
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208 (pathlib would triple the cost of the most frequent call here)
         if name.isdigit():

@@ -1,4 +1,4 @@
-"""The process table where there is no ``/proc``: the same questions as `procfs`, answered by psutil.
+"""The process table where there is no ``/proc``: the same questions as ``procfs``, answered by psutil.
 
 psutil is imported at the first question, because on Linux nobody asks.
 On macOS protected programs hide their environment: their family is known by session and parent link only.
@@ -29,7 +29,7 @@ def look(pid: int) -> ProcessEntry | None:
 
 
 def everyone(since: float = 0) -> list[ProcessEntry]:
-    """Return all processes that started at or after `since` (seconds since the epoch)."""
+    """Return all processes that started at or after ``since`` (seconds since the epoch)."""
     import psutil
 
     entries = (look(pid) for pid in psutil.pids())

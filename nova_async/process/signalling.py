@@ -29,8 +29,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds between looks where the sy
 def open_pidfd(pid: int) -> int | None:
     """Return a descriptor of that process, or None where the system has none to give.
 
-    Raises:
-        ProcessLookupError: there is no such process.
+    Raises ``ProcessLookupError`` if there is no such process.
     """
     try:
         return os.pidfd_open(pid)
@@ -75,8 +74,8 @@ def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
             os.close(pidfd)
 
 
-def wait_for_exits(table: "ProcessTable", whom: "Iterable[Identity]", timeout: float) -> bool:
-    """Block until all of them have exited (True) or `timeout` seconds are over (False)."""
+def wait_for_exits(table: "ProcessTable", whom: "Iterable[Identity]", timeout: float) -> None:
+    """Block until all of them have exited, or ``timeout`` seconds are over."""
     deadline = time.monotonic() + timeout
     poll = select.poll()
     pidfds: set[int] = set()
@@ -103,7 +102,6 @@ def wait_for_exits(table: "ProcessTable", whom: "Iterable[Identity]", timeout: f
         while (unwatched := [who for who in unwatched if is_still(table, who)]) and time.monotonic() < deadline:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        return not pidfds and not unwatched
     finally:
         for pidfd in pidfds:
             os.close(pidfd)

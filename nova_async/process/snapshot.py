@@ -1,17 +1,22 @@
-"""One look at all processes, shared by everyone who asked before it began.
+"""One look at all processes, taken in a thread and shared by everyone who asked before it began.
 
-A look costs a millisecond per fifty processes and stops the event loop for so long. When a fleet ends, each family
-needs several; taken together in one turn of the loop they cost as much as one family's.
+A look costs a millisecond per fifty processes. When a fleet ends, each family needs one or several; taken together
+they cost as much as one family's, and the event loop reads on meanwhile.
 """
 
 import asyncio
 import math
 import weakref
+from contextlib import suppress
 
+from nova_async._core.threads import DiskThreads
 from nova_async.process.kinship import ProcessEntry
 from nova_async.process.table import ProcessTable
 
-__all__ = ["Snapshot", "look_together"]
+__all__ = ["LOOKING_THREADS", "Snapshot", "look_together"]
+
+# Of their own: a look must not wait behind the writes to a slow disk.
+LOOKING_THREADS = DiskThreads("nova-look")
 
 
 class Snapshot:
@@ -27,6 +32,11 @@ class Snapshot:
         """Return all processes that started at or after that time of the table's own clock."""
         return [entry for entry in self._entries if entry.start_time >= since]
 
+    def read_paths(self) -> None:
+        """Read the family paths of all of them, so that nobody has to wait for one later."""
+        for entry in self._entries:
+            self.path_of(entry.pid)
+
     def path_of(self, pid: int) -> str | None:
         """Return the family path of a process, None where it has none or hides it."""
         if pid not in self._paths:
@@ -35,35 +45,62 @@ class Snapshot:
 
 
 class NextLook:
-    """The look that one event loop takes in its next turn, and who waits for it."""
+    """The look that one event loop takes next, and who waits for it; whoever asks later needs a later one."""
 
     def __init__(self, table: ProcessTable) -> None:
         self._table = table
         self._since = math.inf
         self._waiting: list[asyncio.Future[Snapshot]] = []
+        self._looking = False
 
     def join(self, since: float) -> "asyncio.Future[Snapshot]":
         """Take part in it, for processes that started at or after that time."""
         loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._take)
+        if not self._waiting and not self._looking:
+            loop.call_soon(self._begin, loop)
         self._waiting.append(loop.create_future())
         self._since = min(self._since, since)
         return self._waiting[-1]
 
-    def _take(self) -> None:
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
         since, self._since = self._since, math.inf
+        self._looking = True
+        try:
+            LOOKING_THREADS.submit(self._look_and_tell, loop, waiting, since)
+        except OSError:  # no thread is to be had
+            self._end(loop, waiting, self._look(since))
+
+    def _look(self, since: float) -> Snapshot | OSError:
         try:
             snapshot = Snapshot(self._table, since)
+            snapshot.read_paths()
         except OSError as error:
-            for future in waiting:
-                if not future.done():
-                    future.set_exception(error)
-        else:
-            for future in waiting:
-                if not future.done():
-                    future.set_result(snapshot)
+            return error
+        return snapshot
+
+    def _look_and_tell(
+        self, loop: asyncio.AbstractEventLoop, waiting: "list[asyncio.Future[Snapshot]]", since: float
+    ) -> None:
+        found = self._look(since)
+        with suppress(RuntimeError):  # the loop has been closed meanwhile, and nobody waits
+            loop.call_soon_threadsafe(self._end, loop, waiting, found)
+
+    def _end(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        waiting: "list[asyncio.Future[Snapshot]]",
+        found: Snapshot | OSError,
+    ) -> None:
+        self._looking = False
+        for future in waiting:
+            if not future.done():
+                if isinstance(found, OSError):
+                    future.set_exception(found)
+                else:
+                    future.set_result(found)
+        if self._waiting:
+            self._begin(loop)
 
 
 Looks = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, NextLook]]
@@ -71,6 +108,6 @@ _looks: Looks = weakref.WeakKeyDictionary()
 
 
 async def look_together(table: ProcessTable, since: float) -> Snapshot:
-    """Look at all processes, together with everyone in this event loop who asks in the same turn."""
+    """Look at all processes, together with everyone in this event loop who asks before the look begins."""
     of_this_loop = _looks.setdefault(asyncio.get_running_loop(), {})
     return await of_this_loop.setdefault(id(table), NextLook(table)).join(since)

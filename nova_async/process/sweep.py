@@ -26,10 +26,8 @@ BETWEEN_LOOKS = 0.01  # seconds; who is just between fork and exec shows its coo
 class Orphans:
     """The families of one supervisor.
 
-    Args:
-        supervisor: its id, the first half of each of its workers' names.
-        pid: its pid; started while it is alive, so that nobody older need be looked at.
-        table: who to ask about processes.
+    ``supervisor`` is its id, the first half of each of its workers' names. ``pid`` is its pid; it was started while
+    that was alive, so that nobody older need be looked at. ``table`` is asked about processes.
     """
 
     def __init__(self, supervisor: str, pid: int, table: "ProcessTable") -> None:

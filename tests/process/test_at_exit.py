@@ -55,6 +55,55 @@ loop.close()
     assert output_of(script) == ["['sleep']", "callback of parent"]
 
 
+def test_everyone_is_signalled_before_anyone_is_waited_for() -> None:
+    """One that resists must not keep the others alive meanwhile."""
+    script = """
+from nova_async.process import at_exit
+class Family:
+    def __init__(self, cookie):
+        self.cookie = cookie
+    def signal(self, sig):
+        print("signal", self.cookie)
+    def kill_now(self, timeout):
+        print("kill", self.cookie)
+at_exit.register(Family("one"))
+at_exit.register(Family("two"))
+"""
+    assert output_of(script) == ["signal one", "signal two", "kill one", "kill two"]
+
+
+def test_a_process_is_settled_exactly_while_nobody_lives() -> None:
+    """Unsettled from before the child is there, settled once its end was seen, or its start has failed."""
+    script = """
+import asyncio, os
+from pathlib import Path
+from nova_async.process import at_exit, orphan_guard
+from nova_async.process.child import spawn
+def children():
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()} - {orphan_guard.guard_pid()}
+async def main():
+    orphan_guard.ensure()
+    print(at_exit.is_settled())
+    starting = asyncio.create_task(spawn(["sleep", "60"], env=os.environ))
+    early = 0
+    while not starting.done():
+        await asyncio.sleep(0)
+        early += bool(children()) and at_exit.is_settled()
+    child = await starting
+    print(early, at_exit.is_settled())
+    await child.family.kill()
+    child.close_output()
+    print(at_exit.is_settled())
+    try:
+        await spawn(["sleep", "60"], env={**os.environ, "TOO_LONG": "x" * 300_000})
+    except OSError:
+        print(at_exit.is_settled())
+asyncio.run(main())
+"""
+    assert output_of(script) == ["True", "0 False", "True", "True"]
+
+
 @pytest.mark.parametrize("module", ["nova_async.process"])
 def test_windows_is_refused_in_plain_words(module: str) -> None:
     """The import says why, as an ImportError that is a NotImplementedError as well."""

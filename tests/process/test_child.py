@@ -19,7 +19,7 @@ async def test_wait_returns_when_the_leader_exits() -> None:
     start = time.monotonic()
     async with running("sh", "-c", "sleep 60 & exit 7") as child:
         assert await child.wait() == 7
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 10  # seconds; the background child takes sixty
         assert child.returncode == 7
         assert len(child.family.others()) == 1
 
@@ -104,11 +104,14 @@ async def test_spawning_lets_the_loop_breathe() -> None:
         async with running("true") as child:
             await child.wait()
 
+    start = time.monotonic()
+    await one()
+    alone = time.monotonic() - start
     beat = asyncio.create_task(heart())
     await asyncio.gather(*(one() for _ in range(50)))
     beat.cancel()
     assert SPAWNS_AT_ONCE == 4
-    assert max(gaps) < 0.25
+    assert max(gaps) < max(0.25, 15 * alone)  # seconds; on a busy machine everything takes longer, each spawn too
 
 
 @pytest.mark.parametrize("first", range(0, 24, 8))

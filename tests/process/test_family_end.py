@@ -44,7 +44,7 @@ async def test_gone_is_woken_by_the_last_exit(pidfds: None) -> None:
     async with running("sh", "-c", "sleep 0.3 & exit 0") as child:
         start = time.monotonic()
         assert await child.family.gone(5)
-        assert 0.1 < time.monotonic() - start < 1.5
+        assert 0.1 < time.monotonic() - start < 4  # seconds; a busy machine's, and still before any look again
 
 
 async def test_gone_without_a_limit_can_be_cancelled() -> None:
@@ -115,7 +115,7 @@ async def test_a_nested_guard_does_not_hold_up_a_graceful_end() -> None:
         start = time.monotonic()
         child.family.signal(signal.SIGTERM)
         assert await child.family.gone(5)
-        assert time.monotonic() - start < 0.8
+        assert time.monotonic() - start < 3  # seconds; half of one on a quiet machine, five where somebody waits for it
 
 
 async def test_leftovers_with_a_dead_leader_are_ended() -> None:

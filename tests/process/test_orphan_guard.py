@@ -1,6 +1,7 @@
 """Whoever survives a killed supervisor is ended by its guard, and the guard is never in the way (G15)."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from nova_async.process import orphan_guard, procfs
 from nova_async.process.child import spawn
 from nova_async.process.cookie import new_cookie, supervisor_id
+from tests.leak_guard import descriptors
 
 from .watching import DEADLINE, all_dead_within, announced, is_alive, popen, program, running
 
@@ -27,6 +29,13 @@ def supervisor(*words: str) -> tuple["subprocess.Popen[str]", int, list[int]]:
     assert line.startswith("ready"), line
     guard, *pids = map(int, line.split()[1:])
     return process, guard, pids
+
+
+def guard_of_ours() -> int:
+    """Return the pid of this process's guard, which must be there."""
+    guard = orphan_guard.guard_pid()
+    assert guard is not None
+    return guard
 
 
 def end(process: "subprocess.Popen[str]", *survivors: int) -> None:
@@ -103,6 +112,36 @@ def test_a_killed_guard_is_replaced() -> None:
         end(process, first, *pids)
 
 
+def kill_the_guard() -> int | None:
+    """Kill our guard, and return its successor, None where there is to be none."""
+    guard = guard_of_ours()
+    os.kill(guard, signal.SIGKILL)
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        watched = orphan_guard.THREAD_NAME in [thread.name for thread in threading.enumerate()]
+        if (successor := orphan_guard.guard_pid()) not in (None, guard) or not watched:
+            return successor
+    raise AssertionError("nobody noticed")
+
+
+def test_a_guard_that_dies_now_and_then_is_always_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deaths long ago do not count."""
+    monkeypatch.setattr(orphan_guard, "WINDOW", 0.0)
+    assert None not in [kill_the_guard() for _ in range(orphan_guard.MOST_RESTARTS + 2)]
+
+
+def test_a_guard_that_cannot_live_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Killed again and again at once, it is not started for ever, and that is said; the next worker tries anew."""
+    orphan_guard.stop()
+    orphan_guard.ensure()  # with its deaths uncounted
+    found = [kill_the_guard() for _ in range(orphan_guard.MOST_RESTARTS + 1)]
+    assert found[-1] is None
+    assert None not in found[:-1]
+    assert "the orphan guard cannot live here" in caplog.text
+    orphan_guard.ensure()
+    assert orphan_guard.guard_pid() is not None
+
+
 def guard_of(pid: int, *, but: int) -> int:
     """Wait until a process has a child that calls itself a guard, other than the given one; return its pid."""
     deadline = time.monotonic() + DEADLINE
@@ -154,19 +193,30 @@ def test_the_guard_has_only_its_own_descriptors_and_environment() -> None:
     """Streams on /dev/null, the pipe and the supervisor's pidfd; cwd is the root; no cookie of its supervisor."""
     orphan_guard.ensure()
     place = Path(f"/proc/{orphan_guard.guard_pid()}")
-    opened = {int(entry.name): str(entry.readlink()) for entry in (place / "fd").iterdir()}
-    assert [opened.pop(number) for number in (0, 1, 2)] == ["/dev/null"] * 3
-    assert sorted(what.partition(":")[0] for what in opened.values()) == ["anon_inode", "pipe"]
+    expected = ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "pipe"]
+    deadline = time.monotonic() + DEADLINE
+    while (opened := opened_by(guard_of_ours())) != expected and time.monotonic() < deadline:
+        continue  # it has just begun, and reads its modules
+    assert opened == expected
     assert str((place / "cwd").readlink()) == "/"
     assert supervisor_id() not in (place / "environ").read_text()
     assert procfs.look(int(place.name)).session == int(place.name)  # type: ignore[union-attr]
+
+
+def opened_by(pid: int) -> list[str]:
+    """Return what a process has open, as far as it still is when it is looked at, by its kind."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(entry.readlink()).partition(":")[0])
+    return sorted(found)
 
 
 async def test_the_guard_is_deaf_from_its_birth() -> None:
     """INT, TERM and HUP at any moment do nothing: whoever ends us politely does not end it."""
     orphan_guard.stop()
     orphan_guard.ensure()
-    guard = orphan_guard.guard_pid() or 0
+    guard = guard_of_ours()
     for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(guard, sig)
     assert not all_dead_within([guard], 0.2)
@@ -176,7 +226,7 @@ async def test_the_guard_is_deaf_from_its_birth() -> None:
 async def test_the_guard_is_nobodys_family() -> None:
     """Not even when it is named it is signalled."""
     async with running("sleep", "60") as child:
-        guard = procfs.look(orphan_guard.guard_pid() or 0)
+        guard = procfs.look(guard_of_ours())
         assert guard is not None
         child.family.signal(signal.SIGKILL, [guard])  # type: ignore[list-item]
         assert not all_dead_within([guard.pid], 0.1)
@@ -210,10 +260,9 @@ async def test_one_guard_serves_all_loops_and_threads() -> None:
 
 async def test_stop_spares_everyone_and_closes_everything() -> None:
     """The guard and its thread are gone, the worker is not; the next worker starts another."""
-    before = orphan_guard.guard_pid()
     child = await spawn(["sleep", "60"], env=os.environ)
     try:
-        guard = orphan_guard.guard_pid() or before or 0
+        guard = guard_of_ours()
         orphan_guard.stop()
         orphan_guard.stop()
         assert all_dead_within([guard], 0)
@@ -239,19 +288,25 @@ async def test_a_nested_supervisors_orphans_are_ended_by_its_own_guard() -> None
 
 
 def test_a_fork_is_another_supervisor() -> None:
-    """Its cookies and ours are told apart, and it holds nothing of our guard."""
+    """Its cookies and ours are told apart, and it holds nothing of our guard, which would wait for its end as well."""
     orphan_guard.ensure()
+    pipe = next(
+        link for entry in Path(f"/proc/{guard_of_ours()}/fd").iterdir() if "pipe" in (link := str(entry.readlink()))
+    )
+    assert pipe in descriptors().values()
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(write_end, f"{supervisor_id()} {orphan_guard.guard_pid()} {new_cookie()}".encode())
+        holds_it = pipe in descriptors().values()
+        os.write(write_end, f"{supervisor_id()} {orphan_guard.guard_pid()} {new_cookie()} {holds_it}".encode())
         os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end) as said:
-        supervisor, guard, cookie = said.read().split()
+        supervisor, guard, cookie, holds_it = said.read().split()
     os.waitpid(child, 0)
     assert supervisor != supervisor_id()
     assert guard == "None"
+    assert holds_it == "False"
     assert cookie.endswith(f"/{supervisor}.1")
 
 
@@ -264,9 +319,8 @@ def test_a_program_that_is_no_python_is_not_started(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sys.frozen", True, raising=False)
     assert orphan_guard.find_interpreter() is None
     orphan_guard.stop()
-    try:
-        with pytest.warns(RuntimeWarning, match="no orphan guard"):
-            orphan_guard.ensure()
-        assert orphan_guard.guard_pid() is None
-    finally:
-        monkeypatch.setattr("nova_async.process.orphan_guard._warned", False)
+    # Said first, so that what stands there now comes back: it warns once, and then has no guard for good.
+    monkeypatch.setattr("nova_async.process.orphan_guard._warned", False)
+    with pytest.warns(RuntimeWarning, match="no orphan guard"):
+        orphan_guard.ensure()
+    assert orphan_guard.guard_pid() is None

@@ -5,6 +5,9 @@ import fcntl
 import os
 from contextlib import AsyncExitStack
 
+import pytest
+
+from nova_async.process.child import spawn
 from nova_async.process.pipes import F_SETPIPE_SZ, LARGEST, OURS, RATION, USUAL, PipeRation, open_output_pipe
 
 from .watching import running
@@ -52,6 +55,14 @@ async def test_closing_a_childs_output_gives_its_part_back() -> None:
         child.close_output()
         child.close_output()
         assert (RATION.taken, child.output) == (before, -1)
+
+
+async def test_a_start_that_fails_gives_its_part_back() -> None:
+    """The system itself refuses it, after the pipe was made."""
+    before = RATION.taken
+    with pytest.raises(OSError, match="too long"):
+        await spawn(["true"], env={**os.environ, "LONG": "x" * 300_000})
+    assert RATION.taken == before
 
 
 async def test_forty_live_children_stay_within_the_ration() -> None:

@@ -76,6 +76,22 @@ def test_a_process_whose_first_thread_has_ended_is_alive() -> None:
             process.stdout.close()
 
 
+def test_the_path_is_read_in_the_middle_of_an_exec_too() -> None:
+    """It has no environment for a moment, and must not be taken for a stranger just then."""
+    script = 'i=$1; [ $i -gt 0 ] && exec sh -c "$0" "$0" $((i - 1)); exec sleep 60'
+    environment = {"NOVA_WORKER": "/a.1", "PATH": os.environ["PATH"]}
+    process = subprocess.Popen(["sh", "-c", script, script, "400"], env=environment)
+    try:
+        paths = set()
+        deadline = time.monotonic() + DEADLINE
+        while (entry := procfs.look(process.pid)) and entry.name != "sleep" and time.monotonic() < deadline:
+            paths.add(procfs.path_of(process.pid))
+        assert paths == {"/a.1"}
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_zombies_and_nobody() -> None:
     """A zombie is found but not alive; a pid that nobody has is None; a thread is no process."""
     process = popen("true")
