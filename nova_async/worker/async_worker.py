@@ -10,26 +10,27 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, final
+from typing import Literal, Self, final
 
+from nova_async._core.cancellation import finish, outlast
 from nova_async.agents import AGENTS, recognise
 from nova_async.errors import WorkerStateError
 from nova_async.process.child import resolve, spawn
-from nova_async.status import WorkerEnd, WorkerStatus
 from nova_async.usage import TokenUsage
-from nova_async.worker.life import STOP_GRACE, Leftovers, Life
+from nova_async.words import Leftovers, WorkerEnd, WorkerStatus
+from nova_async.worker.life import STOP_GRACE, Life
 from nova_async.worker.limits import Limits
-from nova_async.worker.log_follower import follow_bytes, follow_lines
-from nova_async.worker.log_writer import LogWriter
+from nova_async.worker.log.follower import follow_bytes, follow_lines
+from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.questions import Questions
 from nova_async.worker.record import Record, State
 from nova_async.worker.stdin_file import as_file
-from nova_async.worker.uninterrupted import finish, outlast
 from nova_async.worker.verdict import Stop
 
-__all__ = ["AsyncWorker"]
+__all__ = ["AsyncWorker", "LeaveOrKill", "StrPath"]
 
 StrPath = str | os.PathLike[str]
+LeaveOrKill = Literal["kill", "leave"] | Leftovers
 
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -54,7 +55,7 @@ class AsyncWorker(Questions):
         log_dir: StrPath = "logs",
         agent: str | None = None,
         limits: Limits | None = None,
-        leftovers: Leftovers = "kill",
+        leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
     ) -> None:
         if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id) or ".." in task_id:
@@ -64,28 +65,28 @@ class AsyncWorker(Questions):
             )
         if agent is not None and agent not in AGENTS:
             raise ValueError(f"unknown agent {agent!r}: choose one of {', '.join(AGENTS)}")
-        if leftovers not in ("kill", "leave"):
+        if leftovers not in list(Leftovers):
             raise ValueError(f"leftovers={leftovers!r}: choose 'kill' or 'leave'")
         if limits is not None and limits.max_memory is not None:
             raise ValueError("Limits.max_memory is not enforced yet; leave it out")
         self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log")
         self._agent = agent
         self._limits = limits or Limits()
-        self._leftovers = leftovers
+        self._leftovers = Leftovers(leftovers)
         self._resumed_from = resumed_from
         self._launching: asyncio.Task[Life] | None = None
         self._process = os.getpid()
 
     @property
     def log_path(self) -> Path:
-        """Where the output goes; assignable until the start."""
+        """Where the output goes; assignable until the start. It follows a log that a later worker moves aside."""
         return self._record.log_path
 
     @log_path.setter
     def log_path(self, path: StrPath) -> None:
         if self._launching is not None:
             raise WorkerStateError(f"worker {self.task_id} has been started: its log stays where it is")
-        self._record.log_path = Path(path)
+        self._record.wanted_log_path = Path(path)
 
     async def start(
         self,
@@ -246,6 +247,7 @@ class AsyncWorker(Questions):
             State(
                 status=WorkerStatus.RUNNING,
                 pid=child.pid,
+                pid_start_time=child.family.leader_start_time,
                 is_alive=True,
                 agent=agent.name,
                 command=tuple(command),

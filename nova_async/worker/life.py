@@ -7,22 +7,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from nova_async.agents import AgentReader, AgentReport
 from nova_async.process import orphan_guard
 from nova_async.process.child import Child
 from nova_async.process.family import Member
-from nova_async.status import WorkerEnd
+from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.limits import Limits
-from nova_async.worker.log_writer import LogWriter
+from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.output_pump import OutputPump
 from nova_async.worker.record import Record
 from nova_async.worker.verdict import Stop, verdict
 
-__all__ = ["STOP_GRACE", "Leftovers", "Life"]
-
-Leftovers = Literal["kill", "leave"]
+__all__ = ["STOP_GRACE", "Life"]
 
 STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
 LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: it has been told already that work is over (G2)
@@ -61,7 +58,7 @@ class Life:
         self._record = record
         self._limits = limits
         self._interrupt_seconds = interrupt_seconds
-        self._leave = leftovers == "leave"
+        self._leave = leftovers is Leftovers.LEAVE
         self._stop: Stop | None = None
         self._ending: asyncio.Task[None] | None = None
         self._seen_through = False  # that ending
@@ -182,7 +179,7 @@ class Life:
         if self._ending is None:
             await self._pump.drain(DRAIN_SECONDS)
         if self._ending is None:
-            self._look_for_leftovers()
+            await self._look_for_leftovers()
         await self._see_to_the_end()
         await self._pump.drain(DRAIN_SECONDS)
         self._pump.close()
@@ -223,12 +220,14 @@ class Life:
             timer.cancel()
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
 
-    def _look_for_leftovers(self) -> None:
+    async def _look_for_leftovers(self) -> None:
         """Find who outlived the leader, and begin to end them unless they may stay."""
-        leftovers = tuple(self._family.others())
+        leftovers = tuple(await self._family.look_for_others())
         if not leftovers:
             return
         self._record.set_state(replace(self._record.state, leftovers=leftovers))
+        if self._ending is not None:  # somebody wanted it to end while we looked
+            return
         if self._leave:
             orphan_guard.release(self._child.cookie)
         else:

@@ -39,3 +39,8 @@ class Limits:
                 raise ValueError(f"Limits.{field.name} must be a number, not {value!r}")
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"Limits.{field.name} must be a positive finite number, not {value!r}")
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the limits that are set, by name."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in values if value is not None}

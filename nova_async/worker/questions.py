@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nova_async.agents import AgentReport
-from nova_async.status import WorkerEnd, WorkerStatus
+from nova_async.process.family import Member
+from nova_async.records import LogRef
+from nova_async.words import WorkerEnd, WorkerStatus
 from nova_async.worker.record import Record
 
 __all__ = ["Questions"]
@@ -49,6 +51,36 @@ class Questions:
     def report(self) -> AgentReport:
         """What the agent has told of itself so far: usage, cost, session, activity, final answer."""
         return self._record.report
+
+    @property
+    def agent(self) -> str | None:
+        """Whose output it is read as, a key of ``AGENTS``; ``None`` before the start."""
+        return self._record.state.agent
+
+    @property
+    def pid_start_time(self) -> float | None:
+        """When that process started, as the process table counts: with the pid it means no other process."""
+        return self._record.state.pid_start_time
+
+    @property
+    def cookie(self) -> str | None:
+        """The name of its family, as every member carries it in its environment; ``None`` before the start."""
+        return self._record.state.cookie
+
+    @property
+    def leftovers(self) -> tuple[Member, ...]:
+        """The processes that outlived the command's normal exit, whether they were ended or may stay."""
+        return self._record.state.leftovers
+
+    @property
+    def log_ref(self) -> LogRef | None:
+        """Which file its log is, whatever its name is by now; ``None`` before the start."""
+        return self._record.log_ref
+
+    @property
+    def log_error(self) -> str | None:
+        """Why bytes are missing in the log, and how many; ``None`` if none are."""
+        return self._record.log_error
 
     @property
     def on_change(self) -> Callable[[], object] | None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from nova_async.agents import AgentReport
 from nova_async.process.family import Member
-from nova_async.status import WorkerEnd, WorkerStatus
-from nova_async.worker.log_writer import LogWriter
+from nova_async.records import LogRef
+from nova_async.words import WorkerEnd, WorkerStatus
+from nova_async.worker.log.writer import LogWriter
 
 __all__ = ["Record", "State"]
 
@@ -22,6 +23,7 @@ class State:
 
     status: WorkerStatus = WorkerStatus.PENDING
     pid: int | None = None
+    pid_start_time: float | None = None  # as the process table counts
     is_alive: bool = False
     exit_code: int | None = None
     end: WorkerEnd | None = None
@@ -42,7 +44,8 @@ class Record:
 
     task_id: str
     task_description: str
-    log_path: Path
+    wanted_log_path: Path
+    """Where the log begins; a later worker of the same id moves it aside."""
     state: State = field(default_factory=State)
     report: AgentReport = field(default_factory=AgentReport)
     log: LogWriter | None = None
@@ -66,6 +69,20 @@ class Record:
         except Exception as error:  # somebody else's code must not cost the worker its supervision
             context = {"message": f"on_change of worker {self.task_id} failed", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
+
+    @property
+    def log_path(self) -> Path:
+        """Where the log lies now, in the words in which its place was given."""
+        wanted = self.wanted_log_path
+        return wanted if self.log is None else wanted.with_name(self.log.path.name)
+
+    @property
+    def log_ref(self) -> LogRef | None:
+        """Which file the log is, so that it can be found whatever its name is by then."""
+        if self.log is None:
+            return None
+        device, inode = self.log.identity if self.log.is_regular else (None, None)
+        return LogRef(path=str(self.log_path), device=device, inode=inode)
 
     @property
     def log_error(self) -> str | None:
@@ -97,7 +114,6 @@ class Record:
             "cost_usd": report.cost_usd,
             "log_path": str(self.log_path),
             "log_error": self.log_error,
-            "previous_log": None if self.log is None or self.log.previous is None else str(self.log.previous),
             "command": None if state.command is None else list(state.command),
             "agent": state.agent,
             "started_at": iso(state.started_at),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from subprocess import DEVNULL
 from typing import IO
 
-from nova_async.worker.disk_threads import open_in_thread
+from nova_async._core.threads import open_in_thread
 
 __all__ = ["as_file"]
 

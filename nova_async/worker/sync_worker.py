@@ -1,7 +1,6 @@
 """``Worker``: the blocking face, for scripts and threads. Every word of it is ``AsyncWorker``'s, without ``await``."""
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -13,14 +12,15 @@ from weakref import WeakSet
 
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
+from nova_async._core.after_fork import Step, in_child
 from nova_async.errors import WorkerStateError
 from nova_async.process.at_exit import before_executors_stop
 from nova_async.usage import TokenUsage
-from nova_async.worker.async_worker import AsyncWorker, StrPath
-from nova_async.worker.life import STOP_GRACE, Leftovers
+from nova_async.worker.async_worker import AsyncWorker, LeaveOrKill, StrPath
+from nova_async.worker.life import STOP_GRACE
 from nova_async.worker.limits import Limits
-from nova_async.worker.log_follower import follow_bytes, follow_lines
-from nova_async.worker.log_writer import LogWriter
+from nova_async.worker.log.follower import follow_bytes, follow_lines
+from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.questions import Questions
 
 __all__ = ["Worker"]
@@ -161,7 +161,7 @@ def after_fork() -> None:
     LOOP = BackgroundLoop()
 
 
-os.register_at_fork(after_in_child=after_fork)
+in_child(Step.FACADE, after_fork)
 
 
 @final
@@ -182,7 +182,7 @@ class Worker(Questions):
         log_dir: StrPath = "logs",
         agent: str | None = None,
         limits: Limits | None = None,
-        leftovers: Leftovers = "kill",
+        leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
     ) -> None:
         self._worker = AsyncWorker(

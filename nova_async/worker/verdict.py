@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from nova_async.agents import AgentReport
-from nova_async.status import WorkerEnd, WorkerStatus
+from nova_async.words import WorkerEnd, WorkerStatus
 
 __all__ = ["Stop", "Verdict", "verdict"]
 

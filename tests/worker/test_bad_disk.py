@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import resource
+import shutil
 import subprocess
 import threading
 import time
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nova_async import AsyncWorker, WorkerStatus
-from nova_async.worker import log_writer
+from nova_async import AsyncWorker, Limits, WorkerEnd, WorkerStatus
+from nova_async.worker.log import writer as log_writer
 from tests.children import program, ready
 
 FLOOD = 24 * 1024 * 1024  # bytes: three times what may wait for the disk
@@ -58,6 +59,23 @@ async def test_a_full_disk(usage_lines: int) -> None:
     assert worker.status is WorkerStatus.COMPLETED
     assert worker.get_token_usage()["input_tokens"] == usage_lines
     assert worker.get_status_dict()["log_error"] == f"No space left on device ({FLOOD} bytes not logged)"
+
+
+async def test_waiting_for_our_disk_is_no_silence(fifo: tuple[Path, int]) -> None:
+    """A child that could not be heard because the disk was slow has not stalled."""
+    path, reader = fifo
+    worker = AsyncWorker("F1", limits=Limits(idle_timeout=0.5))
+    worker.log_path = path
+    await worker.start(program("flood", str(FLOOD)))
+    with pytest.raises(TimeoutError):
+        await worker.wait(1.5)
+    log = bytearray()
+    reading = threading.Thread(target=read_all, args=(reader, log))
+    reading.start()
+    assert await worker.wait(60) == 0
+    reading.join()
+    assert len(log) == FLOOD
+    assert worker.end is WorkerEnd.EXITED
 
 
 async def test_a_file_that_may_not_grow(tmp_path: Path, usage_lines: int) -> None:
@@ -204,8 +222,7 @@ async def test_a_deleted_log_directory(tmp_path: Path) -> None:
     script = "echo ready; while [ ! -e go ]; do sleep 0.01; done; echo after"
     await worker.start(["sh", "-c", script], cwd=tmp_path)
     await ready(worker)
-    worker.log_path.unlink()
-    worker.log_path.parent.rmdir()
+    shutil.rmtree(worker.log_path.parent)
     (tmp_path / "go").touch()
     assert await worker.wait() == 0
     assert worker.get_status_dict()["log_error"] == "No such file or directory (6 bytes not logged)"

@@ -102,9 +102,12 @@ async def test_a_timeout_around_everything(tmp_path: Path) -> None:
     worker = AsyncWorker("F1", log_dir=tmp_path)
 
     async def work() -> None:
-        async with asyncio.timeout(0.5), worker:
-            await worker.start(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"])
-            await worker.wait()
+        async with asyncio.timeout(0.5):
+            try:
+                await worker.start(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"])
+                await worker.wait()
+            finally:
+                await worker.terminate(grace=0.5)
 
     with pytest.raises(TimeoutError):
         await work()

@@ -134,4 +134,4 @@ def test_the_orchestrator_example(tmp_path: Path) -> None:
     task = json.loads((tmp_path / "state.json").read_text())["tasks"]["F1"]
     assert task["status"] == "completed"
     assert task["token_usage"]["output_tokens"] == 567
-    assert [path.name for path in Path("logs").iterdir()] == ["F1.log"]
+    assert [path.name for path in Path("logs").glob("*.log")] == ["F1.log"]

@@ -5,12 +5,20 @@ import gc
 import os
 import resource
 import signal
+import subprocess
 import sys
+import threading
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from nova_async import AsyncWorker, WorkerEnd, WorkerStatus
+from nova_async._core.threads import DISK_THREADS
+from nova_async.process import procfs
+from nova_async.process.family import Family
+from nova_async.process.kinship import ProcessEntry
+from nova_async.process.table import TABLE
 from nova_async.worker import life
 from tests.children import is_alive, program, ready
 
@@ -168,6 +176,77 @@ async def test_leftovers_may_stay(tmp_path: Path) -> None:
         os.kill(left, signal.SIGKILL)
 
 
+HANDLER = "trap 'touch cleaned; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+
+
+@pytest.mark.parametrize("leader", ["wait", "exit 0"])
+async def test_whoever_has_left_the_session_is_asked_before_he_is_killed(tmp_path: Path, leader: str) -> None:
+    """The first signal already comes after a look: nobody has told us of him, with or without his leader (G12)."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", f'setsid sh -c "$0" & {leader}', HANDLER], cwd=tmp_path)
+    await ready(worker)
+    if leader == "wait":
+        await worker.terminate(grace=20)
+    await worker.wait(20)
+    assert (tmp_path / "cleaned").exists()
+
+
+class Halting:
+    """A process table whose looks at everyone take until they may go on."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(TABLE, name)
+
+    def everyone(self, since: float = 0) -> list[ProcessEntry]:
+        """Look, and wait."""
+        found = TABLE.everyone(since)
+        self.begun.release()
+        self.go_on.wait()
+        return found
+
+
+async def test_a_stop_while_we_look_for_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop's own grace counts, and not the shorter one for leftovers."""
+    table = Halting()
+    monkeypatch.setitem(Family.__init__.__kwdefaults__, "table", table)
+    monkeypatch.setattr(procfs, "_pid_limit", 1000)  # so that only a look at everyone can tell
+    monkeypatch.setattr(life, "LEFTOVER_GRACE", 0.0)
+    handler = "trap 'sleep 0.3; touch cleaned; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", 'setsid sh -c "$0" & exit 0', handler], cwd=tmp_path)
+    await ready(worker)
+    await asyncio.get_running_loop().run_in_executor(DISK_THREADS, table.begun.acquire)
+    stopping = asyncio.create_task(worker.terminate(grace=20))
+    await asyncio.sleep(0)
+    table.go_on.set()
+    await stopping
+    assert (tmp_path / "cleaned").exists()
+    assert worker.end is WorkerEnd.EXITED
+
+
+def test_leftovers_that_may_stay_outlive_us_too(tmp_path: Path) -> None:
+    """Neither our own exit nor our guard ends them."""
+    script = """
+import asyncio, sys
+from nova_async import AsyncWorker
+async def main():
+    worker = AsyncWorker("F1", log_dir=sys.argv[1], leftovers="leave")
+    await worker.start(["sh", "-c", "sleep 60 & echo $!"])
+    await worker.wait()
+    print(worker.log_path.read_text(), worker.leftovers[0].pid)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    told, left = map(int, done.stdout.split())
+    assert told == left
+    assert is_alive(left)
+    os.kill(left, signal.SIGKILL)
+
+
 async def test_a_late_talker_is_heard_to_the_end(tmp_path: Path) -> None:
     """What a grandchild still says after the leader's exit is logged while it keeps talking (G1)."""
     worker = AsyncWorker("F1", log_dir=tmp_path)
@@ -176,14 +255,24 @@ async def test_a_late_talker_is_heard_to_the_end(tmp_path: Path) -> None:
     assert worker.log_path.read_text() == "".join(f"line {number}\n" for number in range(10))
 
 
-async def test_an_endless_talker_is_ended(tmp_path: Path) -> None:
-    """Who talks on for ever after the leader's exit is heard for five seconds and then ended (G1)."""
+async def test_a_word_after_a_long_silence_is_heard(tmp_path: Path) -> None:
+    """The half second without a byte counts from the leader's exit, however silent it was before (G1)."""
+    script = "(while kill -0 $$ 2>/dev/null; do sleep 0.01; done; echo late) & exec sleep 0.8"
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", script])
+    assert await worker.wait(20) == 0
+    assert worker.log_path.read_text() == "late\n"
+
+
+async def test_an_endless_talker_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who talks on for ever after the leader's exit is heard for so many seconds and then ended (G1)."""
+    monkeypatch.setattr(life, "DRAIN_SECONDS", 1.0)  # five are promised, and here nobody need wait for them
     worker = AsyncWorker("F1", log_dir=tmp_path)
     await worker.start(program("endless_talker"))
     loop = asyncio.get_running_loop()
     begin = loop.time()
     assert await worker.wait(30) == 0
-    assert loop.time() - begin >= 4.5
+    assert loop.time() - begin >= 1.0
     assert worker.get_status_dict()["leftovers"] == 1
 
 
@@ -202,6 +291,9 @@ async def test_terminate_while_it_starts(tmp_path: Path) -> None:
 async def test_ending_in_the_middle_of_a_flood(tmp_path: Path) -> None:
     """Whatever a flooding child wrote before it was ended is in the log."""
     worker = await started(tmp_path, "sh", "-c", "echo ready; exec yes")
+    async with aclosing(worker.lines()) as lines:
+        while await anext(lines) != "y":
+            pass
     await worker.terminate()
     log = worker.log_path.read_bytes()
     assert log.startswith(b"ready\ny\n")

@@ -1,13 +1,16 @@
 """Limits end a worker, and say which one it was."""
 
 import asyncio
+import os
 import shlex
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from nova_async import AsyncWorker, Limits, WorkerEnd, WorkerStatus
-from tests.children import program
+from tests.children import is_alive, program, ready
 
 
 async def ended(tmp_path: Path, command: list[str], agent: str | None = None, **limits: float) -> AsyncWorker:
@@ -79,6 +82,31 @@ async def test_too_dear(tmp_path: Path) -> None:
     worker = await ended(tmp_path, program("lingerer"), agent="claude", max_cost_usd=0.4)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
     assert worker.error == "cost $0.50 of $0.40"
+
+
+async def test_exactly_the_price_is_no_excess(tmp_path: Path) -> None:
+    """Money may be used up as well."""
+    worker = await ended(tmp_path, program("lingerer"), agent="claude", max_cost_usd=0.5, linger=0.3)
+    assert worker.end is WorkerEnd.LINGERED
+
+
+async def test_a_limit_is_the_commands_and_not_its_leftovers(tmp_path: Path) -> None:
+    """What may stay is not ended for what it prints after the command's own end."""
+    script = (
+        "(while kill -0 $$ 2>/dev/null; do sleep 0.01; done;"
+        " echo Token usage: input=60, output=60, cache_read=0, cache_creation=0; exec sleep 60) & echo ready $!"
+    )
+    worker = AsyncWorker("F1", log_dir=tmp_path, leftovers="leave", limits=Limits(max_tokens=100))
+    await worker.start(["sh", "-c", script])
+    left = int((await ready(worker)).split()[1])
+    try:
+        await worker.wait(30)
+        assert worker.get_token_usage()["input_tokens"] == 60
+        assert worker.end is WorkerEnd.EXITED
+        assert is_alive(left)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
 
 
 async def test_timers_end_with_the_child(tmp_path: Path) -> None:

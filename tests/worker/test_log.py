@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import os
 import stat
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_async import AsyncWorker
-from nova_async.worker.log_file import LogFile
+from nova_async.worker.log.file import LogFile
+from nova_async.worker.log.writer import LogWriter
 from tests.children import program, ready
 
 
@@ -102,7 +105,7 @@ async def test_earlier_logs_are_kept(tmp_path: Path) -> None:
         worker = AsyncWorker("F1", log_dir=tmp_path)
         await worker.start(["echo", f"attempt {attempt}"])
         await worker.wait()
-    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    found = {path.name: path.read_text() for path in tmp_path.glob("*.log")}
     assert found.pop("F1.log") == "attempt 12\n"
     assert found == {f"F1~{number}.log": f"attempt {number}\n" for number in range(1, 12)}
 
@@ -168,3 +171,70 @@ def test_bytes_that_are_handed_over_twice(tmp_path: Path) -> None:
         file.write(b"and more", 5)
         file.write(b"once ", 0)
     assert (tmp_path / "F1.log").read_bytes() == b"once and more"
+
+
+async def test_a_log_is_known_by_more_than_its_name(tmp_path: Path) -> None:
+    """Of several workers with one id, one after another, each shows and names its own output."""
+    workers = [AsyncWorker("F1", log_dir=tmp_path) for _ in range(3)]
+    for number, worker in enumerate(workers):
+        await worker.start(["echo", f"attempt {number}"])
+        await worker.wait()
+    for number, worker in enumerate(workers):
+        assert [line async for line in worker.lines()] == [f"attempt {number}"]
+        assert worker.log_path.read_text() == f"attempt {number}\n"
+        assert worker.get_status_dict()["log_path"] == str(worker.log_path)
+    assert [worker.log_path.name for worker in workers] == ["F1~1.log", "F1~2.log", "F1.log"]
+
+
+async def test_a_log_that_another_process_moved_aside_is_found(tmp_path: Path) -> None:
+    """The lines of a worker are its own, also when a worker of another program has taken the log's name."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["echo", "mine"])
+    await worker.wait()
+    script = "from nova_async import Worker; w = Worker('F1', log_dir='.'); w.start(['echo', 'theirs']); w.wait()"
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=tmp_path)
+    assert await other.wait() == 0
+    assert (tmp_path / "F1.log").read_text() == "theirs\n"
+    assert [line async for line in worker.lines()] == ["mine"]
+
+
+async def test_two_at_once_each_follow_their_own(tmp_path: Path) -> None:
+    """While two workers of one id run, neither shows the other's output."""
+    script = "echo {0}; while [ ! -e go ]; do sleep 0.01; done; echo {0}"
+    async with AsyncWorker("F1", log_dir=tmp_path) as first, AsyncWorker("F1", log_dir=tmp_path) as second:
+        await first.start(["sh", "-c", script.format("first")], cwd=tmp_path)
+        following = first.lines()
+        seen = [await anext(following)]
+        await second.start(["sh", "-c", script.format("second")], cwd=tmp_path)
+        (tmp_path / "go").touch()
+        seen += [line async for line in following]
+        assert seen == ["first", "first"]
+        assert [line async for line in second.lines()] == ["second", "second"]
+
+
+async def test_a_wake_up_is_no_news(tmp_path: Path) -> None:
+    """A follower that has read bytes before the loop heard of them goes on waiting for the next ones."""
+    writer = await LogWriter.open(tmp_path / "F1.log")
+    writer.put(b"one\n")
+    await asyncio.sleep(0)  # the write is handed to its thread
+    while writer.written < 4:
+        time.sleep(0.001)  # noqa: ASYNC251 - the loop must not hear of it yet
+    waiting = asyncio.create_task(writer.more(4))
+    while writer._flushing is not None:
+        await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    writer.put(b"two\n")
+    await waiting
+    assert writer.written == 8
+    await writer.close()
+
+
+async def test_lines_end_with_the_last_one(tmp_path: Path) -> None:
+    """However the reader and the writer of a log interleave, no follower ends in the middle."""
+    script = "import time\nfor n in range(150): print(n, flush=True); time.sleep(0.0005)"
+    for attempt in range(10):
+        async with AsyncWorker(f"F{attempt}", log_dir=tmp_path) as worker:
+            await worker.start([sys.executable, "-c", script])
+            assert [int(line) async for line in worker.lines()] == list(range(150))

@@ -18,6 +18,7 @@ WELL = AgentReport(is_error=False, result="Done.")
         (0, None, AgentReport(), Verdict(COMPLETED, WorkerEnd.EXITED, None)),
         (0, None, WELL, Verdict(COMPLETED, WorkerEnd.EXITED, None)),
         (0, None, SAID, Verdict(COMPLETED, WorkerEnd.EXITED, "API Error: 400")),
+        (0, None, AgentReport(is_error=False, error="once"), Verdict(COMPLETED, WorkerEnd.EXITED, None)),
         (1, None, SAID, Verdict(FAILED, WorkerEnd.EXITED, "API Error: 400")),
         (3, None, AgentReport(), Verdict(FAILED, WorkerEnd.EXITED, "exit code 3")),
         (-15, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by SIGTERM")),
@@ -26,6 +27,7 @@ WELL = AgentReport(is_error=False, result="Done.")
         (0, Stop(WorkerEnd.TERMINATED, "terminated"), WELL, Verdict(FAILED, WorkerEnd.TERMINATED, "terminated")),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), WELL, Verdict(COMPLETED, WorkerEnd.LINGERED, None)),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), SAID, Verdict(FAILED, WorkerEnd.LINGERED, "stayed")),
+        (-15, Stop(WorkerEnd.LINGERED, "stayed"), AgentReport(), Verdict(FAILED, WorkerEnd.LINGERED, "stayed")),
     ],
 )
 def test_the_verdict(exit_code: int, stop: Stop | None, report: AgentReport, expected: Verdict) -> None:

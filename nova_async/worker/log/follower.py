@@ -5,13 +5,14 @@ import codecs
 import io
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import Literal, Protocol
 
 from aiofiles.threadpool import wrap
 
-from nova_async.worker.disk_threads import DISK_THREADS, open_in_thread
+from nova_async._core.threads import DISK_THREADS, open_in_thread
+from nova_async.worker.log.file import FileIdentity, find_log, identity_of
 
 __all__ = ["GrowingLog", "follow_bytes", "follow_lines"]
 
@@ -25,21 +26,31 @@ class GrowingLog(Protocol):
     @property
     def path(self) -> Path:
         """Where it lies."""
+        ...
+
+    @property
+    def identity(self) -> FileIdentity:
+        """Which file it is, whatever its name is by now."""
+        ...
 
     @property
     def start(self) -> int:
         """Where the attempt begins in the file, in bytes."""
+        ...
 
     @property
     def written(self) -> int:
         """Bytes of the attempt that are in the file by now."""
+        ...
 
     @property
     def is_regular(self) -> bool:
         """Whether it can be read back."""
+        ...
 
     async def more(self, seen: int) -> None:
         """Return when ``written`` is above ``seen``, or never will be."""
+        ...
 
 
 async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
@@ -55,7 +66,7 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
     seen = 0  # bytes of the attempt that were read, or are gone
     start = log.start
     while True:
-        raw = await open_in_thread(io.FileIO, log.path)
+        raw = await open_in_thread(open_log, log)
         file = wrap(raw, executor=DISK_THREADS)
         try:
             await file.seek(start)
@@ -70,7 +81,7 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
                     seen += len(chunk)
                     yield chunk
                     continue
-                what = await asyncio.wrap_future(DISK_THREADS.submit(what_happened, log.path, raw))
+                what = await asyncio.wrap_future(DISK_THREADS.submit(what_happened, log, raw))
                 if what == "moved":
                     break
                 if what == "lost":
@@ -80,17 +91,21 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
         start = 0
 
 
-def what_happened(path: Path, file: io.FileIO) -> Literal["moved", "cut", "lost"]:
+def open_log(log: GrowingLog) -> io.FileIO:
+    """Open the very file that the log is written to, also when a later attempt has taken its name."""
+    return io.FileIO(find_log(log.path, log.identity))
+
+
+def what_happened(log: GrowingLog, file: io.FileIO) -> Literal["moved", "cut", "lost"]:
     """Tell why a log ends before the bytes that were written to it, and rewind it if it was cut off.
 
     Either it was moved away or deleted, and the writer went on in a new file at its place; or it was cut off, and the
     writer went on at its new end; or they were lost with a file that nobody can find any more.
     """
-    ours = os.fstat(file.fileno())
-    with suppress(FileNotFoundError):
-        if not os.path.samestat(ours, path.stat()):
-            return "moved"
-    if ours.st_size < file.tell():
+    status = os.fstat(file.fileno())
+    if identity_of(status) != log.identity:
+        return "moved"
+    if status.st_size < file.tell():
         file.seek(0)
         return "cut"
     return "lost"

@@ -1,24 +1,36 @@
 """The log on the disk: kept when a new one begins, appended to, opened again when somebody moved it away.
 
-Everything here blocks; ``log_writer`` calls it in a thread.
+Everything here blocks; ``writer`` calls it in a thread.
 """
 
+import errno
 import io
 import os
 import re
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from nova_async._core.atomic_files import own_folder
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["LogFile"]
+__all__ = ["FileIdentity", "LogFile", "find_log", "identity_of"]
+
+FileIdentity = tuple[int, int]  # device and inode: what stays when a file is renamed
 
 # O_NONBLOCK: opening a FIFO that nobody reads fails (ENXIO) instead of hanging; it is cleared again for the writes.
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 PRIVATE = 0o600  # agents print secrets
+
+
+# A log has no name that lasts: the next attempt's takes it. So whoever moves one aside tells its owner, if that is one
+# of us; what another process moves is found by its identity.
+_logs: "WeakValueDictionary[FileIdentity, LogFile]" = WeakValueDictionary()
 
 
 class LogFile(io.FileIO):
@@ -29,11 +41,11 @@ class LogFile(io.FileIO):
 
     def __init__(self, path: Path) -> None:
         path = path.absolute()  # the program may change its directory, its logs stay where they are
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.previous = keep_previous(path)  # where an earlier attempt's log is now
+        own_folder(path.parent)
+        keep_previous(path)
         super().__init__(open_private(path), "ab", closefd=True)
-        self.path = path
-        self.is_regular = stat.S_ISREG(os.fstat(self.fileno()).st_mode)
+        self.path = path  # follows the file where a later worker of this process moves it aside
+        self._note_identity()
         self.start = self.seek(0, os.SEEK_END) if self.is_regular else 0
         self.taken = 0  # bytes written so far: the truth also where the result of a write was lost to a cancellation
         self._one_at_a_time = threading.Lock()
@@ -64,6 +76,13 @@ class LogFile(io.FileIO):
         with self._one_at_a_time:
             super().close()
 
+    def _note_identity(self) -> None:
+        status = os.fstat(self.fileno())
+        self.is_regular = stat.S_ISREG(status.st_mode)
+        self.identity = identity_of(status)
+        if self.is_regular:
+            _logs[self.identity] = self
+
     def _open_again(self) -> None:
         """Go on in a new file where the old one was moved or deleted, but never in somebody else's (G7, G27)."""
         try:
@@ -74,6 +93,7 @@ class LogFile(io.FileIO):
             os.dup2(new, self.fileno(), inheritable=False)
         finally:
             os.close(new)
+        self._note_identity()
 
 
 def open_private(path: Path, more_flags: int = 0) -> int:
@@ -83,16 +103,20 @@ def open_private(path: Path, more_flags: int = 0) -> int:
     return descriptor
 
 
-def keep_previous(path: Path) -> Path | None:
-    """Move an earlier attempt's ``F1.log`` aside to ``F1~1.log``, ``F1~2.log`` …, oldest first; return where to."""
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """Return what tells a file from all others, by whatever path it is reached."""
+    return status.st_dev, status.st_ino
+
+
+def keep_previous(path: Path) -> None:
+    """Move an earlier attempt's ``F1.log`` aside to ``F1~1.log``, ``F1~2.log`` …, oldest first."""
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return None  # a device, a FIFO or a link: somebody put it there on purpose
+        status = path.lstat()
     except FileNotFoundError:
-        return None
-    name = re.compile(re.escape(path.stem) + r"~(\d+)" + re.escape(path.suffix))
-    kept = [int(match[1]) for other in os.listdir(path.parent) if (match := name.fullmatch(other))]  # noqa: PTH208 - names suffice
-    number = max(kept, default=0) + 1
+        return
+    if not stat.S_ISREG(status.st_mode):
+        return  # a device, a FIFO or a link: somebody put it there on purpose
+    number = max((number for number, _ in kept_logs(path)), default=0) + 1
     while True:
         aside = path.with_name(f"{path.stem}~{number}{path.suffix}")
         try:  # claim the name first: two workers of one id must not overwrite each other's evidence
@@ -100,5 +124,31 @@ def keep_previous(path: Path) -> Path | None:
         except FileExistsError:
             number += 1
             continue
+        if (log := _logs.get(identity_of(status))) is not None:
+            log.path = aside  # before the move: its writer must not find its place empty and begin anew there
         path.replace(aside)
-        return aside
+        return
+
+
+def kept_logs(path: Path) -> Iterator[tuple[int, Path]]:
+    """Find the logs of earlier attempts beside the latest one: their numbers and paths, in no order."""
+    name = re.compile(re.escape(path.stem) + r"~(\d+)" + re.escape(path.suffix))
+    for other in os.listdir(path.parent):  # noqa: PTH208 - names suffice
+        if match := name.fullmatch(other):
+            yield int(match[1]), path.with_name(other)
+
+
+def find_log(path: Path, identity: FileIdentity) -> Path:
+    """Return where a log lies by now that began at ``path``: there, or beside it, where a later one moved it aside.
+
+    Raises ``FileNotFoundError`` where it is gone.
+    """
+    try:
+        if identity_of(path.stat()) == identity:
+            return path
+        for _, other in kept_logs(path):
+            if identity_of(other.stat()) == identity:
+                return other
+    except FileNotFoundError:
+        pass
+    raise FileNotFoundError(errno.ENOENT, "the log was moved away or deleted", str(path))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aiofiles.threadpool import wrap
 
-from nova_async.worker.disk_threads import DISK_THREADS, open_in_thread
-from nova_async.worker.log_file import LogFile
+from nova_async._core.threads import DISK_THREADS, open_in_thread
+from nova_async.worker.log.file import FileIdentity, LogFile
 
 __all__ = ["LogWriter"]
 
@@ -87,9 +87,9 @@ class LogWriter:
         return self._raw.path
 
     @property
-    def previous(self) -> Path | None:
-        """Where an earlier attempt's log was moved to, if there was one."""
-        return self._raw.previous
+    def identity(self) -> FileIdentity:
+        """Which file it is, whatever its name is by now."""
+        return self._raw.identity
 
     @property
     def is_regular(self) -> bool:
@@ -125,14 +125,14 @@ class LogWriter:
 
     async def more(self, seen: int) -> None:
         """Return when the file holds more than ``seen`` bytes of this attempt, or never will."""
-        if self.written > seen or self.closed:
-            return
-        news = asyncio.get_running_loop().create_future()
-        self._followers.add(news)
-        try:
-            await news
-        finally:
-            self._followers.discard(news)
+        # In a loop: bytes can be read before they are acknowledged, and the wake-up for those is then no news.
+        while self.written <= seen and not self.closed:
+            news = asyncio.get_running_loop().create_future()
+            self._followers.add(news)
+            try:
+                await news
+            finally:
+                self._followers.discard(news)
 
     async def close(self) -> None:
         """Write what is left and close the file; a disk that takes nothing is given up after ``STALL_SECONDS``.
