@@ -1,8 +1,8 @@
-"""Read ``codex exec --json``.
+"""Codex: how it is called and stopped, and how ``codex exec --json`` is read.
 
 Formats and rules are those of Codex 0.169.0 (docs/agents.md). Nothing is counted live: the one ``turn.completed``
 brings the total of the whole *thread*, so a resumed one repeats what earlier processes used (G32). A failed or killed
-run prints no usage at all.
+run prints no usage at all, and what sub-agents use is printed by nobody.
 """
 
 import json
@@ -11,17 +11,23 @@ from typing import Any, final
 
 import msgspec
 
+from nova_async._core.text import one_line
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import count
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import one_line, plain_id, plain_text, tool_call
+from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
+from nova_async.words import Permissions
 
-__all__ = ["CodexReader"]
+__all__ = ["CODEX", "CodexReader"]
 
-_STATUS = re.compile(r"unexpected status (\d{3})\b")
+_STATUS = re.compile(r"(?:unexpected status|last status:) (\d{3})\b")
 _SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
+# What its sandbox or its rules refuse is no event: some of it stands on standard error, the rest nowhere.
+_REJECTED = re.compile(rb"\S+\s+ERROR codex_core::tools::router: error=(patch rejected: |.{0,500} rejected: )")
 RECONNECTING = "Reconnecting..."
+TOOLS = {"command_execution": "shell", "file_change": "apply_patch"}  # types of items that are calls of a tool
 MAX_MODEL_ERROR = 64 * 1024  # characters of an error that may be a JSON document of the model's server
 
 
@@ -32,6 +38,7 @@ class _Item(msgspec.Struct):
     prompt: Any = None
     tool: Any = None
     query: Any = None
+    status: Any = None
 
 
 class _Line(msgspec.Struct):
@@ -90,6 +97,7 @@ class CodexReader(EventReader):
                 command = _SHELL.sub("", item.command[: 4 * MAX_ERROR], count=1)
                 self.activity = one_line(f"shell: {command.strip(chr(39))}")
             case "collab_tool_call":
+                self.misses_calls = True
                 self.activity = one_line(f"sub-agent: {item.prompt if isinstance(item.prompt, str) else ''}")
             case "reasoning":
                 self.activity = "thinking"
@@ -99,9 +107,19 @@ class CodexReader(EventReader):
                 named = item.tool if isinstance(item.tool, str) else kind.replace("_", " ")
                 self.activity = tool_call(named, item.query if isinstance(item.query, str) else None)
 
+    def read_note(self, line: bytes) -> bool:
+        """Take a line of standard error, which tells of refused patches."""
+        rejected = _REJECTED.match(line)
+        if rejected:
+            self.refuse("apply_patch" if rejected[1].startswith(b"patch") else "shell")
+            return True
+        return super().read_note(line)
+
     def _complete(self, item: _Item) -> None:
         if item.type == "error":  # a warning, whatever its name says
             return
+        if item.status == "declined":
+            self.refuse(TOOLS.get(item.type, item.tool) if isinstance(item.type, str) else None)
         if item.type == "agent_message":
             self._last_message = plain_text(item.text, MAX_RESULT)
             self.activity = "writing the answer"
@@ -144,3 +162,40 @@ def _inner_message(message: str) -> str:
         told = inner.get("message") if isinstance(inner, dict) else None
         return told if isinstance(told, str) and told else message
     return message
+
+
+PERMISSIONS = {
+    Permissions.READ: ("--sandbox", "read-only"),
+    # Commands run in a sandbox of the system: they write in the folder (but not in its .git) and reach no network.
+    Permissions.EDIT: ("--sandbox", "workspace-write"),
+    Permissions.FULL: ("--dangerously-bypass-approvals-and-sandbox",),
+    Permissions.OWN: (),  # in its own default it may not write
+}
+
+
+def command(call: Call) -> list[str]:
+    """Run outside a git checkout, too; a resumed thread keeps its id."""
+    return [
+        *("codex", "exec", "--json", "--skip-git-repo-check", *PERMISSIONS[call.permissions]),
+        *option("-m", call.model),
+        *call.extra,
+        *option("resume", call.resume),
+        *("--", call.prompt),  # it could be the name of a subcommand
+    ]
+
+
+CODEX = Agent(
+    name="codex",
+    program="codex",
+    packages=("@openai/codex",),
+    install="npm install -g @openai/codex",
+    login="codex login, or set CODEX_API_KEY",
+    # Ends its command within 0.1 s; after TERM that would live on.
+    interrupt_seconds=3.0,
+    streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error
+    result_modes=JSON_MODES,
+    session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
+    mode_option=ModeOption(flags=("--json", "--experimental-json")),
+    make_reader=text_or(CodexReader),
+    make_command=command,
+)

@@ -13,13 +13,16 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from nova_async._core.text import one_line
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReport, LineSplitter, UsageLimit
-from nova_async.agents.wording import one_line
+from nova_async.words import UsageSource
 
 __all__ = ["MAX_ERROR", "MODES", "EventReader", "decode", "http_status"]
 
+MAX_DENIED = 64  # tools named as refused; nobody reads more names, and MCP servers may bring hundreds
+MAX_TOOL_NAME = 100  # characters; those of MCP servers are long
 MODES = ("text", "json", "stream-json")
 MAX_ERROR = 300  # characters; a sentence, not a stack trace
 
@@ -92,6 +95,9 @@ class EventReader(ABC):
         self.error_status: int | None = None
         self.limit: UsageLimit | None = None
         self.cost_usd: float | None = None
+        self.misses_calls = False
+        """Whether calls are known to have been made that are counted nowhere."""
+        self.denied: dict[str, None] = {}  # in order, each once
         self.ledger = UsageLedger()
         self._mode = mode
         self._text = None if mode in ("json", "stream-json") else PlainReader(counts_usage=self.COUNTS_TEXT)
@@ -99,7 +105,7 @@ class EventReader(ABC):
         self._complaint: str | None = None
         self._events_seen = False
         self._changed = False
-        self._report = AgentReport()
+        self._report = AgentReport(expects_result=self._text is None)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the output, cut anywhere; it never raises and never waits."""
@@ -137,12 +143,22 @@ class EventReader(ABC):
 
     def _compose(self, oversize: int) -> AgentReport:
         usage, by_model = self.ledger.read()
+        source = UsageSource.LIVE if usage.total else UsageSource.NONE
         return AgentReport(
-            usage=usage, usage_by_model=by_model, usage_is_final=self.ledger.is_settled, cost_usd=self.cost_usd,
+            usage=usage, usage_by_model=by_model, cost_usd=self.cost_usd,
+            usage_source=UsageSource.FINAL if self.ledger.is_settled else source,
+            usage_is_final=self.ledger.is_settled and not self.misses_calls,
+            denied=tuple(self.denied), expects_result=True,
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
             result=self.result, is_error=self.is_error, error=self.error, error_status=self.error_status,
             limit=self.limit, oversize_lines=oversize,
         )  # fmt: skip
+
+    def refuse(self, tool: Any) -> None:
+        """Take note that the agent was refused a tool."""
+        name = one_line(tool, MAX_TOOL_NAME) if isinstance(tool, str) else ""
+        if name and len(self.denied) < MAX_DENIED:
+            self.denied.setdefault(name)
 
     # What a subclass fills in.
 

@@ -1,4 +1,4 @@
-"""Read Gemini CLI's ``-o stream-json`` and ``-o json``.
+"""Gemini CLI: how it is called and stopped, and how its ``-o stream-json`` and ``-o json`` are read.
 
 Formats and rules are those of version 0.61.0 (docs/agents.md). Both print usage only at the end: stream-json in its
 last line, json in one pretty-printed document over many lines, which may follow warnings and be followed by text, and
@@ -6,21 +6,30 @@ which on an error stands on standard error and has no numbers (G45).
 """
 
 import re
+from types import MappingProxyType
 from typing import Any, final
 
 import msgspec
 
+from nova_async._core.text import one_line
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
-from nova_async.agents.ledger import Counts, count
+from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.reader import MAX_LINE, MAX_RESULT
-from nova_async.agents.wording import one_line, plain_id, plain_text, telling, tool_call
+from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
+from nova_async.words import Permissions
 
-__all__ = ["GeminiReader"]
+__all__ = ["GEMINI", "GeminiReader"]
 
+MAX_CALLS = 64  # tool calls under way at once; more are forgotten, oldest first
 MAX_PIECES = 1024  # kept apart; they come a few characters at a time
 
 _CODE = re.compile(r'"code"\s*:\s*(\d{3})\b')
 _TOLD = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
+# Kinds of tool errors that are a refusal by themselves, and tools that it has but for its approval mode.
+REFUSALS = frozenset({"policy_violation", "path_not_in_workspace", "permission_denied"})
+TOOLS = frozenset({"run_shell_command", "write_file", "replace"})
+_REFUSED = ("Path not in workspace", "Access denied")  # told as invalid parameters
 _RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
 
 
@@ -31,6 +40,7 @@ class _Line(msgspec.Struct):
     role: Any = None
     content: Any = None
     tool_name: Any = None
+    tool_id: Any = None
     parameters: Any = None
     severity: Any = None
     message: Any = None
@@ -60,6 +70,7 @@ class GeminiReader(EventReader):
         super().__init__(mode)
         self._pieces: list[str] = []  # of the answer since the last tool result
         self._pieces_length = 0
+        self._calls: dict[str, Any] = {}  # the names of the tools under way, by the ids of their calls
         self._warning: str | None = None
         self._document: list[bytes] = []  # lines of what may be the document of json mode
         self._document_size = 0
@@ -92,9 +103,16 @@ class GeminiReader(EventReader):
                 return self._say(event.content)
             case "tool_use" if event:
                 self.activity = tool_call(event.tool_name, telling(event.parameters))
-            case "tool_result":
+                if isinstance(event.tool_id, str) and len(event.tool_id) <= MAX_NAME:
+                    self._calls[event.tool_id] = event.tool_name
+                    if len(self._calls) > MAX_CALLS:
+                        del self._calls[next(iter(self._calls))]
+            case "tool_result" if event:
                 self._pieces, self._pieces_length = [], 0
                 self.activity = "thinking"
+                tool = self._calls.pop(event.tool_id, None) if isinstance(event.tool_id, str) else None
+                if event.status == "error" and _is_refusal(event.error, tool):
+                    self.refuse(tool)
             case "error" if event and isinstance(event.message, str):
                 self._warning = one_line(event.message, MAX_ERROR)
                 self.activity = one_line(event.message)
@@ -129,7 +147,7 @@ class GeminiReader(EventReader):
         parts = {name: _stream_counts(used) for name, used in models.items()} if isinstance(models, dict) else {}
         self._settle(total, parts)
         tools = stats.get("tool_calls")
-        self.turns = count(tools) + 1 if type(tools) is int else None
+        self.turns = count(tools + 1) if type(tools) is int else None
         self.is_error, self.activity = event.status != "success", None
         if self.is_error:
             self._fail(event.error)
@@ -185,7 +203,7 @@ class GeminiReader(EventReader):
             self.model = next(iter(parts), None)
             tools = document.stats.get("tools")
             calls = tools.get("totalCalls") if isinstance(tools, dict) else None
-            self.turns = count(calls) + 1 if type(calls) is int else None
+            self.turns = count(calls + 1) if type(calls) is int else None
         self.is_error, self.activity = document.error is not None, None
         if self.is_error:
             self._fail(document.error)
@@ -206,3 +224,50 @@ def _json_counts(model: Any) -> Counts:
     cached = count(used.get("cached"))
     fresh = max(0, count(used.get("prompt")) - cached + count(used.get("tool")))
     return fresh, count(used.get("candidates")) + count(used.get("thoughts")), cached, 0
+
+
+def _is_refusal(error: Any, tool: Any) -> bool:
+    kind, words = (error.get("type"), error.get("message")) if isinstance(error, dict) else (None, None)
+    if kind == "tool_not_registered":  # what the approval mode forbids is hidden from the model
+        return isinstance(tool, str) and tool in TOOLS
+    return (isinstance(kind, str) and kind in REFUSALS) or (isinstance(words, str) and words.startswith(_REFUSED))
+
+
+PERMISSIONS = {
+    Permissions.READ: ("--approval-mode", "plan", "--skip-trust"),
+    # It writes in its folder; with nobody to ask, it runs only commands that the user's policies allow.
+    Permissions.EDIT: ("--approval-mode", "auto_edit", "--skip-trust"),
+    Permissions.FULL: ("--approval-mode", "yolo", "--skip-trust"),
+    Permissions.OWN: (),  # it may refuse to work in a folder that the user has not trusted
+}
+
+
+def command(call: Call) -> list[str]:
+    """Stream events."""
+    return [
+        *("gemini", "-p", call.prompt, "-o", "stream-json", *PERMISSIONS[call.permissions]),
+        *option("-m", call.model),
+        *option("--resume", call.resume),
+        *call.extra,
+    ]
+
+
+GEMINI = Agent(
+    name="gemini",
+    program="gemini",
+    packages=("@google/gemini-cli",),
+    install="npm install -g @google/gemini-cli",
+    login="run gemini and choose how to log in, or set GEMINI_API_KEY",
+    # Its wrapper ignores signals to itself alone (G36).
+    environment=MappingProxyType({"GEMINI_CLI_NO_RELAUNCH": "true"}),
+    # INT gains nothing here: no result either way, and it takes 2 s where TERM takes less than one.
+    interrupt_seconds=0.0,
+    streaming_modes=frozenset({"stream-json"}),
+    result_modes=JSON_MODES,
+    session_files=SessionFiles(
+        ".gemini", None, ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl")
+    ),
+    mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
+    make_reader=text_or(lambda mode, _: GeminiReader(mode)),
+    make_command=command,
+)

@@ -4,21 +4,45 @@ Only the words of the command are looked at, never what it prints: a model could
 """
 
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, final
 
-__all__ = ["Invocation", "agent_and_arguments"]
+__all__ = ["Invocation", "Names", "agent_and_arguments"]
 
 Invocation = tuple[str | None, list[str]]  # the agent's name, or None; the arguments its program gets
 
-PACKAGES = {
-    "@anthropic-ai/claude-code": "claude",
-    "@openai/codex": "codex",
-    "@google/gemini-cli": "gemini",
-    "opencode-ai": "opencode",
-    "@qwen-code/qwen-code": "qwen",
-}
-PROGRAMS = frozenset(PACKAGES.values())
+
+class Known(Protocol):
+    """What has to be known of an agent to find it in a command line."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def program(self) -> str: ...
+    @property
+    def packages(self) -> tuple[str, ...]: ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names under which agents are started."""
+
+    programs: Mapping[str, str]
+    """Executables, each with its agent's name."""
+    packages: Mapping[str, str]
+    """Packages, each with its agent's name."""
+
+    @classmethod
+    def of(cls, agents: Iterable[Known]) -> "Names":
+        """Collect the names of these agents."""
+        known = [agent for agent in agents if agent.program]
+        return cls(
+            {agent.program: agent.name for agent in known},
+            {package: agent.name for agent in known for package in agent.packages},
+        )
+
 
 # What runs a package, with the words that must follow it; and those of their options that take the next word.
 RUNNERS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -44,8 +68,8 @@ SCRIPT_IS_TEXT = frozenset({"-e", "--eval", "-p", "--print", "-pe"})
 MAX_DEPTH = 8  # wrappers around wrappers
 
 
-def agent_and_arguments(command: Sequence[Any]) -> Invocation:
-    """Return which agent a command starts and the arguments it gets; ``(None, …)`` for any other program."""
+def agent_and_arguments(command: Sequence[Any], names: Names) -> Invocation:
+    """Return which of these agents a command starts and the arguments it gets; ``(None, …)`` for any other program."""
     if isinstance(command, str | bytes):  # one string is one program's name here; nobody splits it
         command = [command]
     try:
@@ -56,7 +80,7 @@ def agent_and_arguments(command: Sequence[Any]) -> Invocation:
         if not words:
             break
         program = _basename(words[0])
-        agent = _agent_of_path(words[0])
+        agent = _agent_of_path(words[0], names)
         if agent is not None:
             return agent, words[1:]
         if program == "env":
@@ -65,13 +89,13 @@ def agent_and_arguments(command: Sequence[Any]) -> Invocation:
         package = _after_runner(program, words[1:])
         if package is None and program in SCRIPT_RUNNERS:
             script = _after_node(words[1:])
-            return (_agent_of_path(script[0]), script[1:]) if script else (None, [])
+            return (_agent_of_path(script[0], names), script[1:]) if script else (None, [])
         if package is None:
             break
         if package and package[0] in ("-c", "--call"):
             words = _split(package[1]) if len(package) > 1 else []
             continue
-        return (_agent_of_package(package[0]), package[1:]) if package else (None, [])
+        return (_agent_of_package(package[0], names), package[1:]) if package else (None, [])
     return None, words[1:]
 
 
@@ -79,20 +103,21 @@ def _basename(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
 
-def _agent_of_path(path: str) -> str | None:
+def _agent_of_path(path: str, names: Names) -> str | None:
     name = _basename(path)
     stem, _, suffix = name.rpartition(".")
     if suffix in ("js", "mjs", "cjs"):
         name = stem
-    if name in PROGRAMS:
-        return name
-    return next((agent for package, agent in PACKAGES.items() if f"/node_modules/{package}/" in f"/{path}"), None)
+    if name in names.programs:
+        return names.programs[name]
+    packages = names.packages.items()
+    return next((agent for package, agent in packages if f"/node_modules/{package}/" in f"/{path}"), None)
 
 
-def _agent_of_package(word: str) -> str | None:
+def _agent_of_package(word: str, names: Names) -> str | None:
     version = word.find("@", 1)
     package = word[:version] if version > 0 else word
-    return PACKAGES.get(package) or _agent_of_path(package)
+    return names.packages.get(package) or _agent_of_path(package, names)
 
 
 def _after_runner(program: str, words: list[str]) -> list[str] | None:

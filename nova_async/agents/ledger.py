@@ -6,9 +6,10 @@ from typing import Any, final
 from nova_async.agents.reader import UsageByModel
 from nova_async.usage import TokenUsage
 
-__all__ = ["Counts", "UsageLedger", "count", "money"]
+__all__ = ["MAX_COUNT", "Counts", "UsageLedger", "bounded", "count", "money"]
 
-MAX_COUNT = 2**53 - 1  # tokens; whatever is larger is garbage, and would not survive JSON or SQLite
+MAX_COUNT = 2**53 - 1  # tokens; whatever is larger is garbage, and would not survive JSON
+MAX_SUM = MAX_COUNT // 4  # tokens of one kind; so the total of all four stays below MAX_COUNT, too
 MAX_MESSAGES = 4096  # messages remembered one by one; agents repeat a message at once or never
 MAX_MODELS = 64  # names kept; a run uses a handful
 MAX_NAME = 200  # characters of a model's name or a message's id
@@ -25,6 +26,13 @@ def count(value: Any) -> int:
 def money(value: Any) -> float | None:
     """Return an amount of US dollars, or None for whatever is no sensible one."""
     return float(value) if type(value) in (int, float) and 0 <= value <= MAX_COUNT else None
+
+
+def bounded(usage: TokenUsage) -> TokenUsage:
+    """Return sums that JSON and SQLite can hold, whatever was added up."""
+    if max(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens) <= MAX_SUM:
+        return usage
+    return TokenUsage(*(min(tokens, MAX_SUM) for tokens in usage.as_dict().values()))
 
 
 @final
@@ -100,7 +108,7 @@ class UsageLedger:
         for usage in by_model.values():
             total += usage
         by_model.pop("", None)
-        return total, UsageByModel(by_model)
+        return bounded(total), UsageByModel({name: bounded(usage) for name, usage in by_model.items()})
 
     def _new_sum(self, model: str) -> list[int]:
         model = model[:MAX_NAME] if len(self._open) < MAX_MODELS else ""

@@ -4,13 +4,15 @@ The shapes are those of Claude Code 2.1.197 and Qwen Code 0.15.10 (docs/agents.m
 differs, so each agent's own reader counts them.
 """
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 import msgspec
 
+from nova_async._core.text import one_line
 from nova_async.agents.event_reader import EventReader, decode
 from nova_async.agents.ledger import MAX_NAME
-from nova_async.agents.wording import one_line, plain_id, tool_call
+from nova_async.agents.wording import plain_id, tool_call
 
 __all__ = [
     "AssistantLine",
@@ -19,6 +21,7 @@ __all__ = [
     "Message",
     "MessageReader",
     "SubAgentResult",
+    "ToolResults",
     "Usage",
     "UserLine",
     "silent_line",
@@ -61,11 +64,10 @@ class Block(msgspec.Struct, gc=False):
     id: Any = None
     name: Any = None
     input: ToolInput | None = None
-    tool_use_id: Any = None
 
 
 class Message(msgspec.Struct, gc=False):
-    """``message`` of an assistant or user line, and of ``message_start``."""
+    """``message`` of an assistant line, and of ``message_start``."""
 
     id: Any = None
     model: Any = None
@@ -89,10 +91,25 @@ class SubAgentResult(msgspec.Struct, gc=False):
     usage: Any = None
 
 
+class ToolResult(msgspec.Struct, gc=False):
+    """One element of ``content`` of a user line; what the tool gave may be megabytes and is mostly not looked at."""
+
+    type: Any = None
+    tool_use_id: Any = None
+    is_error: Any = None
+    content: msgspec.Raw = msgspec.Raw()
+
+
+class ToolResults(msgspec.Struct, gc=False):
+    """``message`` of a user line."""
+
+    content: list[ToolResult] | str | None = None
+
+
 class UserLine(msgspec.Struct, gc=False, tag="user"):
     """``user``: tool results."""
 
-    message: Message | None = None
+    message: ToolResults | None = None
     tool_use_result: SubAgentResult | list[msgspec.Raw] | str | float | bool | None = None
 
 
@@ -140,6 +157,9 @@ class MessageReader(EventReader):
     """What is known of messages whoever prints them: who speaks, and which tools are under way."""
 
     OPENINGS = frozenset({"system", "assistant", "user", "stream_event", "result", "rate_limit_event"})
+    REFUSAL: ClassVar[re.Pattern[bytes]]
+    """How the JSON of a failed tool's result begins where the agent itself refused the tool: nothing ran that could
+    have said so."""
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)
@@ -171,18 +191,24 @@ class MessageReader(EventReader):
                     if len(self._tools) > MAX_TOOLS:
                         del self._tools[next(iter(self._tools))]
 
-    def show_results(self, message: Message | None) -> None:
+    def show_results(self, message: ToolResults | None) -> None:
         """Take tools that have ended off the list; what still runs is what it does, or else it thinks."""
         ended = False
         for block in message.content if message and isinstance(message.content, list) else ():
             if block.type == "tool_result":
                 ended = True
-                if isinstance(block.tool_use_id, str):
-                    self._tools.pop(block.tool_use_id, None)
+                called = self._tools.pop(block.tool_use_id, None) if isinstance(block.tool_use_id, str) else None
+                if block.is_error is True and called is not None and self.REFUSAL.match(block.content):
+                    self.refuse(called[0].name)
         if ended:
             self.show("thinking")
             if self._tools:
                 self._block = next(reversed(self._tools.values()))
+
+    def read_denials(self, denials: Any) -> None:
+        """Take the agent's own list of what it refused; it leaves out tools that it does not offer at all."""
+        for denial in denials if isinstance(denials, list) else ():
+            self.refuse(denial.get("tool_name") if isinstance(denial, dict) else None)
 
     def forget_tools(self) -> None:
         """Take note that a turn is over: nothing runs."""

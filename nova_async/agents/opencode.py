@@ -1,27 +1,39 @@
-"""Read ``opencode run --format json``.
+"""opencode: how it is called and stopped, and how ``opencode run --format json`` is read.
 
 Formats and rules are those of version 1.18.33 (docs/agents.md). The usage is the sum of the main agent's steps; the
 call that names a new session and all calls of sub-agents are printed nowhere, and there is no final line: the run
 ends with a step whose reason is ``stop``, and the end of the output.
 """
 
+import re
+from types import MappingProxyType
 from typing import Any, final
 
 import msgspec
 
+from nova_async._core.text import one_line
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import one_line, plain_id, plain_text, telling, tool_call
+from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
+from nova_async.words import Permissions
 
-__all__ = ["OpencodeReader"]
+__all__ = ["OPENCODE", "OpencodeReader"]
 
+_NUMBER = re.compile(r"(?:0x[0-9a-f]+|(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*", re.IGNORECASE)
 GOES_ON = ("tool-calls", "unknown")  # reasons after which opencode takes another step
+ASKED = "The user rejected permission"  # there was nobody to ask: opencode takes no further step
+RULED = "The user has specified a rule which prevents"
+UNAVAILABLE = "Model tried to call unavailable tool"
+TOOLS = frozenset({"bash", "edit", "write", "patch", "apply_patch", "multiedit"})  # tools that a rule may hide
 
 
 class _State(msgspec.Struct):
     input: Any = None
     title: Any = None
+    status: Any = None
+    error: Any = None
 
 
 class _Part(msgspec.Struct):
@@ -58,17 +70,19 @@ class OpencodeReader(EventReader):
         self._answering: Any = None
         self._answer = ""
         self._failed = False
+        self._stopped_by: str | None = None  # the tool whose refusal ends the run
 
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
         event = decode(_LINE, line)
         if event is None:
             return False
-        self.session_id = plain_id(event.sessionID) or self.session_id
+        named = self.session_id
+        self.session_id = plain_id(event.sessionID) or named
         part = event.part or _Part()
         match event.type:
             case "step_start":
-                self.activity = "thinking"
+                self.activity, self._stopped_by = "thinking", None
                 if not self._failed:  # the step before was not the last, whatever its reason said
                     self.is_error = self.error = None
             case "text":
@@ -79,13 +93,30 @@ class OpencodeReader(EventReader):
                 title = part.state.title if part.state else None
                 given = telling(part.state.input if part.state else None)
                 self.activity = tool_call(part.tool, given or (title if isinstance(title, str) else None))
+                self._look_for_refusal(part.tool, part.state or _State())
             case "step_finish":
                 self._finish(part)
             case "error":
                 self._fail(event.error)
             case _:
-                return False
+                return self.session_id != named
         return True
+
+    def read_end(self) -> None:
+        """Take the end of the output: it may have come because nobody was there to ask."""
+        if self._stopped_by is not None and self.is_error is None:
+            self.is_error, self.activity, self._changed = True, None, True
+            self.error = one_line(f"it stopped because it was refused the tool {self._stopped_by}", MAX_ERROR)
+
+    def _look_for_refusal(self, tool: Any, state: _State) -> None:
+        told = state.error if isinstance(state.error, str) else ""
+        if state.status == "error" and told.startswith((ASKED, RULED)):
+            self.refuse(tool)
+            self._stopped_by = str(tool) if told.startswith(ASKED) else None
+        elif tool == "invalid" and isinstance(state.input, dict):  # what a rule denies outright, the model never sees
+            called, why = state.input.get("tool"), state.input.get("error")
+            if isinstance(called, str) and called in TOOLS and isinstance(why, str) and why.startswith(UNAVAILABLE):
+                self.refuse(called)
 
     def _say(self, part: _Part) -> None:
         if part.messageID != self._answering:
@@ -130,3 +161,44 @@ class OpencodeReader(EventReader):
         self.error = one_line(words if isinstance(words, str) else "it failed without a word", MAX_ERROR)
         self.error_status = http_status(data.get("statusCode"))
         self.is_error, self.activity, self._failed = True, None, True
+
+
+# It has no sandbox: by its own rules it runs any command, and asks before it writes outside its folder.
+PERMISSIONS = {
+    Permissions.READ: MappingProxyType({"OPENCODE_PERMISSION": '{"edit":"deny","bash":"deny"}'}),
+    Permissions.EDIT: MappingProxyType({"OPENCODE_PERMISSION": '{"edit":"allow"}'}),
+}
+
+
+def command(call: Call) -> list[str]:
+    """Stream events; its models are named ``provider/model``."""
+    return [
+        *("opencode", "run", "--format", "json"),
+        *(["--auto"] if call.permissions is Permissions.FULL else []),
+        *option("-m", call.model),
+        *option("--session", call.resume),
+        *call.extra,
+        "--",  # a prompt of the one word "help" would get its help, with exit code 0
+        # It crashes over a word that is a number; whatever has a blank it puts in quotes, and takes for text.
+        f" {call.prompt}" if _NUMBER.fullmatch(call.prompt) else call.prompt,
+    ]
+
+
+OPENCODE = Agent(
+    name="opencode",
+    counts_live=True,
+    costs_live=True,
+    program="opencode",
+    packages=("opencode-ai",),
+    install="npm install -g opencode-ai",
+    login="opencode auth login, or set the provider's API key",
+    permission_environment=MappingProxyType(PERMISSIONS),
+    # INT and TERM end it alike, at once and without a word; its command survives both.
+    interrupt_seconds=0.0,
+    streaming_modes=JSON_MODES | {"text"},
+    result_modes=JSON_MODES,
+    session_files=SessionFiles(".local/share", "XDG_DATA_HOME", ("opencode/opencode.db",)),
+    mode_option=ModeOption(names=("--format",)),
+    make_reader=text_or(lambda mode, _: OpencodeReader(mode)),
+    make_command=command,
+)

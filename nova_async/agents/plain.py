@@ -7,15 +7,17 @@ The format is that of the worker's documentation (docs/agents.md):
 import re
 from typing import final
 
+from nova_async._core.text import MAX_LINE_SHOWN, one_line
+from nova_async.agents.ledger import bounded
 from nova_async.agents.reader import AgentReport
-from nova_async.agents.wording import MAX_ACTIVITY, one_line
 from nova_async.usage import TokenUsage
+from nova_async.words import UsageSource
 
 __all__ = ["PlainReader"]
 
 # Long on purpose: the longer the needle, the further bytes.find can leap.
 MARKER = b"Token usage: input="
-# 15 digits: no run uses more, sums stay below 2**63, and a match has a length that the carry can bound.
+# 15 digits: no run uses more, and a match has a length that the carry can bound.
 LINE = re.compile(
     rb"Token usage: input=(\d{1,15}), output=(\d{1,15}), cache_read=(\d{1,15}), cache_creation=(\d{1,15})(?!\d)"
 )
@@ -59,15 +61,17 @@ class PlainReader:
         """Say that nothing more will come, so that a last line without its end counts; harmless to repeat."""
         if self._counts_usage and self._line:
             self._search(b"\n")
+            self._changed = True
 
     @property
     def report(self) -> AgentReport:
         """What is known now; the same object as long as nothing changed."""
         if self._changed:
             self._changed = False
-            activity = self._last_line()
-            if (activity, self._usage) != (self._report.activity, self._report.usage):
-                self._report = AgentReport(usage=self._usage, activity=activity)
+            activity, usage = self._last_line(), bounded(self._usage)
+            if (activity, usage) != (self._report.activity, self._report.usage):
+                source = UsageSource.LIVE if usage.total else UsageSource.NONE
+                self._report = AgentReport(usage=usage, usage_source=source, activity=activity)
         return self._report
 
     def _search(self, chunk: bytes) -> None:
@@ -112,7 +116,7 @@ class PlainReader:
 
     def _last_line(self) -> str | None:
         # Asked for after every chunk, so the usual case goes first: a short last line, nothing but ASCII.
-        end = bytes(self._tail[-MAX_ACTIVITY:]).rstrip()
+        end = bytes(self._tail[-MAX_LINE_SHOWN:]).rstrip()
         begin = max(end.rfind(b"\n"), end.rfind(b"\r")) + 1
         if begin and end.isascii():
             line = one_line(end[begin:].decode("ascii"))

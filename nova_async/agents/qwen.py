@@ -1,4 +1,4 @@
-"""Read Qwen Code's ``-o json`` and ``-o stream-json``, with and without partial messages.
+"""Qwen Code: how it is called and stopped, and how its ``-o json`` and ``-o stream-json`` are read.
 
 Formats and rules are those of version 0.15.10 (docs/agents.md). Its lines look like Claude's and mean other things:
 ``input_tokens`` contains the cached ones, ``result.usage`` is the whole truth (sub-agents and a hidden call for its
@@ -10,13 +10,16 @@ from typing import Any, final
 
 import msgspec
 
+from nova_async._core.text import one_line
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, decode, http_status
 from nova_async.agents.ledger import Counts, count
 from nova_async.agents.message_lines import AssistantLine, EventLine, MessageReader, Usage, UserLine, silent_line
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import one_line, plain_text
+from nova_async.agents.wording import plain_text
+from nova_async.words import Permissions
 
-__all__ = ["QwenReader"]
+__all__ = ["QWEN", "QwenReader"]
 
 # Most lines with partial messages. They hold no usage, and no piece of text can contain the mark of the few that say
 # what begins: inside a string its quotes are escaped.
@@ -41,6 +44,7 @@ class _ResultLine(msgspec.Struct, tag="result"):
     error: Any = None
     usage: Any = None
     stats: Any = None
+    permission_denials: Any = None
 
 
 _Line = AssistantLine | EventLine | UserLine | _SystemLine | _ResultLine
@@ -57,6 +61,8 @@ def _counts_of(used: Any, names: tuple[str, ...] = Usage.__struct_fields__) -> C
 @final
 class QwenReader(MessageReader):
     """Reads Qwen Code."""
+
+    REFUSAL = re.compile(rb'"Qwen Code requires permission to use ')
 
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
@@ -99,6 +105,7 @@ class QwenReader(MessageReader):
         self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
         self.result = plain_text(ended.result, MAX_RESULT)
         self.forget_tools()
+        self.read_denials(ended.permission_denials)
         refused = _API_ERROR.fullmatch((self.result or "")[: 4 * MAX_ERROR])
         failed = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
         self.is_error = failed or refused is not None
@@ -121,3 +128,42 @@ class QwenReader(MessageReader):
         if tuple(map(sum, zip(*by_model.values(), strict=True))) == total:
             return by_model
         return {self.model or "": total}  # it has one model at a time; the parts may only refine the total
+
+
+PERMISSIONS = {
+    Permissions.READ: ("--approval-mode", "plan"),
+    # With nobody to ask, it runs no command unless the user's rules allow it; its files need not lie in its folder.
+    Permissions.EDIT: ("--approval-mode", "auto-edit"),
+    Permissions.FULL: ("--approval-mode", "yolo"),
+    Permissions.OWN: (),
+}
+
+
+def command(call: Call) -> list[str]:
+    """Stream events."""
+    return [
+        *("qwen", "-p", call.prompt, "-o", "stream-json", *PERMISSIONS[call.permissions]),
+        *option("-m", call.model),
+        *option("--resume", call.resume),
+        *option("--max-session-turns", call.max_turns),
+        *call.extra,
+    ]
+
+
+QWEN = Agent(
+    name="qwen",
+    program="qwen",
+    packages=("@qwen-code/qwen-code",),
+    install="npm install -g @qwen-code/qwen-code",
+    login="qwen auth, or set OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
+    # INT ends its wrapper and lets the agent go on; after TERM to the group it cleans up.
+    interrupt_seconds=0.0,
+    streaming_modes=frozenset({"stream-json"}),
+    result_modes=JSON_MODES,
+    caps_turns=True,
+    counts_live=True,
+    session_files=SessionFiles(".qwen", None, ("projects/*/chats/{session_id}.jsonl",)),
+    mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
+    make_reader=text_or(lambda mode, _: QwenReader(mode)),
+    make_command=command,
+)

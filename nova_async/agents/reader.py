@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NoReturn, Protocol, final
 
 from nova_async.usage import TokenUsage
+from nova_async.words import UsageSource
 
 __all__ = ["MAX_LINE", "MAX_RESULT", "AgentReader", "AgentReport", "LineSplitter", "UsageByModel", "UsageLimit"]
 
@@ -90,7 +91,8 @@ class UsageByModel(dict[str, TokenUsage]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a report does not change")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+    # A dict promises more than refusing; that is the point.
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return UsageByModel, (dict(self),)
@@ -105,7 +107,9 @@ class AgentReport:
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=lambda: UsageByModel())
     """The same by model, as far as the output names models; it may add up to less than ``usage``."""
     usage_is_final: bool = False
-    """Whether ``usage`` is a total that the agent itself printed."""
+    """Whether ``usage`` is a total that the agent itself printed, and nothing is known to be missing in it."""
+    usage_source: UsageSource = UsageSource.NONE
+    """Where ``usage`` comes from."""
     cost_usd: float | None = None
     """US dollars, as the agent reckons them; None where it does not."""
     session_id: str | None = None
@@ -126,6 +130,10 @@ class AgentReport:
     """The HTTP status that the agent named for it."""
     limit: UsageLimit | None = None
     """Set only while the account is really over a limit (G43)."""
+    denied: tuple[str, ...] = ()
+    """The tools that the agent was refused, in order, each once, as far as its output tells."""
+    expects_result: bool = False
+    """Whether its output consists of events, so that a verdict must come; without one its end is missing (G33)."""
     oversize_lines: int = 0
     """Lines above ``MAX_LINE`` that were not read."""
 
@@ -135,10 +143,13 @@ class AgentReader(Protocol):
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the output, cut anywhere; it never raises and never waits."""
+        ...
 
     def close(self) -> None:
         """Say that nothing more will come, so that a last line without its end counts; harmless to repeat."""
+        ...
 
     @property
     def report(self) -> AgentReport:
         """What is known now; the same object as long as nothing changed."""
+        ...

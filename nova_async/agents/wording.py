@@ -3,16 +3,9 @@
 import re
 from typing import Any
 
-__all__ = ["MAX_ACTIVITY", "one_line", "plain_id", "plain_text", "telling", "tool_call"]
+from nova_async._core.text import LOOK_AT, one_line
 
-MAX_ACTIVITY = 200  # characters; one line of a wide terminal
-
-_LOOK_AT = 4 * MAX_ACTIVITY  # characters of a long text that may become that line, escapes and blanks included
-
-# CSI, OSC and the two-character escapes of ECMA-48, with ESC or as single C1 characters.
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|$)|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|\x1b[ -/]*[0-~]?"
-)
+__all__ = ["plain_id", "plain_text", "telling", "tool_call"]
 
 # Ids go back onto command lines: nothing that could be an option, a path or a second word.
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -24,21 +17,10 @@ _TELLING = (
 )
 
 
-def one_line(text: str, limit: int = MAX_ACTIVITY) -> str:
-    """Return the text as one printable line of at most ``limit`` characters, without terminal escapes."""
-    line = text[:_LOOK_AT] if limit <= MAX_ACTIVITY else text
-    if not line.isprintable():
-        line = "".join(c if c.isprintable() else " " for c in _ESCAPES.sub("", line))
-    line = " ".join(line.split())
-    if len(line) > limit or (len(text) > len(line) == limit):
-        return line[: limit - 1].rstrip() + "…"
-    return line
-
-
 def tool_call(name: Any, argument: str | None) -> str:
     """Say which tool an agent called with what, such as ``Bash: pytest -q``."""
     named = one_line(name, 60) if isinstance(name, str) and name else "tool"
-    return one_line(f"{named}: {argument[:_LOOK_AT]}") if argument and argument.strip() else named
+    return one_line(f"{named}: {argument[:LOOK_AT]}") if argument and argument.strip() else named
 
 
 def telling(arguments: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The plan: ``CASCADE.md`` in, a checked :class:`Cascade` of tasks out. Pure but for :func:`load_cascade`."""
+"""The plan: ``CASCADE.md`` in, a checked ``Cascade`` of tasks out. Pure but for ``load_cascade``."""
 
 from nova_async.cascade.cascade import Cascade, Task
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic

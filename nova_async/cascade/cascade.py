@@ -32,7 +32,7 @@ class Task:
     options: TaskOptions = field(default_factory=TaskOptions)
     """What holds in the end."""
     written: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What is written on the task itself, by the attributes of :class:`TaskOptions`."""
+    """What is written on the task itself, by the attributes of ``TaskOptions``."""
     done: bool = False
     """Ticked off in the plan: it need not run."""
     line: int = 0
@@ -44,9 +44,8 @@ class Task:
 class Cascade:
     """A plan that can be run: every dependency exists and none leads back to its own task.
 
-    Raises:
-        CascadeError: a dependency names no task (E201), the task itself (E202), or leads round in a circle (E203).
-
+    Raises ``CascadeError`` where a dependency names no task (E201), the task itself (E202), or leads round in a circle
+    (E203).
     """
 
     project: str = ""
@@ -57,9 +56,9 @@ class Cascade:
     name: str = "CASCADE.md"
     """The file it came from."""
     overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Options given by :meth:`with_options`."""
+    """Options given by ``with_options``."""
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Options given by :meth:`with_defaults`."""
+    """Options given by ``with_defaults``."""
 
     def __post_init__(self) -> None:
         problems = graph_problems(self.tasks, self.name)
@@ -70,9 +69,7 @@ class Cascade:
     def of(cls, tasks: Iterable[Task], project: str = "") -> "Cascade":
         """Make a plan from tasks that no file holds.
 
-        Raises:
-            CascadeError: as for the class; also for an id that comes twice (E102).
-
+        Raises ``CascadeError`` as the class does, and for an id that comes twice (E102).
         """
         by_id: dict[str, Task] = {}
         for task in tasks:
@@ -105,45 +102,35 @@ class Cascade:
     def dependents(self, task_id: str) -> tuple[str, ...]:
         """Give the tasks that wait for this one directly, in file order.
 
-        Raises:
-            KeyError: no such task.
-
+        Raises ``KeyError`` for an unknown task.
         """
         return tuple(self._dependents[task_id])
 
     def remaining_path(self, task_id: str) -> int:
         """Count the tasks on the longest chain from this one, itself included, to an end of the plan.
 
-        Raises:
-            KeyError: no such task.
-
+        Raises ``KeyError`` for an unknown task.
         """
         return self._remaining[task_id]
 
     def order_key(self, task_id: str) -> tuple[int, int, int]:
         """Sort ready tasks by this: priority, then the longer remaining path, then file order.
 
-        Raises:
-            KeyError: no such task.
-
+        Raises ``KeyError`` for an unknown task.
         """
         return self.tasks[task_id].options.priority, -self._remaining[task_id], self._place[task_id]
 
     def with_options(self, **options: Any) -> "Cascade":
         """Give every task these options, above all that is written; for what a command line says.
 
-        Raises:
-            TypeError: a name is no attribute of :class:`TaskOptions`.
-
+        Raises ``TypeError`` for a name that is no attribute of ``TaskOptions``.
         """
         return self._with_layers({**self.overrides, **options}, self.defaults)
 
     def with_defaults(self, **options: Any) -> "Cascade":
         """Replace built-in defaults, below all that is written.
 
-        Raises:
-            TypeError: a name is no attribute of :class:`TaskOptions`.
-
+        Raises ``TypeError`` for a name that is no attribute of ``TaskOptions``.
         """
         return self._with_layers(self.overrides, {**self.defaults, **options})
 

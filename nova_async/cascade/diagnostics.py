@@ -66,7 +66,7 @@ class Findings:
         self._found.add(Diagnostic(line, code, text, self.file))
 
     def guess(self, word: str, known: Iterable[str]) -> str:
-        """Like :func:`did_you_mean`, but silent once the file has had its share of guesses."""
+        """Like ``did_you_mean``, but silent once the file has had its share of guesses."""
         if self._guesses_left == 0:
             return ""
         self._guesses_left -= 1

@@ -26,10 +26,8 @@ OWN_NOTHING = ("prompt_prefix", "prompt_suffix", "pass_env")  # keys for which "
 def cut_front_matter(lines: list[str], findings: Findings) -> str | None:
     """Take the TOML out of ``lines``, leaving empty lines so that all line numbers stay right.
 
-    Returns:
-        The TOML, or None where there is none. Front matter that never ends swallows the file (E001); YAML is
-        taken out too, but not read (E003): settings that look set and are not would cost money.
-
+    Returns the TOML, or None where there is none. Front matter that never ends swallows the file (E001); YAML is taken
+    out too, but not read (E003): settings that look set and are not would cost money.
     """
     first = lines[0].rstrip() if lines else ""
     if first not in (FENCE, "---"):

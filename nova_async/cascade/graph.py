@@ -65,10 +65,8 @@ def longest_path(dependencies: Dependencies) -> list[str]:
 def find_cycles(dependencies: Dependencies) -> list[list[str]]:
     """Find tasks that wait for themselves through others.
 
-    Returns:
-        One cycle for each knot of tasks that all wait for each other, each beginning and ending with the knot's
-        first task of the file and following "depends on". A task that names itself is not among them.
-
+    Returns one cycle for each knot of tasks that all wait for each other, each beginning and ending with the knot's
+    first task of the file and following "depends on". A task that names itself is not among them.
     """
     place = {task: index for index, task in enumerate(dependencies)}
     return [

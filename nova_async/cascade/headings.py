@@ -65,9 +65,7 @@ def read_heading_task(
 ) -> tuple[TaskDraft, int]:
     """Read the task whose heading is ``blocks[index]``.
 
-    Returns:
-        The draft, and the index of the first block that does not belong to it.
-
+    Returns the draft, and the index of the first block that does not belong to it.
     """
     heading = blocks[index]
     task = _task_heading(heading)

@@ -32,7 +32,7 @@ def clean_id(text: str) -> str:
 
 
 def split_dependencies(text: str) -> tuple[str, ...]:
-    """Split a dependency cell into words, each an id or a range that :func:`resolve_word` opens later."""
+    """Split a dependency cell into words, each an id or a range that ``resolve_word`` opens later."""
     if is_nothing(text):
         return ()
     text = SPACED_RANGE.sub(r"\1", ESCAPED.sub(r"\1", text).replace("`", "").replace("*", ""))

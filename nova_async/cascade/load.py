@@ -15,10 +15,8 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def load_cascade(path: str | os.PathLike[str]) -> Cascade:
     """Read the plan in a file.
 
-    Raises:
-        CascadeError: the plan has errors, or is not UTF-8 text (E005).
-        OSError: the file cannot be read; the system's own error (``FileNotFoundError``, ``PermissionError`` …).
-
+    Raises ``CascadeError`` if the plan has errors or is not UTF-8 text (E005), and the system's own ``OSError``
+    (``FileNotFoundError``, ``PermissionError`` …) if the file cannot be read.
     """
     content = Path(path).read_bytes()
     try:

@@ -36,17 +36,15 @@ class Milestone:
             return bool(failed)
         if self.percent is not None:
             return total > 0 and 100 * len(completed) >= self.percent * total
-        return bool(self.tasks) and all(task in completed for task in self.tasks)
+        # The last ones end last: asked after each end, thousands of tasks must not all be gone through each time.
+        return bool(self.tasks) and all(task in completed for task in reversed(self.tasks))
 
 
 def read_milestones(value: object, line_of: Callable[..., int], findings: Findings) -> tuple[Milestone, ...]:
     """Read the front matter's ``milestone``; what is wrong with it goes to ``findings``.
 
-    Args:
-        value: what TOML gave for the key.
-        line_of: the line of ``milestone``, of its n-th table, or of a key in that.
-        findings: takes E004 and E104.
-
+    ``value`` is what TOML gave for the key, ``line_of`` the line of ``milestone``, of its n-th table, or of a key in
+    that. ``findings`` takes E004 and E104.
     """
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         findings.add(line_of(), "E104", "milestone: write each one as a [[milestone]] table")
@@ -101,16 +99,12 @@ def _read_one(table: Mapping[str, object], line: int) -> Milestone:
 
 
 def check_milestones(
-    milestones: Sequence[Milestone], groups: Mapping[str, tuple[str, ...]], known: Collection[str], findings: Findings
+    milestones: Sequence[Milestone], groups: Mapping[str, Sequence[str]], known: Collection[str], findings: Findings
 ) -> tuple[Milestone, ...]:
     """Compare milestones with the tasks there are, and give those of a group the ids of its tasks.
 
-    Args:
-        milestones: as read.
-        groups: the ids of the tasks under each group's name.
-        known: every id that stands in the file.
-        findings: takes E204.
-
+    ``milestones`` are as read, ``groups`` holds the ids of the tasks under each group's name, ``known`` every id that
+    stands in the file. ``findings`` takes E204.
     """
     checked = []
     for milestone in milestones:
@@ -123,6 +117,6 @@ def check_milestones(
             guess = findings.guess(milestone.group, groups)
             findings.add(milestone.line, "E204", f"{start} group {shown(milestone.group)}{guess}")
         elif milestone.group is not None:
-            milestone = replace(milestone, tasks=groups[milestone.group])
+            milestone = replace(milestone, tasks=tuple(groups[milestone.group]))
         checked.append(milestone)
     return tuple(checked)

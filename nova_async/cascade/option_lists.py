@@ -51,15 +51,11 @@ class Bullet:
 def read_option_list(tokens: "Sequence[Token]", draft: TaskDraft, findings: Findings) -> int | None:
     """Read the options of a task from the tokens of one bullet list.
 
-    Args:
-        tokens: from ``bullet_list_open`` to its end.
-        draft: gets the options, dependencies, and a ``Prompt:`` if there is one.
-        findings: takes E104 and W111.
+    ``tokens`` go from ``bullet_list_open`` to its end. ``draft`` gets the options, dependencies, and a ``Prompt:`` if
+    there is one; ``findings`` takes E104 and W111.
 
-    Returns:
-        The line, from 0, from which on the text belongs to the prompt again; None if the list sets no options,
-        because its first item is not a known key with a value.
-
+    Returns the line, from 0, from which on the text belongs to the prompt again; None if the list sets no options,
+    because its first item is not a known key with a value.
     """
     bullets = _bullets(tokens)
     first = bullets[0].key_and_value() if bullets else None

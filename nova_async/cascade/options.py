@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any, Literal, final
+from typing import Any, final
 
+from nova_async.agents import AGENTS, CUSTOM, DEFAULT_AGENT
 from nova_async.cascade import values
 from nova_async.cascade.diagnostics import shown
+from nova_async.words import OnFailure, Permissions
 
-__all__ = ["AGENTS", "OPTIONS", "Option", "TaskOptions", "as_header", "find_option", "parse_option", "text_of_toml"]
-
-AGENTS = ("claude", "codex", "gemini", "opencode", "qwen", "custom")
+__all__ = ["OPTIONS", "Option", "TaskOptions", "as_header", "find_option", "parse_option", "text_of_toml"]
 
 
 @final
@@ -19,7 +19,7 @@ AGENTS = ("claude", "codex", "gemini", "opencode", "qwen", "custom")
 class TaskOptions:
     """The options of one task as they hold in the end: task over front matter over built-in."""
 
-    agent: str = "claude"
+    agent: str = DEFAULT_AGENT
     """Whose command line, output and way of stopping it is."""
     model: str | None = None
     """None: the agent's own choice."""
@@ -39,6 +39,10 @@ class TaskOptions:
     """Tokens for all attempts of this task together."""
     max_turns: int | None = None
     """None: the agent's own limit."""
+    permissions: Permissions = Permissions.EDIT
+    """What the agent may do; the same words for every agent."""
+    agent_args: tuple[str, ...] = ()
+    """Further options for the agent's command line, already split."""
     task_class: str | None = None
     """The option ``class``: tasks of one class share a limit."""
     slots: int = 1
@@ -48,16 +52,14 @@ class TaskOptions:
     """A git worktree and a branch of its own."""
     verify: tuple[str, ...] | None = None
     """A command, already split, that must exit 0 after the agent's success."""
-    on_failure: Literal["continue", "drain", "stop"] = "continue"
+    on_failure: OnFailure = OnFailure.CONTINUE
     tags: tuple[str, ...] = ()
 
     @classmethod
     def layered(cls, *layers: Mapping[str, Any]) -> "TaskOptions":
         """Put layers of values on top of the built-in ones; the first layer wins.
 
-        Raises:
-            TypeError: a layer holds a name that is no option.
-
+        Raises ``TypeError`` for a layer with a name that is no option.
         """
         return cls(**{name: value for layer in reversed(layers) for name, value in layer.items()})
 
@@ -65,7 +67,7 @@ class TaskOptions:
 @final
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its attribute in :class:`TaskOptions`, the headers it stands under, and its reader."""
+    """One option: its attribute in ``TaskOptions``, the headers it stands under, and its reader."""
 
     attribute: str
     headers: tuple[str, ...]
@@ -79,9 +81,7 @@ class Option:
     def from_text(self, text: str) -> object:
         """Read a cell or a bullet; backticks around the whole are dropped.
 
-        Raises:
-            ValueError: the text is not a value of this option; the message begins with the option's key.
-
+        Raises ``ValueError`` for a text that is not a value of this option; the message begins with the option's key.
         """
         text = text.strip()
         bare = text.strip("`").strip()
@@ -95,9 +95,7 @@ class Option:
     def from_toml(self, value: object) -> object:
         """Read a value of the front matter.
 
-        Raises:
-            ValueError: as :meth:`from_text`.
-
+        Raises ``ValueError`` as ``from_text`` does.
         """
         if self.read in (values.parse_list, values.parse_command) and isinstance(value, list):
             if not all(isinstance(word, str) for word in value) or (self.attribute == "verify" and not value):
@@ -111,9 +109,20 @@ class Option:
             raise ValueError(f"{self.key}: {error}") from None
 
 
+def parse_agent(text: str) -> str:
+    """Read the name of an agent, in any case.
+
+    Raises ``ValueError`` for a name that no agent has.
+    """
+    word = text.strip().casefold()
+    if word == CUSTOM or (word in AGENTS and AGENTS[word].program):
+        return word
+    return values.one_of(*(name for name, agent in AGENTS.items() if agent.program), CUSTOM)(text)
+
+
 ABOVE_NOTHING = values.whole_number(1, "a budget must be above 0")
 OPTIONS = (
-    Option("agent", ("agent",), values.one_of(*AGENTS)),
+    Option("agent", ("agent",), parse_agent),
     Option("model", ("model",), values.parse_text),
     Option("priority", ("priority",), values.parse_priority),
     Option("retries", ("retries",), values.whole_number()),
@@ -123,12 +132,14 @@ OPTIONS = (
     Option("budget_usd", ("budget usd", "budget"), values.unless_off(values.parse_money)),
     Option("budget_tokens", ("budget tokens", "tokens"), values.unless_off(ABOVE_NOTHING)),
     Option("max_turns", ("max turns",), values.whole_number(1)),
+    Option("permissions", ("permissions",), values.one_of(*Permissions)),
+    Option("agent_args", ("agent args",), values.parse_command),
     Option("task_class", ("class",), values.parse_text),
     Option("slots", ("slots",), values.whole_number(1)),
     Option("cwd", ("cwd",), values.parse_text),
     Option("worktree", ("worktree",), values.parse_yes_no),
     Option("verify", ("verify",), values.parse_command),
-    Option("on_failure", ("on failure",), values.one_of("continue", "drain", "stop")),
+    Option("on_failure", ("on failure",), values.one_of(*OnFailure)),
     Option("tags", ("tags",), values.parse_list),
 )
 BY_HEADER = {header: option for option in OPTIONS for header in option.headers}
@@ -145,11 +156,9 @@ def find_option(header: str) -> Option | None:
 
 
 def parse_option(name: str, text: str) -> tuple[str, object]:
-    """Read one option from text, as a command line has it: the attribute of :class:`TaskOptions` and its value.
+    """Read one option from text, as a command line has it: the attribute of ``TaskOptions`` and its value.
 
-    Raises:
-        ValueError: no such option, or not a value of it.
-
+    Raises ``ValueError`` for a name that is no option, and for a text that is not a value of it.
     """
     option = find_option(name)
     if option is None:

@@ -15,13 +15,13 @@ def phase_needs(drafts: Iterable[TaskDraft]) -> dict[str, tuple[str, ...]]:
     """
     needs: dict[str, tuple[str, ...]] = {}
     before: tuple[str, ...] = ()
-    step: tuple[str, ...] = ()
+    step: list[str] = []
     previous: TaskDraft | None = None
     for draft in drafts:
         together = previous is not None and previous.parallel and draft.parallel and previous.section == draft.section
         if not together:
-            before, step = step, ()
+            before, step = tuple(step), []
         needs[draft.id] = before
-        step = (*step, draft.id)
+        step.append(draft.id)
         previous = draft
     return needs

@@ -43,13 +43,8 @@ class Reading:
 def parse_cascade(text: str, name: str = "CASCADE.md") -> Cascade:
     """Read a plan.
 
-    Args:
-        text: the whole file; a byte order mark and any kind of line end are fine.
-        name: what messages call the file.
-
-    Raises:
-        CascadeError: the plan has at least one error; it carries all of them, and the warnings too.
-
+    ``text`` is the whole file; a byte order mark and any kind of line end are fine. ``name`` is what messages call the
+    file. Raises ``CascadeError`` if the plan has at least one error; it carries all of them, and the warnings too.
     """
     reading = read_plan(text, name)
     if any(diagnostic.is_error for diagnostic in reading.diagnostics):
@@ -73,9 +68,9 @@ def read_plan(text: str, name: str = "CASCADE.md") -> Reading:
     tasks = _tasks(scan.drafts, settings, findings)
     if not scan.drafts.claimed and not findings.has("E001", "E10", "E11"):
         findings.add(1, "E100", "no tasks found")
-    groups: dict[str, tuple[str, ...]] = {}
+    groups: dict[str, list[str]] = {}
     for task in tasks.values():
-        groups[task.group] = (*groups.get(task.group, ()), task.id)
+        groups.setdefault(task.group, []).append(task.id)
     milestones = check_milestones(settings.milestones, groups, scan.drafts.claimed, findings)
     return Reading(scan.project, tasks, replace(settings, milestones=milestones), findings.sorted())
 

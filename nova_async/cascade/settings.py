@@ -9,15 +9,11 @@ from nova_async.cascade import values
 from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import text_of_toml
+from nova_async.words import Leftovers, Outcome
 
-__all__ = ["OUTCOMES", "SETTINGS", "ModelPrice", "RunSettings"]
+__all__ = ["SETTINGS", "ModelPrice", "RunSettings"]
 
-OUTCOMES = (
-    *("ok", "exit", "agent_error", "overload", "signal", "timeout", "stalled", "budget", "limit", "auth", "verify"),
-    *("lost_tail", "exit_unknown", "spawn_error", "log_error", "cancelled", "lost"),
-)
-"""Every word that says how an attempt ended; ``retry_on`` chooses among them."""
-ON_USAGE_LIMIT, LEFTOVERS = ("wait", "fail"), ("kill", "leave")
+ON_USAGE_LIMIT = ("wait", "fail")
 PROMPT_VIA, ORDERS = ("auto", "arg", "stdin", "file"), ("deps", "phase")
 
 
@@ -46,14 +42,16 @@ class RunSettings:
     classes: Mapping[str, int] = field(default_factory=dict, hash=False)
     """How many tasks of a class may run at once."""
     order: Literal["deps", "phase"] = "deps"
-    retry_on: tuple[str, ...] = ("signal", "timeout", "stalled", "lost_tail", "overload")
+    retry_on: tuple[Outcome, ...] = (
+        Outcome.SIGNAL, Outcome.TIMEOUT, Outcome.STALLED, Outcome.LOST_TAIL, Outcome.OVERLOAD,
+    )  # fmt: skip
     """Outcomes after which an attempt is repeated."""
     backoff: tuple[float, float] = (30.0, 600.0)
     """The first and the longest wait before another attempt, in seconds."""
     on_usage_limit: Literal["wait", "fail"] = "wait"
     linger: float | None = 30.0
     """Seconds that an agent may stay after its final result; None is off."""
-    leftovers: Literal["kill", "leave"] = "kill"
+    leftovers: Leftovers = Leftovers.KILL
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
     pass_env: tuple[str, ...] | None = None
     """Names of inherited variables that tasks see; None is all of them."""
@@ -124,11 +122,11 @@ def _pass_env(value: object) -> tuple[str, ...] | None:
     return _texts(value)
 
 
-def _retry_on(value: object) -> tuple[str, ...]:
+def _retry_on(value: object) -> tuple[Outcome, ...]:
     for word in _texts(value):
-        if word not in OUTCOMES:
-            raise ValueError(f"{shown(word)} is not an outcome{did_you_mean(word, OUTCOMES)}")
-    return _texts(value)
+        if word not in list(Outcome):
+            raise ValueError(f"{shown(word)} is not an outcome{did_you_mean(word, list(Outcome))}")
+    return tuple(Outcome(word) for word in _texts(value))
 
 
 def _patterns(value: object) -> tuple[str, ...]:
@@ -167,7 +165,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "backoff": _from_text(values.parse_duration_range),
     "on_usage_limit": _from_text(values.one_of(*ON_USAGE_LIMIT)),
     "linger": _from_text(values.unless_off(values.parse_duration)),
-    "leftovers": _from_text(values.one_of(*LEFTOVERS)),
+    "leftovers": _from_text(values.one_of(*Leftovers)),
     "env": _env,
     "pass_env": _pass_env,
     "isolate_config": _from_text(values.parse_yes_no),

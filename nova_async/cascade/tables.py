@@ -102,13 +102,8 @@ def report_rows_read_as_blocks(
 ) -> None:
     """Find rows that Markdown takes for a list, a quote, HTML or code, because of how their line begins (E110).
 
-    Args:
-        block: stands directly below a task table, without an empty line between.
-        lines: of the whole file.
-        columns: of that table.
-        drafts: gets the ids of the rows.
-        findings: takes E110.
-
+    ``block`` stands directly below a task table, without an empty line between; ``lines`` are those of the whole file,
+    ``columns`` those of that table. ``drafts`` gets the ids of the rows, ``findings`` takes E110.
     """
     for index in range(block.start, block.end):
         cells = split_row(lines[index])

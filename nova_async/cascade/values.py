@@ -47,9 +47,7 @@ def is_nothing(text: str) -> bool:
 def parse_duration(text: str) -> float:
     """Read ``90``, ``90s``, ``0.5s``, ``250ms``, ``30m``, ``2h``, ``1h30m`` or ``1d`` as seconds.
 
-    Raises:
-        ValueError: the text is something else.
-
+    Raises ``ValueError`` for anything else.
     """
     text = text.strip()
     if SECONDS.fullmatch(text):
@@ -64,9 +62,7 @@ def parse_duration(text: str) -> float:
 def parse_limit_duration(text: str) -> float:
     """Read a duration that limits something, in seconds; a limit of nothing would end everything at once.
 
-    Raises:
-        ValueError: no duration, or not above 0.
-
+    Raises ``ValueError`` for what is no duration, or not above 0.
     """
     seconds = parse_duration(text)
     if seconds <= 0:
@@ -77,26 +73,23 @@ def parse_limit_duration(text: str) -> float:
 def parse_duration_range(text: str) -> tuple[float, float]:
     """Read ``30s..10m`` as the first and the longest of a growing series, in seconds.
 
-    Raises:
-        ValueError: not two durations with ``..`` between them, or the second is shorter.
-
+    Raises ``ValueError`` where it is not two durations with ``..`` between them, or the second is shorter.
     """
     first, dots, longest = text.partition("..")
+    complaint = f"{shown(text)} is not a range of durations (write 30s..10m)"
     try:
         low, high = parse_duration(first), parse_duration(longest)
     except ValueError:
-        dots = ""
+        raise ValueError(complaint) from None
     if not dots or low > high:
-        raise ValueError(f"{shown(text)} is not a range of durations (write 30s..10m)")
+        raise ValueError(complaint)
     return low, high
 
 
 def parse_money(text: str) -> float:
     """Read ``4.50`` or ``$4.50`` as US dollars above 0.
 
-    Raises:
-        ValueError: no amount, or not above 0.
-
+    Raises ``ValueError`` for what is no amount, or not above 0.
     """
     amount = MONEY.fullmatch(text.strip())
     if amount is None:
@@ -123,9 +116,7 @@ def whole_number(lowest: int = 0, complaint: str = "must be at least {lowest}") 
 def parse_priority(text: str) -> int:
     """Read ``0``, ``1`` … or ``P0`` to ``P9``; the lower number goes first.
 
-    Raises:
-        ValueError: neither.
-
+    Raises ``ValueError`` for anything else.
     """
     named = PRIORITY.fullmatch(text.strip())
     if named:
@@ -138,9 +129,7 @@ def parse_priority(text: str) -> int:
 def parse_yes_no(text: str) -> bool:
     """Read ``yes`` or ``no`` (also ``true`` or ``false``).
 
-    Raises:
-        ValueError: neither.
-
+    Raises ``ValueError`` for anything else.
     """
     answer = YES_NO.get(text.strip().casefold())
     if answer is None:
@@ -162,9 +151,7 @@ def parse_list(text: str) -> tuple[str, ...]:
 def parse_command(text: str) -> tuple[str, ...]:
     """Split a command as a shell would, without running one.
 
-    Raises:
-        ValueError: a quote is left open, or there is no program in it.
-
+    Raises ``ValueError`` for a quote that is left open, and for a text without a program.
     """
     try:
         words = tuple(shlex.split(text))
@@ -176,13 +163,13 @@ def parse_command(text: str) -> tuple[str, ...]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Make a reader that accepts these words only, in any case."""
+    """Make a reader that accepts these words only, in any case, and returns the one that was meant."""
 
     def parse_choice(text: str) -> str:
         word = text.strip().casefold()
         if word not in choices:
             raise ValueError(f"{shown(text)} is not one of {', '.join(choices)}{did_you_mean(word, choices)}")
-        return word
+        return choices[choices.index(word)]
 
     return parse_choice
 

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_async.agents import AGENTS, recognise
+from nova_async.words import Permissions
 from tests.agents.recordings import FULL, KEPT_RECORDINGS, kept, recordings_in
 
+NAMES = ["claude", "codex", "gemini", "opencode", "qwen"]
 ALL = KEPT_RECORDINGS + (recordings_in(FULL) if FULL.is_dir() else [])
 
 
@@ -136,7 +138,7 @@ def test_modes_are_read_off_the_command(command: str, mode: str | None) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["Do the thing.", "--json", "-x", "-", "/cost", "two\nlines", ""])
-@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "opencode", "qwen"])
+@pytest.mark.parametrize("name", NAMES)
 def test_commands_of_our_own_are_read_right(name: str, prompt: str) -> None:
     """What we call, we recognise; it streams, ends with a result, and carries the prompt as one word."""
     agent = AGENTS[name]
@@ -146,25 +148,149 @@ def test_commands_of_our_own_are_read_right(name: str, prompt: str) -> None:
     mode = agent.mode_of(command)
     assert agent.streams(mode)
     assert agent.has_result(mode)
-    assert prompt in command or f"--prompt={prompt}" in command
     assert {"some/model", "ses_1", "--extra", "a", "b"} <= set(command)
-    if prompt.startswith("-") and prompt in command:
-        assert command.index("--") == command.index(prompt, command.index("--")) - 1
+    assert prompt in command or f" {prompt}" in command
+
+
+@given(st.text() | st.sampled_from(["-o", "--", "-p", "/cost", "help", "-", "/"]))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_prompt_is_never_an_option_or_a_command_of_the_agent(name: str, prompt: str) -> None:
+    """Whatever a prompt begins with, it is one word, at most a blank before it, that no program takes for more."""
+    word = AGENTS[name].command(prompt)[AGENTS[name].command("PROMPT").index("PROMPT")]
+    assert word in (prompt, f" {prompt}")
+    assert not word.startswith(("-", "/"))
+
+
+@pytest.mark.parametrize("name", ["codex", "opencode"])
+def test_a_prompt_of_one_word_is_no_subcommand(name: str) -> None:
+    """Where a prompt stands on its own, it stands behind the end of the options: ``help`` is asked of the model."""
+    assert AGENTS[name].command("help", extra=["--extra"])[-2:] == ["--", "help"]
+
+
+@pytest.mark.parametrize("prompt", ["5", "-5", "0x1F", "1e5", ".5", "5\n"])
+def test_opencode_is_given_no_number(prompt: str) -> None:
+    """It crashes over a word that its option parser makes a number of."""
+    assert AGENTS["opencode"].command(prompt)[-1] == f" {prompt}"
 
 
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("claude", "claude -p P --output-format stream-json --verbose --include-partial-messages --model M --resume R"),
-        ("codex", "codex exec --json --skip-git-repo-check -m M resume R -- P"),
-        ("gemini", "gemini -p P -o stream-json -m M --resume R --yolo --skip-trust"),
-        ("opencode", "opencode run --format json -m M --session R P"),
-        ("qwen", "qwen -p P -o stream-json -m M --resume R -y"),
+        (
+            "claude",
+            "claude -p P --output-format stream-json --verbose --include-partial-messages"
+            " --permission-mode acceptEdits --model M --resume R",
+        ),
+        ("codex", "codex exec --json --skip-git-repo-check --sandbox workspace-write -m M resume R -- P"),
+        ("gemini", "gemini -p P -o stream-json --approval-mode auto_edit --skip-trust -m M --resume R"),
+        ("opencode", "opencode run --format json -m M --session R -- P"),
+        ("qwen", "qwen -p P -o stream-json --approval-mode auto-edit -m M --resume R"),
     ],
 )
 def test_the_headless_calls(name: str, command: str) -> None:
     """Each agent is called as it was recorded."""
     assert AGENTS[name].command("P", "M", "R") == command.split()
+
+
+# What each set of permissions adds to a call; what was tried with the programs is in docs/agents.md.
+GRANTED: dict[str, dict[str, str]] = {
+    "claude": {
+        "read": "--permission-mode default --tools=Read,Glob,Grep,WebFetch,WebSearch,Task",
+        "edit": "--permission-mode acceptEdits",
+        "full": "--permission-mode bypassPermissions",
+    },
+    "codex": {
+        "read": "--sandbox read-only",
+        "edit": "--sandbox workspace-write",
+        "full": "--dangerously-bypass-approvals-and-sandbox",
+    },
+    "gemini": {
+        "read": "--approval-mode plan --skip-trust",
+        "edit": "--approval-mode auto_edit --skip-trust",
+        "full": "--approval-mode yolo --skip-trust",
+    },
+    "opencode": {"read": "", "edit": "", "full": "--auto"},
+    "qwen": {"read": "--approval-mode plan", "edit": "--approval-mode auto-edit", "full": "--approval-mode yolo"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_permissions_become_the_flags_of_each_agent(name: str) -> None:
+    """Each set of permissions adds its flags in one piece, and ``own`` none at all."""
+    agent = AGENTS[name]
+    own = agent.command("P", permissions="own")
+    for permissions, flags in GRANTED[name].items():
+        added = agent.command("P", permissions=permissions)
+        assert [word for word in added if word not in own] == flags.split()
+        assert agent.command("P", permissions=Permissions(permissions)) == added
+    assert agent.command("P") == agent.command("P", permissions="edit")
+
+
+def test_opencode_is_given_its_permissions_by_the_environment() -> None:
+    """It has no options for them; the others need no variables."""
+    variables = {
+        (name, permissions): dict(AGENTS[name].environment_for(permissions))
+        for name in AGENTS
+        for permissions in Permissions
+    }
+    assert {key: value for key, value in variables.items() if value} == {
+        ("opencode", "read"): {"OPENCODE_PERMISSION": '{"edit":"deny","bash":"deny"}'},
+        ("opencode", "edit"): {"OPENCODE_PERMISSION": '{"edit":"allow"}'},
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("word", ["", "EDIT", "yolo", "write"])
+def test_unknown_permissions_are_refused(name: str, word: str) -> None:
+    """The error names the choices."""
+    for ask in (lambda: AGENTS[name].command("P", permissions=word), lambda: AGENTS[name].environment_for(word)):
+        with pytest.raises(ValueError, match="permissions must be one of read, edit, full, own"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("name", "turns", "cost"),
+    [
+        ("claude", "--max-turns 7", "--max-budget-usd 0.25"),
+        ("codex", "", ""),
+        ("gemini", "", ""),
+        ("opencode", "", ""),
+        ("qwen", "--max-session-turns 7", ""),
+    ],
+)
+def test_caps_are_passed_on_to_agents_that_keep_them(name: str, turns: str, cost: str) -> None:
+    """An agent with a cap of its own is told; of the others the fields say that they cannot be."""
+    agent = AGENTS[name]
+    bare = agent.command("P")
+    assert [word for word in agent.command("P", max_turns=7) if word not in bare] == turns.split()
+    assert [word for word in agent.command("P", max_cost_usd=0.25) if word not in bare] == cost.split()
+    assert (agent.caps_turns, agent.caps_cost) == (bool(turns), bool(cost))
+
+
+@pytest.mark.parametrize(("cost", "text"), [(5, "5"), (5.0, "5"), (10.0, "10"), (1e-9, "0.000000001"), (0.1, "0.1")])
+def test_money_is_written_in_plain_digits(cost: float, text: str) -> None:
+    """No exponent, and no digits that say nothing."""
+    assert AGENTS["claude"].command("P", max_cost_usd=cost)[-1] == text
+
+
+@pytest.mark.parametrize("caps", [{"max_turns": 0}, {"max_cost_usd": 0.0}, {"max_cost_usd": float("nan")}])
+@pytest.mark.parametrize("name", NAMES)
+def test_caps_that_allow_nothing_are_refused(name: str, caps: dict[str, Any]) -> None:
+    """A cap of nothing is a mistake, whether or not the agent could be told."""
+    with pytest.raises(ValueError, match="must be"):
+        AGENTS[name].command("P", **caps)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_about_an_agent_is_known(name: str) -> None:
+    """Its packages, how to install it and to log in, and where its sessions lie."""
+    agent = AGENTS[name]
+    assert agent.install
+    assert agent.packages[0] in agent.install
+    assert agent.login
+    assert agent.session_files
+    for pattern in agent.session_files.patterns:
+        assert "{" not in pattern.format(session_id="01a201fc-2901-7000-8000-000000000000")
 
 
 def test_a_plain_command_has_no_prompt() -> None:

@@ -1,12 +1,14 @@
 """What each agent's output says about its success, its failure, and everything else worth a line."""
 
+import json
 from typing import Any
 
 import pytest
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, UsageLimit
-from tests.agents.recordings import kept, read
+from nova_async.words import UsageSource
+from tests.agents.recordings import KEPT_RECORDINGS, kept, read
 
 SONNET = "claude-sonnet-4-6"
 FAKE = "fake invalid_request"
@@ -40,6 +42,22 @@ VERDICTS: list[tuple[str, dict[str, Any]]] = [
             "error": "Error: Input must be provided either through stdin or as a prompt argument when using --print",
         },
     ),
+    ("claude/refused-edit.sj.stdout", {"is_error": False, "denied": ("Bash", "Write"), "usage_is_final": True}),
+    ("claude/refused-read.sj.stdout", {"is_error": False, "denied": ("Bash",)}),
+    ("claude/refused-newest.sj.stdout", {"is_error": False, "denied": ("Bash",)}),
+    (
+        "claude/slash.sj.stdout",
+        {"is_error": True, "error": "it did nothing: no turn, no tokens (Unknown command: /users)", "turns": 0},
+    ),
+    ("codex/refused-patch.json.merged", {"is_error": False, "denied": ("apply_patch",)}),
+    ("codex/subagent.json.merged", {"is_error": False, "usage_is_final": False, "usage_source": UsageSource.FINAL}),
+    ("gemini/refused-edit.sj.stdout", {"is_error": False, "denied": ("write_file",)}),
+    (
+        "opencode/refused-write.json.stdout",
+        {"is_error": True, "error": "it stopped because it was refused the tool write", "denied": ("write",)},
+    ),
+    ("opencode/refused-by-rule.json.stdout", {"is_error": True, "denied": ("bash", "read")}),
+    ("qwen/refused-edit.sj.stdout", {"is_error": False, "denied": ("Bash",)}),
     (
         "codex/tools.json.merged",
         {"is_error": False, "error": None, "turns": 1, "result": "Final answer: all done (tools, step 2)."},
@@ -236,3 +254,117 @@ def test_a_repeated_opencode_step_replaces_the_first() -> None:
     report = read(recording.reader(), [line for line in lines for _ in range(2)])
     whole = recording.read()
     assert (report.usage, report.turns, report.cost_usd) == (whole.usage, whole.turns, whole.cost_usd)
+
+
+@pytest.mark.parametrize("name", [recording.name for recording in KEPT_RECORDINGS if "refused" not in recording.name])
+def test_tools_that_were_allowed_are_not_named_as_refused(name: str) -> None:
+    """Where nothing was refused, nothing is told of; an interrupted tool was not refused."""
+    assert kept(name).read().denied == ()
+
+
+def claude_tool(name: str, content: Any, *, is_error: bool = True) -> list[str]:
+    """Return a tool call of Claude and its result, as two lines."""
+    call = {"type": "tool_use", "id": name, "name": name, "input": {}}
+    result = {"type": "tool_result", "tool_use_id": name, "content": content, "is_error": is_error}
+    return [
+        json.dumps({"type": kind, "session_id": "s", "message": {"id": "m", "content": [block]}}, separators=(",", ":"))
+        for kind, block in (("assistant", call), ("user", result))
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This command requires approval",
+        "Claude requested permissions to use WebFetch, but you haven't granted it yet.",
+        "Permission to use Bash with command rm -rf x has been denied.",
+        "Permission to use Write has been denied because Claude Code is running in don't ask mode.",
+        "Cannot write to /x while in plan mode.",
+        "Output redirection to '/opt/x' needs approval. The path is outside the working directories",
+        "cd in '/opt' was blocked. For security, Claude Code may only change directories",
+        "<tool_use_error>Error: No such tool available: Bash. Bash is disabled for this session.</tool_use_error>",
+    ],
+)
+def test_a_refusal_of_claude_is_known_by_its_words(words: str) -> None:
+    """Each of its wordings counts at once, before the result line, which may never come."""
+    assert claude_says(*claude_tool("Bash", words)).denied == ("Bash",)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_error"),
+    [
+        ("Exit code 1\nThis command requires approval", True),
+        ("This command requires approval", False),
+        ("<tool_use_error>Error: No such tool available: Bash.</tool_use_error>", True),
+        ([{"type": "text", "text": "x"}], True),
+        (None, True),
+    ],
+)
+def test_what_a_tool_prints_is_no_refusal(content: Any, is_error: bool) -> None:
+    """A command may print such words, too; and a tool that does not exist was not refused."""
+    assert claude_says(*claude_tool("Bash", content, is_error=is_error)).denied == ()
+
+
+def test_refused_tools_are_named_once_each_and_not_without_end() -> None:
+    """In the order of the first refusal, cleaned, and at most as many as a person would read."""
+    lines = [
+        line for n in range(100) for line in claude_tool(f"tool\x1b[31m{n % 70}", "This command requires approval")
+    ]
+    denied = claude_says(*lines).denied
+    assert denied[:3] == ("tool0", "tool1", "tool2")
+    assert len(denied) == len(set(denied)) == 64
+
+
+def test_a_verdict_is_expected_as_soon_as_events_are() -> None:
+    """In a JSON mode from the first moment, without a mode from the first event; never of text."""
+    for name in ("claude", "codex", "gemini", "opencode", "qwen"):
+        for mode in ("json", "stream-json"):
+            assert AGENTS[name].reader(mode).report.expects_result
+            assert read(AGENTS[name].reader(mode), []).expects_result
+        assert not read(AGENTS[name].reader("text"), [b'{"type":"init","session_id":"s"}\n']).expects_result
+    reader = AGENTS["claude"].reader()
+    reader.feed(b"hello\n")
+    assert not reader.report.expects_result
+    reader.feed(b'{"type":"system","subtype":"init","session_id":"s"}\n')
+    assert reader.report.expects_result
+    assert not read(AGENTS["plain"].reader(), [b"hello\n"]).expects_result
+
+
+def test_a_turn_without_tokens_is_no_failure_after_real_work() -> None:
+    """A command of Claude's own between two real turns leaves the verdict of a success alone."""
+    used = '{"m":{"inputTokens":5,"outputTokens":7}}'
+    line = f'{{"type":"result","subtype":"success","is_error":false,"num_turns":0,"modelUsage":{used}}}'
+    assert claude_says(line).is_error is False
+
+
+def test_a_turn_whose_tokens_nobody_tells_is_a_success() -> None:
+    """A server of somebody else's may count nothing: only without a turn has nothing been done."""
+    line = '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"modelUsage":{}}'
+    assert claude_says(line).is_error is False
+
+
+def test_declined_items_of_codex_are_refusals() -> None:
+    """It has a status for what somebody declined."""
+    items = [("command_execution", None), ("file_change", None), ("mcp_tool_call", "lookup")]
+    lines = [
+        json.dumps({"type": "item.completed", "item": {"type": kind, "tool": tool, "status": "declined"}})
+        for kind, tool in items
+    ]
+    report = read(AGENTS["codex"].reader("json"), [f"{line}\n".encode() for line in lines])
+    assert report.denied == ("shell", "apply_patch", "lookup")
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        ("unexpected status 401 Unauthorized: no, url: http://x/responses", 401),
+        ("exceeded retry limit, last status: 429 Too Many Requests", 429),
+        ("exceeded retry limit, last status: 503 Service Unavailable, request id: 1", 503),
+        ("the model said: status 429", None),
+    ],
+)
+def test_codex_tells_the_status_in_words(message: str, status: int | None) -> None:
+    """Refused at once, or after its own retries: the status that decides what helps is read."""
+    lines = [{"type": "error", "message": message}, {"type": "turn.failed", "error": {"message": message}}]
+    report = read(AGENTS["codex"].reader("json"), [f"{json.dumps(line)}\n".encode() for line in lines])
+    assert (report.is_error, report.error_status) == (True, status)

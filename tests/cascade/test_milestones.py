@@ -1,5 +1,8 @@
 """Milestones: how they are written, checked and reached."""
 
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
 import pytest
 
 from nova_async.cascade import Milestone, parse_cascade
@@ -41,6 +44,35 @@ def test_a_milestone_of_a_group() -> None:
     (milestone,) = milestones_of(ONE + 'group = "Foundation"')
     assert (milestone.group, milestone.tasks) == ("Foundation", ("F1", "F2"))
     assert milestone.is_reached(completed=["F1", "F2"], failed=[], total=3)
+
+
+class Asked(AbstractSet[str]):
+    """The ids of the first tasks of a plan, counting how often somebody asks for one."""
+
+    def __init__(self) -> None:
+        self.count = self.times = 0
+
+    def __contains__(self, task: object) -> bool:
+        self.times += 1
+        return int(str(task)[1:]) < self.count
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"T{number}" for number in range(self.count))
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def test_a_milestone_of_many_tasks() -> None:
+    """Asked after the end of each task in turn, it looks at a few of them each time, not at all that are completed."""
+    many = 1000
+    milestone = Milestone("m", "Done.", tasks=tuple(f"T{number}" for number in range(many)))
+    completed = Asked()
+    reached = []
+    for completed.count in range(1, many + 1):
+        reached.append(milestone.is_reached(completed=completed, failed=(), total=many))
+    assert reached == [False] * (many - 1) + [True]
+    assert completed.times <= 3 * many
 
 
 def test_a_milestone_of_a_percentage() -> None:

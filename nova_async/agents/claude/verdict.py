@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, http_status
 from nova_async.agents.reader import UsageLimit
-from nova_async.agents.wording import one_line
 
 __all__ = ["RateLimitLine", "ResultLine", "error_of", "limit_of", "limit_told"]
 
@@ -34,6 +34,7 @@ class ResultLine(msgspec.Struct, tag="result"):
     total_cost_usd: Any = None
     usage: Any = None
     modelUsage: Any = None
+    permission_denials: Any = None
 
 
 class RateLimitLine(msgspec.Struct, tag="rate_limit_event"):

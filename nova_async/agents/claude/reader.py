@@ -6,12 +6,14 @@ every ``result`` replaces all of it by ``modelUsage``, which is the total of the
 leaves out sub-agents, compaction and all turns but the last (G32, G41).
 """
 
+import re
 from typing import Any, final
 
 import msgspec
 
-from nova_async.agents.claude_verdict import RateLimitLine, ResultLine, error_of, limit_of, limit_told
-from nova_async.agents.event_reader import decode, http_status
+from nova_async._core.text import one_line
+from nova_async.agents.claude.verdict import RateLimitLine, ResultLine, error_of, limit_of, limit_told
+from nova_async.agents.event_reader import MAX_ERROR, decode, http_status
 from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
 from nova_async.agents.message_lines import (
     SUB_AGENT,
@@ -24,7 +26,7 @@ from nova_async.agents.message_lines import (
     silent_line,
 )
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import one_line, plain_text
+from nova_async.agents.wording import plain_text
 
 __all__ = ["ClaudeReader"]
 
@@ -33,6 +35,15 @@ SKIPPED = (
     b'{"type":"stream_event","event":{"type":"content_block_delta",',
     b'{"type":"stream_event","event":{"type":"content_block_stop",',
     b'{"type":"stream_event","event":{"type":"message_stop"}',
+)
+# How it words a refusal. Output of a command that ran and failed begins with its exit code.
+REFUSAL = re.compile(
+    rb'"(?:<tool_use_error>)?(?:Error: )?(?:'
+    rb"Claude requested permissions to |Permission to (?:use|edit|read) |Permission denied by "
+    rb"|Agent type '[^']{1,200}' has been denied|(?:This|sed) command requires approval|Classifier '"
+    rb"|Output redirection to '|[\w.-]{1,200} (?:targeting|in) '.{0,4000}' was blocked\. For security"
+    rb"|Cannot write to .{0,4000} in plan mode"
+    rb"|No such tool available: ([\w.-]{1,200})\. \1 (?:exists but is not enabled|is disabled))"
 )
 MAX_SPEAKERS = 256  # sub-agents with an answer under way at once
 
@@ -77,6 +88,7 @@ class ClaudeReader(MessageReader):
     """Reads Claude Code; in text mode, and before the first event, the documented usage line counts too."""
 
     COUNTS_TEXT = True
+    REFUSAL = REFUSAL
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)
@@ -219,6 +231,11 @@ class ClaudeReader(MessageReader):
         # Never by the subtype alone: an API error says "success", too (docs/agents.md).
         self.is_error = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
         self.error = error_of(ended) if self.is_error else None
+        if ended.num_turns == 0 and not self.is_error and not self.ledger.read()[0].total:
+            # A prompt that it takes for a command of its own, known or unknown, "succeeds" without a model.
+            told = one_line(self.result or "", MAX_ERROR // 2)
+            self.is_error, self.error = True, f"it did nothing: no turn, no tokens{f' ({told})' if told else ''}"
+        self.read_denials(ended.permission_denials)
         self.error_status = http_status(ended.api_error_status) if self.is_error else None
         if self.is_error and self.limit is None and not self._refused:
             self.limit = limit_of(ended)

@@ -1,0 +1,212 @@
+"""What one agent is: all that is particular about one kind of program, in one object."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from nova_async.agents.event_reader import MODES
+from nova_async.agents.invocation import Names, agent_and_arguments
+from nova_async.agents.plain import PlainReader
+from nova_async.agents.reader import AgentReader
+from nova_async.usage import TokenUsage
+from nova_async.words import Permissions
+
+__all__ = ["CUSTOM", "JSON_MODES", "Agent", "Call", "ModeOption", "ReaderMaker", "SessionFiles", "option", "text_or"]
+
+CUSTOM = "custom"  # what a plan calls a command of its own; no agent has this name
+JSON_MODES = frozenset({"json", "stream-json"})
+
+# Output mode or None, what the resumed thread had used before or None -> a reader for one process.
+ReaderMaker = Callable[[str | None, TokenUsage | None], AgentReader]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One run of an agent without a terminal, to be written as a command line."""
+
+    prompt: str
+    """It begins with nothing that a program would take for an option or for a command of its own."""
+    model: str | None = None
+    resume: str | None = None
+    """The session to go on with."""
+    permissions: Permissions = Permissions.EDIT
+    max_turns: int | None = None
+    max_cost_usd: float | None = None
+    """US dollars."""
+    extra: tuple[str, ...] = ()
+    """Further options of the program, as the user wrote them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeOption:
+    """The option that chooses an agent's output mode."""
+
+    names: tuple[str, ...] = ()
+    """Options followed by the mode, as their next word or after ``=``."""
+    flags: tuple[str, ...] = ()
+    """Options that mean ``json`` by themselves."""
+    modes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({mode: mode for mode in MODES}))
+    """The option's values and the modes they mean; anything else is text."""
+    with_value: frozenset[str] = frozenset()
+    """Other options that take the next word whatever it looks like."""
+
+    def read(self, arguments: Sequence[str]) -> str:
+        """Return the mode that the arguments choose; the last one wins, and ``--`` ends the options."""
+        mode = "text"
+        words = iter(arguments)
+        for word in words:
+            name, given, value = word.partition("=")
+            if word == "--":
+                break
+            if word in self.flags:
+                mode = "json"
+            elif name in self.names:
+                mode = self.modes.get(value if given else next(words, ""), "text")
+            elif word in self.with_value:
+                next(words, None)
+            elif word[:2] in self.names and word[2:] in self.modes:  # -ojson
+                mode = self.modes[word[2:]]
+        return mode
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFiles:
+    """Where an agent writes down its sessions, with what they have used; nothing here looks."""
+
+    folder: str
+    """Below the user's home folder."""
+    variable: str | None
+    """The environment variable that names another folder in its place."""
+    patterns: tuple[str, ...]
+    """What to look for below it, as for ``glob``, to be formatted with ``session_id``; sub-agents' files included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One kind of program and all that is particular about it; take it from ``AGENTS`` or from ``recognise``."""
+
+    name: str
+    """Its key in ``AGENTS``: small letters, digits, ``-`` and ``_``."""
+    program: str
+    """The name of its executable; empty for ``plain``, which is any program."""
+    packages: tuple[str, ...] = ()
+    """The npm packages that hold it, as ``npx`` takes them."""
+    install: str | None = None
+    """The command that installs it."""
+    login: str | None = None
+    """How to log in, in a few words."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are good for it, to be set where the user has not set them."""
+    permission_environment: Mapping[Permissions, Mapping[str, str]] = field(default_factory=dict)
+    """What ``environment_for`` returns, where the program has no option for its permissions."""
+    interrupt_seconds: float = 0.0
+    """How long SIGINT to its group is given before SIGTERM; 0 where SIGINT gains nothing."""
+    streaming_modes: frozenset[str] = frozenset()
+    """Output modes in which it prints while it works."""
+    result_modes: frozenset[str] = frozenset()
+    """Output modes in which a successful run ends with an event that says so."""
+    caps_turns: bool = False
+    """Whether it can be told to stop after so many turns."""
+    caps_cost: bool = False
+    """Whether it can be told to stop at so many US dollars; the others must be watched, as far as they tell."""
+    counts_live: bool = False
+    """Whether it tells its tokens while it works; the others tell them at their end, too late for a limit to act."""
+    costs_live: bool = False
+    """Whether it tells its cost while it works."""
+    session_files: SessionFiles | None = None
+    mode_option: ModeOption | None = None
+    make_reader: ReaderMaker = field(default=lambda mode, resumed_from: PlainReader(), repr=False)
+    make_command: Callable[[Call], list[str]] | None = field(default=None, repr=False)
+
+    def reader(self, mode: str | None = None, resumed_from: TokenUsage | None = None) -> AgentReader:
+        """Return a new reader for one process of this agent.
+
+        ``mode`` is ``"text"``, ``"json"`` or ``"stream-json"``; with None, the first event tells. ``resumed_from`` is
+        what the resumed thread had used before (Codex, whose totals are the thread's). Raises ``ValueError`` for any
+        other mode.
+        """
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)} or None, not {mode!r}")
+        return self.make_reader(mode, resumed_from)
+
+    def command(
+        self,
+        prompt: str,
+        model: str | None = None,
+        resume: str | None = None,
+        permissions: Permissions | str = Permissions.EDIT,
+        extra: Sequence[str] = (),
+        *,
+        max_turns: int | None = None,
+        max_cost_usd: float | None = None,
+    ) -> list[str]:
+        """Return the command line that runs a prompt without a terminal, with the best live numbers there are.
+
+        ``resume`` is a session id from an earlier report, ``extra`` are further options of the program. An agent that
+        cannot cap its turns or its cost by itself (``caps_turns``, ``caps_cost``) is not told of them. Raises
+        ``ValueError`` for ``plain``, for unknown permissions, and for a cap that is not above 0.
+        """
+        if self.make_command is None:
+            raise ValueError(f"{self.name!r} is any program: give its whole command line instead of a prompt")
+        if max_turns is not None and max_turns < 1:
+            raise ValueError(f"max_turns must be at least 1, not {max_turns}")
+        if max_cost_usd is not None and not (math.isfinite(max_cost_usd) and max_cost_usd > 0):
+            raise ValueError(f"max_cost_usd must be above 0, not {max_cost_usd}")
+        call = Call(
+            prompt=_as_data(prompt),
+            model=model,
+            resume=resume,
+            permissions=_permissions(permissions),
+            max_turns=max_turns,
+            max_cost_usd=max_cost_usd,
+            extra=tuple(extra),
+        )
+        return self.make_command(call)
+
+    def environment_for(self, permissions: Permissions | str) -> Mapping[str, str]:
+        """Return the variables that make these permissions hold, whatever else is set; mostly none.
+
+        Raises ``ValueError`` for unknown permissions.
+        """
+        return self.permission_environment.get(_permissions(permissions), {})
+
+    def mode_of(self, command: Sequence[str]) -> str | None:
+        """Return the output mode that a command line asks for; None for ``plain``, which has no modes."""
+        if self.mode_option is None:
+            return None
+        name, arguments = agent_and_arguments(command, Names.of([self]))
+        return self.mode_option.read(arguments if name == self.name else [str(word) for word in command[1:]])
+
+    def streams(self, mode: str | None) -> bool:
+        """Whether it prints while it works in this mode; elsewhere silence means nothing."""
+        return self.mode_option is None or mode in self.streaming_modes
+
+    def has_result(self, mode: str | None) -> bool:
+        """Whether a successful run in this mode ends with an event that says so; its absence is then a failure."""
+        return mode in self.result_modes
+
+
+def option(name: str, value: object) -> list[str]:
+    """Return an option with its value, or nothing where there is no value; an amount of money in plain digits."""
+    if value is None:
+        return []
+    return [name, f"{value:.10f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)]
+
+
+def text_or(make: ReaderMaker) -> ReaderMaker:
+    """Count nothing in text mode, where the model could have said it (G44); elsewhere read events."""
+    return lambda mode, before: PlainReader(counts_usage=False) if mode == "text" else make(mode, before)
+
+
+def _permissions(word: Permissions | str) -> Permissions:
+    try:
+        return Permissions(word)
+    except ValueError:
+        raise ValueError(f"permissions must be one of {', '.join(Permissions)}, not {word!r}") from None
+
+
+def _as_data(prompt: str) -> str:
+    # A dash would begin an option, and a slash a command of the agent's own (Claude, Gemini, Qwen: "/cost" asks no
+    # model, and ends as a success). Behind a blank all five pass either on to the model, with the blank.
+    return f" {prompt}" if prompt.startswith(("-", "/")) else prompt

@@ -1,0 +1,151 @@
+"""Read through a reader that somebody else wrote: what it breaks costs its counting, never the worker."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any, final
+
+from nova_async._core.text import one_line
+from nova_async.agents.event_reader import MAX_DENIED, MAX_ERROR, MAX_TOOL_NAME
+from nova_async.agents.ledger import MAX_COUNT, MAX_MODELS, MAX_NAME
+from nova_async.agents.reader import MAX_RESULT, AgentReader, AgentReport, UsageByModel, UsageLimit
+from nova_async.agents.wording import plain_id, plain_text
+from nova_async.usage import TokenUsage
+from nova_async.words import UsageSource
+
+__all__ = ["GuardedReader", "sentence_of"]
+
+
+@final
+class GuardedReader:
+    """Passes everything on to another reader until that raises or reports nonsense; then keeps its last good report.
+
+    ``make`` returns the reader; it is called at once, and may fail, too.
+    """
+
+    def __init__(self, make: Callable[[], AgentReader]) -> None:
+        self._report = AgentReport()
+        self._told: object = self._report  # the report that self._report was made from
+        self._reader: AgentReader | None = None
+        try:
+            self._reader = make()
+        except BaseException as error:
+            self._give_up(error)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the output, cut anywhere; it never raises."""
+        if self._reader is not None:
+            try:
+                self._reader.feed(chunk)
+            except BaseException as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Say that nothing more will come; it never raises."""
+        if self._reader is not None:
+            try:
+                self._reader.close()
+            except BaseException as error:
+                self._give_up(error)
+
+    @property
+    def report(self) -> AgentReport:
+        """What is known now; the same object as long as nothing changed."""
+        if self._reader is not None:
+            try:
+                told: Any = self._reader.report
+                if told is not self._told:
+                    report = _checked(told)
+                    self._told = told
+                    self._report = self._report if report == self._report else report
+            except BaseException as error:
+                self._give_up(error)
+        return self._report
+
+    def _give_up(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        self._reader = self._told = None
+        note = f"its reader failed: {sentence_of(error)}; nothing is counted from here on"
+        self._report = replace(self._report, error=note, usage_is_final=False)
+
+
+def sentence_of(error: BaseException) -> str:
+    """Say in one short line what somebody else's code has raised."""
+    try:
+        return one_line(f"{type(error).__name__}: {error}", MAX_ERROR // 2)
+    except Exception:  # even its __str__ may fail
+        return type(error).__name__
+
+
+def _checked(report: object) -> AgentReport:
+    """Return a report that is safe to show, to encode and to add up; raises ``TypeError`` for one that is not."""
+    if not isinstance(report, AgentReport):
+        raise TypeError(f"its report is a {type(report).__name__}, not an AgentReport")
+    for name, fits in FIELDS.items():
+        value = getattr(report, name)
+        if not fits(value):
+            raise TypeError(f"report.{name} is no sensible value ({type(value).__name__})")
+    models = list(report.usage_by_model.items())[:MAX_MODELS]
+    return replace(
+        report,
+        usage_by_model=UsageByModel({one_line(name, MAX_NAME): usage for name, usage in models}),
+        usage_source=UsageSource(report.usage_source),
+        cost_usd=None if report.cost_usd is None else float(report.cost_usd),
+        session_id=plain_id(report.session_id),
+        model=_line(report.model),
+        activity=_line(report.activity),
+        result=plain_text(report.result, MAX_RESULT),
+        error=_line(report.error, MAX_ERROR),
+        denied=tuple(one_line(tool, MAX_TOOL_NAME) for tool in report.denied[:MAX_DENIED]),
+    )
+
+
+def _line(text: str | None, limit: int = MAX_NAME) -> str | None:
+    return None if text is None else one_line(text, limit) or None
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_COUNT
+
+
+def _is_usage(value: Any) -> bool:
+    return isinstance(value, TokenUsage) and all(map(_is_count, value.as_dict().values())) and _is_count(value.total)
+
+
+def _is_by_model(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(name, str) and _is_usage(used) for name, used in value.items())
+
+
+def _is_cost(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and math.isfinite(value) and 0 <= value <= MAX_COUNT)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+FIELDS: dict[str, Callable[[Any], bool]] = {
+    "usage": _is_usage,
+    "usage_by_model": _is_by_model,
+    "usage_is_final": _is_flag,
+    "usage_source": lambda value: value in list(UsageSource),
+    "cost_usd": _is_cost,
+    "session_id": _is_text,
+    "model": _is_text,
+    "turns": lambda value: value is None or _is_count(value),
+    "activity": _is_text,
+    "result": _is_text,
+    "is_error": lambda value: value is None or _is_flag(value),
+    "error": _is_text,
+    "error_status": lambda value: value is None or _is_count(value),
+    "limit": lambda value: value is None or isinstance(value, UsageLimit),
+    "denied": lambda value: isinstance(value, tuple) and all(isinstance(tool, str) for tool in value),
+    "expects_result": _is_flag,
+    "oversize_lines": _is_count,
+}
+assert set(FIELDS) == {field.name for field in fields(AgentReport)}

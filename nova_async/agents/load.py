@@ -1,0 +1,109 @@
+"""Finds the agents that installed packages bring: the only file of this room that looks at the system.
+
+A package names an agent as an entry point of the group ``nova_async.agents``; the entry point's name is the agent's.
+"""
+
+import importlib.metadata
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from nova_async.agents.agent import CUSTOM, Agent, Call, ReaderMaker
+from nova_async.agents.guarded import GuardedReader, sentence_of
+from nova_async.agents.reader import AgentReader
+from nova_async.usage import TokenUsage
+
+__all__ = ["load_agent", "load_agents"]
+
+GROUP = "nova_async.agents"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")  # as a plan writes it, and short enough for a column
+
+_loaded: dict[str, Agent | None] = {}
+
+
+def load_agent(name: str) -> Agent | None:
+    """Return the agent of this name that an installed package brings, or None.
+
+    One that cannot be had is told of in one warning, once; nothing that it does raises.
+    """
+    found = entry_points().get(name)
+    if found is None:
+        return None
+    if name not in _loaded:
+        _loaded[name] = None  # whatever happens now, it is not tried again
+        try:
+            _loaded[name] = _guarded(_checked(name, found.load()))
+        except (Exception, SystemExit) as error:
+            _warn(found, sentence_of(error))
+    return _loaded[name]
+
+
+def load_agents(taken: frozenset[str]) -> Iterator[tuple[str, Agent]]:
+    """Return all of them by name; those whose name is taken already are told of and left out."""
+    for name, found in entry_points().items():
+        if name not in taken:
+            agent = load_agent(name)
+            if agent is not None:
+                yield name, agent
+        elif name not in _loaded:
+            _loaded[name] = None
+            _warn(found, "nova_async has an agent of this name already")
+
+
+@cache
+def entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    """Return the entry points by name; of two with one name the first found."""
+    try:
+        found = tuple(importlib.metadata.entry_points(group=GROUP))
+    except Exception as error:  # one malformed file of any package at all
+        message = f"agents of installed packages cannot be looked for: {sentence_of(error)}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return {}
+    return {entry.name: entry for entry in reversed(found)}
+
+
+def _checked(name: str, agent: object) -> Agent:
+    if not isinstance(agent, Agent):
+        raise TypeError(f"{agent!r:.100} is not an Agent")
+    if agent.name != name:
+        raise ValueError(f"its name is {agent.name!r}: give the entry point the same name")
+    if not NAME.fullmatch(name) or name == CUSTOM:
+        raise ValueError("a name begins with a small letter, goes on with those, digits, '-' and '_', and is not taken")
+    if not agent.program:
+        raise ValueError("it names no program")
+    return agent
+
+
+def _guarded(agent: Agent) -> Agent:
+    """Return the agent with readers and commands that cannot harm whoever uses them."""
+    make_command = None if agent.make_command is None else _guarded_commands(agent.name, agent.make_command)
+    return replace(agent, make_reader=_guarded_readers(agent.make_reader), make_command=make_command)
+
+
+def _guarded_readers(make: ReaderMaker) -> ReaderMaker:
+    def reader(mode: str | None, resumed_from: TokenUsage | None) -> AgentReader:
+        return GuardedReader(lambda: make(mode, resumed_from))
+
+    return reader
+
+
+def _guarded_commands(name: str, make: Callable[[Call], list[str]]) -> Callable[[Call], list[str]]:
+    def command(call: Call) -> list[str]:
+        try:
+            made: Any = make(call)
+        except Exception as error:
+            raise ValueError(f"agent {name!r} made no command: {sentence_of(error)}") from error
+        if not isinstance(made, list | tuple) or not made or not all(isinstance(word, str) for word in made):
+            raise ValueError(f"agent {name!r} made no command: {made!r:.100} is not a list of words")
+        return [str(word) for word in made]  # an enumeration is a string, too, and prints as something else
+
+    return command
+
+
+def _warn(found: importlib.metadata.EntryPoint, why: str) -> None:
+    package = found.dist.name if found.dist is not None else found.value
+    message = f"the agent {found.name!r} of the package {package} cannot be used: {why}"
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
