@@ -1,4 +1,4 @@
-"""One run per directory: a lock that no crash leaves behind and that no child inherits."""
+"""One run per journal: a lock that no crash leaves behind and that no child inherits."""
 
 import contextlib
 import fcntl
@@ -12,26 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, final
 
-from nova_async.errors import NovaError
-from nova_async.journal.errors import explained
+from nova_async._core.after_fork import Step, in_child
+from nova_async._core.atomic_files import own_folder
+from nova_async.errors import JournalError, RunLockedError
+from nova_async.journal.explaining import explained
 
-__all__ = ["RunLock", "RunLockedError"]
+__all__ = ["RunLock"]
 
 # How the kernel wants to be asked who holds a record lock. Elsewhere the file itself has to tell.
 QUESTIONS = {"linux": "@hhqqi4x", "darwin": "@qqihh"}
 MOST_BYTES = 1024  # what a holder writes is far shorter
 
 
-class RunLockedError(NovaError):
-    """Another run works in this directory."""
-
-    def __init__(self, pid: int | None, host: str | None = None) -> None:
-        where = f" on {host}" if host not in (None, socket.gethostname()) else ""
-        who = f"pid {pid}{where}" if pid else "of unknown pid"
-        super().__init__(f"another nova run ({who}) works in this directory; wait for it or stop it")
-        self.pid = pid
-        """The process that holds the lock; None where nobody can tell."""
-
+MOST_TRIES = 10  # a lock file that is taken away between opening and locking is made again so often
 
 # A POSIX record lock belongs to the process, so it does not tell two runs in one process apart: this does.
 _held: dict[tuple[int, int], "RunLock"] = {}
@@ -40,56 +33,65 @@ _guard = threading.Lock()
 
 @final
 class RunLock:
-    """The right to write the journal in a directory; ``with RunLock(path):``, or ``open`` and ``close``.
+    """The right to write a journal; ``with RunLock(journal):``, or ``open`` and ``close``.
 
-    It is a POSIX record lock (``lockf``), not ``flock``: it belongs to this process alone, so that no child keeps it,
-    forked ones included, and it ends with the process, however that dies. The price: it also ends when this process
-    closes *any* descriptor of the file, so nobody here may open the file but this class. The file stays, for removing
-    it would let two runs lock two different files of that name.
+    Its file is ``<journal>.lock`` beside the journal, links resolved. It is a POSIX record lock (``lockf``), not
+    ``flock``: it belongs to this process alone, so that no child keeps it, forked ones included, and it ends with the
+    process, however that dies. The price: it also ends when this process closes *any* descriptor of the file, so
+    nobody here may open the file but this class. The file stays, for removing it would let two runs lock two
+    different files of that name.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
-        self._key = (0, 0)
+    def __init__(self, journal: Path) -> None:
+        self.journal = journal
+        self._path = journal
+        self._descriptors: list[int] = []
 
     def open(self) -> None:
         """Take the lock.
 
-        Raises:
-            RunLockedError: somebody has it, another process or another run of this one.
-            JournalError: the file cannot be made or opened.
-
+        Raises ``RunLockedError`` if another process or another run of this one has it, and ``JournalError`` if its file
+        cannot be made or opened.
         """
         with _guard:
+            if self._descriptors:
+                raise RunLockedError(os.getpid())
+            place = Path(os.path.realpath(self.journal))
+            self._path = place.with_name(place.name + ".lock")
+            # An older nova locks this file, for a journal in the usual place; it must not work beside us.
+            older = place.with_name("lock")
+            if (place.parent.name, place.name) == (".nova", "journal.db") and older.exists():
+                self._take(older)
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._refuse_if_held_here()
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                raise explained(self.path, error) from error
-            try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError) as error:  # POSIX allows both
-                holder = read_holder(descriptor)
-                pid = locking_pid(descriptor) or holder.get("pid")
-                os.close(descriptor)
-                raise RunLockedError(pid, holder.get("host")) from error
-            except OSError as error:
-                os.close(descriptor)
-                raise explained(self.path, error) from error
-            self._descriptor = descriptor
-            self._key = key_of(os.fstat(descriptor))
-            _held[self._key] = self
-            write_holder(descriptor)
+                self._take(self._path)
+            except BaseException:
+                self._give_back()
+                raise
+
+    def is_in_place(self) -> bool:
+        """Tell whether the lock's file still is where another run would look for it."""
+        try:
+            return self._descriptors != [] and leads_to(self._path, self._descriptors[-1])
+        except OSError:
+            return True  # nobody can tell
+
+    def take_again(self) -> None:
+        """Take the lock where its file has been taken away, and keep what else is held until ``close``.
+
+        Raises ``RunLockedError`` if somebody was faster, and ``JournalError`` if its file cannot be made or opened.
+        """
+        with _guard:
+            earlier = self._descriptors[:]
+            self._take(self._path)
+            for descriptor in earlier:
+                # A file that was only moved may still be found by another run; one without a name will not be.
+                if os.fstat(descriptor).st_nlink == 0:
+                    self._let_go(descriptor)
 
     def close(self) -> None:
         """Give the lock back. Without it, and in a forked child, this does nothing."""
         with _guard:
-            if self._descriptor is not None:
-                _held.pop(self._key, None)
-                os.close(self._descriptor)
-                self._descriptor = None
+            self._give_back()
 
     def __enter__(self) -> Self:
         self.open()
@@ -98,11 +100,60 @@ class RunLock:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _refuse_if_held_here(self) -> None:
-        """Look without opening the file: closing it again would give the lock away."""
-        with contextlib.suppress(FileNotFoundError):
-            if key_of(self.path.stat()) in _held:
-                raise RunLockedError(os.getpid())
+    def _take(self, path: Path) -> None:
+        for _ in range(MOST_TRIES):
+            descriptor = self._locked(path)
+            if leads_to(path, descriptor):
+                _held[key_of(os.fstat(descriptor))] = self
+                self._descriptors.append(descriptor)
+                write_holder(descriptor)
+                return
+            os.close(descriptor)
+        raise JournalError(f"{path} is taken away again and again: find out who removes it, or choose another place")
+
+    def _locked(self, path: Path) -> int:
+        """Open the file and lock it."""
+        try:
+            own_folder(path.parent)
+            refuse_if_held_here(path)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise explained(path, error) from error
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:  # POSIX allows both
+            holder = read_holder(descriptor)
+            pid = locking_pid(descriptor) or holder.get("pid")
+            os.close(descriptor)
+            raise RunLockedError(pid, holder.get("host")) from error
+        except OSError as error:
+            os.close(descriptor)
+            raise explained(path, error) from error
+        return descriptor
+
+    def _give_back(self) -> None:
+        while self._descriptors:
+            self._let_go(self._descriptors[-1])
+
+    def _let_go(self, descriptor: int) -> None:
+        self._descriptors.remove(descriptor)
+        _held.pop(key_of(os.fstat(descriptor)), None)
+        os.close(descriptor)
+
+
+def refuse_if_held_here(path: Path) -> None:
+    """Look without opening the file: closing it again would give the lock away."""
+    with contextlib.suppress(FileNotFoundError):
+        if key_of(path.stat()) in _held:
+            raise RunLockedError(os.getpid())
+
+
+def leads_to(path: Path, descriptor: int) -> bool:
+    """Tell whether the path leads to the open file."""
+    try:
+        return key_of(path.lstat()) == key_of(os.fstat(descriptor))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def key_of(status: os.stat_result) -> tuple[int, int]:
@@ -149,11 +200,10 @@ def locking_pid(descriptor: int) -> int | None:
 def _forget_after_fork() -> None:
     global _guard
     _guard = threading.Lock()
-    for lock in _held.values():
-        if lock._descriptor is not None:
-            os.close(lock._descriptor)
-            lock._descriptor = None
+    for lock in set(_held.values()):
+        while lock._descriptors:
+            os.close(lock._descriptors.pop())
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_forget_after_fork)
+in_child(Step.JOURNAL_LOCK, _forget_after_fork)

@@ -1,168 +1,181 @@
-"""What is written into a journal: one function per kind of record, to be run within a transaction."""
+"""What is written into a journal: one function per kind of record, each of which makes what a transaction calls."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from nova_async.journal.reading import ATTEMPT_COLUMNS, attempt_of
-from nova_async.journal.records import Attempt, AttemptEnd, AttemptStart, RunStart
-from nova_async.journal.schema import to_json, to_moment, to_text
+from nova_async.journal.columns import cut, to_moment, to_real, to_text, to_whole, to_word
+from nova_async.journal.rows import ATTEMPT, END, EVENT, RUN, START, Column, attempt_of, names, values
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, RunStart
+from nova_async.words import Outcome, Phase, RunEnd
 
-__all__ = ["attempt_end", "attempt_start", "event", "lost_attempts", "milestone", "process", "reset", "run_end",
-           "run_start"]  # fmt: skip
+__all__ = ["Write", "agent_end", "attempt_end", "attempt_start", "event", "lost_attempts", "milestone", "phase",
+           "process", "reset", "run_end", "run_start"]  # fmt: skip
 
 Write = Callable[[sqlite3.Connection], Any]
 
-END_COLUMNS = (
-    "outcome", "ended_at", "duration_seconds", "exit_code",
-    "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens", "usage_by_model", "usage_exact",
-    "cost_usd", "session_id", "model", "error", "leftovers", "forced", "commit_sha", "files_changed", "final_log_path",
-)  # fmt: skip
-UPDATE_END = f"UPDATE attempts SET {', '.join(f'{column} = ?' for column in END_COLUMNS)}"
+THIS = "run_id = ? AND task_id = ? AND number = ?"
+OVER = "counts AND outcome IS NOT NULL"  # what still goes on belongs to whoever takes it over, not to the past
+UPDATE_END = f"UPDATE attempts SET {', '.join(f'{column.name} = ?' for column in END)} WHERE {THIS}"
 
 
 def run_start(start: RunStart, fresh: bool) -> Write:
-    """Begin a run; a fresh one lets nothing earlier count."""
+    """Begin a run; a fresh one lets nothing earlier of its plan count."""
 
     def write(connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "INSERT INTO runs (run_id, cascade_file, project, started_at, supervisor, pid, pid_start_time)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                start.run_id,
-                to_text(start.cascade_file),
-                to_text(start.project),
-                to_moment(start.started_at),
-                start.supervisor,
-                start.pid,
-                start.pid_start_time,
-            ),
-        )
+        row = (*values(RUN, start), int(fresh))
+        connection.execute(f"INSERT INTO runs ({names(RUN)}, fresh) VALUES ({marks(row)})", row)
         if fresh:
-            connection.execute("UPDATE attempts SET counts = 0 WHERE counts")
-            connection.execute("UPDATE milestones SET counts = 0 WHERE counts")
+            plan = (to_text(start.plan),)
+            connection.execute(f"UPDATE attempts SET counts = 0 WHERE plan = ? AND {OVER}", plan)
+            connection.execute("UPDATE milestones SET counts = 0 WHERE plan = ? AND counts", plan)
 
     return write
 
 
-def run_end(run_id: str, ended_at: datetime, how: str) -> Write:
+def run_end(run_id: str, ended_at: datetime, how: RunEnd) -> Write:
     """End a run, unless it has ended."""
 
     def write(connection: sqlite3.Connection) -> None:
-        (known,) = connection.execute("SELECT count(*) FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        if not known:
+        if not exists(connection, "runs WHERE run_id = ?", (to_text(run_id),)):
             raise LookupError(f"run {run_id} has never begun")
-        values = (to_moment(ended_at), how, run_id)
-        connection.execute("UPDATE runs SET ended_at = ?, how = ? WHERE run_id = ? AND ended_at IS NULL", values)
+        row = (to_moment(ended_at), to_word(RunEnd)(how), to_text(run_id))
+        connection.execute("UPDATE runs SET ended_at = ?, how = ? WHERE run_id = ? AND ended_at IS NULL", row)
 
     return write
 
 
 def attempt_start(start: AttemptStart) -> Write:
-    """Begin an attempt; one with that number must not exist, and its run must."""
+    """Begin an attempt; its plan must not have one with that number, and its run must have begun with that plan."""
+    return lambda connection: insert(connection, "attempts", START, values(START, start))
+
+
+def process(id: AttemptId, pid: int, pid_start_time: float, cookie: str | None) -> Write:  # noqa: A002
+    """Note which process works for an attempt."""
+    row = (to_whole(pid), to_real(pid_start_time), to_text(cookie), *key(id))
+    statement = f"UPDATE attempts SET pid = ?, pid_start_time = ?, cookie = ? WHERE {THIS}"
+    return lambda connection: connection.execute(statement, row).close()
+
+
+def phase(id: AttemptId, phase: Phase, at: datetime, activity: str | None) -> Write:  # noqa: A002
+    """Note that a phase of an attempt has begun; later, what is done in it."""
+    row = (*key(id), to_word(Phase)(phase), to_moment(at), to_text(cut(activity)))
+    statement = (
+        "INSERT INTO phases (run_id, task_id, number, phase, at, activity) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (run_id, task_id, number, phase) DO UPDATE SET activity = excluded.activity"
+    )
+    return lambda connection: connection.execute(statement, row).close()
+
+
+def agent_end(finished: AttemptEnd) -> Write:
+    """Keep what the agent of an attempt has come to, though the attempt goes on. The first time stands."""
 
     def write(connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "INSERT INTO attempts (run_id, task_id, number, started_at, log_path, agent, prompt_digest)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                start.run_id,
-                start.task_id,
-                start.number,
-                to_moment(start.started_at),
-                to_text(start.log_path),
-                to_text(start.agent),
-                start.prompt_digest,
-            ),
-        )
+        check_begun(connection, finished.id)
+        row = (*key(finished.id), *values(END, finished))
+        columns = f"run_id, task_id, number, {names(END)}"
+        connection.execute(f"INSERT OR IGNORE INTO finished ({columns}) VALUES ({marks(row)})", row)
 
     return write
 
 
-def process(task_id: str, number: int, pid: int, pid_start_time: float) -> Write:
-    """Note which process an attempt is."""
-    values = (pid, pid_start_time, task_id, number)
-    statement = "UPDATE attempts SET pid = ?, pid_start_time = ? WHERE task_id = ? AND number = ?"
-    return lambda connection: connection.execute(statement, values).close()
-
-
-def log_moved(task_id: str, number: int, log_path: str) -> Write:
-    """Note where the log of an attempt that has ended is by now."""
-    values = (to_text(log_path), task_id, number)
-    statement = "UPDATE attempts SET final_log_path = ? WHERE task_id = ? AND number = ?"
-    return lambda connection: connection.execute(statement, values).close()
-
-
-def attempt_end(task_id: str, number: int, end: AttemptEnd) -> Write:
-    """End an attempt, unless it has ended: the first end wins."""
+def attempt_end(end: AttemptEnd) -> Write:
+    """End an attempt, unless it has ended."""
 
     def write(connection: sqlite3.Connection) -> None:
-        statement = f"{UPDATE_END} WHERE task_id = ? AND number = ? AND outcome IS NULL"
-        if connection.execute(statement, (*end_values(end), task_id, number)).rowcount == 0:
-            found = "SELECT count(*) FROM attempts WHERE task_id = ? AND number = ?"
-            if connection.execute(found, (task_id, number)).fetchone() == (0,):
-                raise LookupError(f"attempt {number} of task {task_id} has never begun")
+        check_begun(connection, end.id)
+        connection.execute(f"{UPDATE_END} AND outcome IS NULL", (*values(END, end), *key(end.id)))
 
     return write
 
 
-def lost_attempts(ended_at: datetime) -> Write:
-    """End every attempt that has no end as ``lost``, and return them."""
+def open_attempts(connection: sqlite3.Connection) -> list[Attempt]:
+    """Read the attempts of all plans that have no end, oldest first."""
+    rows = connection.execute(f"{ATTEMPT} WHERE a.outcome IS NULL ORDER BY a.rowid").fetchall()
+    return [attempt_of(row) for row in rows]
+
+
+def lost_attempts(ended_at: datetime, but_for: Collection[AttemptId]) -> Write:
+    """End every attempt that has no end as lost, with all that its agent has come to, and return them."""
 
     def write(connection: sqlite3.Connection) -> list[Attempt]:
-        columns = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE outcome IS NULL ORDER BY started_at, task_id"
         lost = []
-        for attempt in [attempt_of(row) for row in connection.execute(columns)]:
-            seconds = max(0.0, (ended_at - attempt.start.started_at).total_seconds())
-            end = AttemptEnd(outcome="lost", ended_at=ended_at, duration_seconds=seconds)
-            key = attempt.start.task_id, attempt.start.number
-            connection.execute(f"{UPDATE_END} WHERE task_id = ? AND number = ?", (*end_values(end), *key))
+        for attempt in open_attempts(connection):
+            if attempt.start.id in but_for:
+                continue
+            end = lost_end(attempt, last_phase(connection, attempt), ended_at)
+            connection.execute(UPDATE_END, (*values(END, end), *key(end.id)))
             lost.append(replace(attempt, end=end))
         return lost
 
     return write
 
 
-def reset(task_ids: Iterable[str]) -> Write:
-    """Let the attempts so far of these tasks no longer count."""
-    values = [(task_id,) for task_id in task_ids]
-    statement = "UPDATE attempts SET counts = 0 WHERE task_id = ? AND counts"
-    return lambda connection: connection.executemany(statement, values).close()
-
-
-def milestone(milestone_id: str, reached_at: datetime) -> Write:
-    """Note that a milestone is reached, unless it has been."""
-    values = (to_text(milestone_id), to_moment(reached_at))
-    statement = "INSERT OR IGNORE INTO milestones (milestone_id, reached_at) VALUES (?, ?)"
-    return lambda connection: connection.execute(statement, values).close()
-
-
-def event(run_id: str | None, at: datetime, kind: str, task_id: str | None, data: Mapping[str, Any]) -> Write:
-    """Note that something happened."""
-    values = (run_id, to_moment(at), kind, to_text(task_id), to_json(data))
-    statement = "INSERT INTO events (run_id, at, kind, task_id, data) VALUES (?, ?, ?, ?, ?)"
-    return lambda connection: connection.execute(statement, values).close()
-
-
-def end_values(end: AttemptEnd) -> tuple[Any, ...]:
-    """Return what the columns of an end hold."""
-    return (
-        end.outcome,
-        to_moment(end.ended_at),
-        end.duration_seconds,
-        end.exit_code,
-        *astuple(end.usage),
-        to_json({name: astuple(usage) for name, usage in end.usage_by_model.items()}),
-        int(end.usage_exact),
-        end.cost_usd,
-        to_text(end.session_id),
-        to_text(end.model),
-        to_text(end.error),
-        end.leftovers,
-        int(end.forced),
-        end.commit_sha,
-        to_json(end.files_changed),
-        to_text(end.log_path),
+def lost_end(attempt: Attempt, phase: Phase, ended_at: datetime) -> AttemptEnd:
+    """Make the end of an attempt whose supervisor died in that phase."""
+    if attempt.finished is not None:
+        return replace(attempt.finished, outcome=Outcome.LOST, phase=phase, ended_at=ended_at)
+    seconds = max(0.0, (ended_at - attempt.start.started_at).total_seconds())  # no other clock has survived
+    return AttemptEnd(
+        id=attempt.start.id, outcome=Outcome.LOST, phase=phase, ended_at=ended_at, duration_seconds=seconds
     )
+
+
+def last_phase(connection: sqlite3.Connection, attempt: Attempt) -> Phase:
+    """Return the phase that an attempt was in as far as anybody noted."""
+    rows = connection.execute(f"SELECT phase FROM phases WHERE {THIS}", key(attempt.start.id))
+    noted = [Phase(name) for (name,) in rows]
+    if attempt.finished is not None:
+        noted.append(attempt.finished.phase)
+    if attempt.pid is not None:
+        noted.append(Phase.RUN)
+    return max(noted, key=list(Phase).index, default=Phase.PREPARE)
+
+
+def reset(plan: str, task_ids: Iterable[str]) -> Write:
+    """Let the attempts so far of these tasks of a plan no longer count."""
+    rows = [(to_text(plan), to_text(task_id)) for task_id in task_ids]
+    statement = f"UPDATE attempts SET counts = 0 WHERE plan = ? AND task_id = ? AND {OVER}"
+    return lambda connection: connection.executemany(statement, rows).close()
+
+
+def milestone(plan: str, milestone_id: str, reached_at: datetime) -> Write:
+    """Note that a plan's milestone is reached, unless it has been."""
+    row = (to_text(plan), to_text(milestone_id), to_moment(reached_at))
+    statement = "INSERT OR IGNORE INTO milestones (plan, milestone_id, reached_at) VALUES (?, ?, ?)"
+    return lambda connection: connection.execute(statement, row).close()
+
+
+def event(event: Event) -> Write:
+    """Note that something happened; raises at once where the event is not what it should be."""
+    row = values(EVENT, event)  # now: its data may change later
+    return lambda connection: insert(connection, "events", EVENT, row)
+
+
+def insert(connection: sqlite3.Connection, table: str, columns: tuple[Column, ...], row: tuple[Any, ...]) -> None:
+    """Add a row."""
+    connection.execute(f"INSERT INTO {table} ({names(columns)}) VALUES ({marks(row)})", row)
+
+
+def marks(row: tuple[Any, ...]) -> str:
+    """Return a placeholder for each value."""
+    return ", ".join("?" * len(row))
+
+
+def key(id: AttemptId) -> tuple[Any, ...]:  # noqa: A002
+    """Return what tells an attempt from all others, as its columns hold it."""
+    return to_text(id.run_id), to_text(id.task_id), to_whole(id.number)
+
+
+def check_begun(connection: sqlite3.Connection, id: AttemptId) -> None:  # noqa: A002
+    """Raise ``LookupError`` for an attempt that has never begun."""
+    if not exists(connection, f"attempts WHERE {THIS}", key(id)):
+        raise LookupError(f"attempt {id.number} of task {id.task_id} has never begun in run {id.run_id}")
+
+
+def exists(connection: sqlite3.Connection, rows: str, parameters: tuple[Any, ...]) -> bool:
+    """Tell whether there is such a row."""
+    (found,) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})", parameters).fetchone()
+    return bool(found)

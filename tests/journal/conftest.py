@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.journal.journal import Journal
+from nova_async.journal.store import Journal
 from tests.journal.making import run
 
 

@@ -4,9 +4,12 @@ import random
 import subprocess
 from pathlib import Path
 
-from nova_async.journal.journal import Journal
-from nova_async.journal.records import History
+from nova_async.journal.history import History
+from nova_async.journal.reader import JournalReader
+from nova_async.journal.store import Journal
+from nova_async.words import Outcome
 from tests.children import program
+from tests.journal.making import PLAN
 
 KILLS = 20
 
@@ -28,9 +31,11 @@ def missing(told: list[tuple[str, str, int]], history: History) -> list[tuple[st
     there = {("began", start.run_id, 0) for start in history.runs}
     for task_id, attempts in history.attempts.items():
         for attempt in attempts:
-            there.add(("began", task_id, attempt.start.number))
+            there.add(("began", task_id, attempt.start.id.number))
+            if attempt.finished is not None:
+                there.add(("finished", task_id, attempt.start.id.number))
             if attempt.end is not None:
-                there.add(("ended", task_id, attempt.start.number))
+                there.add(("ended", task_id, attempt.start.id.number))
     return [record for record in told if record not in there]
 
 
@@ -41,14 +46,15 @@ async def test_everything_told_is_there_after_a_kill(path: Path) -> None:
     for kill in range(KILLS):
         told += write_until_killed(path, f"r{kill}", chance.randrange(1, 60))
         assert path.with_name("journal.db-wal").exists(), "the writer was killed while it wrote"
-        assert missing(told, await Journal.read(path)) == []
+        assert missing(told, JournalReader(path).history(PLAN)) == []
     journal = await Journal.open(path)
-    history = await journal.history()
+    history = await journal.history(PLAN)
     assert missing(told, history) == []
     assert len(history.unfinished_runs) == KILLS
     for attempts in history.attempts.values():
-        assert [attempt.start.number for attempt in attempts] == list(range(1, len(attempts) + 1))
+        assert [attempt.start.id.number for attempt in attempts] == list(range(1, len(attempts) + 1))
     lost = await journal.end_lost(history.runs[0].started_at)
     assert len(lost) == sum(attempt.end is None for attempts in history.attempts.values() for attempt in attempts)
+    assert all(attempt.end is not None and attempt.end.outcome == Outcome.LOST for attempt in lost)
     await journal.close()
     assert len(told) > KILLS * 10

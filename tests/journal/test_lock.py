@@ -1,4 +1,4 @@
-"""One run per directory: who comes second is told who is first, and no death leaves the lock behind."""
+"""One run per journal: who comes second is told who is first, and no death leaves the lock behind."""
 
 import os
 import signal
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.journal.lock import RunLock, RunLockedError
+from nova_async.errors import JournalError, RunLockedError
+from nova_async.journal.lock import RunLock
 from tests.children import program
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give the place of a lock that does not exist yet."""
-    return tmp_path / ".nova" / "lock"
+    """Give the place of a journal that does not exist yet."""
+    return tmp_path / ".nova" / "journal.db"
 
 
 @contextmanager
@@ -43,15 +44,15 @@ def test_a_second_process_is_refused(path: Path) -> None:
             RunLock(path).open()
         assert caught.value.pid == process.pid
         assert str(caught.value) == (
-            f"another nova run (pid {process.pid}) works in this directory; wait for it or stop it"
+            f"another nova run (pid {process.pid}) works with this journal; wait for it or stop it"
         )
-        path.write_text("")  # the kernel knows, whatever stands in the file
+        path.with_name("journal.db.lock").write_text("")  # the kernel knows, whatever stands in the file
         with pytest.raises(RunLockedError, match=rf"\(pid {process.pid}\)"):
             RunLock(path).open()
         process.kill()
         process.wait()
         with RunLock(path):
-            assert f'"pid": {os.getpid()}' in path.read_text()
+            assert f'"pid": {os.getpid()}' in path.with_name("journal.db.lock").read_text()
 
 
 def test_a_forked_child_does_not_keep_it(path: Path) -> None:
@@ -83,14 +84,14 @@ def test_two_in_one_process(path: Path, tmp_path: Path) -> None:
     """A second run of the same process is refused too, by whatever path, and does not break the first one's lock."""
     (tmp_path / "alias").symlink_to(path.parent)
     with RunLock(path) as lock:
-        for way in (path, tmp_path / "alias" / "lock"):
+        for way in (path, tmp_path / "alias" / "journal.db"):
             with pytest.raises(RunLockedError) as caught:
                 RunLock(way).open()
             assert caught.value.pid == os.getpid()
         with pytest.raises(RunLockedError):
             lock.open()
-        probe = f"import fcntl; fcntl.lockf(open({str(path)!r}, 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
-        refused = subprocess.run([*program("silent")[:1], "-c", probe], capture_output=True, check=False)
+        probe = program("file_locker", path.with_name("journal.db.lock"))
+        refused = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         assert b"BlockingIOError" in refused.stderr
     with RunLock(path):
         lock.close()  # given back already: this is nobody's business
@@ -98,7 +99,72 @@ def test_two_in_one_process(path: Path, tmp_path: Path) -> None:
             RunLock(path).open()
 
 
-def test_other_directories_are_free(path: Path, tmp_path: Path) -> None:
-    """Runs in different directories do not disturb each other."""
-    with RunLock(path), RunLock(tmp_path / "other" / "lock"):
+def test_each_journal_has_its_own(path: Path, tmp_path: Path) -> None:
+    """Runs with different journals do not disturb each other, neither in one folder nor in two."""
+    with RunLock(path), RunLock(path.with_name("other.db")), RunLock(tmp_path / "other" / "journal.db"):
         pass
+
+
+def test_a_link_to_a_journal_has_its_lock(path: Path, tmp_path: Path) -> None:
+    """A journal that is reached through a link, of its own or of its folder, is locked for everybody."""
+    path.parent.mkdir()
+    path.touch()
+    (tmp_path / "link.db").symlink_to(path)
+    with holder(tmp_path / "link.db") as (process, _), pytest.raises(RunLockedError, match=str(process.pid)):
+        RunLock(path).open()
+    assert not (tmp_path / "link.db.lock").exists()
+
+
+def test_an_older_nova_is_respected(path: Path) -> None:
+    """A run of an older nova, which locks another file, keeps out a new one; its lock is not left behind by it."""
+    path.parent.mkdir()
+    older = program("file_locker", path.with_name("lock"))
+    with subprocess.Popen(older, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        lock = RunLock(path)
+        with pytest.raises(RunLockedError) as caught:
+            lock.open()
+        assert caught.value.pid == process.pid
+        assert not path.with_name("journal.db.lock").exists()
+        with RunLock(path.with_name("other.db")):
+            pass  # that file was never for any but the usual journal
+        process.kill()
+        process.wait()
+    with RunLock(path):
+        refused = subprocess.run(older, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+        assert b"BlockingIOError" in refused.stderr
+
+
+def test_a_link_in_place_of_the_lock(path: Path, tmp_path: Path) -> None:
+    """A link that lies where the lock should be is refused, and what it leads to is not emptied."""
+    path.parent.mkdir()
+    (tmp_path / "diary").write_text("dear diary")
+    path.with_name("journal.db.lock").symlink_to(tmp_path / "diary")
+    with pytest.raises(JournalError, match="symbolic link"):
+        RunLock(path).open()
+    assert (tmp_path / "diary").read_text() == "dear diary"
+
+
+def test_a_lock_that_is_removed_is_taken_again(path: Path) -> None:
+    """Whoever removes the file cannot let a second run in once the lock has been taken again."""
+    file = path.with_name("journal.db.lock")
+    with RunLock(path) as lock:
+        for _ in range(3):
+            assert lock.is_in_place()
+            file.unlink()
+            assert not lock.is_in_place()
+            lock.take_again()
+        file.rename(file.with_name("moved.lock"))
+        lock.take_again()
+        assert lock.is_in_place()
+        for place in (path, path.with_name("moved")):
+            with pytest.raises(RunLockedError):
+                RunLock(place).open()
+        file.unlink()
+        with holder(path) as (process, _), pytest.raises(RunLockedError, match=str(process.pid)):
+            lock.take_again()
+        lock.take_again()
+    for place in (path, path.with_name("moved")):
+        with RunLock(place):
+            pass

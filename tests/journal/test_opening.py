@@ -1,5 +1,6 @@
-"""Files that are no journal of ours, places where none can be, and readers that change nothing."""
+"""Files that are no journal of ours, places where none can be, and who may see what we make."""
 
+import asyncio
 import os
 import sqlite3
 import tempfile
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.journal.errors import JournalError
-from nova_async.journal.journal import Journal
+from nova_async.errors import JournalError
 from nova_async.journal.lock import RunLock
-from tests.journal.making import start
+from nova_async.journal.reader import JournalReader
+from nova_async.journal.store import Journal
+from tests.journal.making import PLAN, end, run, start
 
 
 @pytest.fixture
@@ -41,12 +43,12 @@ async def test_a_newer_journal(journal: Journal, path: Path) -> None:
     """A journal of a later version is refused, by writers and readers, and stays as it is."""
     await journal.close()
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
     before = path.read_bytes()
-    sentence = f"{path} was written by a newer nova (its format is 2, this nova knows 1): upgrade nova"
+    sentence = f"{path} was written by a newer nova (its format is 3, this nova knows 2): upgrade nova"
     assert (await refusal(path)).startswith(sentence)
     with pytest.raises(JournalError, match="upgrade nova"):
-        await Journal.read(path)
+        JournalReader(path).runs()
     assert path.read_bytes() == before
 
 
@@ -66,7 +68,7 @@ async def test_no_database_at_all(path: Path) -> None:
     path.write_text("dear diary " * 100)
     assert f"{path} is no journal or is damaged (file is not a database): move it away" in await refusal(path)
     with pytest.raises(JournalError, match="is no journal or is damaged"):
-        await Journal.read(path)
+        JournalReader(path).runs()
     assert path.read_text().startswith("dear diary")
 
 
@@ -79,10 +81,10 @@ async def test_a_damaged_journal(journal: Journal, path: Path) -> None:
     content[4096:] = os.urandom(len(content) - 4096)
     path.write_bytes(content)
     with pytest.raises(JournalError, match="move it away"):
-        await Journal.read(path)
+        JournalReader(path).history(PLAN)
     damaged = await Journal.open(path)
     with pytest.raises(JournalError, match="move it away"):
-        await damaged.history()
+        await damaged.history(PLAN)
     await damaged.close()
 
 
@@ -95,7 +97,15 @@ async def test_a_folder_that_is_none(tmp_path: Path) -> None:
         " or choose another place for the journal"
     )
     with pytest.raises(JournalError, match=r"Not a directory"):
-        RunLock(path.with_name("lock")).open()
+        RunLock(path).open()
+
+
+async def test_a_folder_where_the_journal_should_be(path: Path) -> None:
+    """A folder of that name is told to whoever writes or reads."""
+    path.mkdir(parents=True)
+    assert f"{path} cannot be used (unable to open database file)" in await refusal(path)
+    with pytest.raises(JournalError, match="unable to open"):
+        JournalReader(path).runs()
 
 
 async def test_a_folder_of_somebody_else(foreign_folder: Path) -> None:
@@ -103,54 +113,83 @@ async def test_a_folder_of_somebody_else(foreign_folder: Path) -> None:
     path = foreign_folder / "journal.db"
     assert f"{path} cannot be used (Permission denied)" in await refusal(path)
     with pytest.raises(JournalError, match="Permission denied"):
-        RunLock(foreign_folder / "lock").open()
+        RunLock(path).open()
 
 
 async def test_a_journal_is_private(journal: Journal, path: Path) -> None:
-    """Errors of agents may hold secrets: only the owner can read them."""
-    assert {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {
-        "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600
-    }  # fmt: skip
+    """Errors of agents may hold secrets: only the owner can read them, and no commit takes them along."""
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir() if file.name != ".gitignore"}
+    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+    assert (path.parent / ".gitignore").read_text().splitlines()[-1] == "*"
 
 
-async def test_reading_makes_nothing(journal: Journal, path: Path) -> None:
-    """A reader leaves no file behind: not where nothing is, not beside a closed journal."""
-    await journal.begin_attempt(start())
-    assert list((await Journal.read(path)).attempts) == ["F1"]
-    await journal.close()
-    before = {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()}
-    assert list((await Journal.read(path)).attempts) == ["F1"]
-    assert {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()} == before
-    nowhere = path.parent / "not" / "journal.db"
-    with pytest.raises(JournalError, match="does not exist: nothing has been run here yet"):
-        await Journal.read(nowhere)
-    assert not nowhere.parent.exists()
-
-
-async def test_a_journal_that_has_just_been_made(path: Path) -> None:
-    """An empty file, as a writer leaves it for an instant, is no damage."""
-    path.parent.mkdir()
-    path.touch()
-    with pytest.raises(JournalError, match="nothing has been run here yet"):
-        await Journal.read(path)
-    journal = await Journal.open(path)
-    assert (await Journal.read(path)).runs == ()
-    await journal.close()
+async def test_a_folder_of_the_users_stays_as_it_is(tmp_path: Path) -> None:
+    """A journal among somebody's own files hides none of them from git."""
+    (tmp_path / "README.md").touch()
+    with RunLock(tmp_path / "journal.db"):
+        await (await Journal.open(tmp_path / "journal.db")).close()
+    assert not (tmp_path / ".gitignore").exists()
 
 
 async def test_odd_paths(tmp_path: Path) -> None:
     """A path may hold whatever a path may hold."""
     path = tmp_path / "a b?mode=ro#%41\udce4" / "journal.db"
     journal = await Journal.open(path)
-    assert (await Journal.read(path)).runs == ()
+    assert JournalReader(path).runs() == []
     await journal.close()
-    assert (await Journal.read(path)).runs == ()
+    assert JournalReader(path).runs() == []
+
+
+async def test_a_link_stays_a_link(journal: Journal, path: Path, tmp_path: Path) -> None:
+    """A journal that is reached through a link is the same journal."""
+    await journal.close()
+    (tmp_path / "link.db").symlink_to(path)
+    linked = await Journal.open(tmp_path / "link.db")
+    await linked.begin_attempt(start())
+    assert list(JournalReader(tmp_path / "link.db").latest(PLAN)) == ["F1"]
+    await linked.close()
+    assert list(JournalReader(path).latest(PLAN)) == ["F1"]
+    assert (tmp_path / "link.db").is_symlink()
 
 
 async def test_two_writers_take_turns(journal: Journal, path: Path) -> None:
     """`nova retry` and the like may write a journal that another process has open."""
     other = await Journal.open(path)
     await journal.begin_attempt(start())
-    await other.reset(["F1"])
-    assert (await journal.history()).counted == {}
+    await journal.end_attempt(end())
+    await other.reset(PLAN, ["F1"])
+    assert not (await journal.history(PLAN)).attempts["F1"][0].counts
     await other.close()
+    await journal.begin_attempt(start("F2"))
+    assert list(JournalReader(path).latest(PLAN)) == ["F1", "F2"]
+
+
+async def test_opening_at_the_same_time(path: Path) -> None:
+    """Eight who open a journal that does not exist yet all get the same one."""
+    journals = await asyncio.gather(*(Journal.open(path) for _ in range(8)))
+    for number, journal in enumerate(journals):
+        await journal.begin_run(run(f"r{number}"))
+    assert len((await journals[0].history(PLAN)).runs) == 8
+    await asyncio.gather(*(journal.close() for journal in journals))
+
+
+async def test_a_cancelled_opening_leaves_nothing(path: Path) -> None:
+    """Whoever is cancelled while a journal opens gets his cancellation, and the file is closed by then."""
+    for turns in range(6):
+        opening = asyncio.create_task(Journal.open(path))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert not path.with_name("journal.db-wal").exists()
+
+
+async def test_a_commit_goes_to_the_disk(journal: Journal) -> None:
+    """Every commit is synced, and others may read meanwhile: no power cut takes what was acknowledged."""
+
+    def pragmas(connection: sqlite3.Connection) -> list[object]:
+        names = ("synchronous", "journal_mode", "fullfsync", "foreign_keys", "trusted_schema")
+        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    assert await journal._written(pragmas) == [2, "wal", 1, 1, 0]

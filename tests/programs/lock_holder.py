@@ -1,4 +1,4 @@
-"""Takes a lock, says so, and holds it until it is killed; with ``fork`` a forked child outlives it."""
+"""Takes a journal's lock, says so, and holds it until it is killed; with ``fork`` a forked child outlives it."""
 
 import os
 import signal

@@ -1,0 +1,157 @@
+"""How single values go into a journal's columns and come out again.
+
+Whatever an agent may come up with is taken: a number that SQLite has no room for is bounded, one that is none is
+left out, and text that is no valid Unicode, as a path may be, goes in as bytes. What comes out has the type that it
+should have, or ``TypeError`` and ``ValueError`` say that a stranger wrote it.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+__all__ = ["MOST_TEXT", "as_flag", "as_json", "as_moment", "as_real", "as_text", "as_texts", "as_whole", "cut",
+           "either", "from_word", "to_json", "to_moment", "to_real", "to_seconds", "to_text", "to_whole",
+           "to_word"]  # fmt: skip
+
+T = TypeVar("T")
+Word = TypeVar("Word", bound=StrEnum)
+
+MOST_TEXT = 64 * 1024  # bytes of a text that an agent or a program wrote; the whole of it is in the log
+LARGEST = 2**63 - 1  # SQLite's integers have 64 bits, with a sign
+
+
+def to_moment(moment: datetime) -> str:
+    """Write a moment as text in UTC, so that moments sort and that a person can read them."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def as_moment(value: object) -> datetime:
+    """Read what ``to_moment`` gave."""
+    moment = datetime.fromisoformat(as_text(value))
+    if moment.tzinfo is None:
+        raise ValueError(f"{value!r} is no moment in UTC")
+    return moment
+
+
+def to_text(text: str | None) -> str | bytes | None:
+    """Give SQLite a text that it takes."""
+    if text is None or text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def as_text(value: object) -> str:
+    """Read what ``to_text`` gave."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogatepass")
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def cut(text: str | None, most: int = MOST_TEXT) -> str | None:
+    """Return the beginning of a text, at most so many bytes of UTF-8 and whole characters."""
+    if text is None or len(text) * 4 <= most:
+        return text
+    encoded = text[:most].encode("utf-8", "surrogatepass")
+    if len(encoded) <= most:
+        return text[:most]
+    while encoded[most] & 0xC0 == 0x80:  # the middle of a character
+        most -= 1
+    return encoded[:most].decode("utf-8", "surrogatepass")
+
+
+def to_whole(number: int | None) -> int | None:
+    """Give SQLite a whole number that it has room for."""
+    return None if number is None else max(-LARGEST - 1, min(int(number), LARGEST))
+
+
+def as_whole(value: object) -> int:
+    """Read a whole number."""
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def to_real(number: float | None) -> float | None:
+    """Give SQLite a number; infinity and what is no number are unknown."""
+    if number is None:
+        return None
+    try:
+        real = float(number)
+    except OverflowError:  # a whole number with hundreds of digits
+        return None
+    return real if math.isfinite(real) else None
+
+
+def to_seconds(number: float) -> float:
+    """Give SQLite a time that has to be known: zero where it is no number."""
+    return to_real(number) or 0.0
+
+
+def as_real(value: object) -> float:
+    """Read a number."""
+    if not isinstance(value, float | int):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def as_flag(value: object) -> bool:
+    """Read yes or no."""
+    return bool(as_whole(value))
+
+
+def either(read: Callable[[object], T]) -> Callable[[object], T | None]:
+    """Let a reader of values also read that there is none."""
+    return lambda value: None if value is None else read(value)
+
+
+def to_word(vocabulary: type[StrEnum]) -> Callable[[Any], str]:
+    """Make a writer that refuses words which the vocabulary does not have: nobody could read them again."""
+    return lambda value: vocabulary(value).value
+
+
+def from_word(vocabulary: type[Word]) -> Callable[[object], Word]:
+    """Make a reader of words of the vocabulary."""
+    return lambda value: vocabulary(as_text(value))
+
+
+def to_json(value: object) -> str:
+    """Write a small structure as JSON; what JSON has no word for becomes its text, a number that is none ``null``."""
+    try:
+        return json.dumps(value, default=str, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(value), default=str, separators=(",", ":"), allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """Copy a structure without infinities, what is no number, and whole numbers of absurd length."""
+    if isinstance(value, float):
+        return to_real(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return to_whole(value)
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def as_json(value: object, kind: type[T]) -> T:
+    """Read a small structure that must be of that kind."""
+    found = json.loads(as_text(value))
+    if not isinstance(found, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return found
+
+
+def as_texts(value: object) -> tuple[str, ...]:
+    """Read a list of texts."""
+    return tuple(as_text(item) for item in as_json(value, list))

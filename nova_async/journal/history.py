@@ -1,0 +1,77 @@
+"""What a journal knows of the past, and the questions that writers and readers of it share."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import final
+
+from nova_async.journal.columns import as_flag, as_moment, as_text, either, from_word, to_text
+from nova_async.journal.rows import ATTEMPT, RUN, attempt_of, names, run_of
+from nova_async.records import Attempt, RunStart
+from nova_async.words import RunEnd
+
+__all__ = ["History", "Run", "read_attempts", "read_history", "read_runs"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as the journal knows it."""
+
+    start: RunStart
+    fresh: bool = False
+    """Whether it let nothing earlier of its plan count."""
+    ended_at: datetime | None = None
+    end: RunEnd | None = None
+    """None while it works, and after a crash until the next run has looked."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Everything that a journal knows of one plan at one moment."""
+
+    runs: tuple[RunStart, ...] = ()
+    """Those of this plan, oldest first."""
+    started_at: datetime | None = None
+    """The beginning of the first run that still counts: the last fresh one, or the first of all."""
+    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    """All attempts ever of each task, oldest first: those that no longer count are among them."""
+    milestones: Mapping[str, datetime] = field(default_factory=dict)
+    """When each was reached."""
+    unfinished_runs: tuple[RunStart, ...] = ()
+    """Those of all plans that nobody has ended: one that works right now, and those whose supervisor died."""
+
+
+def read_history(connection: sqlite3.Connection, plan: str) -> History:
+    """Read what is known of a plan, but for its events, as of one moment: the caller has begun a transaction."""
+    runs = read_runs(connection, "WHERE plan = ? ORDER BY rowid", to_text(plan))
+    since = max((number for number, run in enumerate(runs) if run.fresh), default=0)
+    attempts: dict[str, list[Attempt]] = {}
+    for attempt in read_attempts(connection, "WHERE a.plan = ? ORDER BY a.task_id, a.number", to_text(plan)):
+        attempts.setdefault(attempt.start.id.task_id, []).append(attempt)
+    milestones = "SELECT milestone_id, reached_at FROM milestones WHERE plan = ? AND counts ORDER BY rowid"
+    unfinished = read_runs(connection, "WHERE ended_at IS NULL ORDER BY rowid")
+    return History(
+        runs=tuple(run.start for run in runs),
+        started_at=runs[since].start.started_at if runs else None,
+        attempts={task_id: tuple(found) for task_id, found in attempts.items()},
+        milestones={as_text(name): as_moment(at) for name, at in connection.execute(milestones, (to_text(plan),))},
+        unfinished_runs=tuple(run.start for run in unfinished),
+    )
+
+
+def read_runs(connection: sqlite3.Connection, which: str, *parameters: object) -> list[Run]:
+    """Read those runs."""
+    moment, word = either(as_moment), either(from_word(RunEnd))
+    rows = connection.execute(f"SELECT fresh, ended_at, how, {names(RUN)} FROM runs {which}", parameters)
+    return [
+        Run(start=run_of(columns), fresh=as_flag(fresh), ended_at=moment(ended_at), end=word(how))
+        for fresh, ended_at, how, *columns in rows
+    ]
+
+
+def read_attempts(connection: sqlite3.Connection, which: str, *parameters: object) -> list[Attempt]:
+    """Read those attempts."""
+    return [attempt_of(row) for row in connection.execute(f"{ATTEMPT} {which}", parameters)]

@@ -1,0 +1,188 @@
+"""Reading a journal from outside: while a run writes it, after a kill, and after the end."""
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar, final
+
+from nova_async.errors import JournalError
+from nova_async.journal.columns import as_moment, as_text, as_whole, either, from_word, to_text, to_whole
+from nova_async.journal.explaining import understood
+from nova_async.journal.history import History, Run, read_attempts, read_history, read_runs
+from nova_async.journal.rows import EVENT, event_of, names
+from nova_async.journal.schema import SCHEMA_VERSION, check_version
+from nova_async.journal.version_1 import bring_up_to_date
+from nova_async.records import Attempt, AttemptId, Event
+from nova_async.words import Phase
+
+__all__ = ["JournalReader", "PhaseStart"]
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0  # how long a reader waits for a writer that recovers the journal after a crash
+MOST_LOOKS = 10  # a file that changes under the reader's hands is looked at so often
+SURE_LOOKS, PAUSE_SECONDS = 3, 0.01  # a -wal file alone must be seen so often, so far apart, to count as a dead copy
+
+LAST_OF_TASK = "a.number = (SELECT max(number) FROM attempts WHERE plan = a.plan AND task_id = a.task_id)"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PhaseStart:
+    """A phase of an attempt that has begun."""
+
+    phase: Phase
+    at: datetime
+    activity: str | None = None
+    """What was done in it, as noted last."""
+
+
+@final
+class JournalReader:
+    """Questions to a journal that anybody may ask at any time; no file is made or changed by them.
+
+    Each question opens the file anew and closes it, so that a reader may live as long as it likes, ask from any
+    thread, and outlive the journal. It waits for the disk: in an event loop, ask by ``asyncio.to_thread``.
+
+    Every question raises ``JournalError`` where there is no journal, where it cannot be read, and where somebody else
+    has written into it what nova never would.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def runs(self, limit: int = 100) -> list[Run]:
+        """Return the latest runs of all plans, newest first."""
+        return self._ask(lambda journal: read_runs(journal, "ORDER BY rowid DESC LIMIT ?", to_whole(limit)))
+
+    def attempts(self, plan: str, task_id: str | None = None) -> list[Attempt]:
+        """Return all attempts of a plan, or of one of its tasks, in the order in which they began."""
+        which, parameters = "WHERE a.plan = ?", [to_text(plan)]
+        if task_id is not None:
+            which += " AND a.task_id = ?"
+            parameters.append(to_text(task_id))
+        return self._ask(lambda journal: read_attempts(journal, f"{which} ORDER BY a.rowid", *parameters))
+
+    def latest(self, plan: str) -> dict[str, Attempt]:
+        """Return the last attempt of each task of a plan that has run, whether or not it still counts."""
+        which = f"WHERE a.plan = ? AND {LAST_OF_TASK} ORDER BY a.task_id"
+        found = self._ask(lambda journal: read_attempts(journal, which, to_text(plan)))
+        return {attempt.start.id.task_id: attempt for attempt in found}
+
+    def history(self, plan: str) -> History:
+        """Return everything about a plan but its events."""
+        return self._ask(lambda journal: read_history(journal, plan))
+
+    def phases(self, id: AttemptId) -> list[PhaseStart]:  # noqa: A002
+        """Return the phases of an attempt so far, in the order in which they began."""
+        which = "SELECT phase, at, activity FROM phases WHERE run_id = ? AND task_id = ? AND number = ? ORDER BY at"
+        key = (to_text(id.run_id), to_text(id.task_id), to_whole(id.number))
+        return self._ask(
+            lambda journal: [
+                PhaseStart(from_word(Phase)(phase), as_moment(at), either(as_text)(activity))
+                for phase, at, activity in journal.execute(which, key)
+            ]
+        )
+
+    def changes(self, after: int, limit: int = 1000) -> list[Event]:
+        """Return what has happened since the event with that number, oldest first; go on from the last one's number.
+
+        A number beyond ``last_number()`` is of another journal that lay in this place: begin again with 0. Events are
+        written soon, not durably: after a crash, which the next ``run_started`` tells of, ask for ``latest`` again.
+        """
+        which = f"SELECT number, {names(EVENT)} FROM events WHERE number > ? ORDER BY number LIMIT ?"
+        numbers = (to_whole(after), to_whole(limit))
+        return self._ask(
+            lambda journal: [event_of(number, columns) for number, *columns in journal.execute(which, numbers)]
+        )
+
+    def last_number(self) -> int:
+        """Return the number of the latest event, 0 before the first; none is ever used again."""
+        question = "SELECT coalesce(max(number), 0) FROM events"
+        return self._ask(lambda journal: as_whole(journal.execute(question).fetchone()[0]))
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask in one transaction."""
+        with understood(self.path):
+            for look in range(MOST_LOOKS):
+                way = how_to_open(self.path)
+                if way is COPY and look < SURE_LOOKS:
+                    time.sleep(PAUSE_SECONDS)  # a writer that is opening or closing leaves it so for an instant
+                    continue
+                try:
+                    with opened(self.path, way) as journal:
+                        answer = question(journal)
+                except (sqlite3.Error, OSError) as error:
+                    # A writer may have come or gone meanwhile: then all of it counts for nothing.
+                    is_the_same = how_to_open(self.path) is way and not isinstance(error, FileNotFoundError)
+                    if is_the_same or look == MOST_LOOKS - 1:
+                        raise
+                else:
+                    if way is not QUIET or how_to_open(self.path) is QUIET:
+                        return answer
+            raise JournalError(f"{self.path} changes faster than it can be read: try again")
+
+
+# Without a -wal file nobody writes, and a plain read-only connection would make one and leave it behind. An immutable
+# one reads the file as it lies.
+QUIET = "immutable=1"
+# A writer works, or was killed: what lies in the -wal file counts. SQLite marks in the -shm file, its scratch-pad, how
+# far it reads. (With `readonly_shm=1` it would not, but then no writer could open the file in this process meanwhile.)
+BESIDE_A_WRITER = "mode=ro"
+# A -wal file alone, as a copied folder has it: SQLite cannot read it without making a -shm file.
+COPY = "copy"
+
+
+def how_to_open(path: Path) -> str:
+    """Return how a journal can be read without leaving anything behind.
+
+    Raises ``JournalError`` if there is none.
+    """
+    if not path.exists():
+        raise JournalError(f"{path} does not exist: nothing has been run here yet")
+    wal, shm = (real.with_name(real.name + end) for real in (path.resolve(),) for end in ("-wal", "-shm"))
+    if not wal.exists():
+        return QUIET
+    return BESIDE_A_WRITER if shm.exists() else COPY
+
+
+@contextlib.contextmanager
+def opened(path: Path, way: str) -> Iterator[sqlite3.Connection]:
+    """Open a journal for reading, and begin a transaction; one of an older format is converted in memory."""
+    with contextlib.ExitStack() as stack:
+        if way == COPY:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nova-")))
+            source = copy_to(folder, path.resolve())
+            address = source.as_uri()
+        else:
+            address = f"{path.absolute().as_uri()}?{way}"
+        journal = stack.enter_context(contextlib.closing(connect(address)))
+        journal.execute("PRAGMA trusted_schema = OFF")  # whoever made the file may have put functions into it
+        journal.execute("BEGIN")  # all of it as of one moment
+        version = check_version(path, journal)
+        if version == 0:
+            raise JournalError(f"{path} is empty: nothing has been run here yet")
+        if version < SCHEMA_VERSION:
+            memory = stack.enter_context(contextlib.closing(connect("file::memory:")))
+            journal.backup(memory)
+            journal = memory
+            bring_up_to_date(journal, path.resolve())
+        yield journal
+
+
+def connect(address: str) -> sqlite3.Connection:
+    """Connect for one question."""
+    return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def copy_to(folder: Path, path: Path) -> Path:
+    """Copy a journal and what waits in its -wal file."""
+    for end in ("", "-wal"):
+        shutil.copyfile(path.with_name(path.name + end), folder / (path.name + end))
+    return folder / path.name

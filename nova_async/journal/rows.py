@@ -1,0 +1,213 @@
+"""Which column holds which field of a record: the tables are made, written and read from these lists."""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from nova_async.journal.columns import (
+    as_flag,
+    as_json,
+    as_moment,
+    as_real,
+    as_text,
+    as_texts,
+    as_whole,
+    cut,
+    either,
+    from_word,
+    to_json,
+    to_moment,
+    to_real,
+    to_seconds,
+    to_text,
+    to_whole,
+    to_word,
+)
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
+from nova_async.usage import TokenUsage
+from nova_async.words import EventKind, Outcome, Phase
+
+__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "Column", "attempt_of", "end_of", "event_of", "fields",
+           "names", "run_of", "to_log", "values"]  # fmt: skip
+
+
+class Column(NamedTuple):
+    """One column and the field that it holds."""
+
+    name: str
+    kind: str
+    """Its type and constraints in SQL."""
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+    field: str = ""
+    """Where the record has it; the column's own name if empty."""
+
+
+def values(columns: Sequence[Column], record: object) -> tuple[Any, ...]:
+    """Return what the columns hold of a record; raises where a record is not what it should be."""
+    return tuple(column.write(attrgetter(column.field or column.name)(record)) for column in columns)
+
+
+def fields(columns: Sequence[Column], row: Sequence[Any]) -> dict[str, Any]:
+    """Return a record's fields as its row holds them; raises where a stranger wrote it."""
+    return {column.name: column.read(value) for column, value in zip(columns, row, strict=True)}
+
+
+def names(columns: Sequence[Column], prefix: str = "") -> str:
+    """Name the columns for a statement."""
+    return ", ".join(prefix + column.name for column in columns)
+
+
+def to_models(usage: Mapping[str, TokenUsage]) -> str:
+    """Write the tokens of each model, the four kinds in their usual order."""
+    return to_json({name: [to_whole(kind) for kind in used.as_dict().values()] for name, used in usage.items()})
+
+
+def as_models(value: object) -> dict[str, TokenUsage]:
+    """Read what ``to_models`` gave."""
+    return {name: TokenUsage(*map(as_whole, used)) for name, used in as_json(value, dict).items()}
+
+
+def to_limits(limits: Mapping[str, float]) -> str:
+    """Write those limits that limit anything."""
+    return to_json({name: limit for name, limit in limits.items() if to_real(limit) is not None})
+
+
+def as_limits(value: object) -> dict[str, float]:
+    """Read what ``to_limits`` gave."""
+    return {name: as_real(limit) for name, limit in as_json(value, dict).items()}
+
+
+def to_log(log: LogRef | None) -> str | None:
+    """Write which file a log is; as text, for there are inode numbers of 64 bits without a sign."""
+    return None if log is None else to_json({"path": log.path, "device": log.device, "inode": log.inode})
+
+
+def as_log(value: object) -> LogRef:
+    """Read what ``to_log`` gave."""
+    log = as_json(value, dict)
+    whole = either(as_whole)
+    return LogRef(path=as_text(log["path"]), device=whole(log["device"]), inode=whole(log["inode"]))
+
+
+def words(vocabulary: type[StrEnum]) -> tuple[Callable[[Any], str], Callable[[object], StrEnum]]:
+    """Return how words of a vocabulary are written and read."""
+    return to_word(vocabulary), from_word(vocabulary)
+
+
+TEXT = (to_text, as_text)
+MAYBE_TEXT = (to_text, either(as_text))
+MAYBE_LONG_TEXT = (lambda text: to_text(cut(text)), either(as_text))
+WHOLE = (to_whole, as_whole)
+MAYBE_WHOLE = (to_whole, either(as_whole))
+MAYBE_REAL = (to_real, either(as_real))
+MOMENT = (to_moment, as_moment)
+FLAG = (to_whole, as_flag)
+LIST = (to_json, as_texts)
+
+RUN = (
+    Column("run_id", "TEXT NOT NULL PRIMARY KEY", *TEXT),
+    Column("plan", "TEXT NOT NULL", *TEXT),
+    Column("project", "TEXT NOT NULL", *TEXT),
+    Column("started_at", "TEXT NOT NULL", *MOMENT),
+    Column("supervisor", "TEXT NOT NULL", *TEXT),
+    Column("pid", "INTEGER NOT NULL", *WHOLE),
+    Column("pid_start_time", "REAL NOT NULL", to_seconds, as_real),
+    Column("max_workers", "INTEGER NOT NULL", *WHOLE),
+)
+START = (
+    Column("run_id", "TEXT NOT NULL", *TEXT, "id.run_id"),
+    Column("task_id", "TEXT NOT NULL", *TEXT, "id.task_id"),
+    Column("number", "INTEGER NOT NULL", *WHOLE, "id.number"),
+    Column("plan", "TEXT NOT NULL", *TEXT),
+    Column("started_at", "TEXT NOT NULL", *MOMENT),
+    Column("agent", "TEXT NOT NULL", *TEXT),
+    Column("prompt_digest", "TEXT NOT NULL", *TEXT),
+    Column("command", "TEXT NOT NULL", *LIST),
+    Column("log_path", "TEXT NOT NULL", *TEXT),
+    Column("limits", "TEXT NOT NULL", to_limits, as_limits),
+)
+PROCESS = (
+    Column("counts", "INTEGER NOT NULL DEFAULT 1", *FLAG),
+    Column("pid", "INTEGER", *MAYBE_WHOLE),
+    Column("pid_start_time", "REAL", *MAYBE_REAL),
+    Column("cookie", "TEXT", *MAYBE_TEXT),
+)
+END = (
+    Column("outcome", "TEXT", *words(Outcome)),
+    Column("phase", "TEXT", *words(Phase)),
+    Column("ended_at", "TEXT", *MOMENT),
+    Column("duration_seconds", "REAL", to_seconds, as_real),
+    Column("error", "TEXT", *MAYBE_LONG_TEXT),
+    Column("exit_code", "INTEGER", *MAYBE_WHOLE),
+    Column("input_tokens", "INTEGER", *WHOLE, "usage.input_tokens"),
+    Column("output_tokens", "INTEGER", *WHOLE, "usage.output_tokens"),
+    Column("cache_read_tokens", "INTEGER", *WHOLE, "usage.cache_read_tokens"),
+    Column("cache_creation_tokens", "INTEGER", *WHOLE, "usage.cache_creation_tokens"),
+    Column("usage_by_model", "TEXT", to_models, as_models),
+    Column("usage_is_final", "INTEGER", *FLAG),
+    Column("cost_usd", "REAL", *MAYBE_REAL),
+    Column("session_id", "TEXT", *MAYBE_TEXT),
+    Column("model", "TEXT", *MAYBE_TEXT),
+    Column("result", "TEXT", *MAYBE_LONG_TEXT),
+    Column("denied", "TEXT", *LIST),
+    Column("leftovers", "INTEGER", *WHOLE),
+    Column("ended_by_us", "INTEGER", *FLAG),
+    Column("commit_sha", "TEXT", *MAYBE_TEXT),
+    Column("files_changed", "TEXT", *LIST),
+    Column("log", "TEXT", to_log, either(as_log)),
+    Column("log_error", "TEXT", *MAYBE_LONG_TEXT),
+)
+TOKENS = tuple(column.name for column in END if column.field.startswith("usage."))
+EVENT = (
+    Column("kind", "TEXT NOT NULL", *words(EventKind)),
+    Column("at", "TEXT NOT NULL", *MOMENT),
+    Column("task_id", "TEXT", *MAYBE_TEXT),
+    Column("data", "TEXT NOT NULL", lambda data: to_json(dict(data)), lambda value: as_json(value, dict)),
+    Column("run_id", "TEXT NOT NULL", *TEXT),
+)
+
+# What has to be asked for to make an Attempt of each row.
+ATTEMPT = (
+    f"SELECT {names(START, 'a.')}, {names(PROCESS, 'a.')}, {names(END, 'a.')}, {names(END, 'f.')} FROM attempts a"
+    " LEFT JOIN finished f ON f.run_id = a.run_id AND f.task_id = a.task_id AND f.number = a.number"
+)
+
+
+def run_of(row: Sequence[Any]) -> RunStart:
+    """Make a run of the columns ``RUN``."""
+    return RunStart(**fields(RUN, row))
+
+
+def attempt_of(row: Sequence[Any]) -> Attempt:
+    """Make an attempt of what ``ATTEMPT`` selects."""
+    start, process, end, finished = split(row, START, PROCESS, END, END)
+    about = fields(START, start)
+    about["id"] = id = AttemptId(about.pop("run_id"), about.pop("task_id"), about.pop("number"))  # noqa: A001
+    return Attempt(
+        start=AttemptStart(**about),
+        **fields(PROCESS, process),
+        finished=None if finished[0] is None else end_of(id, finished),
+        end=None if end[0] is None else end_of(id, end),
+    )
+
+
+def end_of(id: AttemptId, row: Sequence[Any]) -> AttemptEnd:  # noqa: A002
+    """Make the end of an attempt of the columns ``END``."""
+    about = fields(END, row)
+    return AttemptEnd(id=id, usage=TokenUsage(*(about.pop(name) for name in TOKENS)), **about)
+
+
+def event_of(number: int, row: Sequence[Any]) -> Event:
+    """Make an event of its number and the columns ``EVENT``."""
+    return Event(number=as_whole(number), **fields(EVENT, row))
+
+
+def split(row: Sequence[Any], *parts: Sequence[Column]) -> list[Sequence[Any]]:
+    """Cut a row into the parts that were selected."""
+    cuts, begin = [], 0
+    for columns in parts:
+        cuts.append(row[begin : begin + len(columns)])
+        begin += len(columns)
+    return cuts

@@ -1,0 +1,290 @@
+"""The document of ``cascade_state.json``: what it says of a run and its tasks, and what a reader takes from it.
+
+Whatever another version or a stranger wrote there does no harm to a reader.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nova_async.errors import StateFileError
+from nova_async.journal.foreign_json import (
+    SURROGATES,
+    as_count,
+    as_flag,
+    as_moment,
+    as_number,
+    as_pid,
+    as_table,
+    as_text,
+    as_texts,
+    as_word,
+    spelled,
+)
+from nova_async.journal.rollup import COLOURS, status_word
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
+from nova_async.usage import TokenUsage
+from nova_async.views import MilestoneView, RunView, TaskView
+from nova_async.words import Outcome, Phase, RunEnd, TaskState
+
+__all__ = ["STATE_SCHEMA", "encoded", "read_state", "run_document", "task_document", "written_moment"]
+
+STATE_SCHEMA = 1
+ENDED = (TaskState.COMPLETED, TaskState.FAILED)
+KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+def run_document(run: RunView) -> dict[str, Any]:
+    """Build what the document says of the run: its parts ``project`` and ``nova``."""
+    return {
+        "project": {
+            "name": run.project,
+            "cascade_file": run.cascade_file,
+            "started_at": written_moment(run.started_at),
+            "completed_at": written_moment(run.completed_at),
+        },
+        "nova": {
+            "schema": STATE_SCHEMA,
+            "run_id": run.run_id,
+            "supervisor": {"pid": run.pid, "start_time": run.pid_start_time},
+            "milestones": {
+                found.id: {"message": found.message, "reached_at": written_moment(found.reached_at)}
+                for found in run.milestones
+            },
+            "removed": {task_id: {"outcome": outcome} for task_id, outcome in run.removed.items()},
+            "end": run.end,
+            "max_workers": run.max_workers,
+            "warnings": list(run.warnings),
+        },
+    }
+
+
+def task_document(view: TaskView) -> dict[str, Any]:
+    """Build what the document says of one task: the documented names, and whatever is ours under ``nova``."""
+    runs, ended = view.state is TaskState.IN_PROGRESS, view.state in ENDED
+    return {
+        "status": status_word(view.state),
+        "worker_id": f"worker-{view.id}" if runs else None,
+        "pid": view.pid,
+        "started_at": written_moment(view.started_at if runs or ended else None),
+        "completed_at": written_moment(view.completed_at if ended else None),
+        "duration_seconds": int(view.duration_seconds),
+        "current_step": view.activity if runs else view.reason,
+        "token_usage": view.usage.as_dict(),
+        "error": view.error if view.state is TaskState.FAILED else None,
+        "commit_sha": view.commit_sha,
+        "files_changed": list(view.files_changed),
+        "nova": {
+            "name": view.name,
+            "branch": view.branch,
+            "group": view.group,
+            "attempt": view.attempt,
+            "attempts": [attempt_document(attempt, view.log) for attempt in view.attempts],
+            "start_time": view.pid_start_time,
+            "cookie": view.cookie,
+            "blocked_by": list(view.blocked_by),
+            "cost_usd": view.cost_usd,
+            "usage_exact": view.usage_is_final,
+            "usage_is_final": view.usage_is_final,
+            "cost_is_complete": view.cost_is_complete,
+            "state": view.state,
+            "phase": view.phase,
+            "phase_since": written_moment(view.phase_since),
+            "retry_at": written_moment(view.retry_at),
+            "duration_seconds": view.duration_seconds,
+            "denied": list(view.denied),
+            "log_error": view.log_error,
+        },
+    }
+
+
+def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
+    """Build what the document says of one attempt; while it runs its outcome is null, and its log is ``live``.
+
+    ``log`` is null where there is none: not yet, or never.
+    """
+    end = attempt.end
+    log = end.log if end else live
+    return {
+        "outcome": end.outcome if end else None,
+        "exit_code": end.exit_code if end else None,
+        "log": log.path if log else None,
+        "session_id": end.session_id if end else None,
+        "cost_usd": end.cost_usd if end else None,
+        "leftovers": end.leftovers if end else 0,
+        "forced": end.ended_by_us if end else False,
+        "number": attempt.start.id.number,
+        "started_at": written_moment(attempt.start.started_at),
+        "ended_at": written_moment(end.ended_at if end else None),
+        "duration_seconds": end.duration_seconds if end else None,
+        "log_device": log.device if log else None,
+        "log_inode": log.inode if log else None,
+    }
+
+
+def written_moment(moment: datetime | None) -> str | None:
+    """Write a moment in ISO 8601, in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def encoded(value: Any) -> bytes:
+    """Encode as JSON that every reader takes.
+
+    A name that is not UTF-8 reaches us with halves of surrogate pairs, at which jq and others stop: they are spelled
+    out. Raises ``ValueError`` for a number that JSON does not have.
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return SURROGATES.sub(lambda half: "\\" + spelled(half), text).encode()  # in JSON a backslash is two
+
+
+def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
+    """Read the run and its tasks as they were when the file was written.
+
+    What the file does not say is as in a view of nothing; an attempt without a time has that of the Unix epoch.
+
+    Raises ``StateFileError`` if there is no such file, or if it is none of ours.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StateFileError(f"no run here: {path} does not exist; `nova run` starts one") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StateFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("tasks"), dict):
+        raise StateFileError(f"{path} is no state file: it holds no tasks")
+    tasks = (read_task(as_text(task_id) or "", as_table(task)) for task_id, task in found["tasks"].items())
+    return read_run(as_table(found.get("project")), as_table(found.get("nova"))), {task.id: task for task in tasks}
+
+
+def read_run(project: Mapping[str, Any], nova: Mapping[str, Any]) -> RunView:
+    """Read what the document says of the run."""
+    supervisor = as_table(nova.get("supervisor"))
+    reached = {
+        as_text(name) or "": (as_text(as_table(said).get("message")) or "", as_moment(as_table(said).get("reached_at")))
+        for name, said in as_table(nova.get("milestones")).items()
+    }
+    removed = {name: as_table(said).get("outcome") for name, said in as_table(nova.get("removed")).items()}
+    return RunView(
+        run_id=as_text(nova.get("run_id")) or "",
+        project=as_text(project.get("name")) or "",
+        cascade_file=as_text(project.get("cascade_file")) or "",
+        started_at=as_moment(project.get("started_at")),
+        completed_at=as_moment(project.get("completed_at")),
+        end=as_word(RunEnd, nova.get("end")),
+        pid=as_pid(supervisor.get("pid")),
+        pid_start_time=as_number(supervisor.get("start_time")),
+        max_workers=max(as_count(nova.get("max_workers")), 1),
+        milestones=tuple(
+            MilestoneView(id=name, message=message, reached_at=at) for name, (message, at) in reached.items() if at
+        ),
+        removed={as_text(name) or "": as_word(Outcome, outcome) for name, outcome in removed.items()},
+        warnings=as_texts(nova.get("warnings")),
+    )
+
+
+def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
+    """Read what the document says of one task."""
+    nova, usage = as_table(task.get("nova")), as_table(task.get("token_usage"))
+    state = read_state_word(task.get("status"), nova)
+    runs = state is TaskState.IN_PROGRESS
+    step, cost = as_text(task.get("current_step")), as_number(nova.get("cost_usd"))
+    used = TokenUsage(*(as_count(usage.get(kind)) for kind in KINDS))
+    attempts = read_attempts(task_id, nova.get("attempts"), as_moment(task.get("started_at")))
+    end = attempts[-1].end if attempts else None
+    log = read_log(as_table(nova["attempts"][-1])) if attempts else None
+    seconds = as_number(nova.get("duration_seconds"))
+    is_exact = not runs and as_flag(nova.get("usage_exact"), not used.total)  # an earlier version took it for granted
+    sessions = [attempt.end.session_id for attempt in attempts if attempt.end and attempt.end.session_id]
+    return TaskView(
+        id=task_id,
+        name=as_text(nova.get("name")) or "",
+        branch=as_text(nova.get("branch")) or "",
+        group=as_text(nova.get("group")) or "",
+        state=state,
+        phase=as_word(Phase, nova.get("phase")),
+        phase_since=as_moment(nova.get("phase_since")),
+        retry_at=as_moment(nova.get("retry_at")),
+        attempt=as_count(nova.get("attempt")),
+        outcome=end.outcome if end else None,
+        error=as_text(task.get("error")),
+        reason=None if runs else step,
+        activity=step if runs else None,
+        blocked_by=as_texts(nova.get("blocked_by")),
+        pid=as_pid(task.get("pid")),
+        pid_start_time=as_number(nova.get("start_time")),
+        cookie=as_text(nova.get("cookie")),
+        started_at=as_moment(task.get("started_at")),
+        completed_at=as_moment(task.get("completed_at")),
+        duration_seconds=as_number(task.get("duration_seconds")) or 0.0 if seconds is None else seconds,
+        usage=used,
+        usage_is_final=as_flag(nova.get("usage_is_final"), is_exact),
+        cost_usd=cost,
+        cost_is_complete=as_flag(nova.get("cost_is_complete"), cost is not None or not used.total),
+        denied=as_texts(nova.get("denied")),
+        session_id=sessions[-1] if sessions else None,
+        log_path=log.path if log else None,
+        log=log,
+        log_error=as_text(nova.get("log_error")),
+        commit_sha=as_text(task.get("commit_sha")),
+        files_changed=as_texts(task.get("files_changed")),
+        attempts=attempts,
+    )
+
+
+def read_state_word(status: Any, nova: Mapping[str, Any]) -> TaskState:
+    """Read where a task stands, in the finer words if they fit the status, which is what everybody goes by."""
+    status = status if isinstance(status, str) and status in COLOURS else "pending"
+    state = as_word(TaskState, nova.get("state"))
+    if state is not None and status_word(state) == status:
+        return state
+    if status != "pending":
+        return TaskState(status)
+    return TaskState.BLOCKED if as_texts(nova.get("blocked_by")) else TaskState.WAITING
+
+
+def read_attempts(task_id: str, told: Any, started_at: datetime | None) -> tuple[Attempt, ...]:
+    """Read a task's attempts; an earlier version gave them neither a number nor a beginning."""
+    numbered = enumerate(told if isinstance(told, list) else [], 1)
+    return tuple(read_attempt(task_id, as_table(said), place, started_at or LONG_AGO) for place, said in numbered)
+
+
+def read_attempt(task_id: str, said: Mapping[str, Any], place: int, otherwise: datetime) -> Attempt:
+    """Read one attempt; ``place`` is its number and ``otherwise`` its beginning where the file does not tell."""
+    log = read_log(said)
+    start = AttemptStart(
+        id=AttemptId("", task_id, as_count(said.get("number")) or place),
+        plan="",
+        started_at=as_moment(said.get("started_at")) or otherwise,
+        agent="",
+        prompt_digest="",
+        log_path=log.path if log else "",
+    )
+    if said.get("outcome") is None:
+        return Attempt(start=start)
+    code = said.get("exit_code")
+    end = AttemptEnd(
+        id=start.id,
+        outcome=as_word(Outcome, said["outcome"]) or Outcome.EXIT_UNKNOWN,
+        phase=Phase.SETTLE,
+        ended_at=as_moment(said.get("ended_at")) or start.started_at,
+        duration_seconds=as_number(said.get("duration_seconds")) or 0.0,
+        exit_code=code if isinstance(code, int) else None,
+        session_id=as_text(said.get("session_id")),
+        cost_usd=as_number(said.get("cost_usd")),
+        leftovers=as_count(said.get("leftovers")),
+        ended_by_us=as_flag(said.get("forced"), False),
+        log=log,
+    )
+    return Attempt(start=start, end=end)
+
+
+def read_log(said: Mapping[str, Any]) -> LogRef | None:
+    """Read which log an attempt has; None if it has none, not yet or never."""
+    path, device, inode = as_text(said.get("log")), said.get("log_device"), said.get("log_inode")
+    if path is None:
+        return None
+    known = isinstance(device, int) and isinstance(inode, int)
+    return LogRef(path=path, device=device if known else None, inode=inode if known else None)

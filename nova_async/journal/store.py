@@ -1,0 +1,333 @@
+"""The journal: what every run with it has done, durably, in one SQLite file.
+
+How durable: when a call that says so has returned, its record has been through ``fsync`` (``synchronous=FULL``, and
+``F_FULLFSYNC`` on macOS). It survives the death of this process at any moment, of the system, and a power cut, as far
+as the disk tells the truth. A record that nobody waits for is in the file within ``COMPANY_SECONDS`` and the time of
+a commit, and with the next durable one at the latest; at a kill those in between are lost, and nothing else is.
+
+A disk that takes nothing fails those who wait, who may call again; what nobody waits for is kept and tried again.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, final
+
+from nova_async._core.cancellation import finish
+from nova_async.errors import JournalError
+from nova_async.journal import writing
+from nova_async.journal.explaining import explained, refused, understood
+from nova_async.journal.history import History, read_history
+from nova_async.journal.journal_file import JournalFile
+from nova_async.journal.lock import RunLock
+from nova_async.journal.taken_away import Watch
+from nova_async.journal.waiting import MOST_UNWRITTEN, Inbox, Record
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, RunStart
+from nova_async.words import Phase, RunEnd
+
+__all__ = ["Journal"]
+
+
+def silent(_: str) -> None:
+    """Tell nobody."""
+
+
+@final
+class Journal:
+    """The open journal. It belongs to the event loop that opened it; its file belongs to whoever holds the lock.
+
+    One thread does all that touches the disk, and ends with ``close``. Whatever is to be written while a commit waits
+    for the disk goes into the next one, all of it together: eight attempts that end at the same time pay for one or
+    two ``fsync``, not for eight. A cancelled caller neither loses his record nor delays anybody else's.
+    """
+
+    def __init__(self, path: Path, lock: RunLock | None, on_trouble: Callable[[str], object]) -> None:
+        """Use ``open``."""
+        self.path = path
+        self.is_lost = False
+        """Whether another run works in this one's place: both would run the same tasks."""
+        self._lock = lock
+        self._on_trouble = on_trouble
+        self._run_id = ""
+        self._pid = os.getpid()
+        self._loop = asyncio.get_running_loop()
+        self._inbox = Inbox(self._tell_loss)
+        self._watch: Watch | None = None
+        self._hurries = False
+        self._opened = unstoppable()
+        self._closed = unstoppable()
+        self._failure: JournalError | None = None
+        self._told: set[str] = set()
+        # A daemon: a disk that hangs must not hang the end of the program with it.
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, lock: RunLock | None = None, on_trouble: Callable[[str], object] = silent
+    ) -> "Journal":
+        """Open the journal, and make it and its folder where there is none yet; one of an older nova is converted.
+
+        ``lock`` is the journal's own, held by the caller; it is taken again if its file is taken away. ``on_trouble``
+        is called in the event loop, with a sentence, when something goes wrong that no caller is told: the file was
+        taken away and written again, or what nobody waits for cannot be written.
+
+        Raises ``JournalError`` if it cannot be used; the text names the file and says what to do.
+        """
+        journal = cls(path, lock, on_trouble)
+        try:
+            journal._thread.start()
+        except RuntimeError as error:
+            raise JournalError(f"{path} cannot be opened ({error}): the system has no thread left for it") from error
+        opening = asyncio.get_running_loop().create_task(outcome(journal._opened))
+        try:
+            folder = await finish(opening, lambda: None)
+        except JournalError:
+            journal._thread.join()
+            raise
+        except asyncio.CancelledError:
+            await journal.close()
+            raise
+        journal._watch_folder(folder)
+        return journal
+
+    async def begin_run(self, start: RunStart, *, fresh: bool = False) -> None:
+        """Write down that a run begins, durably; with ``fresh`` nothing earlier of its plan counts any more."""
+        await self._written(writing.run_start(start, fresh))
+        self._run_id = start.run_id
+
+    async def end_run(self, run_id: str, ended_at: datetime, how: RunEnd) -> None:
+        """Write down that a run is over, durably; one that is over already stays as it is."""
+        await self._written(writing.run_end(run_id, ended_at, how))
+
+    async def begin_attempt(self, start: AttemptStart) -> None:
+        """Write down that an attempt begins, durably.
+
+        Raises ``JournalError``, also where the plan's task has an attempt of that number, or the run has never begun.
+        """
+        await self._written(writing.attempt_start(start))
+
+    def note_process(self, id: AttemptId, pid: int, pid_start_time: float, cookie: str | None) -> None:  # noqa: A002
+        """Have it written which process works for an attempt."""
+        self._soon(lambda: writing.process(id, pid, pid_start_time, cookie))
+
+    def note_phase(self, id: AttemptId, phase: Phase, at: datetime, activity: str | None = None) -> None:  # noqa: A002
+        """Have it written that a phase of an attempt has begun; called again, what is done in it by now."""
+        self._soon(lambda: writing.phase(id, phase, at, activity))
+
+    async def finish_agent(self, finished: AttemptEnd) -> None:
+        """Write down, durably, what the agent of an attempt has come to, though the attempt goes on.
+
+        It is kept as ``Attempt.finished``, however the attempt ends. The first time stands.
+        """
+        await self._written(writing.agent_end(finished))
+
+    async def end_attempt(self, end: AttemptEnd) -> None:
+        """Write down how an attempt ended, durably. The first end stands: a second one is ignored.
+
+        So whoever was cancelled while he waited, or met a full disk, may simply call again.
+        """
+        await self._written(writing.attempt_end(end))
+
+    async def open_attempts(self) -> list[Attempt]:
+        """Read the attempts of all plans that have no end, oldest first."""
+        found: list[Attempt] = await self._written(
+            lambda connection: self._understood(writing.open_attempts, connection)
+        )
+        return found
+
+    async def end_lost(self, ended_at: datetime, *, but_for: Collection[AttemptId] = ()) -> list[Attempt]:
+        """End every attempt of all plans that has no end as lost, because its supervisor died, and return them.
+
+        What their agents had come to is kept in their ends. Those in ``but_for`` go on elsewhere.
+        """
+        write = writing.lost_attempts(ended_at, but_for)
+        lost: list[Attempt] = await self._written(lambda connection: self._understood(write, connection))
+        return lost
+
+    async def reset(self, plan: str, task_ids: Iterable[str]) -> None:
+        """Let the attempts so far of these tasks of a plan no longer count, durably."""
+        await self._written(writing.reset(plan, task_ids))
+
+    async def reach_milestone(self, plan: str, milestone_id: str, at: datetime) -> None:
+        """Write down that a milestone of a plan is reached, durably. The first time stands."""
+        await self._written(writing.milestone(plan, milestone_id, at))
+
+    def record(self, event: Event) -> None:
+        """Have it written that something happened, in the run that has begun unless the event names another.
+
+        Put down just before a durable call, it goes into the same transaction.
+        """
+        self._soon(lambda: writing.event(replace(event, run_id=event.run_id or self._run_id)))
+
+    async def history(self, plan: str) -> History:
+        """Read everything about a plan but its events; what was put down before, by whomever, is in it."""
+        history: History = await self._written(
+            lambda connection: self._understood(lambda opened: read_history(opened, plan), connection)
+        )
+        return history
+
+    async def close(self) -> None:
+        """Write what is left and close the file. Call it as often as you like; cancelled, it goes on by itself.
+
+        Raises ``JournalError`` if something that nobody waited for could not be written; the file is closed all the
+        same.
+        """
+        if self._pid != os.getpid():
+            return  # a forked child has neither the thread nor anything of its own to write
+        self._inbox.close()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        try:
+            await outcome(self._closed)
+        finally:
+            if self._closed.done():
+                self._thread.join()  # it has nothing left to do but to end
+
+    def _understood(self, read: writing.Write, connection: Any) -> Any:
+        with understood(self.path):
+            return read(connection)
+
+    async def _written(self, write: writing.Write) -> Any:
+        """Have something written or read in the next transaction, and wait until that is on the disk."""
+        if self._pid != os.getpid():
+            raise JournalError(f"{self.path} was opened by the parent of this process: open it anew")
+        waiter = unstoppable()
+        if not self._inbox.put(Record(write, waiter)):
+            raise JournalError(f"{self.path} is closed")
+        if not self._hurries:
+            self._hurries = True
+            self._loop.call_soon(self._hurry)  # and not now: whoever else writes in this turn of the loop comes along
+        return await outcome(waiter)
+
+    def _hurry(self) -> None:
+        self._hurries = False
+        self._inbox.hurry()
+
+    def _soon(self, make: Callable[[], writing.Write]) -> None:
+        """Have something written that nobody waits for. After ``close``, and in a forked child, this does nothing."""
+        if self._pid != os.getpid():
+            return
+        try:
+            write = make()
+        except Exception as error:
+            self._tell(str(refused(self.path, error)))
+        else:
+            self._inbox.put(Record(write))
+
+    # From here on: the thread.
+
+    def _work(self) -> None:
+        try:
+            file = JournalFile(self.path, self._lock)
+        except BaseException as error:
+            self._inbox.close()
+            self._closed.set_result(None)
+            self._opened.set_exception(explained(self.path, error))
+            return
+        self._opened.set_result(file.path.parent)
+        try:
+            while (batch := self._inbox.take()) is not None:
+                self._write(file, batch)
+            if self._inbox.left() == 0:
+                self._failure = None  # whoever waited has been told
+            self._put_back(file)
+        except BaseException as error:
+            self._failure = explained(self.path, error)
+        file.close()
+        if self._failure is None:
+            self._closed.set_result(None)
+        else:
+            self._closed.set_exception(self._failure)
+
+    def _write(self, file: JournalFile, batch: list[Record]) -> None:
+        """Write records in one transaction and tell those who wait for them."""
+        try:
+            self._put_back(file)
+            if batch:
+                file.write(batch)
+        except Exception as error:
+            self.is_lost = file.is_lost
+            self._failed(batch, error)
+            # What nobody waits for is tried again, but where it never can be written.
+            if not file.is_lost:
+                self._inbox.put_back([record for record in batch if record.waiter is None])
+            return
+        try:
+            self._put_back(file)  # taken away meanwhile, the records would be on no disk that anybody finds
+        except Exception as error:
+            self.is_lost = file.is_lost
+            self._failed(batch, error)
+            if not file.is_lost:
+                self._inbox.put_back([])
+            return
+        self._failure = None
+        self._told.clear()
+        self._inbox.has_written()
+        for record in batch:
+            self._deliver(record)
+
+    def _deliver(self, record: Record) -> None:
+        if record.waiter is None:
+            if record.refusal is not None:
+                self._tell(str(refused(self.path, record.refusal)))
+        elif record.refusal is None:
+            record.waiter.set_result(record.result)
+        else:
+            record.waiter.set_exception(refused(self.path, record.refusal))
+
+    def _failed(self, batch: list[Record], error: Exception) -> None:
+        self._failure = explained(self.path, error)
+        self._tell_once(str(self._failure))
+        for record in batch:
+            if record.waiter is not None:
+                record.waiter.set_exception(explained(self.path, error))
+
+    def _put_back(self, file: JournalFile) -> None:
+        if told := file.keep_in_place():
+            self._in_loop(self._watch_folder, file.path.parent)
+            self._tell(told)
+
+    def _tell_loss(self) -> None:
+        self._tell_once(f"{self.path} takes nothing: more than {MOST_UNWRITTEN} records wait, the oldest are lost")
+
+    def _tell_once(self, text: str) -> None:
+        """Tell what is not worth telling again before something has been written."""
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self._in_loop(self._on_trouble, text)
+
+    def _in_loop(self, call: Callable[..., object], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    # And in the loop again.
+
+    def _watch_folder(self, folder: Path) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if not self._inbox.is_closed:
+            self._watch = Watch(folder, self._loop, self._inbox.hurry)
+            self._inbox.hurry()  # it may have been taken away before anybody watched
+
+
+def unstoppable() -> "Future[Any]":
+    """Make a future that no cancellation of its waiter can end: the thread goes on, and tells it how it went."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+async def outcome(future: "Future[Any]") -> Any:
+    """Wait for what a thread has come to."""
+    return await asyncio.wrap_future(future)

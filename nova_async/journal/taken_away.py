@@ -1,0 +1,152 @@
+"""Noticing at once that a journal is taken away: by ``git clean``, by ``rm -rf``, by renaming a folder above it."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import final
+
+__all__ = ["FileId", "Place", "Watch", "file_at"]
+
+FileId = tuple[int, int]
+"""Device and inode."""
+
+
+@final
+class Place:
+    """Files that must stay where they are, as they are now."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._files: dict[Path, FileId] = {path: file for path in paths if (file := file_at(path)) is not None}
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def is_kept(self) -> bool:
+        """Tell whether all of them are still there, and nothing else in their place."""
+        return all(self.is_ours(path) for path in self._files)
+
+    def is_ours(self, path: Path) -> bool:
+        """Tell whether the file there is the one that was there; where nobody can look, it is."""
+        try:
+            return file_at(path) == self._files.get(path)
+        except OSError:
+            return True
+
+
+def file_at(path: Path) -> FileId | None:
+    """Return which file lies there, None for none."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+@final
+class Watch:
+    """Calls ``look`` in the event loop when something may have been taken out of a folder, or the folder itself.
+
+    Nothing polls: the kernel tells. Where it cannot (no inotify left, a network file system), nobody is called;
+    a journal also looks by itself whenever it writes.
+    """
+
+    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
+        self._loop = loop
+        self._look = look
+        self._news: News | None = None
+        with contextlib.suppress(OSError, AttributeError):  # also: a libc without inotify
+            self._news = News(folder)
+            loop.add_reader(self._news.fileno(), self._told)
+
+    def close(self) -> None:
+        """Watch no longer; call it in the loop's thread."""
+        if self._news is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._news.fileno())
+            self._news.close()
+            self._news = None
+
+    def _told(self) -> None:
+        if self._news is not None:
+            self._news.take()
+            self._look()
+
+
+if sys.platform == "linux":
+    import ctypes
+
+    MOST_NEWS = 64 * 1024  # bytes taken at once; what they say does not matter
+    MOVED_FROM, MOVED_TO, DELETED, DELETED_ITSELF, MOVED_ITSELF = 0x40, 0x80, 0x200, 0x400, 0x800
+    ONLY_FOLDERS = 0x0100_0000
+
+    @final
+    class News:  # pyright: ignore[reportRedeclaration]  # one of the two exists, whatever the system
+        """What inotify tells of a folder's entries, of the folder, and of those above it."""
+
+        def __init__(self, folder: Path) -> None:
+            libc = ctypes.CDLL(None, use_errno=True)
+            self._descriptor: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+            if self._descriptor < 0:
+                raise OSError(ctypes.get_errno(), "no inotify")
+            itself = DELETED_ITSELF | MOVED_ITSELF | ONLY_FOLDERS
+            entries = MOVED_FROM | MOVED_TO | DELETED | itself
+            if libc.inotify_add_watch(self._descriptor, os.fsencode(folder), entries) < 0:
+                os.close(self._descriptor)
+                raise OSError(ctypes.get_errno(), "no watch")
+            for above in folder.parents:  # one that we may not read goes unwatched
+                libc.inotify_add_watch(self._descriptor, os.fsencode(above), itself)
+
+        def fileno(self) -> int:
+            """Return what becomes readable with news."""
+            return self._descriptor
+
+        def take(self) -> None:
+            """Take what has been told so far."""
+            with contextlib.suppress(BlockingIOError):
+                while os.read(self._descriptor, MOST_NEWS):
+                    pass
+
+        def close(self) -> None:
+            """Close everything."""
+            os.close(self._descriptor)
+
+else:
+    import select
+
+    MOST_NEWS = 64  # events taken at once; what they say does not matter
+
+    @final
+    class News:
+        """What kqueue tells of a folder's entries, of the folder, and of those above it.
+
+        Only folders are opened: closing a descriptor of a database would give away SQLite's locks on it.
+        """
+
+        def __init__(self, folder: Path) -> None:
+            self._queue = select.kqueue()
+            self._folders: list[int] = []
+            itself = select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME
+            for above in (folder, *folder.parents):
+                with contextlib.suppress(OSError):  # one that we may not read goes unwatched
+                    self._folders.append(os.open(above, getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC))
+                    told = itself | select.KQ_NOTE_WRITE if above == folder else itself
+                    add = select.KQ_EV_ADD | select.KQ_EV_CLEAR
+                    self._queue.control([select.kevent(self._folders[-1], select.KQ_FILTER_VNODE, add, told)], 0, 0)
+
+        def fileno(self) -> int:
+            """Return what becomes readable with news."""
+            return self._queue.fileno()
+
+        def take(self) -> None:
+            """Take what has been told so far."""
+            while self._queue.control(None, MOST_NEWS, 0):
+                pass
+
+        def close(self) -> None:
+            """Close everything."""
+            self._queue.close()
+            for folder in self._folders:
+                os.close(folder)

@@ -1,0 +1,122 @@
+"""What waits to be written, and when it is."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, final
+
+from nova_async.journal.writing import Write
+
+__all__ = ["Inbox", "Record"]
+
+COMPANY_SECONDS = 0.05  # a record that nobody waits for may wait so long for one to share its fsync with
+MOST_UNWRITTEN = 10_000  # records kept for a disk that is full; beyond these the oldest are given up
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds until what could not be written is tried again, doubling
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Record:
+    """Something to be written or read, and what came of it."""
+
+    write: Write
+    """Runs in the journal's thread, within a transaction."""
+    waiter: "Future[Any] | None" = None
+    """Whoever waits until it is on the disk."""
+    result: Any = None
+    refusal: Exception | None = None
+
+
+@final
+class Inbox:
+    """Records on their way from any thread to the one that writes them.
+
+    Records wait a moment for company, after a failure longer, and are then handed over all together; ``hurry`` has
+    that done at once.
+    """
+
+    def __init__(self, on_loss: Callable[[], None]) -> None:
+        self._on_loss = on_loss
+        self._news = threading.Condition()
+        self._records: list[Record] = []
+        self._unawaited = 0
+        self._hurry = False
+        self._due: float | None = None
+        self._pause = FIRST_PAUSE
+        self._closed = False
+        self._emptied = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken in."""
+        return self._closed
+
+    def put(self, record: Record) -> bool:
+        """Take in a record; False once it is closed."""
+        with self._news:
+            if self._closed:
+                return False
+            self._records.append(record)
+            if record.waiter is None:
+                self._unawaited += 1
+                self._give_up_the_oldest()
+            if self._due is None:
+                self._due = time.monotonic() + COMPANY_SECONDS
+                self._news.notify()
+        return True
+
+    def hurry(self) -> None:
+        """Have what is there handed over at once, though it may be nothing."""
+        with self._news:
+            self._hurry = True
+            self._news.notify()
+
+    def close(self) -> None:
+        """Take in nothing more; what is there is still handed over."""
+        with self._news:
+            self._closed = True
+            self._news.notify()
+
+    def take(self) -> list[Record] | None:
+        """Wait for what is to be written next, perhaps nothing; None when there never will be anything again."""
+        with self._news:
+            while not (self._hurry or self._closed):
+                left = None if self._due is None else self._due - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._news.wait(left)
+            if self._emptied or (self._closed and not self._records):
+                return None
+            self._emptied = self._closed
+            self._hurry, self._due = False, None
+            records, self._records = self._records, []
+            self._unawaited = 0
+            return records
+
+    def put_back(self, records: list[Record]) -> None:
+        """Keep records that could not be written, before all others, and try them again after a pause."""
+        with self._news:
+            self._records[:0] = records
+            self._unawaited += len(records)
+            self._give_up_the_oldest()
+            self._due = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def has_written(self) -> None:
+        """Forget earlier failures."""
+        self._pause = FIRST_PAUSE
+
+    def left(self) -> int:
+        """Return how many records nobody has written."""
+        return len(self._records)
+
+    def _give_up_the_oldest(self) -> None:
+        lost = max(0, self._unawaited - MOST_UNWRITTEN)
+        if lost:
+            self._on_loss()
+        for _ in range(lost):
+            oldest = next(number for number, record in enumerate(self._records) if record.waiter is None)
+            del self._records[oldest]
+        self._unawaited -= lost

@@ -1,0 +1,150 @@
+"""Journals of an older nova are brought up to date by the next run, and read as they are by everybody else."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from nova_async.errors import JournalError
+from nova_async.journal.history import History
+from nova_async.journal.reader import JournalReader
+from nova_async.journal.store import Journal
+from nova_async.records import Attempt, AttemptId, AttemptStart, Event, LogRef
+from nova_async.usage import TokenUsage
+from nova_async.words import EventKind, Outcome, Phase, RunEnd
+from tests.journal.making import NOON, OTHER_PLAN, PLAN, full_end, moment, run, start
+
+SQL = Path(__file__).with_name("data") / "version_1.sql"
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    """Make a journal as the first format was."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(SQL.read_text())
+        database.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+def check(history: History, others: History) -> None:
+    """Compare what is known of both plans with what was written."""
+    assert [each.run_id for each in history.runs] == ["r1", "r2"]
+    assert history.runs[0] == run(started_at=NOON)
+    assert [each.run_id for each in others.runs] == ["r3"]
+    assert others.runs == history.unfinished_runs == (run("r3", OTHER_PLAN, started_at=moment(200)),)
+    assert history.milestones == {"half": moment(120)}
+    assert others.milestones == {"start": moment(203)}
+    assert {task_id: len(found) for task_id, found in history.attempts.items()} == {"F1": 3, "F2": 1, "F3": 1}
+    check_attempts(history, others)
+
+
+def check_attempts(history: History, others: History) -> None:
+    """Compare the attempts of both plans."""
+    first, second, third = history.attempts["F1"]
+    assert [each.counts for each in (first, second, third)] == [False, True, True]
+    assert second.start == start("F1", 2, "r2", started_at=moment(101), log_path="logs/F1.log")
+    assert (second.pid, second.pid_start_time, second.cookie, second.finished) == (4712, 199.25, None, None)
+    new_fields = {"result": None, "denied": (), "log_error": None, "log": LogRef(path="logs/F1~2.log")}
+    assert second.end == full_end("F1", 2, "r2", ended_at=moment(107), **new_fields)
+    assert third.end is not None
+    assert (third.end.outcome, third.end.phase, third.end.usage) == (Outcome.OK, Phase.SETTLE, TokenUsage(10, 20))
+    assert third.end.log == LogRef(path="logs/F1.log")
+    (never_began,), (not_verified,) = history.attempts["F2"], history.attempts["F3"]
+    assert never_began.start.log_path == "logs/\udce4.log"
+    assert never_began.end is not None
+    assert (never_began.end.phase, never_began.end.log) == (Phase.PREPARE, None)
+    assert not_verified.end is not None
+    assert not_verified.end.phase == Phase.VERIFY
+    assert [each.start.id.number for each in others.attempts["F1"]] == [4]
+    assert others.attempts["F2"] == (
+        Attempt(
+            start=AttemptStart(
+                id=AttemptId("r3", "F2", 2),
+                plan=OTHER_PLAN,
+                started_at=moment(204),
+                agent="claude",
+                prompt_digest="abc",
+                log_path="logs/F2.log",
+            ),
+            pid=4713,
+            pid_start_time=299.25,
+        ),
+    )
+
+
+EVENTS = [
+    Event(kind=EventKind.RUN_STARTED, at=NOON, data={"run_id": "r1", "project": "Shop"}, number=1, run_id="r1"),
+    Event(
+        kind=EventKind.ATTEMPT_STARTED,
+        at=moment(1),
+        task_id="F1",
+        data={"attempt": 1, "pid": 4711},
+        number=2,
+        run_id="r1",
+    ),
+    Event(
+        kind=EventKind.TASK_COMPLETED,
+        at=moment(121),
+        task_id="F1",
+        data={"attempt": 3, "odd": "\udcff", "path": "a"},
+        number=3,
+        run_id="r2",
+    ),
+]
+
+
+def test_it_is_read_as_it_is(old: Path) -> None:
+    """A reader understands all of an older journal, and changes nothing of it."""
+    before = {file.name: file.read_bytes() for file in old.parent.iterdir()}
+    reader = JournalReader(old)
+    check(reader.history(PLAN), reader.history(OTHER_PLAN))
+    assert reader.changes(0) == EVENTS
+    assert [(each.start.run_id, each.end) for each in reader.runs()] == [
+        ("r3", None), ("r2", RunEnd.COMPLETED), ("r1", RunEnd.FAILED),
+    ]  # fmt: skip
+    assert {file.name: file.read_bytes() for file in old.parent.iterdir()} == before
+
+
+async def test_a_run_brings_it_up_to_date(old: Path) -> None:
+    """Whoever opens it to write finds everything, can go on at once, and has opened it for good."""
+    journal = await Journal.open(old)
+    check(await journal.history(PLAN), await journal.history(OTHER_PLAN))
+    assert JournalReader(old).changes(0) == EVENTS
+    (lost,) = await journal.end_lost(moment(300))
+    assert lost.start.id == AttemptId("r3", "F2", 2)
+    await journal.end_run("r3", moment(300), RunEnd.LOST)
+    await journal.begin_run(run("r4"))
+    await journal.begin_attempt(start("F1", 4, "r4"))
+    await journal.close()
+    again = await Journal.open(old)
+    assert [each.start.id.number for each in (await again.history(PLAN)).attempts["F1"]] == [1, 2, 3, 4]
+    await again.close()
+    with closing(sqlite3.connect(old)) as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == {
+        "runs", "attempts", "finished", "phases", "milestones", "events", "sqlite_sequence"
+    }  # fmt: skip
+
+
+async def test_one_that_cannot_be_converted_stays_as_it_is(old: Path) -> None:
+    """Where a stranger's rows cannot be taken over, nothing is changed and it is said what to do."""
+    with closing(sqlite3.connect(old, isolation_level=None)) as database:
+        database.execute("INSERT INTO runs VALUES (x'ff', x'ff', '', '', '', 1, 1, NULL, NULL)")
+    before = old.read_bytes()
+    with pytest.raises(JournalError, match="move it away"):
+        await Journal.open(old)
+    with pytest.raises(JournalError, match="move it away"):
+        JournalReader(old).runs()
+    assert old.read_bytes() == before
+
+
+def test_a_journal_elsewhere(tmp_path: Path) -> None:
+    """Beside a plan, and not in a `.nova` folder, its plans are named as seen from its own folder."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(SQL.read_text())
+    assert {each.start.plan for each in JournalReader(path).runs()} == {"CASCADE.md", "specs/002/tasks.md"}
