@@ -1,0 +1,162 @@
+"""What git says of a task's folder: where it stands, and which files an attempt has changed. All of it blocks."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+__all__ = ["Checkout", "Git", "has_changed_since", "look_at_checkout"]
+
+GIT_SECONDS = 20.0  # a huge working tree takes seconds; one that takes longer is not worth a finished task's waiting
+MOST_FILES = 1000  # named in the state file; an attempt that changes more has most likely changed a whole folder
+MOST_ENTRIES = 20_000  # looked at where no git tells what has changed: a fraction of a second
+CLOCK_TICK = 0.02  # seconds by which the time in a file may lag behind the clock
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name for a tree without files, in every repository
+
+# What the checkout itself configures is not ours to run: an agent may have written it.
+UNTOUCHED = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+
+
+@final
+class Git:
+    """Runs git in a folder; ``cancel``, from any thread, ends what runs and lets nothing more begin."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End whatever runs; every question from now on is answered by None."""
+        with self._lock:
+            self._cancelled = True
+            if self._running is not None:
+                self._running.kill()
+
+    def ask(self, *arguments: str) -> list[str] | None:
+        """Run git and return what it says, split at NULs; None if it says no, or nothing in time.
+
+        Optional locks are off: looking must not disturb an agent that commits at this moment (G31).
+        """
+        command = ["git", *UNTOUCHED, "-C", str(self.folder), *arguments]
+        with self._lock:
+            if self._cancelled:
+                return None
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+                )  # fmt: skip
+            except OSError:
+                return None
+            self._running = process
+        with process:
+            try:
+                said, _ = process.communicate(timeout=GIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return None
+            finally:
+                with self._lock:
+                    self._running = None
+        return None if process.returncode else [part for part in os.fsdecode(said).split("\0") if part]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A working tree at one moment."""
+
+    root: Path
+    head: str | None
+    """The commit it stands on; None before the first."""
+    dirty: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Files that differ from it, with size in bytes and time of the last change in nanoseconds."""
+
+    def files_changed_since(self, before: "Checkout", git: Git, ours: Collection[Path] = ()) -> tuple[str, ...]:
+        """Return the files that changed since an earlier look, committed or not, sorted; at most 1,000.
+
+        Files in the folders ``ours``, or that are one of them, do not count.
+        """
+        changed = {name for name in {*self.dirty, *before.dirty} if self.dirty.get(name) != before.dirty.get(name)}
+        if self.head != before.head and self.head is not None:
+            changed.update(git.ask("diff", "--name-only", "-z", before.head or EMPTY_TREE, self.head) or ())
+        places = [place.resolve() for place in ours]
+        foreign = (name for name in changed if not is_ours(self.root / name, places))
+        return tuple(sorted(foreign)[:MOST_FILES])
+
+
+def look_at_checkout(git: Git) -> Checkout | None:
+    """Look at the checkout that a folder lies in; None where it lies in none, or git is not to be had."""
+    if not is_in_checkout(git.folder):
+        return None
+    status = git.ask("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    top = git.ask("rev-parse", "--show-toplevel")
+    if status is None or not top:
+        return None
+    head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
+    root = Path(top[0].strip("\n"))
+    names = [entry[3:] for entry in status]
+    return Checkout(root, head[0].strip() if head else None, {name: state_of(root / name) for name in names})
+
+
+def is_in_checkout(folder: Path) -> bool:
+    """Tell whether a folder, or one above it, is the top of a checkout; a relative one too."""
+    above = folder.absolute()
+    try:
+        return any((place / ".git").exists() for place in (above, *above.parents))
+    except OSError:  # a name too long, or a folder that we may not look into
+        return False
+
+
+def has_changed_since(folder: Path, moment: float, ours: Collection[Path] = ()) -> bool | None:
+    """Tell whether a file or folder below this one has changed since a moment; None where it holds too many to tell.
+
+    For folders that are in no checkout. The moment is in seconds since the epoch; what counts is when the system
+    itself noted a change, which no program can set.
+    """
+    looked_at = 0
+    # What is ours may be named from the root, and the folder from where we stand.
+    places = [place.resolve() for place in ours]
+    for entry in entries_below(folder.resolve(), places):
+        looked_at += 1
+        if looked_at > MOST_ENTRIES:
+            return None
+        try:
+            if entry.lstat().st_ctime >= moment - CLOCK_TICK:
+                return True
+        except OSError:  # it is gone: its folder has changed
+            continue
+    return False
+
+
+def entries_below(folder: Path, ours: Collection[Path]) -> Iterator[Path]:
+    """Go through everything below a folder, but for what is ours.
+
+    Not the folder itself, which changes with every write of a state file in it.
+    """
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = [name for name in folders if not is_ours(here / name, ours)]
+        for name in (*folders, *files):
+            if not is_ours(here / name, ours):
+                yield here / name
+
+
+def is_ours(path: Path, ours: Collection[Path]) -> bool:
+    """Tell whether a path is one of these or lies below one."""
+    return any(place in (path, *path.parents) for place in ours)
+
+
+def state_of(file: Path) -> tuple[int, int]:
+    """Return a file's size and the time of its last change; zeros where it is gone."""
+    try:
+        facts = file.lstat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns

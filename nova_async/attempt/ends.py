@@ -1,0 +1,60 @@
+"""Ends of attempts that never came to work: what kept them from it, as a word and as a sentence."""
+
+import asyncio
+import errno
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nova_async.agents import recognise
+from nova_async.records import AttemptEnd, AttemptId
+from nova_async.words import Outcome, Phase
+
+__all__ = ["bare_end", "describe_refusal"]
+
+NO_ROOM = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # about the machine at this moment, not the task
+
+
+def bare_end(
+    attempt: AttemptId,
+    outcome: Outcome,
+    error: str | None,
+    *,
+    phase: Phase = Phase.PREPARE,
+    seconds: float = 0.0,
+    ran: bool = False,
+) -> AttemptEnd:
+    """Return an end, now, of which nothing is known but why; what ``ran`` may have used tokens that nobody knows of."""
+    return AttemptEnd(
+        id=attempt, outcome=outcome, phase=phase, ended_at=datetime.now(UTC), duration_seconds=seconds, error=error,
+        usage_is_final=not ran,
+    )  # fmt: skip
+
+
+def describe_refusal(
+    refusal: BaseException, command: tuple[str, ...], log_path: Path | None = None
+) -> tuple[Outcome, str]:
+    """Say why a command did not even begin."""
+    if isinstance(refusal, asyncio.CancelledError):
+        return Outcome.CANCELLED, "stopped while it began"
+    if not isinstance(refusal, OSError):
+        about = str(refusal) if isinstance(refusal, ValueError) else f"{type(refusal).__name__}: {refusal}"
+        return Outcome.SPAWN_ERROR, about
+    if refusal.errno in NO_ROOM:
+        return Outcome.NO_RESOURCES, f"the system has no room for another process: {refusal.strerror}"
+    if log_path is not None and is_about(refusal, log_path):
+        return Outcome.LOG_ERROR, str(refusal)
+    if isinstance(refusal, FileNotFoundError) and refusal.filename == command[0]:
+        where = "does not exist" if "/" in command[0] else "is not on PATH"
+        install = recognise(command).install
+        how = f". Install it with `{install}`" if install and "/" not in command[0] else ""
+        return Outcome.SPAWN_ERROR, f"`{command[0]}` {where}{how}"
+    return Outcome.SPAWN_ERROR, str(refusal)
+
+
+def is_about(error: OSError, log_path: Path) -> bool:
+    """Tell whether the log, and not the program, could not be opened."""
+    if not isinstance(error.filename, str | bytes | os.PathLike):
+        return False
+    path, log_path = Path(os.fsdecode(error.filename)).absolute(), log_path.absolute()
+    return path in log_path.parents or (path.parent == log_path.parent and path.suffix == log_path.suffix)

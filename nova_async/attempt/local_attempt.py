@@ -1,0 +1,260 @@
+"""One attempt on this machine: prepare → run → verify → settle, each phase told when it begins."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar, final
+
+from nova_async._core.cancellation import outlast
+from nova_async._core.threads import DiskThreads
+from nova_async.attempt.checkout import Checkout, Git, has_changed_since, look_at_checkout
+from nova_async.attempt.ends import bare_end, describe_refusal
+from nova_async.attempt.job import Job
+from nova_async.attempt.outcome import outcome_of, sentence_for
+from nova_async.records import AttemptEnd, AttemptFacts
+from nova_async.words import Outcome, Phase, WorkerEnd
+from nova_async.worker.async_worker import AsyncWorker
+from nova_async.worker.limits import Limits
+
+__all__ = ["LocalAttempt", "run_attempt"]
+
+T = TypeVar("T")
+
+VERIFY_SECONDS = 3600.0  # a test suite of an hour is long; a check that hangs must not hold up the run for ever
+
+# Of their own: a git that hangs on a dead disk must not take the threads that the logs are written in.
+GIT_THREADS = DiskThreads("nova-git")
+
+
+async def run_attempt(
+    job: Job, tell: Callable[[AttemptFacts], object] = lambda facts: None, *, log_dir: str | os.PathLike[str] = "logs"
+) -> AttemptEnd:
+    """Run an attempt on this machine to its end; whatever happens, the end is returned.
+
+    ``tell`` is called with what is known whenever that has changed; it must be quick. A cancellation kills the
+    attempt with its whole family, and is delivered after that.
+    """
+    attempt = LocalAttempt(job, Path(log_dir))
+    attempt.on_change = lambda: tell(attempt.facts)
+    task = asyncio.get_running_loop().create_task(attempt.run())
+    if (cancelled := await outlast(task, on_cancel=lambda: attempt.stop(0.0))) is not None:
+        raise cancelled
+    return task.result()
+
+
+@final
+class LocalAttempt:
+    """Runs one job; ``run`` returns how it ended whatever happens, a cancellation included.
+
+    ``ours`` are files and folders of the run itself, which no agent has changed.
+    """
+
+    host = ""
+
+    def __init__(self, job: Job, log_dir: Path, ours: Collection[Path] = ()) -> None:
+        self.id = job.id
+        self.on_change: Callable[[], object] | None = None
+        self._job = job
+        self._log_dir = log_dir
+        self._ours = ours
+        self._git = Git(Path(job.cwd))
+        self._worker: AsyncWorker | None = None  # of this phase
+        self._finished: AttemptEnd | None = None  # once the agent's phase is over
+        self._phase = Phase.PREPARE
+        self._phase_since = self._began_at = datetime.now(UTC)
+        self._began = time.monotonic()
+        self._grace: float | None = None  # once a stop has been asked for
+        self._endings: set[asyncio.Task[None]] = set()
+
+    @property
+    def facts(self) -> AttemptFacts:
+        """What is known now."""
+        worker, finished = self._worker, self._finished
+        report = worker.report if worker is not None else None
+        # While the check runs, the numbers are still the agent's; where only the check is left, there are none.
+        numbers = report if self._phase is Phase.RUN else finished
+        return AttemptFacts(
+            phase=self._phase,
+            phase_since=self._phase_since,
+            pid=worker.pid if worker is not None and worker.is_alive() else None,
+            pid_start_time=worker.pid_start_time if worker is not None else None,
+            cookie=worker.cookie if worker is not None else None,
+            activity=report.activity if report is not None else None,
+            log=finished.log if finished is not None else worker.log_ref if worker is not None else None,
+            log_error=worker.log_error if worker is not None else None,
+            finished=finished,
+            **({} if numbers is None else {name: getattr(numbers, name) for name in NUMBERS}),
+        )
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end and kill it ``grace`` seconds later, now or as soon as it has begun."""
+        self._grace = grace if self._grace is None else min(grace, self._grace)
+        self._git.cancel()
+        if self._worker is not None:
+            ending = asyncio.get_running_loop().create_task(self._worker.terminate(self._grace))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+    async def run(self) -> AttemptEnd:
+        """Go through the phases, and return how it ended."""
+        before: Checkout | None = None
+        end = self._job.finished
+        if end is None:
+            before = await self._in_thread(look_at_checkout, self._git)
+            end = await self._run_agent()
+        else:  # also for the attempt after this one, should this one be stopped; but it is paid
+            end = replace(
+                end, id=self.id, usage=NOTHING.usage, usage_by_model={}, usage_is_final=True, cost_usd=None,
+                duration_seconds=0.0,
+            )  # fmt: skip
+        self._finished = end
+        if end.outcome is Outcome.OK and self._job.verify:
+            end = await self._verify(end, self._job.verify)
+        end = await self._settle(end, before)
+        while self._endings:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(self._endings)
+        return end
+
+    async def _run_agent(self) -> AttemptEnd:
+        """Run the job's command, and say what it came to."""
+        self._enter(Phase.RUN)
+        job = self._job
+        if self._grace is not None:
+            return self._bare(Outcome.CANCELLED, "stopped before it had begun")
+        try:
+            worker = AsyncWorker(
+                job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
+                leftovers=job.leftovers,
+            )  # fmt: skip
+        except ValueError as error:
+            return self._bare(*describe_refusal(error, job.command))
+        worker.log_path = log_path = self._log_dir / job.log_name
+        if (refusal := await self._work(worker, job.command, job.stdin)) is not None:
+            return self._bare(*describe_refusal(refusal, job.command, log_path))
+        assert worker.end is not None
+        report = worker.report
+        outcome = outcome_of(worker.end, worker.get_exit_code(), report)
+        return replace(
+            self._bare(outcome, sentence_for(outcome, worker.error, report)),
+            exit_code=worker.get_exit_code(),
+            leftovers=len(worker.leftovers),
+            ended_by_us=worker.end not in (WorkerEnd.EXITED, WorkerEnd.SIGNALED),
+            log=worker.log_ref,
+            log_error=worker.log_error,
+            # Of a plain command nothing is known to be missing: what it does not say is not there.
+            usage_is_final=report.usage_is_final or worker.agent == PLAIN,
+            **{name: getattr(report, name) for name in KEPT},
+        )
+
+    async def _verify(self, end: AttemptEnd, command: tuple[str, ...]) -> AttemptEnd:
+        """Run the task's own check as a worker too, with a log of its own beside the agent's."""
+        job, name = self._job, f"{self._job.id.task_id}~verify.log"  # no task can have this name
+        limits = Limits(timeout=job.limits.timeout or VERIFY_SECONDS)
+        worker = AsyncWorker(
+            job.id.task_id, f"verify {job.id.task_id}", log_dir=self._log_dir, agent="plain", limits=limits
+        )
+        worker.log_path = log_path = self._log_dir / name
+        self._enter(Phase.VERIFY)
+        if self._grace is not None:
+            return replace(end, outcome=Outcome.CANCELLED, error="stopped before it was verified")
+        if (refusal := await self._work(worker, command, None)) is not None:
+            outcome, error = describe_refusal(refusal, command, log_path)
+            if outcome not in (Outcome.NO_RESOURCES, Outcome.CANCELLED):
+                outcome, error = Outcome.VERIFY, f"verify could not run: {error}"
+            return replace(end, outcome=outcome, error=error)
+        assert worker.end is not None
+        if worker.end is WorkerEnd.TERMINATED:
+            return replace(end, outcome=Outcome.CANCELLED, error="stopped while it was verified")
+        if worker.get_exit_code() == 0 and worker.end is WorkerEnd.EXITED:
+            return end
+        why = worker.error or f"exit code {worker.get_exit_code()}"
+        return replace(end, outcome=Outcome.VERIFY, error=f"verify failed: {why}; see {log_path}")
+
+    async def _work(self, worker: AsyncWorker, command: tuple[str, ...], stdin: str | None) -> BaseException | None:
+        """Run a worker to its end, or return what kept it from beginning."""
+        worker.on_change = self._tell
+        self._worker = worker
+        environment = self._job.environment(os.environ)
+        try:
+            await worker.start(command, cwd=self._job.cwd, env=environment, stdin=stdin)
+        except (Exception, asyncio.CancelledError) as error:
+            if worker.log_ref is None:
+                return error
+            # A cancellation that came too late: it has run, and has said who knows what.
+        await self._to_the_end(worker)
+        return None
+
+    async def _to_the_end(self, worker: AsyncWorker) -> None:
+        """Wait until the worker has ended; a cancellation only kills it, and is the end of the attempt."""
+        while worker.end is None:
+            try:
+                await (worker.wait() if self._grace != 0.0 else worker.terminate(0.0))
+            except asyncio.CancelledError:
+                self._grace = 0.0
+
+    async def _settle(self, end: AttemptEnd, before: Checkout | None) -> AttemptEnd:
+        """See what the attempt has changed, and return its end."""
+        phase = self._phase
+        if before is not None or end.denied:
+            self._enter(Phase.SETTLE)
+        after = await self._in_thread(look_at_checkout, self._git) if before is not None else None
+        files = end.files_changed
+        if before is not None and after is not None:
+            files = await self._in_thread(after.files_changed_since, before, self._git, self._ours) or ()
+        outcome, error = end.outcome, end.error
+        should_change = outcome is Outcome.OK and not self._job.verify and not self._job.reads_only
+        if should_change and end.denied and not files and not await self._made(after):
+            outcome, error = Outcome.DENIED, f"the agent was refused {', '.join(end.denied)}, and nothing has changed"
+        return replace(
+            end,
+            outcome=outcome,
+            error=error,
+            phase=phase,
+            ended_at=datetime.now(UTC),
+            duration_seconds=time.monotonic() - self._began,
+            files_changed=files,
+            commit_sha=after.head if after is not None else end.commit_sha,
+        )
+
+    async def _made(self, after: Checkout | None) -> bool:
+        """Tell whether anything has changed where no git could say so."""
+        if after is not None:
+            return False
+        folder, since = Path(self._job.cwd), self._began_at.timestamp()
+        return bool(await self._in_thread(has_changed_since, folder, since, self._ours))
+
+    async def _in_thread(self, look: Callable[..., T], *arguments: Any) -> T | None:
+        """Look at files in a thread; a cancellation is remembered, and ends the look without an answer."""
+        try:
+            return await asyncio.wrap_future(GIT_THREADS.submit(look, *arguments))
+        except asyncio.CancelledError:
+            self._grace = 0.0
+            self._git.cancel()
+        except OSError:  # no thread, or a folder that nobody may look into
+            pass
+        return None
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._phase_since = phase, datetime.now(UTC)
+        if phase is not Phase.RUN:
+            self._worker = None
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+    def _bare(self, outcome: Outcome, error: str | None) -> AttemptEnd:
+        return bare_end(self.id, outcome, error, phase=self._phase, seconds=time.monotonic() - self._began)
+
+
+NOTHING = AttemptFacts()
+NUMBERS = ("usage", "usage_by_model", "cost_usd", "session_id")
+KEPT = (*NUMBERS, "model", "result", "denied")
+PLAIN = "plain"

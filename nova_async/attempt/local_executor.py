@@ -1,0 +1,92 @@
+"""``LocalExecutor``: attempts on this machine, as workers of this process."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import final
+
+from nova_async.attempt.ends import bare_end
+from nova_async.attempt.executor import Lost, Running
+from nova_async.attempt.job import Job
+from nova_async.attempt.local_attempt import LocalAttempt
+from nova_async.records import AttemptEnd, AttemptFacts, AttemptId
+from nova_async.words import Outcome
+
+__all__ = ["LocalExecutor"]
+
+
+@final
+class LocalRunning:
+    """An attempt and the task that runs it; once it is over, only its last facts and its end."""
+
+    host = ""
+
+    def __init__(self, attempt: LocalAttempt) -> None:
+        self.id = attempt.id
+        self.on_change: Callable[[], object] | None = None
+        self._attempt: LocalAttempt | None = attempt
+        self._facts = attempt.facts
+        attempt.on_change = self._tell
+        self.task = asyncio.get_running_loop().create_task(attempt.run(), name=f"nova attempt {attempt.id.task_id}")
+        self.task.add_done_callback(self._note_end)
+
+    @property
+    def facts(self) -> AttemptFacts:
+        """What is known of it now."""
+        return self._facts if self._attempt is None else self._attempt.facts
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end, and kill it ``grace`` seconds later."""
+        if self._attempt is not None:
+            self._attempt.stop(grace)
+
+    async def ended(self) -> AttemptEnd:
+        """Wait for its end; whoever waits may be cancelled, the attempt goes on."""
+        await asyncio.wait([self.task])
+        if self.task.cancelled():  # before its first step, by the end of the whole loop
+            return bare_end(self.id, Outcome.CANCELLED, "stopped before it had begun")
+        return self.task.result()
+
+    def _tell(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+    def _note_end(self, _: object) -> None:
+        assert self._attempt is not None
+        self._facts, self._attempt = self._attempt.facts, None
+
+
+@final
+class LocalExecutor:
+    """Runs attempts as workers of this process, their logs in one folder.
+
+    ``capacity`` is how many it takes at once; by default as many as it is given. ``ours`` are files and folders of the
+    run itself, which do not count as changed by an agent.
+    """
+
+    def __init__(
+        self, log_dir: str | os.PathLike[str] = "logs", *, capacity: int = sys.maxsize, ours: Collection[Path] = ()
+    ) -> None:
+        self.capacity = capacity
+        self._log_dir = Path(log_dir)
+        self._ours = ours
+        self._attempts: dict[AttemptId, LocalRunning] = {}  # also those that are over: submitted twice is once
+
+    def submit(self, job: Job) -> Running:
+        """Begin an attempt."""
+        if job.id not in self._attempts:
+            self._attempts[job.id] = LocalRunning(LocalAttempt(job, self._log_dir, self._ours))
+        return self._attempts[job.id]
+
+    async def reclaim(self, ids: Iterable[AttemptId]) -> Mapping[AttemptId, Running | Lost]:
+        """Say that all of them are lost: an attempt on this machine does not outlive its supervisor."""
+        return {attempt: self._attempts.get(attempt) or Lost(attempt) for attempt in ids}
+
+    async def close(self) -> None:
+        """Kill whatever still runs, and wait until it has ended."""
+        while running := [attempt for attempt in self._attempts.values() if not attempt.task.done()]:
+            for attempt in running:
+                attempt.stop(0.0)
+            await asyncio.wait([attempt.task for attempt in running])
