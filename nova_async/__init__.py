@@ -4,13 +4,26 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nova_async.agents import AgentReport
+    from nova_async.agents import AgentReport, UsageLimit
+    from nova_async.attempt.executor import Executor, Lost, Running
+    from nova_async.attempt.job import Job
     from nova_async.cascade import Cascade, CascadeError, Task, load_cascade, parse_cascade
-    from nova_async.errors import NovaError, WorkerStateError
+    from nova_async.errors import JournalError, NovaError, RunLockedError, StateFileError, WorkerStateError
     from nova_async.orchestrator.orchestrator import Orchestrator
-    from nova_async.orchestrator.views import RunReport
-    from nova_async.status import WorkerEnd, WorkerStatus
+    from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
     from nova_async.usage import TokenUsage
+    from nova_async.views import MilestoneView, RunReport, RunView, TaskView
+    from nova_async.words import (
+        EventKind,
+        Leftovers,
+        Outcome,
+        Permissions,
+        Phase,
+        RunEnd,
+        TaskState,
+        WorkerEnd,
+        WorkerStatus,
+    )
     from nova_async.worker.async_worker import AsyncWorker
     from nova_async.worker.limits import Limits
     from nova_async.worker.sync_worker import Worker
@@ -18,14 +31,39 @@ if TYPE_CHECKING:
 __all__ = [
     "AgentReport",
     "AsyncWorker",
+    "Attempt",
+    "AttemptEnd",
+    "AttemptFacts",
+    "AttemptId",
+    "AttemptStart",
     "Cascade",
     "CascadeError",
+    "Event",
+    "EventKind",
+    "Executor",
+    "Job",
+    "JournalError",
+    "Leftovers",
     "Limits",
+    "LogRef",
+    "Lost",
+    "MilestoneView",
     "NovaError",
     "Orchestrator",
+    "Outcome",
+    "Permissions",
+    "Phase",
+    "RunEnd",
+    "RunLockedError",
     "RunReport",
+    "RunView",
+    "Running",
+    "StateFileError",
     "Task",
+    "TaskState",
+    "TaskView",
     "TokenUsage",
+    "UsageLimit",
     "Worker",
     "WorkerEnd",
     "WorkerStateError",
@@ -39,18 +77,43 @@ __all__ = [
 ROOMS = {
     "AgentReport": "agents",
     "AsyncWorker": "worker.async_worker",
+    "Attempt": "records",
+    "AttemptEnd": "records",
+    "AttemptFacts": "records",
+    "AttemptId": "records",
+    "AttemptStart": "records",
     "Cascade": "cascade",
     "CascadeError": "cascade",
+    "Event": "records",
+    "EventKind": "words",
+    "Executor": "attempt.executor",
+    "Job": "attempt.job",
+    "JournalError": "errors",
+    "Leftovers": "words",
     "Limits": "worker.limits",
+    "LogRef": "records",
+    "Lost": "attempt.executor",
+    "MilestoneView": "views",
     "NovaError": "errors",
     "Orchestrator": "orchestrator.orchestrator",
-    "RunReport": "orchestrator.views",
+    "Outcome": "words",
+    "Permissions": "words",
+    "Phase": "words",
+    "RunEnd": "words",
+    "RunLockedError": "errors",
+    "RunReport": "views",
+    "RunView": "views",
+    "Running": "attempt.executor",
+    "StateFileError": "errors",
     "Task": "cascade",
+    "TaskState": "words",
+    "TaskView": "views",
     "TokenUsage": "usage",
+    "UsageLimit": "agents",
     "Worker": "worker.sync_worker",
-    "WorkerEnd": "status",
+    "WorkerEnd": "words",
     "WorkerStateError": "errors",
-    "WorkerStatus": "status",
+    "WorkerStatus": "words",
     "load_cascade": "cascade",
     "parse_cascade": "cascade",
 }

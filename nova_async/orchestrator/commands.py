@@ -1,15 +1,15 @@
-"""From a task to a command line: pure but for the environment that is handed in."""
+"""From a task to the job of one attempt."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import final
 
 from nova_async.agents import AGENTS
+from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, Task
-from nova_async.journal.records import Attempt
-from nova_async.orchestrator.executor import Job
+from nova_async.records import Attempt, AttemptId
+from nova_async.usage import Totals
+from nova_async.words import Leftovers, Permissions
 from nova_async.worker.limits import Limits
 
 __all__ = ["CommandMaker", "make_job"]
@@ -20,87 +20,134 @@ READ_STDIN = "The task is on standard input: read it and do it."
 CommandMaker = Callable[[Task], Sequence[str]]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What earlier attempts of a task have used of its budget."""
-
-    tokens: int = 0
-    cost_usd: float = 0.0
-
-    @classmethod
-    def by(cls, attempts: Iterable[Attempt]) -> "Spent":
-        """Add up what these attempts have used."""
-        ends = [attempt.end for attempt in attempts if attempt.end]
-        return cls(sum(end.usage.total for end in ends), sum(end.cost_usd or 0.0 for end in ends))
-
-
 def make_job(
     cascade: Cascade,
     task: Task,
+    attempt: AttemptId,
     *,
-    attempt: int,
     session_id: str | None,
-    spent: Spent,
-    log_dir: Path,
+    spent: Totals,
     root: Path,
-    command_for: CommandMaker | None,
-    environment: Mapping[str, str],
+    agent: str | None = None,
+    command_for: CommandMaker | None = None,
+    left_to_check: Attempt | None = None,
+    run_left_usd: float | None = None,
 ) -> Job:
     """Make the job of one attempt.
 
-    ``root`` is the folder of the cascade, which a relative ``cwd`` starts from. Placeholders of a command template are
-    filled after it was split, so that no shell ever sees a prompt. Raises ``ValueError`` for a task that no command
-    can be made for.
+    ``root`` is the folder that a relative ``cwd`` starts from, ``agent`` whose output the caller says that it is,
+    whatever the plan says. With ``left_to_check`` only the task's check is left to run. ``run_left_usd`` is what the
+    run's budget has left: an agent that tells its cost at its end alone can hold it only by itself. Raises
+    ``ValueError`` for a task that no command can be made for.
     """
     settings, options = cascade.settings, task.options
-    prompt = f"{settings.prompt_prefix}{task.description or task.name}{settings.prompt_suffix}"
-    cwd = root / options.cwd
-    via_stdin = settings.prompt_via in ("stdin", "file") or (
-        settings.prompt_via == "auto" and len(prompt.encode()) > LONGEST_ARGUMENT
-    )
-    argument = READ_STDIN if via_stdin else prompt
-    agent: str | None = options.agent if options.agent in AGENTS else None
+    cwd = str(root / options.cwd)
     if command_for is not None:
-        made = command_for(task)
-        if isinstance(made, str | bytes):
-            raise ValueError(f"task {task.id}: a command is a list of words, not one text: {made!r}")
-        command = [os.fsdecode(word) for word in made]
-        agent, via_stdin = None, False
+        command, stdin, reader = given_command(command_for(task), task), None, agent
     elif settings.command is not None:
-        values = {
-            "prompt": argument, "model": options.model or "", "task_id": task.id, "name": task.name,
-            "attempt": str(attempt), "cwd": str(cwd), "session_id": session_id or "",
-            "budget_usd": "" if options.budget_usd is None else f"{options.budget_usd:g}",
-        }  # fmt: skip
-        command = [fill(word, values) for word in settings.command]
-        via_stdin = via_stdin or not any("{prompt}" in word for word in settings.command)
-        if not is_written(cascade, task, "agent"):
-            agent = None  # the program's name tells
-    elif agent is None:
+        command, stdin = filled_command(cascade, task, attempt, cwd=cwd, session_id=session_id)
+        # Unless somebody said whose output it is, the program's name tells.
+        reader = options.agent if is_written(cascade, task, "agent") and options.agent in AGENTS else None
+    elif options.agent not in AGENTS:
         raise ValueError(f"task {task.id}: agent '{options.agent}' needs a command in the front matter")
     else:
-        command = AGENTS[agent].command(argument, options.model)
-        if agent == "claude" and options.max_turns is not None:
-            command += ["--max-turns", str(options.max_turns)]
+        command, stdin, reader = *agent_command(cascade, task, spent, run_left_usd), options.agent
+    env, reads_only = dict(settings.env), False
+    if command_for is None and settings.command is None:
+        env.update(AGENTS[options.agent].environment_for(options.permissions))
+        reads_only = options.permissions == Permissions.READ
     return Job(
-        task_id=task.id,
-        description=task.name,
+        id=attempt,
+        name=task.name,
         command=tuple(command),
-        log_path=log_dir / f"{task.id}.log",
-        stdin=prompt if via_stdin else None,
-        cwd=str(cwd),
-        env=job_environment(cascade, task, attempt, environment),
-        agent=agent,
-        limits=Limits(
-            timeout=options.timeout,
-            idle_timeout=options.idle_timeout,
-            linger=settings.linger or None,
-            max_tokens=None if options.budget_tokens is None else max(1, options.budget_tokens - spent.tokens),
-            max_cost_usd=None if options.budget_usd is None else max(1e-9, options.budget_usd - spent.cost_usd),
-        ),
-        leftovers=settings.leftovers,
+        stdin=stdin,
+        cwd=cwd,
+        env=env,
+        pass_env=settings.pass_env,
+        agent=reader,
+        reads_only=reads_only,
+        limits=limits_of(cascade, task, spent),
+        grace=options.grace,
+        leftovers=Leftovers(settings.leftovers),
+        verify=options.verify,
+        log_name=f"{task.id}.log",
+        finished=left_to_check.finished if left_to_check is not None else None,
     )
+
+
+def prompt_of(cascade: Cascade, task: Task) -> str:
+    """Return the whole prompt of a task."""
+    settings = cascade.settings
+    return f"{settings.prompt_prefix}{task.description or task.name}{settings.prompt_suffix}"
+
+
+def goes_by_stdin(cascade: Cascade, prompt: str) -> bool:
+    """Tell whether the agent reads its prompt from standard input."""
+    via = cascade.settings.prompt_via
+    return via in ("stdin", "file") or (via == "auto" and len(prompt.encode(errors="surrogatepass")) > LONGEST_ARGUMENT)
+
+
+def given_command(made: Sequence[str], task: Task) -> list[str]:
+    """Check what somebody's ``command_for`` has made."""
+    words = [] if isinstance(made, str | bytes) else [os.fsdecode(word) for word in made]
+    if not words:
+        raise ValueError(f"task {task.id}: command must be a list of strings, not {made!r}")
+    return words
+
+
+def filled_command(
+    cascade: Cascade, task: Task, attempt: AttemptId, *, cwd: str, session_id: str | None
+) -> tuple[list[str], str | None]:
+    """Fill the plan's command template, and return what its program reads.
+
+    Placeholders are filled after it was split, so that no shell ever sees a prompt.
+    """
+    template, options = cascade.settings.command or (), task.options
+    prompt = prompt_of(cascade, task)
+    by_stdin = goes_by_stdin(cascade, prompt)
+    values = {
+        "prompt": READ_STDIN if by_stdin else prompt, "model": options.model or "", "task_id": task.id,
+        "name": task.name, "attempt": str(attempt.number), "cwd": cwd, "session_id": session_id or "",
+        "budget_usd": "" if options.budget_usd is None else f"{options.budget_usd:g}",
+    }  # fmt: skip
+    by_stdin = by_stdin or not any("{prompt}" in word for word in template)
+    return [fill(word, values) for word in template], prompt if by_stdin else None
+
+
+def agent_command(
+    cascade: Cascade, task: Task, spent: Totals, run_left_usd: float | None
+) -> tuple[list[str], str | None]:
+    """Return the agent's own command line, and what it reads."""
+    options, prompt = task.options, prompt_of(cascade, task)
+    by_stdin = goes_by_stdin(cascade, prompt)
+    caps = [cap for cap in (left_of(options.budget_usd, spent.cost_usd or 0.0), run_left_usd) if cap is not None]
+    command = AGENTS[options.agent].command(
+        READ_STDIN if by_stdin else prompt,
+        options.model,
+        permissions=options.permissions,
+        extra=options.agent_args,
+        max_turns=options.max_turns,
+        max_cost_usd=min(caps, default=None),
+    )
+    return command, prompt if by_stdin else None
+
+
+def limits_of(cascade: Cascade, task: Task, spent: Totals) -> Limits:
+    """Return what ends the attempt early; budgets are those of the task, less what earlier attempts have used."""
+    options = task.options
+    tokens = left_of(options.budget_tokens, spent.usage.total)
+    return Limits(
+        timeout=options.timeout,
+        idle_timeout=options.idle_timeout,
+        linger=cascade.settings.linger or None,
+        max_tokens=None if tokens is None else max(1, int(tokens)),
+        max_cost_usd=left_of(options.budget_usd, spent.cost_usd or 0.0),
+    )
+
+
+def left_of(budget: float | None, used: float) -> float | None:
+    """Return what is left of a budget, never nothing: an attempt that begins must be able to say a word."""
+    return None if budget is None else max(0.01, budget - used)
 
 
 def is_written(cascade: Cascade, task: Task, option: str) -> bool:
@@ -124,21 +171,3 @@ def fill(word: str, values: Mapping[str, str]) -> str:
             filled += rest[: opening + 1]
             rest = rest[opening + 1 :]
     return filled + rest
-
-
-def job_environment(cascade: Cascade, task: Task, attempt: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a task sees: the inherited variables that may pass, ours about the attempt, and the plan's own."""
-    allowed = cascade.settings.pass_env
-    # Without these three hardly any program finds its files, and the cookie is how a family is found.
-    always = ("PATH", "HOME", "TMPDIR", "NOVA_WORKER")
-    inherited = (
-        dict(environment)
-        if allowed is None
-        else {name: value for name, value in environment.items() if name in allowed or name in always}
-    )
-    return {**inherited, "NOVA_ATTEMPT": str(attempt), **cascade.settings.env}
-
-
-def current_environment() -> dict[str, str]:
-    """Return this process's environment."""
-    return dict(os.environ)

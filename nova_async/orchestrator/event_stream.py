@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import final
 
-from nova_async.orchestrator.views import Event
+from nova_async.records import Event
 
 __all__ = ["EventStream"]
 

@@ -1,28 +1,38 @@
-"""The orchestrator: starts what is ready, decides what follows from each end, and can be asked, watched and stopped."""
+"""The orchestrator: tells ``decide`` what happens, does what follows, and can be asked, watched and stopped."""
 
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, final
 
+from nova_async._core.background import Background
+from nova_async._core.cancellation import insist
+from nova_async.agents import AGENTS
+from nova_async.attempt.ends import bare_end
+from nova_async.attempt.executor import Executor, Running
+from nova_async.attempt.job import Job
+from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.cascade import Cascade
-from nova_async.journal.records import Attempt, AttemptStart
-from nova_async.orchestrator import reporting
-from nova_async.orchestrator.attempt import AttemptRunner, ended, sentence_of
-from nova_async.orchestrator.commands import CommandMaker, Spent, current_environment, make_job
-from nova_async.orchestrator.event_stream import EventStream
-from nova_async.orchestrator.executor import Executor, Job, LocalExecutor, Running
-from nova_async.orchestrator.jobs import Jobs
-from nova_async.orchestrator.records_of_run import RunRecords
-from nova_async.orchestrator.reporting import StatePicture, run_report
-from nova_async.orchestrator.schedule import Schedule
-from nova_async.orchestrator.task_run import TaskRun, now
-from nova_async.orchestrator.views import Event, EventKind, RunReport, TaskView
+from nova_async.errors import JournalError
+from nova_async.orchestrator import actions, happenings, reporting
+from nova_async.orchestrator.budget import without_blame
+from nova_async.orchestrator.commands import CommandMaker, make_job
+from nova_async.orchestrator.decide import RunState, decide
+from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.picture import Picture
+from nova_async.orchestrator.placing import Placed, capacity_of, close_executor
+from nova_async.orchestrator.resume import resumed_state, take_over
+from nova_async.orchestrator.run_records import Earlier, RunRecords
+from nova_async.orchestrator.telling import Telling
+from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event
+from nova_async.views import RunReport, RunView, TaskView
+from nova_async.words import EventKind, Outcome, Phase, RunEnd, TaskState
 
 __all__ = ["Orchestrator"]
 
@@ -33,11 +43,13 @@ StrPath = str | os.PathLike[str]
 class Orchestrator:
     """Runs a cascade with a few workers at a time, durably: after any crash the next run completes the rest.
 
-    ``command_for`` makes a task's command line, instead of the agent's own or the plan's. ``on_change`` is called with
-    a task's id, or None for the run, whenever something about it has changed; it must be quick. Relative paths of
-    tasks start from ``root``, the folder of the plan.
+    ``agent`` overrides the plan's agents. ``command_for`` makes a task's command line, instead of the agent's own or
+    the plan's. ``on_change`` is called with a task's id, or None for the run, whenever something about it has changed;
+    it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
+    ``retry_failed`` tries again what failed in them.
 
-    Raises ``ValueError`` for a number of workers below one.
+    Raises ``ValueError`` for a number of workers below one or an agent that nobody knows, and ``TypeError`` for a
+    cascade that is none: read it with ``load_cascade``.
     """
 
     def __init__(
@@ -56,42 +68,57 @@ class Orchestrator:
         fresh: bool = False,
         retry_failed: bool = False,
     ) -> None:
+        if not isinstance(cascade, Cascade):
+            raise TypeError(f"cascade must be a Cascade, not {cascade!r}: read a plan with load_cascade(path)")
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, not {max_workers}")
-        self.cascade = cascade if agent is None else cascade.with_defaults(agent=agent)
+        if agent is not None and agent not in AGENTS:
+            raise ValueError(f"unknown agent {agent!r}: choose one of {', '.join(AGENTS)}")
+        self.cascade = cascade if agent is None else cascade.with_options(agent=agent)
         self.max_workers = max_workers or cascade.settings.max_workers
+        self._agent = agent
         self._command_for = command_for
-        self._log_dir = Path(log_dir)
-        self._root = Path(root)
-        self._on_change = on_change
-        self._executor: Executor = executor or LocalExecutor()
-        self._records = RunRecords(cascade, Path(journal), Path(state_file), fresh=fresh, retry_failed=retry_failed)
-        self._tasks = {task.id: TaskRun(task) for task in self.cascade.tasks.values()}
-        self._schedule = Schedule(self.cascade, max_workers=self.max_workers)
-        self._picture = StatePicture(self._records, self.cascade, self._tasks, self._view)
-        self._events = EventStream()
-        self._attempts: dict[str, AttemptRunner] = {}
-        self._jobs = Jobs(self._fail)
-        self._retries: dict[str, asyncio.TimerHandle] = {}
+        self._log_dir, self._root = Path(log_dir), Path(root)
+        self._fresh, self._retry_failed = fresh, retry_failed
+        ours = [Path(path).absolute() for path in (log_dir, state_file, Path(journal).parent)]
+        self._executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
+        self._known = {task.id: TaskKnown(task) for task in self.cascade.tasks.values()}
         self._over = asyncio.Event()
-        self._started_clock = 0.0
-        self._has_run = self._stopped = False
+        self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
+        self._records = RunRecords(
+            self.cascade, Path(journal), Path(state_file), max_workers=self.max_workers,
+            view=self._picture.view, on_trouble=self._note_trouble,
+        )  # fmt: skip
+        self._state = RunState.of(self.cascade, max_workers=self.max_workers)  # until earlier runs are known
+        self._telling = Telling(self._records, self._picture, on_change)
+        self._placed: dict[str, Placed] = {}
+        self._ending = 0  # attempts that are over, and not yet written down so
+        self._work = Background(self._fail)
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = asyncio.Event()
+        self._has_begun = self._has_run = self._has_closed = False
+        self._happened: deque[happenings.Happening] = deque()  # what decide has not been told yet
+        self._decides = False
         self._failure: Exception | None = None
+        self._cancelled: asyncio.CancelledError | None = None
 
     @property
     def views(self) -> Mapping[str, TaskView]:
         """Every task as it stands at this moment, in file order."""
-        return {task_id: self._view(task_id) for task_id in self._tasks}
+        return self._picture.views(self._placed)
+
+    @property
+    def run_view(self) -> RunView:
+        """The run as it stands at this moment, but for its tasks."""
+        return self._records.run_view()
 
     def get_status_summary(self) -> dict[str, int]:
         """Return the counts: ``total_tasks completed failed in_progress pending active_workers``."""
-        counts = {state: self._schedule.count(state) for state in ("completed", "failed", "in_progress")}
-        pending = len(self._tasks) - sum(counts.values())
-        return {"total_tasks": len(self._tasks), **counts, "pending": pending, "active_workers": len(self._attempts)}
+        return {**self._picture.counts(), "active_workers": len(self._placed)}
 
     def events(self) -> AsyncGenerator[Event, None]:
         """Iterate over what happens from now on, until the run is over."""
-        return self._events.follow()
+        return self._telling.events.follow()
 
     async def run(self) -> RunReport:
         """Run until nothing is left that could run, and report.
@@ -103,197 +130,265 @@ class Orchestrator:
         if self._has_run:
             raise RuntimeError("an orchestrator runs once: make a new one")
         self._has_run = True
-        self._started_clock = time.monotonic()
-        cancelled: asyncio.CancelledError | None = None
+        started = time.monotonic()
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._executor.close)
-            stack.callback(self._events.close)  # also for whoever follows a run that cannot begin
-            await stack.enter_async_context(self._records.opened(self._tasks))
-            self._begin()
-            while not self._over.is_set() or self._jobs:
-                try:
-                    await self._over.wait()
-                    await self._jobs.wait()
-                except asyncio.CancelledError as error:
-                    self.stop(grace=None if cancelled is None else 0.0)
-                    cancelled = error
-            duration = time.monotonic() - self._started_clock
-            report = run_report(self._records, self.cascade, self._tasks, self.views, duration)
-            self._tell("run_ended", None, ok=report.ok, **reporting.counts(report))
-            how = "completed" if report.ok else "stopped" if self._stopped else "failed"
-            await self._records.end_run(how)
+            stack.push_async_callback(self._close_executor)
+            stack.callback(self._telling.events.close)  # also for whoever follows a run that cannot begin
+            opened = self._records.opened(self._executor, fresh=self._fresh, retry_failed=self._retry_failed)
+            self._begin(await stack.enter_async_context(opened))
+            while not self._over.is_set() or self._work:
+                await insist(self._over.wait, self._cancel)
+                await insist(self._work.wait, self._cancel)
+            if self._timer is not None:
+                self._timer.cancel()
+            await self._close_executor()  # while the journal is still ours: nobody else may begin what still runs
+            report = await self._end_run(time.monotonic() - started)
         if self._failure is not None:
             raise self._failure
-        if cancelled is not None:
-            raise cancelled
+        if self._cancelled is not None:
+            raise self._cancelled
         return report
 
     def stop(self, grace: float | None = None) -> None:
         """Let nothing new begin, and end what runs: gently, or with ``grace=0`` at once. ``run`` then returns."""
-        if not self._schedule.is_draining:
-            self._tell("stopping", None, running=self._schedule.with_state("in_progress"))
-        self._stopped = True
-        self._drain()
-        for attempt in self._attempts.values():
-            self._jobs.begin(attempt.stop(grace))
-        self._look_whether_it_is_over()
+        if self._over.is_set():
+            return
+        if not self._stopped.is_set():
+            self._stopped.set()  # first: whoever hears of it may call this again
+            self._telling.tell(EventKind.STOPPING, None, running=sorted(self._placed))
+        if self._has_begun:
+            self._happens(happenings.Stop(grace))
 
-    def _begin(self) -> None:
-        completed = [run.task.id for run in self._tasks.values() if run.task.done or "ok" in run.outcomes]
-        settings = self.cascade.settings
-        failed = [run.task.id for run in self._tasks.values() if run.has_given_up(settings)]
-        self._schedule = Schedule(self.cascade, max_workers=self.max_workers, completed=completed, failed=failed)
-        self._picture.touch(self._tasks)  # it may have been drawn before the earlier runs were known
-        self._tell("run_started", None, run_id=self._records.run_id, project=self.cascade.project,
-                   total=len(self._tasks), completed=len(completed), failed=len(failed))  # fmt: skip
-        self._look_at_milestones()
-        if self._stopped:  # while the journal was opened
-            self.stop()
-        self._advance()
+    def _cancel(self, cancelled: asyncio.CancelledError) -> None:
+        """Stop for a cancellation of ``run``, which is delivered at its end; the second one kills."""
+        self.stop(grace=None if self._cancelled is None else 0.0)
+        self._cancelled = cancelled
 
-    def _advance(self) -> None:
-        """Start whatever there is a place for."""
-        while self._failure is None and (task_id := self._schedule.start_next()) is not None:
-            self._jobs.begin(self._run_task(task_id), if_cancelled=partial(self._give_back, task_id))
-        self._look_whether_it_is_over()
+    # Beginning and ending the run.
 
-    def _look_whether_it_is_over(self) -> None:
-        if self._schedule.is_over and not self._attempts:
-            self._over.set()
+    def _begin(self, earlier: Earlier) -> None:
+        history = earlier.history
+        self._known.update(take_over(self.cascade, history))
+        self._state = resumed_state(
+            self.cascade, self._known, max_workers=self.max_workers, reached=self._records.milestones,
+            running={attempt.task_id for attempt in earlier.running},
+        )  # fmt: skip
+        schedule = self._state.schedule
+        self._has_begun = True
+        self._telling.tell(EventKind.RUN_STARTED, None, run_id=self._records.run_id, project=self.cascade.project,
+                   total=len(self._known), completed=len(schedule.completed), failed=len(schedule.failed))  # fmt: skip
+        for attempt, found in earlier.running.items():
+            placed = self._place(attempt)
+            self._work.begin(self._adopt(placed, found), if_cut_off=partial(self._give_back, attempt.task_id))
+        if self._stopped.is_set():  # while the journal was opened
+            self._happens(happenings.Stop())
+        self._happens(happenings.Begun())
 
-    async def _run_task(self, task_id: str) -> None:
-        """Run one attempt of a task and decide what follows from its end."""
-        run = self._tasks[task_id]
+    async def _end_run(self, seconds: float) -> RunReport:
+        ok = all(view.state is TaskState.COMPLETED for view in self.views.values())
+        # A stop that the plan wants after a failure is that failure.
+        stopped = self._stopped.is_set() or self._state.budget.is_used_up
+        how = RunEnd.COMPLETED if ok else RunEnd.STOPPED if stopped else RunEnd.FAILED
         try:
-            attempt = await self._attempt(run)
-        except Exception as error:  # without its journal nothing may run
-            self._schedule.put_back(task_id)
-            self._fail(error)
-        else:
-            self._decide(run, attempt)
+            await insist(partial(self._records.end, how), self._cancel)
+        except JournalError as error:
+            self._failure = self._failure or error
+        self._picture.touch(self._known)  # nothing waits any more
+        report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds)
+        self._telling.tell(EventKind.RUN_ENDED, None, ok=report.ok, **reporting.numbers(report))
+        self._records.touch(self._known)
+        return report
+
+    async def _close_executor(self) -> None:
+        """Let the executor go, once."""
+        if self._has_closed:
+            return
+        self._has_closed = True
+        try:
+            if (trouble := await close_executor(self._executor)) is not None:
+                self._telling.warn(trouble)
+        except asyncio.CancelledError as error:
+            self._cancel(error)
+
+    # What happens, and what follows.
+
+    def _happens(self, event: happenings.Happening) -> None:
+        """Tell ``decide`` what has happened, and do what follows.
+
+        Doing it may make something else happen: whoever hears of it may stop the run. That comes after all of it, or
+        a task that is just about to begin would hear nothing of the stop.
+        """
+        self._happened.append(event)
+        if self._decides:
+            return
+        self._decides = True
+        try:
+            while self._happened:
+                self._follow(self._happened.popleft())
         finally:
-            self._attempts.pop(task_id, None)
-            run.running = None
-        self._changed(task_id)
-        self._look_at_milestones()
-        self._advance()
+            self._decides = False
+
+    def _follow(self, event: happenings.Happening) -> None:
+        now = asyncio.get_running_loop().time()
+        todo: list[actions.Action] = []
+        max_workers = capacity_of(self._executor, self.max_workers)
+        if max_workers != self._state.max_workers:
+            todo += decide(self._state, happenings.Workers(max_workers), now)
+        todo += decide(self._state, event, now)
+        for action in todo:
+            self._perform(action)
+        changed, self._state.schedule.changed = self._state.schedule.changed, set()
+        for task_id in changed:
+            self._telling.changed(task_id)
+
+    def _perform(self, action: actions.Action) -> None:
+        match action:
+            case actions.Begin(task_id):
+                # At once: a stop may come before its first step.
+                placed = self._place(AttemptId(self._records.run_id, task_id, self._known[task_id].take_number()))
+                self._work.begin(self._run_attempt(placed), if_cut_off=partial(self._give_back, task_id))
+            case actions.StopTask(task_id, grace):
+                if (waiting := self._placed.get(task_id)) is not None:
+                    waiting.stop(grace)
+            case actions.WakeAt(moment):
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = asyncio.get_running_loop().call_at(moment, self._happens, happenings.Woken())
+            case actions.Reached(milestone):
+                at = datetime.now(UTC)
+                self._work.begin(self._records.reach_milestone(milestone.id, at))
+                self._telling.tell(
+                    EventKind.MILESTONE, None, id=milestone.id, message=milestone.message, hint=milestone.hint
+                )
+            case actions.Completed(task_id):
+                self._tell_end(EventKind.TASK_COMPLETED, task_id)
+            case actions.Retrying(task_id, delay):
+                self._tell_end(EventKind.TASK_RETRYING, task_id, delay_seconds=round(delay, 3))
+            case actions.Failed(task_id, blocks):
+                self._tell_end(EventKind.TASK_FAILED, task_id, blocks=list(blocks))
+            case actions.Overspent(text):
+                self._telling.warn(text)
+            case actions.GiveUp():
+                self._failure = self._failure or JournalError(f"{self._records.path} takes nothing: nothing may begin")
+            case actions.Finish():
+                self._over.set()
 
     def _give_back(self, task_id: str) -> None:
-        """Keep a task whose job was cancelled, as all jobs of a loop are at its end, for the next run."""
-        self._schedule.put_back(task_id)
-        self._changed(task_id)
-        self.stop(grace=0.0)
+        """Keep a task for the next run whose work was cut off: by the end of the loop, or by a mistake of ours."""
+        self._placed.pop(task_id, None)
+        self.stop(grace=None if self._failure is not None else 0.0)
+        self._happens(happenings.Ended(task_id, Outcome.CANCELLED))
 
     def _fail(self, error: Exception) -> None:
         """Let the run end, and raise this then."""
         self._failure = self._failure or error
         self.stop()
 
-    async def _attempt(self, run: TaskRun) -> Attempt:
-        task, number = run.task, run.next_number
-        log_path = self._log_dir / f"{task.id}.log"
-        start = AttemptStart(
-            run_id=self._records.run_id, task_id=task.id, number=number, started_at=now(), log_path=str(log_path),
-            agent=task.options.agent, prompt_digest=reporting.digest(task),
-        )  # fmt: skip
-        await self._records.begin_attempt(start)
-        run.attempts.append(Attempt(start=start, pid=None, pid_start_time=None, end=None))
+    # One attempt.
 
-        def on_start(worker: Running) -> None:
-            run.running = worker
-            self._records.note_process(run.attempts, worker)
-            self._tell("attempt_started", task.id, attempt=number, pid=worker.pid, program=job.command[0])
-
+    async def _run_attempt(self, placed: Placed) -> None:
+        """Write down that an attempt begins, have it run, and write down how it ended."""
+        attempt, task_id = placed.id, placed.id.task_id
+        known = self._known[task_id]
+        job, refusal, digest = None, None, reporting.digest(known.task)
+        run_left_usd = self._state.budget.left_usd
         try:
-            job = self._make_job(run, number)
+            job = self._make_job(known, attempt, digest, run_left_usd)
         except Exception as error:  # ``command_for`` may raise what it likes
-            end = ended(start.started_at, "spawn_error", sentence_of(error))
+            refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+        start = AttemptStart(
+            id=attempt,
+            plan=self._records.plan,
+            started_at=datetime.now(UTC),
+            agent=known.task.options.agent,
+            prompt_digest=digest,
+            command=job.command if job is not None else (),
+            log_path=str(self._log_dir / job.log_name) if job is not None else "",
+            limits=job.limits.as_dict() if job is not None else {},
+        )
+        try:
+            await self._records.journal.begin_attempt(start)
+        except JournalError as error:
+            self._placed.pop(task_id, None)
+            self._note_trouble(str(error))
+            self._happens(happenings.Refused(task_id))
+            return
+        known.begin(placed, start)
+        self._happens(happenings.Written(task_id))
+        if job is None:
+            end = bare_end(attempt, Outcome.SPAWN_ERROR, refusal)
         else:
-            self._attempts[task.id] = runner = AttemptRunner(
-                job, self._executor, task.options.verify, on_start, lambda: self._changed(task.id),
-                grace=task.options.grace, stopped=self._schedule.is_draining,
-            )  # fmt: skip
-            end = await runner.run()
-        run.attempts[-1] = attempt = await self._records.end_attempt(run.attempts[-1], end)
-        run.running = None
-        run.counted.append(attempt)
-        return attempt
+            end = without_blame(await placed.run(self._executor, job), run_left_usd)
+        await self._end_attempt(placed, end)
 
-    def _make_job(self, run: TaskRun, number: int) -> Job:
+    async def _adopt(self, placed: Placed, running: Running) -> None:
+        """See an attempt of an earlier run through, which its executor has gone on with."""
+        self._known[placed.id.task_id].begin(placed)
+        await self._end_attempt(placed, await placed.follow(running))
+
+    def _place(self, attempt: AttemptId) -> Placed:
+        placed = self._placed[attempt.task_id] = Placed(
+            attempt, on_facts=partial(self._note_facts, attempt.task_id), on_cancel=partial(self.stop, 0.0)
+        )
+        return placed
+
+    async def _end_attempt(self, placed: Placed, end: AttemptEnd) -> None:
+        """Write down how an attempt ended; only then may anything depend on it."""
+        task_id = placed.id.task_id
+        known = self._known[task_id]
+        self._ending += 1
+        try:
+            finished, is_alone = known.attempts[-1].finished, lambda: self._ending >= len(self._placed)
+            write = partial(self._records.write_end, end, finished, self._stopped, is_alone)
+            written = await insist(write, lambda _: self.stop(grace=0.0))
+        finally:
+            self._ending -= 1
+        if not written:
+            self._fail(JournalError(self._records.warnings[-1]))
+        self._placed.pop(task_id, None)
+        known.end(end)
+        self._telling.tell(EventKind.ATTEMPT_ENDED, task_id, **reporting.about(end))
+        outcome = end.outcome if written else Outcome.CANCELLED
+        self._happens(happenings.Ended(task_id, outcome, end.usage.total, end.cost_usd or 0.0))
+
+    def _make_job(self, known: TaskKnown, attempt: AttemptId, digest: str, run_left_usd: float | None) -> Job:
         return make_job(
-            self.cascade, run.task, attempt=number, session_id=run.session_id,
-            spent=Spent.by(run.counted), log_dir=self._log_dir, root=self._root,
-            command_for=self._command_for, environment=current_environment(),
+            self.cascade, known.task, attempt,
+            session_id=known.session_id, spent=known.spent, root=self._root, agent=self._agent,
+            command_for=self._command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
         )  # fmt: skip
 
-    def _decide(self, run: TaskRun, attempt: Attempt) -> None:
-        task_id, end = run.task.id, attempt.end
-        assert end is not None
-        about = reporting.about(attempt.start.number, end)
-        self._tell("attempt_ended", task_id, **about)
-        if end.outcome == "ok":
-            self._schedule.complete(task_id)
-            self._picture.touch(self.cascade.dependents(task_id))
-            self._tell("task_completed", task_id, **about)
-            return
-        if end.outcome == "cancelled":
-            self._schedule.put_back(task_id)
-            return
-        delay = run.delay_before_retry(self.cascade.settings)
-        if delay is not None and self._schedule.is_draining:
-            self._schedule.put_back(task_id)
-        elif delay is not None:
-            self._schedule.retry_later(task_id)
-            run.retry_at = now() + timedelta(seconds=delay)
-            self._retries[task_id] = asyncio.get_running_loop().call_later(delay, self._retry, task_id)
-            self._tell("task_retrying", task_id, **about, delay_seconds=round(delay, 3))
-        else:
-            blocked = self._schedule.fail(task_id)
-            self._picture.touch(blocked)
-            self._tell("task_failed", task_id, **about, blocks=blocked)
-            if run.task.options.on_failure == "drain":
-                self._drain()
-            elif run.task.options.on_failure == "stop":
-                self.stop()
+    def _note_facts(self, task_id: str, before: AttemptFacts, facts: AttemptFacts) -> None:
+        """Write down and tell what is new about a running attempt."""
+        if (placed := self._placed.get(task_id)) is None:
+            return  # its end is known
+        number = placed.id.number
+        self._records.note_facts(placed.id, before, facts)
+        if facts.phase is not before.phase and facts.phase in (Phase.VERIFY, Phase.SETTLE):
+            self._telling.tell(EventKind.PHASE_STARTED, task_id, attempt=number, phase=str(facts.phase))
+        if facts.pid is not None and facts.pid != before.pid and facts.phase is Phase.RUN:
+            if number > 1:
+                self._work.begin(self._known[task_id].find_logs())
+            self._telling.tell(
+                EventKind.ATTEMPT_STARTED, task_id, attempt=number, pid=facts.pid, program=placed.program
+            )
+            self._happens(happenings.StartedWell(task_id))
+        if facts.finished is not None and before.finished is None:
+            self._known[task_id].note_finished(facts.finished)
+            self._work.begin(self._records.finish_agent(facts.finished))
+        if facts.log_error and facts.log_error != before.log_error and before.log_error is None:
+            self._telling.warn(f"log of {task_id}: {facts.log_error}")
+        if self._state.budget.is_set:
+            self._happens(happenings.Spent(task_id, facts.usage.total, facts.cost_usd or 0.0))
+        self._telling.changed(task_id)
 
-    def _retry(self, task_id: str) -> None:
-        self._retries.pop(task_id, None)
-        self._tasks[task_id].retry_at = None
-        self._schedule.retry_now(task_id)
-        self._advance()
+    # What is told.
 
-    def _drain(self) -> None:
-        for timer in self._retries.values():
-            timer.cancel()
-        self._picture.touch(self._retries)
-        self._picture.touch(self._retries)
-        self._retries.clear()
-        self._schedule.drain()
+    def _note_trouble(self, text: str) -> None:
+        """Tell what is wrong with a file of the run; where another run has taken its place, end this one at once."""
+        self._telling.warn(text)
+        if self._has_begun and self._records.is_lost:
+            self._fail(JournalError(text))
 
-    def _look_at_milestones(self) -> None:
-        waiting = [milestone for milestone in self.cascade.milestones if milestone.id not in self._records.milestones]
-        completed, failed = self._schedule.completed, self._schedule.failed
-        for milestone in waiting:
-            if milestone.is_reached(completed=completed, failed=failed, total=len(self._tasks)):
-                self._records.reach_milestone(milestone.id, self._jobs.begin)
-                self._tell("milestone", None, id=milestone.id, message=milestone.message, hint=milestone.hint)
-
-    def _view(self, task_id: str) -> TaskView:
-        run, state = self._tasks[task_id], self._schedule.state(task_id)
-        blocked_by = self._schedule.blocked_by(task_id)
-        reason = reporting.reason(state, blocked_by, self._schedule.waits_for(task_id), run.retry_at)
-        return run.view(state, blocked_by, reason)
-
-    def _tell(self, kind: EventKind, task_id: str | None, **data: Any) -> None:
-        event = Event(kind=kind, at=now(), task_id=task_id, data=data)
-        self._records.note(event)
-        self._events.put(event)
-        self._changed(task_id)
-
-    def _changed(self, task_id: str | None) -> None:
-        if task_id is not None:
-            self._picture.touch([task_id])
-        self._records.publish(self._picture.document)
-        if self._on_change is not None:
-            with suppress(Exception):  # whoever watches must not be able to stop the work
-                self._on_change(task_id)
+    def _tell_end(self, kind: EventKind, task_id: str, **more: Any) -> None:
+        self._telling.tell(kind, task_id, **reporting.about(self._known[task_id].last_end), **more)

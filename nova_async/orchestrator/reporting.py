@@ -1,114 +1,82 @@
-"""A run in words and numbers: why a task does not run, what the state file says, and the final report."""
+"""A run in words and numbers: why a task does not run, what its events tell, and the final report. Pure."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from nova_async.cascade import Cascade, Task
-from nova_async.journal.records import AttemptEnd
-from nova_async.journal.state_file import state_document, task_document
-from nova_async.orchestrator.records_of_run import RunRecords
-from nova_async.orchestrator.task_run import TaskRun, add_by_model
-from nova_async.orchestrator.views import RunReport, TaskState, TaskView
-from nova_async.usage import TokenUsage
+from nova_async.cascade import Task
+from nova_async.journal.rollup import sum_up
+from nova_async.records import AttemptEnd
+from nova_async.views import RunReport, RunView, TaskView
+from nova_async.words import TaskState
 
-__all__ = ["StatePicture", "about", "counts", "digest", "reason", "run_report"]
+__all__ = ["about", "digest", "numbers", "reason", "run_report"]
 
 
 def digest(task: Task) -> str:
     """Return a short mark of a task's prompt, by which a changed one is recognised."""
-    return hashlib.sha256(task.description.encode()).hexdigest()[:16]
+    return hashlib.sha256(task.description.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def reason(
-    state: TaskState, blocked_by: tuple[str, ...], waits_for: list[str], retry_at: datetime | None
-) -> str | None:
-    """Say why a task does not run at this moment; None where that is plain."""
-    if state == "blocked":
+def reason(state: TaskState, blocked_by: Sequence[str], waits_for: Sequence[str], *, over: bool) -> str | None:
+    """Say why a task does not run at this moment; None where that is plain. Nothing waits once the run is over."""
+    if state is TaskState.BLOCKED:
         return f"blocked by {', '.join(blocked_by)}"
-    if state == "retrying" and retry_at is not None:
-        return f"tried again at {retry_at.astimezone():%H:%M:%S}"
-    if state == "waiting" and waits_for:
+    if over:
+        return None
+    if state is TaskState.RETRYING:
+        return "waits for its next attempt"
+    if state is TaskState.WAITING and waits_for:
         return f"waits for {', '.join(waits_for)}"
-    return "waits for a free worker" if state == "ready" else None
+    return "waits for a free worker" if state is TaskState.READY else None
 
 
-def about(number: int, end: AttemptEnd) -> dict[str, Any]:
-    """Return what the events tell of an attempt that has ended."""
+def about(end: AttemptEnd | None) -> dict[str, Any]:
+    """Return what the events tell of an attempt that has ended; nothing where there was none."""
+    if end is None:
+        return {}
     return {
-        "attempt": number,
-        "outcome": end.outcome,
+        "attempt": end.id.number,
+        "outcome": str(end.outcome),
         "error": end.error,
         "duration_seconds": round(end.duration_seconds, 3),
         "tokens": end.usage.total,
+        "usage_is_final": end.usage_is_final,
         "cost_usd": end.cost_usd,
+        **({"denied": list(end.denied)} if end.denied else {}),
     }
 
 
-def counts(report: RunReport) -> dict[str, Any]:
+def numbers(report: RunReport) -> dict[str, Any]:
     """Return the report's numbers, for the event that ends a run."""
     states = [task.state for task in report.tasks.values()]
     return {
-        "completed": states.count("completed"),
-        "failed": states.count("failed"),
-        "blocked": states.count("blocked"),
+        "completed": states.count(TaskState.COMPLETED),
+        "failed": states.count(TaskState.FAILED),
+        "blocked": states.count(TaskState.BLOCKED),
         "duration_seconds": round(report.duration_seconds, 3),
         "token_usage": report.usage.as_dict(),
+        "usage_is_final": report.usage_is_final,
         "cost_usd": report.cost_usd,
+        "cost_is_complete": report.cost_is_complete,
     }
 
 
-def run_report(
-    records: RunRecords,
-    cascade: Cascade,
-    tasks: Mapping[str, TaskRun],
-    views: Mapping[str, TaskView],
-    duration_seconds: float,
-) -> RunReport:
+def run_report(run: RunView, views: Mapping[str, TaskView], started_at: datetime, duration_seconds: float) -> RunReport:
     """Return how a run ended."""
-    by_model: dict[str, TokenUsage] = {}
-    for view in views.values():
-        add_by_model(by_model, view.usage_by_model)
-    costs = [view.cost_usd for view in views.values() if view.cost_usd is not None]
-    messages = {milestone.id: milestone.message for milestone in cascade.milestones}
+    total = sum_up(views.values())
     return RunReport(
-        run_id=records.run_id,
-        project=cascade.project,
-        tasks=views,
-        started_at=records.started_at,
+        run_id=run.run_id,
+        project=run.project,
+        tasks=dict(views),
+        started_at=started_at,
         duration_seconds=duration_seconds,
-        usage=sum((view.usage for view in views.values()), TokenUsage()),
-        usage_by_model=by_model,
-        cost_usd=sum(costs) if costs else None,
-        cost_is_complete=all(run.cost_is_complete for run in tasks.values()),
-        milestones={name: messages[name] for name in records.milestones if name in messages},
+        usage=total.usage,
+        usage_by_model=total.usage_by_model,
+        usage_is_final=total.usage_is_final,
+        cost_usd=total.cost_usd,
+        cost_is_complete=total.cost_is_complete,
+        milestones={milestone.id: milestone.message for milestone in run.milestones if milestone.message},
+        warnings=run.warnings,
     )
-
-
-class StatePicture:
-    """The document of ``cascade_state.json``, kept up to date task by task: it costs no more than what changes."""
-
-    def __init__(
-        self, records: RunRecords, cascade: Cascade, tasks: Mapping[str, TaskRun], view: Callable[[str], TaskView]
-    ) -> None:
-        self._records = records
-        self._cascade = cascade
-        self._tasks = tasks
-        self._view = view
-        self._documents: dict[str, dict[str, Any]] = {}
-        self._stale = set(tasks)
-
-    def touch(self, task_ids: Iterable[str]) -> None:
-        """Note that something about these tasks has changed."""
-        self._stale.update(task_ids)
-
-    def document(self) -> dict[str, Any]:
-        """Return the whole document at this moment."""
-        for task_id in self._stale:
-            facts = self._tasks[task_id].facts(self._view(task_id), f"worker-{task_id}")
-            self._documents[task_id] = task_document(facts)
-        self._stale.clear()
-        document = state_document(self._records.project(self._cascade), {}, self._records.nova())
-        document["tasks"] = {task_id: self._documents[task_id] for task_id in self._tasks}
-        return document

@@ -1,16 +1,19 @@
-"""Whether a failed attempt is repeated, and when: a pure function."""
+"""Whether a failed attempt is repeated, and when. Pure."""
 
 import random
 from collections.abc import Collection, Sequence
 
-__all__ = ["retry_delay"]
+from nova_async.words import Outcome
 
-FREE = frozenset({"lost", "cancelled"})
-"""Outcomes that are not the task's doing: our own death or the user's stop. They use up no retry."""
+__all__ = ["FREE", "may_be_retried", "pause", "retry_delay"]
+
+FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES})
+"""Outcomes that are not the task's doing: our own death, the user's stop, a machine without room. They use up no
+retry."""
 
 
 def retry_delay(
-    outcomes: Sequence[str],
+    outcomes: Sequence[Outcome],
     *,
     retries: int,
     retry_on: Collection[str],
@@ -23,12 +26,23 @@ def retry_delay(
     first to the longest of ``backoff``; a random half of it is taken off, so that tasks that failed together do not
     come back together.
     """
+    if not may_be_retried(outcomes, retries=retries, retry_on=retry_on):
+        return None
+    failures = [outcome for outcome in outcomes if outcome not in FREE]
+    return 0.0 if not failures or outcomes[-1] in FREE else pause(len(failures), backoff, chance)
+
+
+def may_be_retried(outcomes: Sequence[Outcome], *, retries: int, retry_on: Collection[str]) -> bool:
+    """Tell whether a task is tried again at all."""
     failures = [outcome for outcome in outcomes if outcome not in FREE]
     if not failures or outcomes[-1] in FREE:
-        return 0.0
-    if len(failures) > retries or failures[-1] not in retry_on:
-        return None
+        return True
+    return len(failures) <= retries and failures[-1] in retry_on
+
+
+def pause(times: int, backoff: tuple[float, float], chance: random.Random) -> float:
+    """Return how many seconds to wait after something has failed so many times in a row."""
     first, longest = backoff
     # Beyond 2^30 every first pause has met its longest; the bound keeps the number small.
-    pause = min(longest, first * 2.0 ** min(len(failures) - 1, 30))
-    return pause * (1 - chance.random() / 2)
+    seconds = min(longest, first * 2.0 ** min(times - 1, 30))
+    return seconds * (1 - chance.random() / 2)

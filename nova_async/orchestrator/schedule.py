@@ -1,27 +1,39 @@
-"""Which task may start: the state of each task and the rules between them, without a clock and without I/O."""
+"""Which task may start: the state of each task and the rules between them. Pure."""
 
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from nova_async.cascade import Cascade
-from nova_async.orchestrator.views import TaskState
+from nova_async.words import TaskState
 
-__all__ = ["Schedule"]
+__all__ = ["MOST_BLOCKERS", "Schedule"]
+
+MOST_BLOCKERS = 20  # failed tasks named by a blocked one: a screen holds no more, and 5,000 times 5,000 fill the memory
 
 
 class Schedule:
     """The tasks of a cascade on their way: waiting → ready → in progress → completed, failed or retrying.
 
-    ``completed`` and ``failed`` are those of earlier runs. A failed task's dependants are blocked; the rest goes on.
+    ``completed``, ``failed`` and ``running`` are those of earlier runs. A failed task's dependants are blocked; the
+    rest goes on.
     """
 
     def __init__(
-        self, cascade: Cascade, *, max_workers: int, completed: Iterable[str] = (), failed: Iterable[str] = ()
+        self,
+        cascade: Cascade,
+        *,
+        max_workers: int,
+        completed: Iterable[str] = (),
+        failed: Iterable[str] = (),
+        running: Iterable[str] = (),
     ) -> None:
+        self.places = max_workers
+        """How many there are now; that may change at any time, and then ends nothing that runs."""
+        self.changed: set[str] = set(cascade.tasks)
+        """Tasks whose state, or what it depends on, has changed since somebody cleared this."""
         self._cascade = cascade
-        self._max_workers = max_workers
-        self._states: dict[str, TaskState] = dict.fromkeys(cascade.tasks, "waiting")
+        self._states: dict[str, TaskState] = dict.fromkeys(cascade.tasks, TaskState.WAITING)
         self._counts: Counter[TaskState] = Counter(self._states.values())
         self._missing = {task.id: len(set(task.depends_on)) for task in cascade.tasks.values()}
         self._blockers: dict[str, set[str]] = {}
@@ -36,19 +48,27 @@ class Schedule:
         for task_id in cascade.tasks:
             self._make_ready_if_free(task_id)
         for task_id in completed:
-            self._set(task_id, "completed")
+            self._set(task_id, TaskState.COMPLETED)
         for task_id in completed:
             self._release_dependents(task_id)
         for task_id in failed:
-            self._set(task_id, "failed")
+            self._set(task_id, TaskState.FAILED)
             self._block_dependents(task_id)
+        for task_id in running:
+            self._occupy(task_id, +1)
+            self._set(task_id, TaskState.IN_PROGRESS)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing runs and nothing will start any more."""
-        if self._counts["in_progress"] or self._counts["retrying"]:
+        if self._counts[TaskState.IN_PROGRESS] or self._counts[TaskState.RETRYING]:
             return False
-        return self._draining or not self._counts["ready"]
+        return self._draining or not self._counts[TaskState.READY]
+
+    @property
+    def slots_in_use(self) -> int:
+        """How many places are taken."""
+        return self._slots
 
     @property
     def is_draining(self) -> bool:
@@ -68,13 +88,16 @@ class Schedule:
         return [task_id for task_id, state in self._states.items() if state in states]
 
     def blocked_by(self, task_id: str) -> tuple[str, ...]:
-        """Return the failed tasks that a blocked one waits for in vain, directly or through others."""
+        """Return the failed tasks that a blocked one waits for in vain, directly or through others.
+
+        They are the first that failed, at most ``MOST_BLOCKERS``.
+        """
         return tuple(sorted(self._blockers.get(task_id, ())))
 
     def waits_for(self, task_id: str) -> list[str]:
         """Return the direct dependencies that are not completed yet."""
         needed = self._cascade.tasks[task_id].depends_on
-        return [dependency for dependency in needed if self._states[dependency] != "completed"]
+        return [dependency for dependency in needed if self._states[dependency] != TaskState.COMPLETED]
 
     def start_next(self) -> str | None:
         """Take the most urgent task that there is a place for, if any, and count it as in progress.
@@ -85,64 +108,73 @@ class Schedule:
         if self._draining:
             return None
         for queue in self._ready.values():
-            while queue and self._states[queue[0][1]] != "ready":  # completed or failed before this run
+            while queue and self._states[queue[0][1]] != TaskState.READY:  # completed or failed before this run
                 heapq.heappop(queue)
         open_queues = [queue for name, queue in self._ready.items() if queue and not self._class_is_full(name)]
         if not open_queues:
             return None
         queue = min(open_queues)  # by its first task: no two have the same place
         _, chosen = queue[0]
-        if self._slots + self._size(chosen) > self._max_workers:
+        if self._slots and self._slots + self._size(chosen) > self.places:
             return None
         heapq.heappop(queue)
         self._occupy(chosen, +1)
-        self._set(chosen, "in_progress")
+        self._set(chosen, TaskState.IN_PROGRESS)
         return chosen
 
     def complete(self, task_id: str) -> None:
         """Note that a running task has completed: its dependants may become ready."""
         self._occupy(task_id, -1)
-        self._set(task_id, "completed")
+        self._set(task_id, TaskState.COMPLETED)
         self._release_dependents(task_id)
 
     def fail(self, task_id: str) -> list[str]:
-        """Note that a running task has failed for good, and return those that this blocks, in file order."""
+        """Note that a running task has failed for good, and return those that this blocks, in file order.
+
+        A task that names ``MOST_BLOCKERS`` already is not among them.
+        """
         self._occupy(task_id, -1)
-        self._set(task_id, "failed")
+        self._set(task_id, TaskState.FAILED)
         return self._block_dependents(task_id)
 
     def retry_later(self, task_id: str) -> None:
         """Note that a running task is to be tried again after a pause; its place is free meanwhile."""
         self._occupy(task_id, -1)
-        self._set(task_id, "retrying")
+        self._set(task_id, TaskState.RETRYING)
 
     def retry_now(self, task_id: str) -> None:
         """Note that the pause is over."""
-        self._set(task_id, "ready")
+        self._set(task_id, TaskState.READY)
         heapq.heappush(self._ready[self._limited_class(task_id)], (self._cascade.order_key(task_id), task_id))
 
     def put_back(self, task_id: str) -> None:
         """Note that a running task was stopped before its end: it waits for the next run."""
         self._occupy(task_id, -1)
-        self._set(task_id, "waiting")
+        self._set(task_id, TaskState.WAITING)
+
+    def give_back(self, task_id: str) -> None:
+        """Note that a task that was to start has not: it is ready as before."""
+        self._occupy(task_id, -1)
+        self.retry_now(task_id)
 
     def drain(self) -> None:
         """Let nothing new begin."""
         self._draining = True
-        for task_id in self.with_state("retrying"):
-            self._set(task_id, "ready")
+        for task_id in self.with_state(TaskState.RETRYING):
+            self._set(task_id, TaskState.READY)
 
     def _set(self, task_id: str, state: TaskState) -> None:
         self._counts[self._states[task_id]] -= 1
         self._counts[state] += 1
         self._states[task_id] = state
-        if state == "completed":
+        self.changed.add(task_id)
+        if state == TaskState.COMPLETED:
             self.completed.add(task_id)
-        elif state == "failed":
+        elif state == TaskState.FAILED:
             self.failed.add(task_id)
 
     def _size(self, task_id: str) -> int:
-        return min(self._cascade.tasks[task_id].options.slots, self._max_workers)
+        return self._cascade.tasks[task_id].options.slots
 
     def _limited_class(self, task_id: str) -> str | None:
         name = self._cascade.tasks[task_id].options.task_class
@@ -157,12 +189,13 @@ class Schedule:
             self._classes[name] += by
 
     def _make_ready_if_free(self, task_id: str) -> None:
-        if self._missing[task_id] == 0 and self._states[task_id] == "waiting":
+        if self._missing[task_id] == 0 and self._states[task_id] == TaskState.WAITING:
             self.retry_now(task_id)
 
     def _release_dependents(self, task_id: str) -> None:
         for dependent in self._cascade.dependents(task_id):
             self._missing[dependent] -= 1
+            self.changed.add(dependent)
             self._make_ready_if_free(dependent)
 
     def _block_dependents(self, task_id: str) -> list[str]:
@@ -170,9 +203,12 @@ class Schedule:
         while waiting:
             for dependent in self._cascade.dependents(waiting.pop()):
                 blockers = self._blockers.setdefault(dependent, set())
-                if task_id not in blockers and self._states[dependent] in ("waiting", "blocked"):
+                # Whoever is full needs no look beyond: those that wait for it have been told of the same.
+                if len(blockers) == MOST_BLOCKERS or task_id in blockers:
+                    continue
+                if self._states[dependent] in (TaskState.WAITING, TaskState.BLOCKED):
                     blockers.add(task_id)
-                    self._set(dependent, "blocked")
+                    self._set(dependent, TaskState.BLOCKED)
                     waiting.append(dependent)
                     blocked.append(dependent)
         return sorted(blocked, key=self._places.__getitem__)

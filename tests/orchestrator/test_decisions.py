@@ -1,61 +1,72 @@
 """How an attempt's end is called, whether it is repeated, and how a command is made: pure functions."""
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_async import AgentReport, WorkerEnd
-from nova_async.agents import UsageLimit
+from nova_async import AgentReport, Outcome, Permissions, TokenUsage, WorkerEnd
+from nova_async.agents import AGENTS, UsageLimit
+from nova_async.attempt.job import Job
+from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.cascade import parse_cascade
-from nova_async.orchestrator.commands import READ_STDIN, Spent, fill, make_job
-from nova_async.orchestrator.executor import Job
-from nova_async.orchestrator.outcome import outcome_of
+from nova_async.orchestrator.commands import READ_STDIN, fill, make_job
 from nova_async.orchestrator.retry import retry_delay
+from nova_async.records import AttemptId
+from nova_async.usage import Totals
 
 EXITED = WorkerEnd.EXITED
-DONE = AgentReport(is_error=False, result="Done.")
+SEEN = AgentReport(expects_result=True)
+DONE = replace(SEEN, is_error=False, result="Done.")
+WRONG = replace(SEEN, is_error=True, error="no")
 
 
 @pytest.mark.parametrize(
-    ("end", "exit_code", "report", "has_result", "outcome"),
+    ("end", "exit_code", "report", "outcome"),
     [
-        (EXITED, 0, AgentReport(), False, "ok"),
-        (EXITED, 0, DONE, True, "ok"),
-        (EXITED, 0, AgentReport(), True, "lost_tail"),
-        (EXITED, 1, AgentReport(), False, "exit"),
-        (EXITED, 1, DONE, True, "exit"),
-        (EXITED, 1, AgentReport(is_error=True, error="no"), True, "agent_error"),
-        (EXITED, 0, AgentReport(is_error=True, error="[API Error: 400"), True, "agent_error"),
-        (EXITED, 1, AgentReport(is_error=True, error_status=529), True, "overload"),
-        (EXITED, 145, AgentReport(is_error=True, error_status=401), True, "auth"),
-        (EXITED, 1, AgentReport(error_status=401), True, "auth"),
-        (EXITED, 1, AgentReport(is_error=True, limit=UsageLimit("five_hour", datetime.now(UTC))), True, "limit"),
-        (WorkerEnd.SIGNALED, -9, DONE, True, "signal"),
-        (WorkerEnd.TIMED_OUT, -15, DONE, True, "timeout"),
-        (WorkerEnd.STALLED, -15, AgentReport(), True, "stalled"),
-        (WorkerEnd.OVER_BUDGET, 0, DONE, True, "budget"),
-        (WorkerEnd.TERMINATED, 0, DONE, True, "cancelled"),
-        (WorkerEnd.LINGERED, -15, DONE, True, "ok"),
-        (WorkerEnd.LINGERED, -15, AgentReport(is_error=True), True, "agent_error"),
-        (WorkerEnd.NOT_STARTED, None, AgentReport(), True, "spawn_error"),
+        (EXITED, 0, AgentReport(), Outcome.OK),
+        (EXITED, 0, DONE, Outcome.OK),
+        (EXITED, 0, SEEN, Outcome.LOST_TAIL),
+        (EXITED, 1, AgentReport(), Outcome.EXIT),
+        (EXITED, 1, DONE, Outcome.EXIT),
+        (EXITED, 1, WRONG, Outcome.AGENT_ERROR),
+        (EXITED, 0, replace(WRONG, error="[API Error: 400"), Outcome.AGENT_ERROR),
+        (EXITED, 1, replace(WRONG, error_status=529), Outcome.OVERLOAD),
+        (EXITED, 145, replace(WRONG, error_status=401), Outcome.AUTH),
+        (EXITED, 1, AgentReport(error_status=401), Outcome.AUTH),
+        (EXITED, 1, replace(WRONG, error_status=403), Outcome.AUTH),
+        (EXITED, 1, AgentReport(error_status=529), Outcome.OVERLOAD),
+        (EXITED, 1, replace(WRONG, limit=UsageLimit("five_hour", datetime.now(UTC))), Outcome.LIMIT),
+        (WorkerEnd.SIGNALED, -9, DONE, Outcome.SIGNAL),
+        (WorkerEnd.TIMED_OUT, -15, DONE, Outcome.TIMEOUT),
+        (WorkerEnd.STALLED, -15, SEEN, Outcome.STALLED),
+        (WorkerEnd.OVER_BUDGET, 0, DONE, Outcome.BUDGET),
+        (WorkerEnd.OUT_OF_MEMORY, -9, SEEN, Outcome.OUT_OF_MEMORY),
+        (WorkerEnd.TERMINATED, 0, DONE, Outcome.CANCELLED),
+        (WorkerEnd.LINGERED, -15, DONE, Outcome.OK),
+        (WorkerEnd.LINGERED, -15, WRONG, Outcome.AGENT_ERROR),
+        (WorkerEnd.LINGERED, -15, SEEN, Outcome.STALLED),
+        (WorkerEnd.NOT_STARTED, None, SEEN, Outcome.SPAWN_ERROR),
     ],
 )
-def test_the_outcome(
-    end: WorkerEnd, exit_code: int | None, report: AgentReport, has_result: bool, outcome: str
-) -> None:
+def test_the_outcome(end: WorkerEnd, exit_code: int | None, report: AgentReport, outcome: Outcome) -> None:
     """Each way to end has its one word; an exit code alone is no success for an agent that reports (G33, G40)."""
-    assert outcome_of(end, exit_code, report, has_result=has_result) == outcome
+    assert outcome_of(end, exit_code, report) is outcome
+    assert (sentence_for(outcome, None, report) is None) is (outcome is Outcome.OK)
 
 
-def delay(outcomes: list[str], retries: int = 2) -> float | None:
+def delay(words: Sequence[str], retries: int = 2) -> float | None:
     """Ask for the pause under usual settings."""
     return retry_delay(
-        outcomes, retries=retries, retry_on=("signal", "overload"), backoff=(30, 100), chance=random.Random(1)
-    )
+        [Outcome(word) for word in words], retries=retries, retry_on=("signal", "overload"), backoff=(30, 100),
+        chance=random.Random(1),
+    )  # fmt: skip
 
 
 def test_only_what_a_retry_can_cure_is_retried() -> None:
@@ -68,19 +79,25 @@ def test_only_what_a_retry_can_cure_is_retried() -> None:
 
 
 def test_our_own_death_costs_no_retry() -> None:
-    """An attempt that was lost with its supervisor, or stopped by the user, is simply made again, at once."""
+    """What was lost with its supervisor, stopped by the user or found no room is simply made again, at once."""
     assert delay([]) == 0
     assert delay(["lost"]) == 0
     assert delay(["lost"] * 50) == 0
     assert delay(["cancelled"], retries=0) == 0
+    assert delay(["no_resources"] * 3, retries=0) == 0
     assert delay(["signal", "lost", "lost", "signal"]) is not None
 
 
+@settings(deadline=None)  # a busy machine is no fault of a decision
 @given(st.integers(1, 2000), st.integers(0, 2**32))
 def test_the_pause_grows_with_jitter_to_its_cap(failures: int, seed: int) -> None:
     """The pause doubles from the first to the longest, less a random half."""
     pause = retry_delay(
-        ["signal"] * failures, retries=failures, retry_on=("signal",), backoff=(30, 600), chance=random.Random(seed)
+        [Outcome.SIGNAL] * failures,
+        retries=failures,
+        retry_on=("signal",),
+        backoff=(30, 600),
+        chance=random.Random(seed),
     )
     full = min(600, 30 * 2 ** min(failures - 1, 30))
     assert pause is not None
@@ -95,19 +112,21 @@ def test_filling_a_template() -> None:
     assert fill("{a} {} {{model}} {model", values) == "{a} {} {opus} {model"
 
 
+@settings(deadline=None)  # a busy machine is no fault of a decision
 @given(st.text(alphabet="{}ab ", max_size=30))
 def test_filling_never_fails(word: str) -> None:
-    """Any word can be filled, and one without placeholders stays the same."""
+    """Any word can be filled; one without placeholders stays the same, and what is brought in is not looked at."""
     assert fill(word, {"prompt": "x"}) == word
-    assert "{a}" not in fill(word, {"a": "", "b": ""})
+    assert fill(word, {"a": "{a}"}) == word
+    assert fill(word, {"a": "-"}) == word.replace("{a}", "-")
 
 
-def job(plan: str, task: str = "F1", **spent: int) -> Job:
+def job(plan: str, task: str = "F1", spent: Totals | None = None, **more: Any) -> Job:
     """Make the job of a task's first attempt."""
     cascade = parse_cascade(plan)
     return make_job(
-        cascade, cascade.tasks[task], attempt=1, session_id=None, spent=Spent(**spent), log_dir=Path("logs"),
-        root=Path("/plan"), command_for=None, environment={"PATH": "/bin", "HOME": "/h", "SECRET": "s"},
+        cascade, cascade.tasks[task], AttemptId("run", task, 1), session_id=None, spent=spent or Totals(),
+        root=Path("/plan"), **more,
     )  # fmt: skip
 
 
@@ -118,7 +137,7 @@ def test_an_agents_own_command() -> None:
         "|---|---|---|---|---|---|\n| F1 | do it | opus | 1h | sub | 7 |\n"
     )
     assert made.command[:3] == ("claude", "-p", "Hello. do it")
-    assert made.command[-2:] == ("--max-turns", "7")
+    assert made.command[made.command.index("--max-turns") + 1] == "7"
     assert "opus" in made.command
     assert (made.agent, made.cwd, made.stdin) == ("claude", "/plan/sub", None)
     assert (made.limits.timeout, made.limits.linger) == (3600, 10)
@@ -152,19 +171,56 @@ def test_a_template_without_a_prompt_gets_it_on_standard_input() -> None:
 def test_the_environment_of_a_task() -> None:
     """All variables pass, or those named; the plan's own and the attempt's number come on top."""
     plan = "+++\nenv = {{MINE = 'yes'}}\n{}\n+++\n| ID | What |\n|---|---|\n| F1 | a |\n"
-    assert job(plan.format("")).env == {
-        "PATH": "/bin", "HOME": "/h", "SECRET": "s", "MINE": "yes", "NOVA_ATTEMPT": "1",
-    }  # fmt: skip
-    assert "SECRET" not in job(plan.format("pass_env = ['LANG']")).env
-    assert job(plan.format("pass_env = 'none'")).env["PATH"] == "/bin"
+    here = {"PATH": "/bin", "HOME": "/h", "SECRET": "s"}
+    more = {name: value for name, value in job(plan.format("")).environment(here).items() if name not in here}
+    assert (more["MINE"], more["NOVA_ATTEMPT"]) == ("yes", "1")
+    assert job(plan.format("")).environment(here).items() >= here.items()
+    assert "SECRET" not in job(plan.format("pass_env = ['LANG']")).environment(here)
+    assert job(plan.format("pass_env = 'none'")).environment(here)["PATH"] == "/bin"
+    assert "SECRET" not in job(plan.format("")).env, "what travels is the plan's own"
 
 
 def test_a_budget_is_for_all_attempts_together() -> None:
     """What earlier attempts have used is taken off."""
     plan = "| ID | What | Budget | Tokens |\n|---|---|---|---|\n| F1 | a | 4.50 | 1000 |\n"
-    limits = job(plan, tokens=400, cost_usd=1).limits
+    limits = job(plan, spent=Totals(usage=TokenUsage(400), cost_usd=1.0)).limits
     assert (limits.max_tokens, limits.max_cost_usd) == (600, 3.5)
-    assert job(plan, tokens=4000).limits.max_tokens == 1
+    assert job(plan, spent=Totals(usage=TokenUsage(4000))).limits.max_tokens == 1
+
+
+def test_an_agent_with_a_cap_of_its_own_is_given_it() -> None:
+    """What the agent can hold by itself it is told, less what earlier attempts have used."""
+    plan = "| ID | What | Agent | Budget |\n|---|---|---|---|\n| F1 | a | claude | 4.50 |\n| F2 | a | codex | 4.50 |\n"
+    command = job(plan, spent=Totals(cost_usd=1.0)).command
+    assert command[command.index("--max-budget-usd") + 1] == "3.5"
+    assert "--max-budget-usd" not in job(plan, "F2").command
+
+
+@pytest.mark.parametrize(
+    ("of_the_task", "of_the_run", "cap"), [("", 2.0, "2"), ("4.50", 2.0, "2"), ("1.50", 2.0, "1.5")]
+)
+def test_an_agent_with_a_cap_of_its_own_holds_the_runs_budget(of_the_task: str, of_the_run: float, cap: str) -> None:
+    """What is left of the run's budget caps it, too: its cost is known at its end alone."""
+    made = job(f"| ID | What | Budget |\n|---|---|---|\n| F1 | a | {of_the_task} |\n", run_left_usd=of_the_run)
+    assert made.command[made.command.index("--max-budget-usd") + 1] == cap
+    assert made.limits.max_cost_usd == (float(of_the_task) if of_the_task else None)
+
+
+@pytest.mark.parametrize("permissions", Permissions)
+def test_permissions_and_further_arguments(permissions: Permissions) -> None:
+    """What a plan lets an agent do reaches its command line or its variables, and so do further options."""
+    for agent in ("claude", "codex", "gemini", "opencode", "qwen"):
+        plan = f"+++\nagent = '{agent}'\npermissions = '{permissions}'\nagent_args = '--extra \"a b\"'\n+++\n# P\n"
+        made = job(plan + "| ID | What |\n|---|---|\n| F1 | a |\n")
+        assert made.command == tuple(AGENTS[agent].command("a", permissions=permissions, extra=["--extra", "a b"]))
+        assert made.env.items() >= AGENTS[agent].environment_for(permissions).items()
+        assert made.reads_only == (permissions == "read")
+
+
+def test_whose_output_it_is_can_be_said_for_a_command_of_ones_own() -> None:
+    """An agent named by the caller is believed, also where somebody else makes the command."""
+    made = job("| ID | What |\n|---|---|\n| F1 | a |\n", agent="qwen", command_for=lambda task: ["w.sh", task.id])
+    assert (made.command, made.agent) == (("w.sh", "F1"), "qwen")
 
 
 def test_a_custom_agent_needs_a_command() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from nova_async.cascade import Cascade, Task, parse_cascade
-from nova_async.journal.lock import RunLockedError
+from nova_async.errors import RunLockedError
 from nova_async.orchestrator.orchestrator import Orchestrator
-from nova_async.orchestrator.views import Event, RunReport
+from nova_async.records import Event
+from nova_async.views import RunReport, TaskView
 
 FRONT = "+++\nbackoff = '0.01s..0.02s'\ncommand = ['sh', '-c', '{prompt}']\n"
 
@@ -93,14 +94,13 @@ async def test_a_failure_is_retried_where_that_can_help(tmp_path: Path) -> None:
     report, events = await run(cascade, tmp_path)
     assert states(report) == {"A1": "completed"}
     assert [event.data["outcome"] for event in events if event.kind == "attempt_ended"] == ["signal", "signal", "ok"]
-    logs = {path.name: path.read_text() for path in (tmp_path / "logs").iterdir()}
+    logs = {path.name: path.read_text() for path in (tmp_path / "logs").glob("*.log")}
     assert logs == {"A1~1.log": "try 1\n", "A1~2.log": "try 2\n", "A1.log": "try 3\n"}
     attempts = json.loads((tmp_path / "state.json").read_text())["tasks"]["A1"]["nova"]["attempts"]
     assert [Path(attempt["log"]).name for attempt in attempts] == ["A1~1.log", "A1~2.log", "A1.log"]
-    book = sqlite3.connect(tmp_path / ".nova/journal.db")
-    named = book.execute("select coalesce(final_log_path, log_path) from attempts order by number").fetchall()
-    book.close()
-    assert [Path(path).name for (path,) in named] == ["A1~1.log", "A1~2.log", "A1.log"]
+    assert [Path(attempt.end.log.path).name for attempt in report.tasks["A1"].attempts if attempt.end.log] == [
+        "A1~1.log", "A1~2.log", "A1.log",
+    ]  # fmt: skip
 
 
 async def test_a_plain_failure_is_not_retried_and_blocks(tmp_path: Path) -> None:
@@ -133,6 +133,7 @@ async def test_verification_is_a_gate(tmp_path: Path) -> None:
     assert (tmp_path / "logs/B1~verify.log").read_text() == "broken\n"
     assert [event.kind for event in events if event.task_id == "B1"] == [
         "attempt_started",
+        "phase_started",
         "attempt_ended",
         "task_failed",
     ]
@@ -143,7 +144,7 @@ async def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
     cascade = parse_cascade("+++\ncommand = ['no-such-agent', '{prompt}']\n+++\n| ID | What |\n|---|---|\n| A1 | x |\n")
     report, _ = await run(cascade, tmp_path)
     assert report.tasks["A1"].outcome == "spawn_error"
-    assert report.tasks["A1"].error == "no-such-agent is not to be found: is it installed, and on PATH?"
+    assert report.tasks["A1"].error == "`no-such-agent` is not on PATH"
 
 
 async def test_on_failure_stop(tmp_path: Path) -> None:
@@ -159,11 +160,16 @@ async def test_on_failure_stop(tmp_path: Path) -> None:
 async def test_on_failure_drain(tmp_path: Path) -> None:
     """A task that drains lets the others end, and nothing new begin."""
     cascade = plan("""ID | What | On Failure
-        A1 | while [ ! -e begun ]; do sleep 0.01; done; touch failed; exit 1 | drain
-        B1 | touch begun; while [ ! -e failed ]; do sleep 0.01; done | -
+        A1 | while [ ! -e begun ]; do sleep 0.01; done; exit 1 | drain
+        B1 | touch begun; while [ ! -e told ]; do sleep 0.01; done | -
         C1 | true | -""")
-    report, _ = await run(cascade, tmp_path, max_workers=2)
-    assert states(report) == {"A1": "failed", "B1": "completed", "C1": "ready"}
+    runner = orchestrator(cascade, tmp_path, max_workers=2)
+    events = runner.events()
+    running = asyncio.create_task(runner.run())
+    async for event in events:
+        if event.kind == "task_failed":
+            (tmp_path / "told").touch()
+    assert states(await running) == {"A1": "failed", "B1": "completed", "C1": "ready"}
 
 
 async def test_cancelling_a_run_stops_it_gracefully(tmp_path: Path) -> None:
@@ -311,13 +317,13 @@ async def test_a_command_of_ones_own(tmp_path: Path) -> None:
     assert (tmp_path / "logs/A1.log").read_text() == "A1\n"
 
 
-async def test_the_agent_for_tasks_that_name_none(tmp_path: Path) -> None:
-    """agent= is the default of tasks whose plan names no agent, and of no others."""
+async def test_an_agent_for_all_tasks(tmp_path: Path) -> None:
+    """agent= stands above what the plan says, for all its tasks."""
     cascade = parse_cascade("| ID | What | Agent |\n|---|---|---|\n| A1 | x | |\n| B1 | y | gemini |\n")
     runner = orchestrator(cascade, tmp_path, agent="codex", command_for=lambda task: ["echo", task.options.agent])
     await runner.run()
     said = {name: (tmp_path / f"logs/{name}.log").read_text() for name in ("A1", "B1")}
-    assert said == {"A1": "codex\n", "B1": "gemini\n"}
+    assert said == {"A1": "codex\n", "B1": "codex\n"}
 
 
 async def test_a_stop_during_a_pause(tmp_path: Path) -> None:
@@ -333,7 +339,7 @@ async def test_a_stop_during_a_pause(tmp_path: Path) -> None:
             runner.stop()
     await running
     task = json.loads((tmp_path / "state.json").read_text())["tasks"]["A1"]
-    assert (task["status"], task["current_step"]) == ("pending", "waits for a free worker")
+    assert (task["status"], task["current_step"]) == ("pending", None)
 
 
 async def test_the_summary_of_the_documented_kind(tmp_path: Path) -> None:
@@ -346,3 +352,25 @@ async def test_the_summary_of_the_documented_kind(tmp_path: Path) -> None:
     }  # fmt: skip
     with pytest.raises(RuntimeError, match="runs once"):
         await runner.run()
+
+
+async def test_a_look_costs_what_has_changed(tmp_path: Path) -> None:
+    """Whoever looks at all tasks again and again has only those made anew that run, or that he was told of."""
+    rows = "\n".join(f"T{number} | true | {f'T{number - 9}' if number > 9 else '-'}" for number in range(60))
+    told: set[str] = set()
+    looks: list[dict[str, TaskView]] = []
+    untold: list[set[str]] = []
+
+    def look(task_id: str | None) -> None:
+        told.update(() if task_id is None else (task_id,))
+        views = dict(runner.views)
+        if looks:
+            made = {task for task, view in views.items() if view is not looks[-1][task]}
+            untold.append({task for task in made - told if views[task].state != "in_progress"})
+        looks.append(views)
+        told.clear()
+
+    runner = orchestrator(plan(f"ID | What | Deps\n{rows}"), tmp_path, max_workers=4, on_change=look)
+    assert (await runner.run()).ok
+    assert len(looks) > 60
+    assert [missed for missed in untold[:-1] if missed] == []  # at its end nothing waits any more: that tells of all

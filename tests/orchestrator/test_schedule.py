@@ -1,12 +1,12 @@
 """Which task may start, and when: the rules without a clock."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_async.cascade import Cascade, Task, parse_cascade
 from nova_async.cascade.options import TaskOptions
-from nova_async.orchestrator.schedule import Schedule
+from nova_async.orchestrator.schedule import MOST_BLOCKERS, Schedule
 
 
 def cascade(*tasks: tuple[str, str], **options: dict[str, object]) -> Cascade:
@@ -37,6 +37,15 @@ def test_a_task_waits_for_all_its_dependencies() -> None:
     assert not schedule.is_over
     schedule.complete("C")
     assert schedule.is_over
+
+
+def test_whoever_waits_for_less_has_changed() -> None:
+    """What a task waits for is shown, so a dependency's end concerns it though another one is left."""
+    schedule = Schedule(cascade(("A", ""), ("B", ""), ("C", "A B"), ("D", "B")), max_workers=9)
+    start_all(schedule)
+    schedule.changed.clear()
+    schedule.complete("A")
+    assert schedule.changed == {"A", "C"}
 
 
 def test_order_among_ready_tasks() -> None:
@@ -90,6 +99,21 @@ def test_a_failure_blocks_whoever_depends_on_it_and_nobody_else() -> None:
     assert schedule.is_over
 
 
+def test_many_failures_name_each_blocked_task_a_few_times() -> None:
+    """Where many fail before a joint, what is remembered and told grows with the tasks, and not with their square."""
+    many = 10 * MOST_BLOCKERS
+    failing = [f"A{number}" for number in range(many)]
+    behind = [f"C{number}" for number in range(many)]
+    plan = cascade(*((name, "") for name in failing), ("B", " ".join(failing)), *((name, "B") for name in behind))
+    schedule = Schedule(plan, max_workers=many)
+    told = sum(len(schedule.fail(task_id)) for task_id in start_all(schedule))
+    assert told == MOST_BLOCKERS * (1 + many)
+    assert schedule.with_state("blocked") == ["B", *behind]
+    assert set(schedule.blocked_by("B")) == set(failing[:MOST_BLOCKERS])
+    assert {schedule.blocked_by(task_id) for task_id in behind} == {schedule.blocked_by("B")}
+    assert schedule.is_over
+
+
 def test_a_pause_before_the_next_attempt() -> None:
     """A task that is to be tried again frees its place, and comes back when its pause is over."""
     schedule = Schedule(cascade(("A", ""), ("B", "")), max_workers=1)
@@ -121,6 +145,7 @@ def test_taking_over_from_earlier_runs() -> None:
     assert schedule.state("E") == "waiting"
 
 
+@settings(deadline=None)  # a busy machine is no fault of a plan
 @given(st.data())
 def test_any_plan_ends_with_every_task_where_it_belongs(data: st.DataObject) -> None:
     """Whatever fails or completes in whatever order: limits hold, order holds, and nothing is forgotten."""

@@ -1,0 +1,102 @@
+"""What an orchestrator is told to do: plain values. Pure."""
+
+from dataclasses import dataclass
+from typing import final
+
+from nova_async.cascade.milestones import Milestone
+
+__all__ = [
+    "Action",
+    "Begin",
+    "Completed",
+    "Failed",
+    "Finish",
+    "GiveUp",
+    "Overspent",
+    "Reached",
+    "Retrying",
+    "StopTask",
+    "WakeAt",
+]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Write down that an attempt of this task begins, then submit it."""
+
+    task_id: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StopTask:
+    """Ask a running attempt to end within so many seconds."""
+
+    task_id: str
+    grace: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Tell that a task is completed."""
+
+    task_id: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Tell that a task is tried again after so many seconds."""
+
+    task_id: str
+    delay: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Tell that a task has failed for good, and which others it blocks."""
+
+    task_id: str
+    blocks: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Write down and tell that a milestone is reached."""
+
+    milestone: Milestone
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Overspent:
+    """Tell that the run's budget is used up, or nearly."""
+
+    text: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Come back with ``Woken`` at this moment; a later ``WakeAt`` replaces it."""
+
+    moment: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the run with the journal's error: nothing runs, and it takes nothing."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing runs and nothing will: the run is over."""
+
+
+Action = Begin | StopTask | Completed | Retrying | Failed | Reached | Overspent | WakeAt | GiveUp | Finish

@@ -1,0 +1,305 @@
+"""What follows from what has happened: (state, event, now) → actions. Pure, so that any order of events can be tried.
+
+The orchestrator tells of everything that happens, and does what it is told to. Nothing here waits, reads a clock or
+writes anything down; ``now`` is in seconds on a clock that nobody sets.
+"""
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from nova_async.cascade import Cascade
+from nova_async.orchestrator.actions import (
+    Action,
+    Begin,
+    Completed,
+    Failed,
+    Finish,
+    GiveUp,
+    Overspent,
+    Reached,
+    Retrying,
+    StopTask,
+    WakeAt,
+)
+from nova_async.orchestrator.budget import Budget
+from nova_async.orchestrator.happenings import (
+    Begun,
+    Ended,
+    Happening,
+    Refused,
+    Spent,
+    StartedWell,
+    Stop,
+    Woken,
+    Workers,
+    Written,
+)
+from nova_async.orchestrator.retry import pause, retry_delay
+from nova_async.orchestrator.schedule import Schedule
+from nova_async.words import OnFailure, Outcome, TaskState
+
+__all__ = ["RunState", "decide"]
+
+MOST_LOST = 3  # attempts of one task in one run; a fourth is no accident of the machine that loses them
+MOST_SHORTAGES = 20  # in a row; with the pauses between them some nine minutes without room for one process
+SHORTAGE_PAUSE = (0.5, 30.0)  # seconds, first and longest
+JOURNAL_PAUSE = (0.5, 15.0)  # seconds between two tries to write into a journal that takes nothing
+JOURNAL_PATIENCE = 60.0  # seconds of a journal that takes nothing while nothing runs: then the run ends
+
+
+@final
+@dataclass(slots=True)
+class JournalTrouble:
+    """A journal that takes nothing: since when, how often it was tried, and when it is tried again."""
+
+    since: float
+    times: int
+    again_at: float
+
+
+@final
+@dataclass(slots=True)
+class RunState:
+    """Where a run stands; changed by ``decide`` alone.
+
+    ``outcomes`` are those of the attempts that count, by task, the latest last.
+    """
+
+    cascade: Cascade
+    schedule: Schedule
+    outcomes: dict[str, list[Outcome]]
+    budget: Budget = field(default_factory=Budget)
+    chance: random.Random = field(default_factory=random.Random)
+    reached: set[str] = field(default_factory=set)
+    """Milestones."""
+    stopping: bool = False
+    pauses: list[tuple[float, str]] = field(default_factory=list)
+    """A heap of when each paused task is tried again."""
+    paused_until: dict[str, float] = field(default_factory=dict)
+    """The same by task, for whoever looks at one of thousands."""
+    lost: Counter[str] = field(default_factory=Counter)
+    shortages: Counter[str] = field(default_factory=Counter)
+    journal: JournalTrouble | None = None
+    wake_at: float | None = None
+    max_workers: int = 1
+    """How many may run at once where the machine has room for them."""
+    finished: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        cascade: Cascade,
+        *,
+        max_workers: int,
+        outcomes: Mapping[str, Sequence[Outcome]] | None = None,
+        completed: Iterable[str] = (),
+        failed: Iterable[str] = (),
+        running: Iterable[str] = (),
+        reached: Iterable[str] = (),
+        budget: Budget | None = None,
+        chance: random.Random | None = None,
+    ) -> "RunState":
+        """Return the state of a run that is about to begin.
+
+        ``completed`` and ``failed`` are the tasks that need no attempt in it, ``running`` those whose attempts of an
+        earlier run still go on.
+        """
+        return cls(
+            cascade=cascade,
+            schedule=Schedule(
+                cascade, max_workers=max_workers, completed=list(completed), failed=list(failed), running=list(running)
+            ),
+            outcomes={task: list((outcomes or {}).get(task, ())) for task in cascade.tasks},
+            budget=budget or Budget(),
+            chance=chance or random.Random(),
+            reached=set(reached),
+            max_workers=max_workers,
+        )
+
+    def retry_at(self, task_id: str) -> float | None:
+        """Return when a paused task is tried again."""
+        return self.paused_until.get(task_id)
+
+
+def decide(state: RunState, event: Happening, now: float) -> list[Action]:
+    """Take note of what has happened, and return what is to be done now, in this order."""
+    actions = list(_note(state, event, now))
+    if isinstance(event, Begun | Ended):
+        actions += _milestones(state)
+    actions += _watch_the_budget(state)
+    actions += _begin_what_may(state)
+    actions += _wake(state)
+    if state.schedule.is_over and not state.finished:
+        state.finished = True
+        actions.append(Finish())
+    return actions
+
+
+def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
+    match event:
+        case Begun():
+            return ()
+        case Written():
+            state.journal = None
+            return ()
+        case Refused(task_id):
+            return _refused(state, task_id, now)
+        case StartedWell(task_id):
+            state.shortages.pop(task_id, None)
+            _have_room_for_one_more(state)
+            return ()
+        case Spent(task_id, tokens, cost_usd):
+            state.budget.note_running(task_id, tokens, cost_usd)
+            return ()
+        case Ended():
+            return _ended(state, event, now)
+        case Woken():
+            return _woken(state, now)
+        case Stop(grace):
+            return _stop(state, grace)
+        case Workers(max_workers):
+            state.max_workers = state.schedule.places = max_workers
+            return ()
+
+
+def _ended(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
+    task_id, outcome = ended.task_id, ended.outcome
+    state.budget.note_end(task_id, ended.tokens, ended.cost_usd)
+    # An agent may also have given up at the cap that the rest of the budget had set it.
+    ours = state.stopping or state.budget.is_used_up
+    if outcome is Outcome.CANCELLED and not ours:
+        outcome = Outcome.LOST  # somebody else ended it: no verdict about the task, and no wish of the user's
+    state.outcomes[task_id].append(outcome)
+    if outcome is Outcome.OK:
+        _have_room_for_one_more(state)
+        state.schedule.complete(task_id)
+        return (Completed(task_id),)
+    if outcome is Outcome.CANCELLED:
+        state.schedule.put_back(task_id)
+        return ()
+    delay = _delay(state, task_id, outcome)
+    if delay is None:
+        return _fail(state, task_id)
+    if state.schedule.is_draining:
+        state.schedule.put_back(task_id)
+        return ()
+    state.schedule.retry_later(task_id)
+    heapq.heappush(state.pauses, (now + delay, task_id))
+    state.paused_until[task_id] = now + delay
+    return (Retrying(task_id, delay),)
+
+
+def _have_room_for_one_more(state: RunState) -> None:
+    """Take something that went well as a sign that the machine has room again."""
+    state.schedule.places = min(state.max_workers, state.schedule.places + 1)
+
+
+def _delay(state: RunState, task_id: str, outcome: Outcome) -> float | None:
+    """Return after how many seconds a task is tried again; None if it is not."""
+    if outcome is Outcome.LOST:
+        state.lost[task_id] += 1
+        times = state.lost[task_id]
+        return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_LOST else None
+    if outcome is Outcome.NO_RESOURCES:
+        # Whoever runs has room: no more than these at once until one more has started well.
+        state.schedule.places = max(1, state.schedule.slots_in_use - 1)
+        state.shortages[task_id] += 1
+        times = state.shortages[task_id]
+        return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_SHORTAGES else None
+    settings = state.cascade.settings
+    return retry_delay(
+        state.outcomes[task_id],
+        retries=state.cascade.tasks[task_id].options.retries,
+        retry_on=settings.retry_on,
+        backoff=settings.backoff,
+        chance=state.chance,
+    )
+
+
+def _fail(state: RunState, task_id: str) -> Iterable[Action]:
+    blocked = state.schedule.fail(task_id)
+    yield Failed(task_id, tuple(blocked))
+    match state.cascade.tasks[task_id].options.on_failure:
+        case OnFailure.DRAIN:
+            yield from _drain(state)
+        case OnFailure.STOP:
+            yield from _stop(state, None)
+
+
+def _stop(state: RunState, grace: float | None) -> Iterable[Action]:
+    state.stopping = True
+    yield from _drain(state)
+    for task_id in state.schedule.with_state(TaskState.IN_PROGRESS):
+        yield StopTask(task_id, state.cascade.tasks[task_id].options.grace if grace is None else grace)
+
+
+def _drain(state: RunState) -> Iterable[Action]:
+    state.pauses.clear()
+    state.paused_until.clear()
+    state.schedule.drain()
+    return ()
+
+
+def _refused(state: RunState, task_id: str, now: float) -> Iterable[Action]:
+    state.schedule.give_back(task_id)
+    trouble = state.journal or JournalTrouble(since=now, times=0, again_at=now)
+    trouble.times += 1
+    trouble.again_at = now + pause(trouble.times, JOURNAL_PAUSE, state.chance)
+    state.journal = trouble
+    return ()
+
+
+def _woken(state: RunState, now: float) -> Iterable[Action]:
+    while state.pauses and state.pauses[0][0] <= now:
+        _, paused = heapq.heappop(state.pauses)
+        del state.paused_until[paused]
+        state.schedule.retry_now(paused)
+    state.wake_at = None
+    trouble = state.journal
+    if trouble is None or trouble.again_at > now:
+        return
+    if not state.schedule.slots_in_use and now - trouble.since > JOURNAL_PATIENCE:
+        yield GiveUp()
+        yield from _drain(state)
+    elif (first := state.schedule.start_next()) is not None:
+        trouble.again_at = float("inf")  # until this one has been written or refused
+        yield Begin(first)
+
+
+def _begin_what_may(state: RunState) -> Iterable[Action]:
+    """Begin whatever there is a place for. Whatever else may hold tasks back is asked here."""
+    while state.journal is None and (task_id := state.schedule.start_next()) is not None:
+        yield Begin(task_id)
+
+
+def _watch_the_budget(state: RunState) -> Iterable[Action]:
+    """Warn before the run's budget is used up, and ask everybody to stop when it is."""
+    if (warning := state.budget.warning()) is not None:
+        yield Overspent(warning)
+    if state.budget.is_used_up and not state.stopping:
+        yield from _stop(state, None)
+
+
+def _milestones(state: RunState) -> Iterable[Action]:
+    completed, failed = state.schedule.completed, state.schedule.failed
+    for milestone in state.cascade.milestones:
+        if milestone.id not in state.reached and milestone.is_reached(
+            completed=completed, failed=failed, total=len(state.cascade.tasks)
+        ):
+            state.reached.add(milestone.id)
+            yield Reached(milestone)
+
+
+def _wake(state: RunState) -> Iterable[Action]:
+    """Ask to be woken for whatever comes first, unless that is arranged already."""
+    moments = [state.pauses[0][0]] if state.pauses else []
+    if state.journal is not None and state.schedule.count(TaskState.READY) and not state.schedule.is_draining:
+        moments.append(state.journal.again_at)
+    first = min(moments, default=None)
+    if first is not None and first != float("inf") and first != state.wake_at:
+        state.wake_at = first
+        yield WakeAt(first)

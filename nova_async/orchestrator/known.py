@@ -1,0 +1,187 @@
+"""What is known of each task: its attempts, the one that runs, and how both look from outside."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+from nova_async._core.threads import DISK_THREADS
+from nova_async.cascade import Task
+from nova_async.orchestrator.placing import Placed
+from nova_async.orchestrator.retry import FREE
+from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptStart
+from nova_async.usage import Totals
+from nova_async.views import TaskView
+from nova_async.words import Outcome, TaskState
+from nova_async.worker.log.file import find_log
+
+__all__ = ["TaskKnown"]
+
+FINAL = (TaskState.COMPLETED, TaskState.FAILED)
+
+
+@final
+class TaskKnown:
+    """One task's attempts, oldest first, and the one that runs.
+
+    ``this_try`` are those since the plan was begun anew: its sums hold them alone.
+    """
+
+    def __init__(self, task: Task, attempts: Sequence[Attempt] = (), this_try: Sequence[Attempt] = ()) -> None:
+        self.task = task
+        self.attempts = list(attempts)
+        verdicts = [attempt.end.outcome for attempt in this_try if attempt.end and attempt.end.outcome not in FREE]
+        self.has_failed_its_check = verdicts[-1:] == [Outcome.VERIFY]
+        """Whether that was the last verdict of earlier runs, though it may have been begun again since."""
+        self.placed: Placed | None = None
+        self._taken = 0  # numbers of attempts
+        self._began = 0.0  # by a clock that nobody sets
+        self._ended = Totals()  # of the attempts that are over
+        for attempt in this_try:
+            self._add(attempt)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """How the attempts that count have ended, the latest last."""
+        return [attempt.end.outcome for attempt in self.attempts if attempt.counts and attempt.end is not None]
+
+    @property
+    def last_end(self) -> AttemptEnd | None:
+        """How the last attempt ended."""
+        return self.attempts[-1].end if self.attempts else None
+
+    def take_number(self) -> int:
+        """Return the number of the next attempt; none is given twice.
+
+        Not even where the journal refused its beginning: nobody can be sure that it is not there after all.
+        """
+        taken = max((attempt.start.id.number for attempt in self.attempts), default=0)
+        self._taken = max(self._taken, taken) + 1
+        return self._taken
+
+    @property
+    def session_id(self) -> str | None:
+        """The agent's session of the latest attempt that told one."""
+        told = [attempt.end.session_id for attempt in self.attempts if attempt.end and attempt.end.session_id]
+        return told[-1] if told else None
+
+    @property
+    def spent(self) -> Totals:
+        """What the attempts that are over have used."""
+        return self._ended
+
+    def begin(self, placed: Placed, start: AttemptStart | None = None) -> None:
+        """Note that an attempt runs: one more, or the last one, which was begun in an earlier run."""
+        if start is not None:
+            self.attempts.append(Attempt(start=start))
+        lasted = (datetime.now(UTC) - self.attempts[-1].start.started_at).total_seconds()
+        self._began = time.monotonic() - max(0.0, lasted)
+        self.placed = placed
+
+    def note_finished(self, finished: AttemptEnd) -> None:
+        """Note what the running attempt's agent has come to; its check is still to come."""
+        self.attempts[-1] = replace(self.attempts[-1], finished=finished)
+
+    async def find_logs(self) -> None:
+        """Note where the logs of earlier attempts lie by now: each new one moves them aside."""
+        for number, attempt in enumerate(self.attempts[:-1]):
+            end = attempt.end
+            if end is None or end.log is None or end.log.device is None or end.log.inode is None:
+                continue
+            identity = end.log.device, end.log.inode
+            with suppress(OSError):  # it was moved away or deleted, or no thread is to be had
+                found = await asyncio.wrap_future(DISK_THREADS.submit(find_log, Path(end.log.path), identity))
+                self.attempts[number] = replace(attempt, end=replace(end, log=replace(end.log, path=str(found))))
+
+    def end(self, end: AttemptEnd) -> None:
+        """Note that the running attempt is over."""
+        self.attempts[-1] = attempt = replace(self.attempts[-1], end=end)
+        self.placed = None
+        self._add(attempt)
+
+    def totals(self) -> Totals:
+        """Return what all attempts have used, up to this moment."""
+        if self.placed is None:
+            return self._ended
+        facts = self.placed.latest()
+        ended, total = self._ended, Totals()
+        total.add(
+            ended.usage, usage_by_model=ended.usage_by_model, usage_is_final=ended.usage_is_final,
+            cost_usd=ended.cost_usd, cost_is_complete=ended.cost_is_complete, duration_seconds=ended.duration_seconds,
+        )  # fmt: skip
+        total.add(
+            facts.usage, usage_by_model=facts.usage_by_model, usage_is_final=False, cost_usd=facts.cost_usd,
+            duration_seconds=time.monotonic() - self._began,
+        )  # fmt: skip
+        return total
+
+    def view(
+        self,
+        state: TaskState,
+        blocked_by: tuple[str, ...] = (),
+        reason: str | None = None,
+        retry_at: datetime | None = None,
+    ) -> TaskView:
+        """Return how the task looks at this moment."""
+        last = self.attempts[-1] if self.attempts else None
+        end = last.end if last else None
+        facts = self.placed.latest() if self.placed is not None else AttemptFacts()
+        log = facts.log or (end.log if end else None)
+        total = self.totals()
+        return TaskView(
+            id=self.task.id,
+            name=self.task.name,
+            branch=self.task.branch,
+            group=self.task.group,
+            state=state,
+            phase=facts.phase if self.placed is not None else None,
+            phase_since=facts.phase_since,
+            attempt=last.start.id.number if last else 0,
+            outcome=end.outcome if end else None,
+            error=end.error if end else None,
+            reason=reason,
+            retry_at=retry_at,
+            activity=facts.activity,
+            blocked_by=blocked_by,
+            host=facts.host,
+            pid=facts.pid,
+            pid_start_time=facts.pid_start_time,
+            cookie=facts.cookie,
+            started_at=last.start.started_at if last else None,
+            completed_at=end.ended_at if end and state in FINAL else None,
+            duration_seconds=total.duration_seconds,
+            usage=total.usage,
+            usage_by_model=total.usage_by_model,
+            usage_is_final=total.usage_is_final,
+            cost_usd=total.cost_usd,
+            cost_is_complete=total.cost_is_complete,
+            result=end.result if end else None,
+            denied=end.denied if end else (),
+            session_id=facts.session_id or self.session_id,
+            log_path=log.path if log else None,
+            log=log,
+            log_error=facts.log_error or (end.log_error if end else None),
+            commit_sha=end.commit_sha if end else None,
+            files_changed=end.files_changed if end else (),
+            attempts=tuple(self.attempts),
+        )
+
+    def left_to_check(self, prompt_digest: str) -> Attempt | None:
+        """Return the attempt whose agent succeeded and whose check was never finished, if that is the last one."""
+        last = self.attempts[-1] if self.attempts else None
+        if last is None or not last.counts or last.end is None or last.end.outcome not in FREE:
+            return None
+        finished = last.finished
+        good = finished is not None and finished.outcome is Outcome.OK
+        return last if good and last.start.prompt_digest == prompt_digest else None
+
+    def _add(self, attempt: Attempt) -> None:
+        if (end := attempt.end) is not None:
+            self._ended.add(
+                end.usage, usage_by_model=end.usage_by_model, usage_is_final=end.usage_is_final, cost_usd=end.cost_usd,
+                duration_seconds=end.duration_seconds,
+            )  # fmt: skip

@@ -1,0 +1,60 @@
+"""How the tasks of a run look at any moment: each view is made when it is asked for, and once for each change."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import final
+
+from nova_async.orchestrator import reporting
+from nova_async.orchestrator.decide import RunState
+from nova_async.orchestrator.known import TaskKnown
+from nova_async.views import TaskView
+from nova_async.words import TaskState
+
+__all__ = ["Picture"]
+
+
+@final
+class Picture:
+    """The views of all tasks. ``state`` says where the run stands, ``is_over`` whether it has ended."""
+
+    def __init__(
+        self, known: Mapping[str, TaskKnown], state: Callable[[], RunState], is_over: Callable[[], bool]
+    ) -> None:
+        self._known = known
+        self._state = state
+        self._is_over = is_over
+        self._views: dict[str, TaskView] = {}
+        self._stale = set(known)
+
+    def touch(self, task_ids: Iterable[str]) -> None:
+        """Note that something about these tasks has changed."""
+        self._stale.update(task_ids)
+
+    def views(self, running: Iterable[str]) -> Mapping[str, TaskView]:
+        """Return how all tasks look, in the order of the plan; the clocks of those that run go on by themselves."""
+        self._stale.update(running)
+        if not self._views:
+            self._views = {task_id: self.view(task_id) for task_id in self._known}
+        for task_id in self._stale:
+            self._views[task_id] = self.view(task_id)
+        self._stale.clear()
+        return MappingProxyType(self._views.copy())  # they stay as they were seen
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tasks there are, and how many of them stand where: ``total_tasks completed failed …``."""
+        counted = (TaskState.COMPLETED, TaskState.FAILED, TaskState.IN_PROGRESS)
+        counts = {str(state): self._state().schedule.count(state) for state in counted}
+        return {"total_tasks": len(self._known), **counts, "pending": len(self._known) - sum(counts.values())}
+
+    def view(self, task_id: str) -> TaskView:
+        """Return how one task looks at this moment."""
+        state = self._state()
+        schedule, where = state.schedule, state.schedule.state(task_id)
+        blocked_by, retry_at = schedule.blocked_by(task_id), None
+        if (moment := state.retry_at(task_id)) is not None:
+            left = moment - asyncio.get_running_loop().time()
+            retry_at = datetime.now(UTC) + timedelta(seconds=left)
+        why = reporting.reason(where, blocked_by, schedule.waits_for(task_id), over=self._is_over())
+        return self._known[task_id].view(where, blocked_by, why, retry_at)

@@ -1,0 +1,253 @@
+"""What a run writes down: its lock, its journal and its state file, and what earlier runs have left in them."""
+
+import asyncio
+import math
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+from nova_async._core.cancellation import finish
+from nova_async.attempt.executor import Executor, Running
+from nova_async.cascade import Cascade
+from nova_async.errors import JournalError
+from nova_async.journal.history import History
+from nova_async.journal.lock import RunLock
+from nova_async.journal.plan_key import plan_key
+from nova_async.journal.state_file import StateFile
+from nova_async.journal.store import Journal
+from nova_async.orchestrator.retry import FREE
+from nova_async.orchestrator.survivors import end_earlier_families
+from nova_async.process.cookie import supervisor_id
+from nova_async.process.table import TABLE
+from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event, RunStart
+from nova_async.views import MilestoneView, RunView, TaskView
+from nova_async.words import Outcome, RunEnd
+
+__all__ = ["Earlier", "RunRecords"]
+
+END_PAUSE = (0.2, 5.0)  # seconds between two tries to write down how an attempt ended, first and longest
+STOPPED_PATIENCE = 10.0  # seconds for that once the run is to end
+IDLE_PATIENCE = 60.0  # seconds for that while nothing else runs
+
+
+@final
+class Earlier:
+    """What earlier runs of the plan have left: their history, and attempts that go on elsewhere."""
+
+    def __init__(self, history: History, running: Mapping[AttemptId, Running]) -> None:
+        self.history = history
+        self.running = running
+
+
+@final
+class RunRecords:
+    """The papers of one run. The journal is the truth; the state file is a view of it for anyone who polls.
+
+    ``view`` says how a task looks now, ``on_trouble`` is told in a sentence what is wrong with a file.
+    """
+
+    def __init__(
+        self,
+        cascade: Cascade,
+        journal: Path,
+        state_file: Path,
+        *,
+        max_workers: int,
+        view: Callable[[str], TaskView],
+        on_trouble: Callable[[str], object],
+    ) -> None:
+        self.run_id = uuid.uuid4().hex[:12]
+        self.started_at = datetime.now(UTC)
+        self.plan = plan_key(Path(cascade.name), journal)
+        self.milestones: dict[str, datetime] = {}
+        self.removed: dict[str, Outcome | None] = {}
+        self.warnings: list[str] = []
+        self._has_begun = False
+        self.path = journal
+        self.journal: Journal
+        self._cascade = cascade
+        self._state_path = state_file
+        self._max_workers = max_workers
+        self._view = view
+        self._on_trouble = on_trouble
+        self._state_file: StateFile | None = None
+        self._first_started_at: datetime | None = None
+        self._completed_at: datetime | None = None
+        self._end: RunEnd | None = None
+
+    @asynccontextmanager
+    async def opened(self, executor: Executor, *, fresh: bool, retry_failed: bool) -> AsyncIterator[Earlier]:
+        """Take the lock, end what earlier runs have left, begin a new one, and read what is known.
+
+        Raises ``RunLockedError`` and ``JournalError``.
+        """
+        with RunLock(self.path) as lock:
+            self.journal = journal = await Journal.open(self.path, lock=lock, on_trouble=self._on_trouble)
+            try:
+                history = await journal.history(self.plan)
+                running = await end_earlier_families(
+                    journal, history.unfinished_runs, self._cascade.settings.leftovers, executor
+                )
+                entry = TABLE.look(os.getpid())
+                start = RunStart(
+                    run_id=self.run_id,
+                    plan=self.plan,
+                    project=self._cascade.project,
+                    started_at=self.started_at,
+                    supervisor=supervisor_id(),
+                    pid=os.getpid(),
+                    pid_start_time=entry.start_time if entry else 0.0,
+                    max_workers=self._max_workers,
+                )
+                await journal.begin_run(start, fresh=fresh)
+                self._has_begun = True
+                if retry_failed:
+                    await journal.reset(self.plan, failed_tasks(await journal.history(self.plan)))
+                history = await journal.history(self.plan)
+                self._take_over(history)
+                self._open_state_file()
+                mine = {attempt: found for attempt, found in running.items() if self._is_ours(attempt, history)}
+                yield Earlier(history, mine)
+            finally:
+                # In a task of its own: a second cancellation must not free the lock before the journal is closed.
+                await finish(asyncio.get_running_loop().create_task(self._close()), lambda: None)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another run has taken this one's place: it must not go on."""
+        return self.journal.is_lost
+
+    def touch(self, task_ids: Iterable[str]) -> None:
+        """Have the state file say how these tasks stand, now or in a moment; without any, how the run stands."""
+        if self._state_file is not None:
+            self._state_file.touch(task_ids)
+
+    def record(self, event: Event) -> None:
+        """Have it written, soon, that something happened; before the run has begun there is nothing to write in."""
+        if self._has_begun:
+            self.journal.record(event)
+
+    def note_facts(self, attempt: AttemptId, before: AttemptFacts, facts: AttemptFacts) -> None:
+        """Have it written, soon, which phase a running attempt is at and which process works for it."""
+        if facts.phase is not before.phase:
+            self.journal.note_phase(attempt, facts.phase, facts.phase_since or datetime.now(UTC), facts.activity)
+        if facts.pid is not None and facts.pid != before.pid:
+            self.journal.note_process(attempt, facts.pid, facts.pid_start_time or 0.0, facts.cookie)
+
+    async def write_end(
+        self, end: AttemptEnd, finished: AttemptEnd | None, stopped: asyncio.Event, is_alone: Callable[[], bool]
+    ) -> bool:
+        """Write down how an attempt ended, however long the journal takes nothing; tell whether it was written.
+
+        What its agent had come to, where that says more than the end, is written first: it may not be there yet. It
+        is given up a while after the run is to stop, or after nothing else is under way.
+        """
+        loop = asyncio.get_running_loop()
+        since, pause = loop.time(), END_PAUSE[0]
+        while True:
+            try:
+                if finished is not None and end.outcome in FREE:
+                    await self.journal.finish_agent(finished)
+                await self.journal.end_attempt(end)
+                return True
+            except JournalError as error:
+                self._on_trouble(str(error))
+                waited = loop.time() - since
+                patience = STOPPED_PATIENCE if stopped.is_set() else IDLE_PATIENCE if is_alone() else math.inf
+                if self.is_lost or waited > patience:
+                    task = end.id.task_id
+                    lost = f"{task} ended ({end.outcome}) and that is not written down: it will run again"
+                    self._on_trouble(f"{error}; {lost}")
+                    return False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stopped.wait()
+                    await asyncio.sleep(pause)
+            pause = min(2 * pause, END_PAUSE[1])
+
+    async def finish_agent(self, finished: AttemptEnd) -> None:
+        """Write down what an agent has come to whose check is still to come."""
+        try:
+            await self.journal.finish_agent(finished)
+        except JournalError as error:
+            self._on_trouble(str(error))
+
+    async def reach_milestone(self, milestone_id: str, at: datetime) -> None:
+        """Write down that a milestone is reached."""
+        self.milestones[milestone_id] = at
+        try:
+            await self.journal.reach_milestone(self.plan, milestone_id, at)
+        except JournalError as error:
+            self._on_trouble(str(error))
+
+    async def end(self, how: RunEnd) -> None:
+        """Write down that the run is over."""
+        self._completed_at, self._end = datetime.now(UTC), how
+        self.touch(())
+        await self.journal.end_run(self.run_id, self._completed_at, how)
+
+    def run_view(self) -> RunView:
+        """Return how the run looks at this moment."""
+        entry = TABLE.look(os.getpid())
+        messages = {milestone.id: milestone.message for milestone in self._cascade.milestones}
+        return RunView(
+            run_id=self.run_id,
+            project=self._cascade.project,
+            cascade_file=self._cascade.name,
+            started_at=self._first_started_at or self.started_at,
+            completed_at=self._completed_at,
+            end=self._end,
+            pid=os.getpid(),
+            pid_start_time=entry.start_time if entry else None,
+            max_workers=self._max_workers,
+            milestones=tuple(
+                MilestoneView(id=name, message=messages.get(name, ""), reached_at=at)
+                for name, at in self.milestones.items()
+            ),
+            removed=self.removed,
+            warnings=tuple(self.warnings),
+        )
+
+    def _is_ours(self, attempt: AttemptId, history: History) -> bool:
+        """Tell whether an attempt is one of this plan: others with the same journal may have tasks of the same id."""
+        known = history.attempts.get(attempt.task_id, ())
+        return attempt.task_id in self._cascade.tasks and any(each.start.id == attempt for each in known)
+
+    def _open_state_file(self) -> None:
+        self._state_file = StateFile(
+            self._state_path, tasks=self._cascade.tasks, run=self.run_view, view=self._view,
+            scratch=self.path.parent, on_trouble=lambda text: text and self._on_trouble(text),
+        )  # fmt: skip
+
+    def _take_over(self, history: History) -> None:
+        self.milestones = dict(history.milestones)
+        self._first_started_at = history.started_at
+        for task_id, attempts in history.attempts.items():
+            if task_id not in self._cascade.tasks:
+                last = attempts[-1].end
+                self.removed[task_id] = last.outcome if last else None
+
+    async def _close(self) -> None:
+        try:
+            if self._state_file is not None:
+                await self._state_file.close()
+        finally:
+            try:
+                await self.journal.close()
+            except JournalError:
+                if not self.is_lost:  # that has been told, and is what ended the run
+                    raise
+
+
+def failed_tasks(history: History) -> list[str]:
+    """Return the tasks that have failed; what was only stopped goes on where it stood."""
+    failed = []
+    for task_id, attempts in history.attempts.items():
+        outcomes = [attempt.end.outcome for attempt in attempts if attempt.counts and attempt.end is not None]
+        if outcomes and Outcome.OK not in outcomes and outcomes[-1] not in FREE:
+            failed.append(task_id)
+    return failed

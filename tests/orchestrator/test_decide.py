@@ -1,0 +1,497 @@
+"""What follows from what happens, whatever the order: no task runs twice, none is forgotten, the end is reached."""
+
+import random
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from nova_async.attempt.ends import bare_end
+from nova_async.cascade import Cascade, Task, parse_cascade
+from nova_async.cascade.options import TaskOptions
+from nova_async.orchestrator import decide as room
+from nova_async.orchestrator.actions import (
+    Action,
+    Begin,
+    Completed,
+    Failed,
+    Finish,
+    GiveUp,
+    Overspent,
+    Reached,
+    Retrying,
+    StopTask,
+    WakeAt,
+)
+from nova_async.orchestrator.budget import Budget, without_blame
+from nova_async.orchestrator.decide import RunState, decide
+from nova_async.orchestrator.happenings import (
+    Begun,
+    Ended,
+    Happening,
+    Refused,
+    Spent,
+    StartedWell,
+    Stop,
+    Woken,
+    Workers,
+    Written,
+)
+from nova_async.records import AttemptId
+from nova_async.words import OnFailure, Outcome, TaskState
+
+CURABLE = Outcome.SIGNAL
+
+
+def plan(*tasks: tuple[str, str], **options: dict[str, object]) -> Cascade:
+    """Make a cascade of (id, dependencies) pairs, with options by id."""
+    return Cascade.of(
+        Task(id=name, depends_on=tuple(needs.split()), options=TaskOptions(**options.get(name, {})))  # type: ignore[arg-type]
+        for name, needs in tasks
+    )
+
+
+def state_of(cascade: Cascade, workers: int = 9, **more: object) -> RunState:
+    """Return the state of a run that is about to begin."""
+    return RunState.of(cascade, max_workers=workers, chance=random.Random(1), **more)  # type: ignore[arg-type]
+
+
+def begun(actions: list[Action]) -> list[str]:
+    """Return the tasks that are to begin."""
+    return [action.task_id for action in actions if isinstance(action, Begin)]
+
+
+def test_the_life_of_a_chain() -> None:
+    """Each task begins when the one before it has completed, and the run is over after the last."""
+    state = state_of(plan(("A", ""), ("B", "A")))
+    assert decide(state, Begun(), 0.0) == [Begin("A")]
+    assert decide(state, Written("A"), 0.1) == []
+    assert decide(state, Ended("A", Outcome.OK), 1.0) == [Completed("A"), Begin("B")]
+    assert decide(state, Ended("B", Outcome.OK), 2.0) == [Completed("B"), Finish()]
+
+
+def test_a_retry_waits_and_then_begins() -> None:
+    """What a retry can cure is paused, woken when its time has come and not before, and begun again."""
+    state = state_of(plan(("A", "")))
+    decide(state, Begun(), 0.0)
+    retrying, wake = decide(state, Ended("A", CURABLE), 10.0)
+    assert isinstance(retrying, Retrying)
+    assert isinstance(wake, WakeAt)
+    assert wake.moment == 10.0 + retrying.delay
+    assert state.retry_at("A") == wake.moment
+    assert begun(decide(state, Woken(), wake.moment - 0.01)) == []
+    assert decide(state, Woken(), wake.moment) == [Begin("A")]
+    failed, finish = decide(state, Ended("A", CURABLE), 99.0)
+    assert (failed, finish) == (Failed("A", ()), Finish())
+
+
+def test_thousands_of_pauses_are_asked_for_quickly() -> None:
+    """A fleet that an overload has put aside as a whole can still be looked at."""
+    state = state_of(plan(*((f"T{number}", "") for number in range(10_000))), workers=10_000)
+    for task_id in begun(decide(state, Begun(), 0.0)):
+        decide(state, Ended(task_id, Outcome.LOST), 0.0)
+    began = time.process_time()
+    assert all(state.retry_at(task_id) is not None for task_id in state.cascade.tasks)
+    assert time.process_time() - began < 1.0  # going through all pauses for each takes five times as long
+
+
+def test_a_failure_blocks_and_the_rest_goes_on() -> None:
+    """All that depends on a failed task is named once, directly or not."""
+    state = state_of(plan(("A", ""), ("B", "A"), ("C", "B"), ("D", "")))
+    decide(state, Begun(), 0.0)
+    assert decide(state, Ended("A", Outcome.EXIT), 1.0) == [Failed("A", ("B", "C"))]
+    assert decide(state, Ended("D", Outcome.OK), 1.0) == [Completed("D"), Finish()]
+
+
+@pytest.mark.parametrize(("policy", "stops"), [(OnFailure.DRAIN, []), (OnFailure.STOP, ["B"])])
+def test_a_failure_may_end_the_run(policy: OnFailure, stops: list[str]) -> None:
+    """Nothing new begins after it; what runs goes on to its end or is stopped, as the task says."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", ""), A={"on_failure": policy}), workers=2)
+    assert begun(decide(state, Begun(), 0.0)) == ["A", "B"]
+    actions = decide(state, Ended("A", Outcome.EXIT), 1.0)
+    assert [action.task_id for action in actions if isinstance(action, StopTask)] == stops
+    assert begun(actions) == []
+    last = Outcome.CANCELLED if stops else Outcome.OK
+    assert decide(state, Ended("B", last), 2.0)[-1] == Finish()
+    assert state.schedule.state("C") is TaskState.READY
+    assert state.schedule.state("B") is (TaskState.WAITING if stops else TaskState.COMPLETED)
+
+
+def test_a_drain_forgets_no_pause() -> None:
+    """A task that waited for its next attempt shows so no longer, and its change is told."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", ""), C={"on_failure": OnFailure.DRAIN}))
+    decide(state, Begun(), 0.0)
+    decide(state, Ended("A", CURABLE), 1.0)
+    state.schedule.changed.clear()
+    decide(state, Ended("C", Outcome.EXIT), 2.0)
+    assert "A" in state.schedule.changed
+    assert state.retry_at("A") is None
+    assert decide(state, Ended("B", Outcome.OK), 3.0)[-1] == Finish()
+
+
+def test_an_end_that_nobody_asked_for() -> None:
+    """An attempt that somebody else cancelled is lost, not put back for ever; after a few such ends it has failed."""
+    state = state_of(plan(("A", "")))
+    decide(state, Begun(), 0.0)
+    now = 0.0
+    for _ in range(room.MOST_LOST):
+        actions = decide(state, Ended("A", Outcome.CANCELLED), now)
+        assert isinstance(actions[0], Retrying)
+        now += 1000
+        assert begun(decide(state, Woken(), now)) == ["A"]
+    assert decide(state, Ended("A", Outcome.LOST), now) == [Failed("A", ()), Finish()]
+
+
+def test_our_own_stop_is_no_failure() -> None:
+    """A task that was stopped waits for the next run, and the run is over when the last has ended."""
+    state = state_of(plan(("A", ""), ("B", ""), A={"grace": 7.0}))
+    decide(state, Begun(), 0.0)
+    assert decide(state, Stop(), 1.0) == [StopTask("A", 7.0), StopTask("B", 5.0)]
+    assert decide(state, Stop(0.0), 1.5) == [StopTask("A", 0.0), StopTask("B", 0.0)]
+    assert decide(state, Ended("A", Outcome.CANCELLED), 2.0) == []
+    assert decide(state, Ended("B", Outcome.OK), 2.0) == [Completed("B"), Finish()]
+    assert state.schedule.state("A") is TaskState.WAITING
+
+
+def test_a_machine_without_room() -> None:
+    """Where no process is to be had, fewer run at once until one more has started well; no task is charged."""
+    state = state_of(plan(*((f"T{number}", "") for number in range(6)), T0={"retries": 0}), workers=4)
+    assert len(begun(decide(state, Begun(), 0.0))) == 4
+    decide(state, StartedWell("T1"), 0.1)
+    for task in ("T0", "T2", "T3"):
+        assert isinstance(decide(state, Ended(task, Outcome.NO_RESOURCES), 0.2)[0], Retrying)
+    assert state.schedule.slots_in_use == 1
+    assert begun(decide(state, Woken(), 100.0)) == []
+    assert len(begun(decide(state, StartedWell("T1"), 100.0))) == 1
+    assert begun(decide(state, Ended("T1", Outcome.OK), 101.0)) != []
+
+
+def test_a_machine_that_has_room_now_and_then() -> None:
+    """Only shortages in a row count against a task."""
+    state = state_of(plan(("A", "")))
+    decide(state, Begun(), 0.0)
+    now = 0.0
+    for _ in range(room.MOST_SHORTAGES + 5):
+        decide(state, StartedWell("A"), now)
+        decide(state, Ended("A", Outcome.NO_RESOURCES), now)
+        now += 100.0
+        assert begun(decide(state, Woken(), now)) == ["A"]
+
+
+def test_woken_too_early() -> None:
+    """A clock may be early: the same moment is asked for again, but never twice at once."""
+    state = state_of(plan(("A", ""), ("B", "")), budget=Budget(max_tokens=100))
+    decide(state, Begun(), 0.0)
+    _, wake = decide(state, Ended("A", CURABLE), 10.0)
+    assert isinstance(wake, WakeAt)
+    assert decide(state, Spent("B", 1, 0.0), 10.1) == []
+    assert decide(state, Woken(), wake.moment - 0.01) == [wake]
+
+
+def test_nothing_is_retried_once_nothing_may_begin() -> None:
+    """What fails then waits for the next run, and this one ends."""
+    state = state_of(plan(("A", "")))
+    decide(state, Begun(), 0.0)
+    decide(state, Stop(), 1.0)
+    assert decide(state, Ended("A", CURABLE), 2.0) == [Finish()]
+    assert state.schedule.state("A") is TaskState.WAITING
+
+
+def test_what_has_ended_is_counted_once() -> None:
+    """Not as running and as ended."""
+    budget = Budget(max_tokens=100, max_cost_usd=1.0)
+    budget.note_running("A", 40, 0.4)
+    budget.note_end("A", 50, 0.5)
+    assert budget.used == 0.5
+    assert not budget.is_used_up
+
+
+def test_a_machine_that_never_has_room() -> None:
+    """A task is not tried for ever."""
+    state = state_of(plan(("A", "")))
+    now = 0.0
+    actions = decide(state, Begun(), now)
+    for _ in range(room.MOST_SHORTAGES):
+        assert begun(actions) == ["A"]
+        decide(state, Ended("A", Outcome.NO_RESOURCES), now)
+        now += 100
+        actions = decide(state, Woken(), now)
+    assert decide(state, Ended("A", Outcome.NO_RESOURCES), now) == [Failed("A", ()), Finish()]
+
+
+def test_nothing_begins_without_a_journal() -> None:
+    """A beginning that was not written down starts nothing; one is tried now and then, and then all that may."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", "")))
+    assert begun(decide(state, Begun(), 0.0)) == ["A", "B", "C"]
+    decide(state, Written("A"), 0.0)
+    for task in ("B", "C"):
+        assert begun(decide(state, Refused(task), 0.1)) == []
+    assert begun(decide(state, Ended("A", Outcome.OK), 0.2)) == []
+    assert state.journal is not None
+    assert begun(decide(state, Woken(), state.journal.again_at - 0.01)) == []
+    assert begun(decide(state, Woken(), state.journal.again_at)) == ["B"]
+    assert begun(decide(state, Woken(), 50.0)) == []
+    assert begun(decide(state, Written("B"), 50.0)) == ["C"]
+
+
+def test_a_journal_that_never_works_again() -> None:
+    """With nothing running, the run gives up after a while, and not before."""
+    state = state_of(plan(("A", "")))
+    decide(state, Begun(), 0.0)
+    now = 0.0
+    while now < room.JOURNAL_PATIENCE:
+        decide(state, Refused("A"), now)
+        assert state.journal is not None
+        now = state.journal.again_at
+        actions = decide(state, Woken(), now)
+    assert actions == [GiveUp(), Finish()]
+
+
+def test_a_budget_of_the_run() -> None:
+    """It warns once at 80 %, and when it is used up nothing begins and all are asked to stop."""
+    budget = Budget(max_tokens=100, tokens=10)
+    state = state_of(plan(("A", ""), ("B", ""), ("C", "")), workers=2, budget=budget)
+    decide(state, Begun(), 0.0)
+    assert decide(state, Spent("A", 60, 0.0), 1.0) == []
+    (warning,) = decide(state, Spent("B", 10, 0.0), 1.0)
+    assert isinstance(warning, Overspent)
+    assert decide(state, Spent("B", 11, 0.0), 1.0) == []
+    told, *stops = decide(state, Ended("A", Outcome.OK, 95), 2.0)[1:]
+    assert isinstance(told, Overspent)
+    assert stops == [StopTask("B", 5.0)]
+    assert decide(state, Ended("B", Outcome.CANCELLED, 11), 3.0) == [Finish()]
+    assert state.schedule.state("C") is TaskState.READY
+
+
+def test_an_agent_that_ends_at_the_rest_of_the_budget_is_not_tried_again() -> None:
+    """Its own end used the budget up: the task waits for the next run, and nobody is told of another attempt."""
+    state = state_of(plan(("A", "")), budget=Budget(max_cost_usd=5.0))
+    decide(state, Begun(), 0.0)
+    told, finish = decide(state, Ended("A", Outcome.CANCELLED, 0, 5.0), 1.0)
+    assert isinstance(told, Overspent)
+    assert finish == Finish()
+    assert state.schedule.state("A") is TaskState.WAITING
+
+
+def test_a_budget_that_is_used_up_begins_nothing() -> None:
+    """The next run with the same budget pays for nothing."""
+    state = state_of(plan(("A", "")), budget=Budget(max_cost_usd=5.0, cost_usd=5.0))
+    actions = decide(state, Begun(), 0.0)
+    assert begun(actions) == []
+    assert actions[-1] == Finish()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cost", "cap", "then"),
+    [
+        (Outcome.AGENT_ERROR, 0.5, 0.5, Outcome.CANCELLED),
+        (Outcome.AGENT_ERROR, 0.4, 0.5, Outcome.AGENT_ERROR),
+        (Outcome.AGENT_ERROR, None, 0.5, Outcome.AGENT_ERROR),
+        (Outcome.AGENT_ERROR, 9.0, None, Outcome.AGENT_ERROR),
+        (Outcome.OK, 9.0, 0.5, Outcome.OK),
+        (Outcome.VERIFY, 9.0, 0.5, Outcome.VERIFY),
+        (Outcome.BUDGET, 9.0, 0.5, Outcome.BUDGET),
+    ],
+)
+def test_who_ends_at_the_runs_cap_is_not_to_blame(
+    outcome: Outcome, cost: float | None, cap: float | None, then: Outcome
+) -> None:
+    """An agent that gave up with all spent that the run had left has not failed; any other verdict stands."""
+    end = replace(bare_end(AttemptId("run", "A", 1), outcome, "because"), cost_usd=cost)
+    assert without_blame(end, cap).outcome is then
+
+
+def test_milestones_come_once() -> None:
+    """A milestone is told when it is reached, never again, and not where an earlier run has reached it."""
+    half = "[[milestone]]\nid='half'\nmessage='Half'\npercent=50\n"
+    first = "[[milestone]]\nid='a'\nmessage='A'\ntasks=['A']\n"
+    cascade = parse_cascade(f"+++\n{half}{first}+++\n| ID | What |\n|---|---|\n| A | x |\n| B | x |\n")
+    state = state_of(cascade, reached=["a"])
+    decide(state, Begun(), 0.0)
+    actions = decide(state, Ended("A", Outcome.OK), 1.0)
+    assert [action.milestone.id for action in actions if isinstance(action, Reached)] == ["half"]
+    assert not [action for action in decide(state, Ended("B", Outcome.OK), 2.0) if isinstance(action, Reached)]
+
+
+def test_fewer_workers_in_the_middle_of_a_run() -> None:
+    """A lower limit ends nothing, and lets nothing begin until there is a place under it."""
+    state = state_of(plan(*((f"T{number}", "") for number in range(5))), workers=3)
+    assert len(begun(decide(state, Begun(), 0.0))) == 3
+    decide(state, Workers(1), 0.0)
+    assert begun(decide(state, Ended("T0", Outcome.OK), 1.0)) == []
+    assert begun(decide(state, Ended("T1", Outcome.OK), 1.0)) == []
+    assert begun(decide(state, Ended("T2", Outcome.OK), 1.0)) == ["T3"]
+
+
+def test_an_attempt_that_goes_on_from_an_earlier_run() -> None:
+    """It takes its place from the start, and its end is an end like any other."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", "A")), workers=1, running=["A"])
+    assert begun(decide(state, Begun(), 0.0)) == []
+    assert begun(decide(state, Ended("A", Outcome.OK), 1.0)) != []
+
+
+@settings(max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever happens in whatever order, told as the orchestrator tells it."""
+
+    @initialize(
+        edges=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12),
+        workers=st.integers(1, 4),
+        retries=st.integers(0, 2),
+        slots=st.lists(st.integers(1, 3), min_size=8, max_size=8),
+        on_failure=st.sampled_from(OnFailure),
+    )
+    def begin(
+        self, edges: list[tuple[int, int]], workers: int, retries: int, slots: list[int], on_failure: OnFailure
+    ) -> None:
+        """Begin a run of eight tasks."""
+        needs = {later: sorted({earlier for earlier, other in edges if other == later and earlier < later})
+                 for later in range(8)}  # fmt: skip
+        cascade = Cascade.of(
+            Task(
+                id=f"T{number}",
+                depends_on=tuple(f"T{earlier}" for earlier in needs[number]),
+                options=TaskOptions(retries=retries, slots=slots[number], on_failure=on_failure),
+            )
+            for number in range(8)
+        )
+        self.cascade = replace(cascade, settings=replace(cascade.settings, backoff=(1.0, 8.0)))
+        self.workers = workers
+        self.now = 0.0
+        self.state = state_of(self.cascade, workers)
+        self.asked: set[str] = set()  # to begin, and not yet written
+        self.running: set[str] = set()
+        self.done: set[str] = set()
+        self.verdicts: dict[str, type] = {}
+        self.finished = self.stopping = False
+        self.wake: float | None = None
+        self.happens(Begun())
+
+    def happens(self, event: Happening) -> None:
+        """Tell what happens, and do what follows."""
+        self.now += 0.01
+        for action in decide(self.state, event, self.now):
+            match action:
+                case Begin(task_id):
+                    assert not self.stopping, "nothing begins after a stop"
+                    assert task_id not in self.asked | self.running, f"{task_id} would run twice at once"
+                    assert task_id not in self.verdicts, f"{task_id} is over"
+                    assert set(self.cascade.tasks[task_id].depends_on) <= self.done
+                    self.asked.add(task_id)
+                case Completed(task_id) | Failed(task_id):
+                    assert task_id not in self.verdicts, "a final state is final"
+                    self.verdicts[task_id] = type(action)
+                    if isinstance(action, Completed):
+                        self.done.add(task_id)
+                case StopTask(task_id):
+                    assert task_id in self.asked | self.running
+                case WakeAt(moment):
+                    self.wake = moment
+                case GiveUp():
+                    self.stopping = True
+                case Finish():
+                    assert not self.finished, "a run ends once"
+                    assert not self.asked | self.running, "nobody is left behind"
+                    self.finished = True
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data(), written=st.booleans())
+    def journal_answers(self, data: st.DataObject, written: bool) -> None:
+        """Have the journal take the beginning of an attempt, or refuse it."""
+        task_id = data.draw(st.sampled_from(sorted(self.asked)))
+        self.asked.discard(task_id)
+        if written:
+            self.running.add(task_id)
+            self.happens(Written(task_id))
+        else:
+            self.happens(Refused(task_id))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
+    def attempt_ends(self, data: st.DataObject, outcome: Outcome) -> None:
+        """End a running attempt somehow."""
+        task_id = data.draw(st.sampled_from(sorted(self.running)))
+        self.running.discard(task_id)
+        self.happens(Ended(task_id, outcome))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def attempt_starts_well(self, data: st.DataObject) -> None:
+        """Let a process run."""
+        self.happens(StartedWell(data.draw(st.sampled_from(sorted(self.running)))))
+
+    @rule(seconds=st.floats(0.0, 100.0))
+    def time_passes(self, seconds: float) -> None:
+        """Fire the timer, in time or late or early."""
+        self.now += seconds
+        self.happens(Woken())
+
+    @rule(limit=st.integers(1, 5))
+    def workers_change(self, limit: int) -> None:
+        """Want more or fewer at once."""
+        self.workers = limit
+        self.happens(Workers(limit))
+
+    @rule(grace=st.sampled_from([None, 0.0, 3.0]), really=st.integers(0, 9))
+    def somebody_stops(self, grace: float | None, really: int) -> None:
+        """Want it to end; not in every run."""
+        if really == 0:
+            self.stopping = True
+            self.happens(Stop(grace))
+
+    @invariant()
+    def what_is_known_is_true(self) -> None:
+        """Check that the states are true, and that what cannot go on by itself will be woken."""
+        if not hasattr(self, "state"):
+            return
+        schedule = self.state.schedule
+        assert set(schedule.with_state(TaskState.IN_PROGRESS)) == self.asked | self.running
+        assert schedule.completed == self.done
+        slots = sum(min(self.cascade.tasks[task].options.slots, 9) for task in self.asked | self.running)
+        assert slots >= schedule.slots_in_use
+        paused = schedule.with_state(TaskState.RETRYING)
+        assert sorted(task for _, task in self.state.pauses) == sorted(paused)
+        assert {task: moment for moment, task in self.state.pauses} == self.state.paused_until
+        if not self.finished and not self.asked | self.running:
+            assert self.wake is not None, "it would wait for ever"
+            assert self.state.wake_at is not None
+
+    def teardown(self) -> None:
+        """See that it reaches its end from wherever it stands, with every task accounted for."""
+        if not hasattr(self, "state"):
+            return
+        for _ in range(2000):
+            if self.finished:
+                break
+            for task_id in sorted(self.asked):
+                self.asked.discard(task_id)
+                self.running.add(task_id)
+                self.happens(Written(task_id))
+            for task_id in sorted(self.running):
+                self.running.discard(task_id)
+                self.happens(Ended(task_id, Outcome.OK))
+            self.now = max(self.now, self.state.wake_at or self.now)
+            self.happens(Woken())
+        assert self.finished
+        if not self.stopping and not self.state.schedule.is_draining:
+            for task_id in self.cascade.tasks:
+                blocked = self.state.schedule.blocked_by(task_id)
+                assert task_id in self.verdicts or blocked, f"{task_id} was forgotten"
+
+
+TestAnyOrder = AnyOrder.TestCase
+
+
+def test_never_more_than_the_limit() -> None:
+    """While the limit stays as it is, the places that are taken never pass it, but for one task alone."""
+    chance = random.Random(7)
+    state = state_of(plan(*((f"T{number}", "") for number in range(40)), T3={"slots": 5}), workers=3)
+    running = begun(decide(state, Begun(), 0.0))
+    while running:
+        assert state.schedule.slots_in_use <= 3 or len(running) == 1
+        ended = running.pop(chance.randrange(len(running)))
+        running += begun(decide(state, Ended(ended, Outcome.OK), 1.0))
+    assert state.finished
