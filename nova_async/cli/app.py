@@ -1,105 +1,76 @@
-"""Which commands there are, and what they take."""
+"""Which commands there are; each is loaded when it is called, for its libraries take longer than most answers."""
 
-from typing import Annotated, Literal
+import importlib
 
-import typer
+import click
 
-from nova_async.cli.cascade_commands import add_cascade_commands
 from nova_async.cli.version import version_line
 
-__all__ = ["app"]
+__all__ = ["COMMANDS", "app"]
 
-app = typer.Typer(
-    name="nova",
-    help="Supervise coding agents: every byte logged, every token counted, nobody left behind.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "run": "Run a plan, a few tasks at a time; what is completed already is not run again.",
+    "plan": "Check a plan and show in which order it would go; runs nothing.",
+    "init": "Write a first plan, with a line about all that can stand in one.",
+    "status": "Show how a run stands, also while it runs.",
+    "logs": "Write what a task printed, byte for byte.",
+    "retry": "Let the next run try failed tasks again, with all their attempts.",
+    "exec": "Run one command as a supervised worker: its output passes through while it is logged and counted.",
+    "agents": "Show the agents that nova can read, which of them are installed, and how it calls them.",
+}
+"""Each is ``command`` in the module of its name. The sentence is the first of its help (held by a test)."""
 
 
-def show_version(wanted: bool) -> None:
+class Commands(click.Group):
+    """A group that knows what its commands are for without loading them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; None if there is no such."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"nova_async.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        command.name = cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; of one that there is not, say which there may be."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command is for."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print the version and leave, if that is what was asked for."""
     if wanted:
-        typer.echo(version_line())
-        raise typer.Exit
+        click.echo(version_line())
+        ctx.exit()
 
 
-@app.callback()
-def nova(
-    version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Take the options that belong to no single command."""
-
-
-@app.command("exec", context_settings={"allow_interspersed_args": False})
-def exec_command(
-    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND…", help="The command and its arguments.")],
-    task: Annotated[str | None, typer.Option(help="The task's id; it names the log. Made up if left out.")] = None,
-    agent: Annotated[
-        str | None, typer.Option(help="Whose output it is, where the program's name does not tell (see nova agents).")
-    ] = None,
-    log_dir: Annotated[str, typer.Option(help="Where the log goes, as TASK.log.")] = "logs",
-    cwd: Annotated[str | None, typer.Option(help="Where the command runs.")] = None,
-    stdin: Annotated[
-        str | None, typer.Option(metavar="FILE", help="What the command reads, '-' for our own input. Else nothing.")
-    ] = None,
-    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="End it after so long: 90s, 30m, 1h30m.")] = None,
-    idle_timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End it after so long without any output.")
-    ] = None,
-    linger: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End it if it stays so long after the agent's final result.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="End it when it has used more tokens.")] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(metavar="USD", help="End it when it has cost more, as the agent itself tells.")
-    ] = None,
-    grace: Annotated[str, typer.Option(metavar="TIME", help="Time between SIGTERM and SIGKILL.")] = "5s",
-    leftovers: Annotated[
-        Literal["kill", "leave"], typer.Option(help="What becomes of processes that outlive the command.")
-    ] = "kill",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log the output, but do not show it.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Write the summary as one line of JSON (on stderr).")] = False,
-) -> None:
-    """Run one command as a supervised worker: its output passes through while it is logged and counted.
-
-    The exit code is the command's: 127 if it was not found, 126 if it cannot be executed, 128+n if signal n ended it;
-    124 if a limit ended it, 2 for bad input, 130, 143 or 129 if nova itself got Ctrl-C, SIGTERM or SIGHUP.
-    """
-    from nova_async.cli.exec import Execution, run
-
-    execution = Execution.from_options(
-        command=command,
-        task=task,
-        agent=agent,
-        log_dir=log_dir,
-        cwd=cwd,
-        stdin=stdin,
-        timeout=timeout,
-        idle_timeout=idle_timeout,
-        linger=linger,
-        max_tokens=max_tokens,
-        max_cost=max_cost,
-        grace=grace,
-        leftovers=leftovers,
-        quiet=quiet,
-        json=json,
-    )
-    raise typer.Exit(run(execution))
-
-
-@app.command("agents")
-def agents_command(
-    json: Annotated[bool, typer.Option("--json", help="Write one JSON document instead of a table.")] = False,
-) -> None:
-    """Show the agents that nova can read, which of them are installed, and how it calls them."""
-    from nova_async.cli.agents import show_agents
-
-    show_agents(as_json=json)
-
-
-add_cascade_commands(app)
+app = Commands(
+    name="nova",
+    help="See what every agent is doing and what it costs, and be sure nothing keeps running.",
+    no_args_is_help=True,
+    params=[
+        click.Option(
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=show_version,
+            help="Show the version.",
+        )
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)  # fmt: skip

@@ -1,39 +1,41 @@
 """What earlier runs in this place mean for a plan: said before anything is skipped because of them."""
 
-import asyncio
 from pathlib import Path
 
 from nova_async.cascade import Cascade
 from nova_async.errors import NovaError
-from nova_async.journal.journal import Journal
-from nova_async.orchestrator.reporting import digest
+from nova_async.words import Outcome
 
 __all__ = ["notes_on_earlier_runs"]
 
+MOST_NAMED = 10  # tasks in one line
+
 
 def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
-    """Return a sentence for each way in which the journal may surprise: another plan, another prompt."""
+    """Return a sentence for each way in which the journal may surprise: completed tasks have other prompts by now."""
     if not journal.exists():
         return []
+    from nova_async.journal.plan_key import plan_key  # most plans have not run yet, and need no SQLite
+    from nova_async.journal.reader import JournalReader
+    from nova_async.orchestrator.reporting import digest
+
     try:
-        history = asyncio.run(Journal.read(journal))
+        known = JournalReader(journal).attempts(plan_key(Path(cascade.name), journal))
     except NovaError:
         return []  # whoever opens it for a run says what is wrong with it
     done = {
-        task_id: attempt.start
-        for task_id, attempts in history.counted.items()
-        for attempt in attempts
-        if task_id in cascade.tasks and attempt.end is not None and attempt.end.outcome == "ok"
+        attempt.start.id.task_id: attempt.start.prompt_digest
+        for attempt in known
+        if attempt.counts and attempt.end is not None and attempt.end.outcome is Outcome.OK
     }
-    notes = []
-    plan = history.runs[-1].cascade_file if history.runs else ""
-    if done and plan and Path(plan).name != Path(cascade.name).name:
-        notes.append(
-            f"{journal} is of {plan}: {len(done)} tasks of this plan count as completed because of it; "
-            "--fresh begins anew, --journal takes another"
-        )
-    changed = [task_id for task_id, start in done.items() if start.prompt_digest != digest(cascade.tasks[task_id])]
-    if changed:
-        names = ", ".join(changed[:10]) + (" …" if len(changed) > 10 else "")
-        notes.append(f"completed with another prompt, and not run again unless told to (nova retry): {names}")
-    return notes
+    changed = [task_id for task_id, mark in done.items()
+               if task_id in cascade.tasks and mark != digest(cascade.tasks[task_id])]  # fmt: skip
+    return [describe_changed(changed)] if changed else []
+
+
+def describe_changed(task_ids: list[str]) -> str:
+    """Say that completed tasks have other prompts by now, and what to do about it."""
+    if len(task_ids) == 1:
+        return f"{task_ids[0]}'s prompt changed since it completed; skipped. `nova retry {task_ids[0]}` runs it again"
+    names = ", ".join(task_ids[:MOST_NAMED]) + (" …" if len(task_ids) > MOST_NAMED else "")
+    return f"prompts changed since these completed; skipped: {names}. `nova retry TASK…` runs them again"

@@ -7,24 +7,28 @@ import select
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-import typer
+import click
 
+from nova_async._core.threads import DISK_THREADS
 from nova_async.cascade.values import parse_duration
+from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import prepare_process
+from nova_async.cli.say import say
 from nova_async.cli.signals import Interruption, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
 from nova_async.process.child import resolve
-from nova_async.status import WorkerEnd
+from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
-from nova_async.worker.disk_threads import DISK_THREADS
 from nova_async.worker.limits import Limits
 
-__all__ = ["Execution", "run"]
+__all__ = ["command"]
 
 BAD_INPUT, LIMIT_REACHED, NOT_EXECUTABLE, NOT_FOUND = 2, 124, 126, 127  # as env(1), timeout(1) and the shells have it
 
@@ -37,76 +41,82 @@ OUR_LIMITS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    command: tuple[str, ...] = argument("[--] COMMAND…", nargs=-1)
+    task: str | None = option(metavar="ID", help="The task's id; it names the log. Generated if omitted.")
+    agent: str | None = option(
+        metavar="NAME", help="Whose output it is, where the program's name does not tell (see nova agents)."
+    )
+    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the log goes, as TASK.log.")
+    cwd: str | None = option(metavar="DIR", help="Where the command runs.")
+    stdin: str | None = option(metavar="FILE", help="What the command reads, '-' for our own input. Else nothing.")
+    timeout: str | None = option(metavar="TIME", help="End it after so long: 90s, 30m, 1h30m.")
+    idle_timeout: str | None = option(metavar="TIME", help="End it after so long without any output.")
+    linger: str | None = option(metavar="TIME", help="End it if it stays so long after the agent's final result.")
+    max_tokens: int | None = option(type=click.IntRange(min=1), help="End it when it has used more tokens.")
+    max_cost: float | None = option(
+        type=float, metavar="USD", help="End it when it has cost more, as reported by the agent itself."
+    )
+    grace: str = option(metavar="TIME", default="5s", help="Time between SIGTERM and SIGKILL.")
+    leftovers: Literal["kill", "leave"] = option(
+        type=click.Choice([word.value for word in Leftovers]),
+        default="kill",
+        help="What becomes of processes that outlive the command.",
+    )
+    quiet: bool = flag("--quiet", "-q", help="Log the output, but do not show it.")
+    json: bool = flag(help="Write the summary as one line of JSON (on stderr).")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """What to run and how, checked."""
 
-    command: list[str]
-    cwd: str | None
+    options: Options
+    worker: AsyncWorker
     stdin: bytes | None
     grace: float
-    quiet: bool
-    json: bool
-    worker: AsyncWorker
-
-    @classmethod
-    def from_options(
-        cls,
-        *,
-        command: list[str],
-        task: str | None,
-        agent: str | None,
-        log_dir: str,
-        cwd: str | None,
-        stdin: str | None,
-        timeout: str | None,
-        idle_timeout: str | None,
-        linger: str | None,
-        max_tokens: int | None,
-        max_cost: float | None,
-        grace: str,
-        leftovers: Literal["kill", "leave"],
-        quiet: bool,
-        json: bool,
-    ) -> Self:
-        """Check the command line's options; what is wrong with them ends the command with exit code 2."""
-        try:
-            limits = Limits(
-                timeout=seconds("--timeout", timeout),
-                idle_timeout=seconds("--idle-timeout", idle_timeout),
-                linger=seconds("--linger", linger),
-                max_tokens=max_tokens,
-                max_cost_usd=max_cost,
-            )
-            worker = AsyncWorker(
-                task or made_up_id(command),
-                shlex.join(command),
-                log_dir=log_dir,
-                agent=agent,
-                limits=limits,
-                leftovers=leftovers,
-            )
-            return cls(
-                command=command,
-                cwd=cwd,
-                stdin=read_stdin(stdin),
-                grace=seconds("--grace", grace) or 0.0,
-                quiet=quiet,
-                json=json,
-                worker=worker,
-            )
-        except (ValueError, OSError) as error:
-            raise typer.BadParameter(str(error)) from error
 
 
-def run(execution: Execution) -> int:
-    """Run the command to its end, write the summary, and return the exit code."""
+def checked(options: Options) -> Execution:
+    """Check what the command line says; what is wrong with it ends the command with exit code 2."""
+    try:
+        limits = Limits(
+            timeout=seconds("--timeout", options.timeout),
+            idle_timeout=seconds("--idle-timeout", options.idle_timeout),
+            linger=seconds("--linger", options.linger),
+            max_tokens=options.max_tokens,
+            max_cost_usd=options.max_cost,
+        )
+        worker = AsyncWorker(
+            options.task or made_up_id(options.command),
+            shlex.join(options.command),
+            log_dir=options.log_dir,
+            agent=options.agent,
+            limits=limits,
+            leftovers=options.leftovers,
+        )
+        grace = seconds("--grace", options.grace) or 0.0
+        return Execution(options=options, worker=worker, stdin=read_stdin(options.stdin), grace=grace)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def run(options: Options) -> int:
+    """Run one command as a supervised worker: its output passes through while it is logged and counted.
+
+    The exit code is the command's: 127 if it was not found, 126 if it cannot be executed, 128+n if signal n ended it;
+    124 if a limit ended it, 2 for bad input, 130, 143 or 129 if nova itself got Ctrl-C, SIGTERM or SIGHUP.
+    """
+    execution = checked(options)
     prepare_process()
     return asyncio.run(supervise(execution))
 
 
 async def supervise(execution: Execution) -> int:
     """Start, show, wait, sum up."""
-    worker = execution.worker
+    worker, options = execution.worker, execution.options
     endings: set[asyncio.Task[None]] = set()
 
     def end(grace: float) -> None:
@@ -114,30 +124,30 @@ async def supervise(execution: Execution) -> int:
 
     def ask() -> None:
         if sys.stderr.isatty():
-            complain(f"stopping {worker.task_id}; once more kills it at once")
+            complain(f"stopping {worker.task_id}; press Ctrl-C again to kill it")
         end(execution.grace)
 
     interruption = Interruption(once=ask, twice=lambda: end(0.0))
     with listen(interruption):
         try:
-            program = resolve(execution.command, cwd=execution.cwd, env=os.environ)[0]
+            program = resolve(options.command, cwd=options.cwd, env=os.environ)[0]
         except (OSError, ValueError) as error:
-            complain(f"cannot run {describe_failure(execution.command[0], error)}")
+            complain(f"cannot run {describe_failure(options.command[0], error)}")
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         try:
-            await worker.start(execution.command, cwd=execution.cwd, stdin=execution.stdin)
+            await worker.start(options.command, cwd=options.cwd, stdin=execution.stdin)
         except OSError as error:
-            complain(f"cannot run {describe_failure(execution.command[0], error)}")
+            complain(f"cannot run {describe_failure(options.command[0], error)}")
             if error.filename != program:
                 return BAD_INPUT  # it is the log, or the system, that refuses
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        if not execution.quiet and sys.stdout is not None:  # None: closed by whoever started us
+        if not options.quiet and sys.stdout is not None:  # None: closed by whoever started us
             await show_output(worker)
         exit_code = await worker.wait()
         if endings:
             await asyncio.wait(endings)
     with suppress(OSError):
-        (write_json if execution.json else write_summary)(worker)
+        (write_json if options.json else write_summary)(worker)
     if interruption.signal is not None:
         return exit_code_of(interruption.signal)
     if worker.end in OUR_LIMITS:
@@ -175,7 +185,7 @@ def write_all(chunk: bytes) -> None:
 def complain(text: str) -> None:
     """Say on stderr what the person should know; if nobody listens there, the work goes on all the same."""
     with suppress(OSError):
-        typer.echo(f"nova: {text}", err=True)
+        say(f"nova: {text}", err=True)
 
 
 def describe_failure(program: str, error: OSError | ValueError) -> str:
@@ -186,7 +196,7 @@ def describe_failure(program: str, error: OSError | ValueError) -> str:
     return f"{program}: {error.strerror or error}{where}"
 
 
-def made_up_id(command: list[str]) -> str:
+def made_up_id(command: Sequence[str]) -> str:
     """Make an id for a command that was given none: what it is, when, and a number that nobody else has."""
     program = re.sub(r"[^A-Za-z0-9]+", "-", Path(command[0]).name).strip("-")[:40] or "command"
     return f"{program}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
@@ -201,7 +211,7 @@ def read_stdin(source: str | None) -> bytes | None:
     return sys.stdin.buffer.read() if sys.stdin is not None else b""  # None: closed by whoever started us
 
 
-def seconds(option: str, text: str | None) -> float | None:
+def seconds(name: str, text: str | None) -> float | None:
     """Read a duration such as ``90``, ``30m`` or ``1h30m``, in seconds.
 
     Raises ``ValueError`` if it is none.
@@ -211,4 +221,7 @@ def seconds(option: str, text: str | None) -> float | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise ValueError(f"{option}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
+
+
+command = command_of(Options, run, allow_interspersed_args=False)

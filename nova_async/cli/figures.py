@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from nova_async.cli.summary import describe_duration
-
-__all__ = ["clock_time", "describe_cost", "describe_duration", "short_count", "stopwatch", "write_seconds"]
+__all__ = ["clock_time", "describe_cost", "describe_duration", "describe_tokens", "short_count", "stopwatch",
+           "write_seconds"]  # fmt: skip
 
 
 def short_count(count: int) -> str:
@@ -20,10 +19,30 @@ def short_count(count: int) -> str:
 
 
 def describe_cost(usd: float | None, *, complete: bool = True) -> str:
-    """Write an amount in US dollars; ``≥`` stands before one of which a part is not known, ``-`` for none at all."""
-    if usd is None:
+    """Write an amount in US dollars: ``≥`` before one of which a part is not known, ``-`` if nothing is known."""
+    if usd is None or not (usd or complete):
         return "-"
     return f"{'' if complete else '≥ '}${usd:,.4f}" if 0 < usd < 0.01 else f"{'' if complete else '≥ '}${usd:,.2f}"
+
+
+def describe_tokens(count: int, *, complete: bool = True, short: bool = False) -> str:
+    """Write a number of tokens: ``≥`` before one of which a part is not known, ``-`` if nothing is known."""
+    if not (count or complete):
+        return "-"
+    return f"{'' if complete else '≥ '}{short_count(count) if short else f'{count:,}'}"
+
+
+def describe_duration(seconds: float) -> str:
+    """Write a duration as people say it: ``0.8 s``, ``45 s``, ``12 min 3 s``, ``2 h 5 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def stopwatch(seconds: float) -> str:

@@ -1,16 +1,25 @@
 """``nova init``: a first plan, with all that can be written in one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-import typer
+from nova_async.agents import CUSTOM, DEFAULT_AGENT
+from nova_async.agents.registry import BUILT_IN
+from nova_async.cli.options import argument, command_of, flag
+from nova_async.cli.places import PLAN
+from nova_async.cli.say import say
+from nova_async.words import Permissions
 
-__all__ = ["FIRST_PLAN", "write_first_plan"]
+__all__ = ["FIRST_PLAN", "command"]
 
-FIRST_PLAN = """\
+TEMPLATE = """\
 +++
 # Settings of the whole run, in TOML. All of them may be left out.
 max_workers = 3                 # how many tasks run at once
-agent = "claude"                # claude, codex, gemini, opencode, qwen, custom
+agent = "<agent>"                # <agents>
+# permissions = "edit"          # <permissions>
+# agent_args = ""               # more words for its command line
+# budget_usd = 20               # of all tasks together; budget_tokens, too
 # model = "sonnet"              # else the agent's own choice
 timeout = "45m"                 # one attempt may take so long ...
 idle_timeout = "10m"            # ... and be silent for so long
@@ -70,23 +79,43 @@ python -m src --help
 - [ ] D2 Write the changelog (depends on A1, A2)
   - retries: 0
 """
+
+FIRST_PLAN = (
+    TEMPLATE.replace("<agent>", DEFAULT_AGENT)
+    .replace("<agents>", ", ".join([*(name for name, agent in BUILT_IN.items() if agent.program), CUSTOM]))
+    .replace("<permissions>", ", ".join(Permissions))
+)
 """Checked by a test: it is read without a warning."""
 
 
-def write_first_plan(path: str, *, force: bool) -> int:
-    """Write the plan, never over one that is there unless forced to; return the exit code."""
-    target = Path(path)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    plan: str = argument("[PLAN]", default=PLAN)
+    force: bool = flag(help="Write over a file that is there.")
+
+
+def write_first_plan(options: Options) -> int:
+    """Write a first plan, with a line about all that can stand in one.
+
+    PLAN is CASCADE.md unless you name another file or folder.
+    """
+    target = Path(options.plan)
     if target.is_dir():
-        target /= "CASCADE.md"
+        target /= PLAN
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("w" if force else "x", encoding="utf-8") as file:
+        with target.open("w" if options.force else "x", encoding="utf-8") as file:
             file.write(FIRST_PLAN)
     except FileExistsError:
-        typer.echo(f"nova: {target} is there already; --force writes over it", err=True)
+        say(f"nova: {target} is there already; --force writes over it", err=True)
         return 2
     except OSError as error:
-        typer.echo(f"nova: cannot write {target}: {error.strerror or error}", err=True)
+        say(f"nova: cannot write {target}: {error.strerror or error}", err=True)
         return 2
-    typer.echo(f"wrote {target}: edit it, look at it with `nova plan`, start it with `nova run`")
+    say(f"wrote {target}: edit it, look at it with `nova plan`, start it with `nova run`")
     return 0
+
+
+command = command_of(Options, write_first_plan)

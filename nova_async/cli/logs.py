@@ -4,26 +4,172 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, final
 
-import typer
+import click
 
-from nova_async.cascade.diagnostics import did_you_mean
-from nova_async.cli.state import RunState, StateError
+from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.places import LOG_DIR, STATE_FILE
+from nova_async.cli.say import say
+from nova_async.errors import StateFileError
+from nova_async.journal.condition import condition_of
+from nova_async.journal.state_document import read_state
+from nova_async.records import LogRef
+from nova_async.views import RunView, TaskView
+from nova_async.words import Condition, TaskState
 
-__all__ = ["attempts_of", "show_log"]
+__all__ = ["command"]
 
 CHUNK = 64 * 1024  # bytes
 LOOK_AGAIN = 0.2  # seconds; another process writes the file, and nothing portable would wake us
-ASK_EVERY = 5  # looks in vain between two questions to the state file, which may be large
 BAD_INPUT = 2
+TO_COME = (TaskState.WAITING, TaskState.READY, TaskState.RETRYING, TaskState.IN_PROGRESS)
 
 
-def attempts_of(log_dir: Path, task_id: str) -> list[Path]:
-    """Return the task's logs, oldest first: ``F1~1.log``, ``F1~2.log`` …, and at last ``F1.log``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    task: str = argument("TASK")
+    follow: bool = flag("--follow", "-f", help="Go on while the task is under way.")
+    attempt: int | None = option(
+        type=click.IntRange(min=1), metavar="N", help="The attempt with this number instead of the latest."
+    )
+    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the logs are, as TASK.log.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
+
+
+class NoLogError(Exception):
+    """There is no such log; the text says why."""
+
+
+def show_log(options: Options) -> int:
+    """Write what a task printed, byte for byte.
+
+    TASK is its id. Attempts are counted as everywhere: from 1, over all runs.
+    """
+    source = Source(options)
+    try:
+        if options.follow and options.attempt is None and source.is_to_come(source.look()):
+            follow(source)
+        else:
+            with source.open(options.attempt) as log:
+                copy(log)
+    except NoLogError as problem:
+        say(f"nova: {problem}", err=True)
+        return BAD_INPUT
+    except BrokenPipeError:
+        # Whoever read us has seen enough; what Python flushes at exit must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        say(f"nova: cannot read {error.filename or 'the log'}: {error.strerror or error}", err=True)
+        return BAD_INPUT
+    return 0
+
+
+@final
+class Source:
+    """Where a task's logs are: as the state file says, or by their names where no run knows the task."""
+
+    def __init__(self, options: Options) -> None:
+        self.task_id = options.task
+        self._log_dir = Path(options.log_dir)
+        self._state = Path(options.state)
+        self._seen: os.stat_result | None = None
+        self._run: RunView | None = None
+        self._tasks: dict[str, TaskView] = {}
+
+    def look(self) -> TaskView | None:
+        """Return the task as it stands now; None where no run knows it. Reads the file only if it is a new one."""
+        try:
+            seen = self._state.stat()
+            if self._seen is None or (seen.st_ino, seen.st_mtime_ns) != (self._seen.st_ino, self._seen.st_mtime_ns):
+                self._run, self._tasks = read_state(self._state)
+                self._seen = seen
+        except (OSError, StateFileError):
+            self._run, self._tasks, self._seen = None, {}, None
+        return self._tasks.get(self.task_id)
+
+    def is_to_come(self, task: TaskView | None) -> bool:
+        """Tell whether more of this task is to be expected: its run goes on, and it has not come to its end."""
+        if task is None or self._run is None or task.state not in TO_COME:
+            return False
+        return condition_of(self._run, self._tasks.values()) is Condition.RUNNING
+
+    def open(self, number: int | None) -> BinaryIO:
+        """Open the log of an attempt, or the latest there is. Raises ``NoLogError``."""
+        task = self.look()
+        if task is None:
+            return self._open_by_name(number)
+        if not task.attempts:
+            because = f": {task.reason}" if task.reason else ""
+            raise NoLogError(f"{task.id} has not run yet{because}")
+        numbers = {attempt.start.id.number: attempt for attempt in task.attempts}
+        wanted = number or max(numbers)
+        if wanted not in numbers:
+            raise NoLogError(f"{task.id} has no attempt {wanted}; there are {', '.join(map(str, sorted(numbers)))}")
+        ref = log_of(task, wanted)
+        if ref is None:
+            end = numbers[wanted].end
+            why = f"it ended before there was one ({end.outcome})" if end else "it has only just begun"
+            raise NoLogError(f"attempt {wanted} of {task.id} has no log: {why}")
+        if (log := self.open_log(ref)) is None:
+            raise NoLogError(f"the log of attempt {wanted} of {task.id} is not in {Path(ref.path).parent}/ any more")
+        return log
+
+    def open_log(self, ref: LogRef) -> BinaryIO | None:
+        """Open that very log, whatever its name is by now; None if it is gone."""
+        for path in self._places_of(ref):
+            try:
+                log = path.open("rb")
+            except OSError:
+                continue
+            found = os.fstat(log.fileno())
+            if ref.inode is None or (found.st_dev, found.st_ino) == (ref.device, ref.inode):
+                return log
+            log.close()
+        return None
+
+    def _places_of(self, ref: LogRef) -> Iterator[Path]:
+        # A path may be relative to the folder in which the run was started: that of the state file, most often.
+        path = Path(ref.path)
+        for place in dict.fromkeys((path, self._state.parent / path, self._log_dir / path.name)):
+            yield place
+            if ref.inode is not None:
+                yield from logs_by_name(place.parent, self.task_id)
+
+    def _open_by_name(self, number: int | None) -> BinaryIO:
+        logs = logs_by_name(self._log_dir, self.task_id)
+        if not logs:
+            raise NoLogError(self._describe_absence())
+        if number is not None and number > len(logs):
+            raise NoLogError(f"{self.task_id} has {len(logs)} logs in {self._log_dir}/; there is no number {number}")
+        return logs[-1 if number is None else number - 1].open("rb")
+
+    def _describe_absence(self) -> str:
+        known = {path.stem.partition("~")[0] for path in self._log_dir.glob("*.log")} | set(self._tasks)
+        if not known:
+            return f"no log of {self.task_id}: there are no logs in {self._log_dir}/"
+        from nova_async.cascade.diagnostics import did_you_mean  # with all that reads plans: not for every log
+
+        return f"no log of {self.task_id} in {self._log_dir}/{did_you_mean(self.task_id, sorted(known))}"
+
+
+def log_of(task: TaskView, number: int) -> LogRef | None:
+    """Return which log an attempt has; None if it has none, not yet or never."""
+    last = task.attempts[-1]
+    if number == last.start.id.number and last.end is None:
+        return task.log
+    return next((found.end.log for found in task.attempts if found.end and found.start.id.number == number), None)
+
+
+def logs_by_name(log_dir: Path, task_id: str) -> list[Path]:
+    """Return a task's logs by their names, oldest first: ``F1~1.log``, ``F1~2.log`` …, and at last ``F1.log``."""
     older: dict[int, Path] = {}
-    name = re.compile(rf"{re.escape(task_id)}~(\d+)\.log", re.ASCII)
+    name = re.compile(rf"{re.escape(task_id)}~(\d{{1,9}})\.log", re.ASCII)
     for path in log_dir.glob("*~*.log"):
         if found := name.fullmatch(path.name):
             older[int(found[1])] = path
@@ -31,70 +177,39 @@ def attempts_of(log_dir: Path, task_id: str) -> list[Path]:
     return [*(older[number] for number in sorted(older)), *([newest] if newest.exists() else [])]
 
 
-def show_log(task_id: str, *, follow: bool, attempt: int | None, log_dir: str, state: Path) -> int:
-    """Write a log to our output, following it if asked to; return the exit code."""
-    directory = Path(log_dir)
-    logs = attempts_of(directory, task_id)
-    waits = follow and attempt is None and is_to_come(state, task_id)
-    if not logs and not waits:
-        typer.echo(f"nova: {describe_absence(directory, task_id)}", err=True)
-        return BAD_INPUT
-    if attempt is not None and not 1 <= attempt <= len(logs):
-        typer.echo(f"nova: {task_id} has {len(logs)} logged attempts; there is no number {attempt}", err=True)
-        return BAD_INPUT
-    try:
-        if attempt is not None and attempt < len(logs):
-            with logs[attempt - 1].open("rb") as log:
-                copy(log)
-        else:
-            follow_log(directory / f"{task_id}.log", state if follow else None, task_id)
-    except BrokenPipeError:
-        # Whoever read us has seen enough; what Python flushes at exit must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        typer.echo(f"nova: cannot read {error.filename or directory}: {error.strerror or error}", err=True)
-        return BAD_INPUT
-    return 0
+def follow(source: Source) -> None:
+    """Write the latest log, and go on while the task is under way, also to the logs of its next attempts.
 
-
-def follow_log(path: Path, state: Path | None, task_id: str) -> None:
-    """Write the newest log; with ``state``, go on while the task is under way, also to the logs of its next attempts.
-
-    A new attempt moves the log aside and begins a new one of the same name: the open one is read to its end first.
+    The state is asked before each look at the log, so that nothing is missed of what was written before it said "over".
     """
-    log = wait_for(path, state, task_id)
-    if log is None:
-        return
-    silent = 0
+    shown = 0
+    log: BinaryIO | None = None
     try:
         while True:
-            silent = 0 if copy(log) else silent + 1
-            if state is None:
+            task = source.look()
+            goes_on = source.is_to_come(task)
+            copied = copy(log) if log is not None else 0
+            following = next_log(source, task, shown)
+            if following is not None:
+                if log is not None:  # copied after its attempt was known to be over, so to its end
+                    log.close()
+                shown, log = following
+            elif not goes_on and not copied:
                 return
-            if is_moved_aside(log, path):
-                following = path.open("rb")
-                copy(log)
-                log.close()
-                log, silent = following, 0
-            elif silent % ASK_EVERY == 1 and not is_to_come(state, task_id) and not is_moved_aside(log, path):
-                if not copy(log):  # asked before this last look, so that nothing is missed
-                    return
             else:
                 time.sleep(LOOK_AGAIN)
     finally:
-        log.close()
+        if log is not None:
+            log.close()
 
 
-def wait_for(path: Path, state: Path | None, task_id: str) -> BinaryIO | None:
-    """Open the log, once it is there; None if the task ended without one."""
-    while True:
-        ended = state is None or not is_to_come(state, task_id)
-        try:
-            return path.open("rb")
-        except FileNotFoundError:
-            if ended:
-                return None
-        time.sleep(LOOK_AGAIN)
+def next_log(source: Source, task: TaskView | None, shown: int) -> tuple[int, BinaryIO] | None:
+    """Open the log of the next attempt that has one, of the latest at first; None if there is none yet."""
+    numbers = [attempt.start.id.number for attempt in task.attempts] if task is not None else []
+    for number in numbers if shown else reversed(numbers):
+        if task is not None and number > shown and (ref := log_of(task, number)) and (log := source.open_log(ref)):
+            return number, log
+    return None
 
 
 def copy(log: BinaryIO) -> int:
@@ -109,31 +224,4 @@ def copy(log: BinaryIO) -> int:
     return copied
 
 
-def is_moved_aside(log: BinaryIO, path: Path) -> bool:
-    """Tell whether another file has the log's name by now."""
-    try:
-        return not os.path.samestat(os.fstat(log.fileno()), path.stat())
-    except FileNotFoundError:
-        return False  # between two attempts
-
-
-def is_to_come(state: Path, task_id: str) -> bool:
-    """Tell whether more of this task is to be expected: it runs, or a living run has not come to its end."""
-    try:
-        run = RunState.read(state)
-    except (OSError, StateError):
-        return False
-    task = run.tasks.get(task_id)
-    if task is None or run.is_alive is False:
-        return False
-    if task.status == "in_progress":
-        return True
-    return task.status == "pending" and run.is_alive is True and not task.blocked_by
-
-
-def describe_absence(log_dir: Path, task_id: str) -> str:
-    """Say that there is no such log, and which one may have been meant."""
-    known = sorted({path.stem.partition("~")[0] for path in log_dir.glob("*.log")})
-    if not known:
-        return f"no log of {task_id}: there are no logs in {log_dir}/"
-    return f"no log of {task_id} in {log_dir}/{did_you_mean(task_id, known)}"
+command = command_of(Options, show_log)

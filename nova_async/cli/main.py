@@ -1,7 +1,5 @@
 """Where ``nova`` begins."""
 
-import io
-import signal
 import sys
 
 __all__ = ["main"]
@@ -14,6 +12,9 @@ def main() -> None:
 
         sys.stdout.write(version_line() + "\n")
         return
+    import io
+    import signal
+
     # Until a command listens for it, Ctrl-C just ends us, without a traceback; who inherited it ignored goes on so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -26,4 +27,4 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     from nova_async.cli.app import app
 
-    app()
+    app.main(prog_name="nova")

@@ -1,13 +1,12 @@
 """What a plan may say but this version does not act on yet: a setting that looks set and is not could cost money."""
 
+from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
 
 __all__ = ["not_enforced"]
 
 # Keys of the front matter, each with what does not happen.
 SETTINGS = {
-    "budget_usd": "the run is not stopped by what it costs",
-    "budget_tokens": "the run is not stopped by the tokens it uses",
     "on_usage_limit": "nothing waits for a usage limit to pass",
     "isolate_config": "agents use their usual configuration",
     "redact": "logs are written as they come",
@@ -30,11 +29,31 @@ def not_enforced(cascade: Cascade) -> list[str]:
     worktrees = [task.id for task in tasks if task.options.worktree]
     if worktrees:
         found.append(f"worktree is not enforced yet{named(worktrees)}: tasks share one working tree")
-    # Only Claude's own command line has a place for it.
-    own = settings.command is None
-    turns = [task.id for task in tasks if task.options.max_turns and not (own and task.options.agent == "claude")]
+    # Only the agents' own command lines have a place for it, and not those of all agents.
+    able = [] if settings.command is not None else [name for name, agent in AGENTS.items() if agent.caps_turns]
+    turns = [task.id for task in tasks if task.options.max_turns and task.options.agent not in able]
     if turns:
-        found.append(f"max_turns is not enforced{named(turns)}: only claude's own command line takes it")
+        takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
+        found.append(f"max_turns is not enforced{named(turns)}: only the command lines of {takers} take it")
+    return found + budgets_that_nothing_holds(cascade)
+
+
+def budgets_that_nothing_holds(cascade: Cascade) -> list[str]:
+    """Say which budgets come too late, because the agent tells its numbers at its end or not at all."""
+    settings, found = cascade.settings, []
+    if settings.command is not None:
+        return []  # whatever the program prints
+    for task_agent in dict.fromkeys(task.options.agent for task in cascade.tasks.values()):
+        agent = AGENTS.get(task_agent)
+        mine = [task for task in cascade.tasks.values() if task.options.agent == task_agent]
+        dollars = [task.id for task in mine if task.options.budget_usd or settings.budget_usd]
+        tokens = [task.id for task in mine if task.options.budget_tokens or settings.budget_tokens]
+        if agent is None:
+            continue
+        if dollars and not (agent.caps_cost or agent.costs_live):
+            found.append(f"budget_usd is not enforced{named(dollars)}: {agent.name} tells no cost while it works")
+        if tokens and not agent.counts_live:
+            found.append(f"budget_tokens acts late{named(tokens)}: {agent.name} tells its tokens at its end")
     return found
 
 

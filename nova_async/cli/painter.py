@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from typing import final
 
-from nova_async.cli.run_lines import RunView
-from nova_async.orchestrator.views import Event, TaskView
-from nova_async.worker.disk_threads import DISK_THREADS
+from nova_async._core.threads import DISK_THREADS
+from nova_async.cli.display import Display
+from nova_async.records import Event
+from nova_async.views import TaskView
 
 __all__ = ["Painter"]
 
@@ -25,9 +26,9 @@ class Painter:
     """
 
     def __init__(
-        self, view: RunView, views: Callable[[], Mapping[str, TaskView]], lost: Callable[[OSError], None]
+        self, display: Display, views: Callable[[], Mapping[str, TaskView]], lost: Callable[[OSError], None]
     ) -> None:
-        self._view = view
+        self._display = display
         self._views = views
         self._lost = lost
         self._news = asyncio.Event()
@@ -41,7 +42,7 @@ class Painter:
     async def follow(self, events: AsyncGenerator[Event, None]) -> None:
         """Show the events, to the last."""
         async for event in events:
-            self._view.say(event)
+            self._display.say(event)
             self._news.set()
 
     async def paint(self) -> None:
@@ -62,7 +63,7 @@ class Painter:
         self._news.set()
 
     async def _next_news(self) -> None:
-        if not self._view.wants_views:
+        if not self._display.wants_views:
             await self._news.wait()
             return
         with suppress(TimeoutError):  # time for the clock
@@ -75,10 +76,10 @@ class Painter:
                 await self._closing.wait()
 
     async def _draw(self) -> None:
-        if self._view.wants_views:
-            self._view.show(self._views())
+        if self._display.wants_views:
+            self._display.show(self._views())
         try:
-            await asyncio.get_running_loop().run_in_executor(DISK_THREADS, self._view.draw)
+            await asyncio.get_running_loop().run_in_executor(DISK_THREADS, self._display.draw)
         except OSError as error:
             self._is_lost = True
             self._lost(error)

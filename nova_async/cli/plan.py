@@ -1,12 +1,14 @@
 """``nova plan``: is the plan right, and in which order would it go? Runs nothing."""
 
 import dataclasses
+import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import click
 import msgspec
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,60 +17,76 @@ from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
+from nova_async.cli.options import argument, command_of, flag
 from nova_async.cli.page import page
+from nova_async.cli.places import JOURNAL, PLAN
+from nova_async.cli.say import say
 
-__all__ = ["BAD_INPUT", "read_cascade", "show_plan"]
+__all__ = ["BAD_INPUT", "command", "read_cascade"]
 
 BAD_INPUT = 2
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
-Form = Literal["text", "json", "mermaid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    plan: str = argument("[PLAN]", default=PLAN)
+    json: bool = flag(help="Write one JSON document.")
+    mermaid: bool = flag(help="Write a Mermaid flowchart.")
 
 
 def read_cascade(path: str) -> Cascade:
     """Read the plan; say all its problems on stderr, and what is written in it but not acted on yet.
 
-    Raises:
-        typer.Exit: with code 2 if it cannot be read or has an error.
-
+    Raises ``click.exceptions.Exit`` with code 2 if it cannot be read or has an error.
     """
     try:
         cascade = load_cascade(path)
     except OSError as error:
         hint = "; `nova init` makes one" if isinstance(error, FileNotFoundError) else ""
-        typer.echo(f"nova: cannot read {path}: {error.strerror or error}{hint}", err=True)
-        raise typer.Exit(BAD_INPUT) from None
+        say(f"nova: cannot read {path}: {error.strerror or error}{hint}", err=True)
+        raise click.exceptions.Exit(BAD_INPUT) from None
     except CascadeError as error:
         report_problems(error)
-        raise typer.Exit(BAD_INPUT) from error
+        raise click.exceptions.Exit(BAD_INPUT) from error
     for warning in cascade.warnings:
-        typer.echo(str(warning), err=True)
+        say(str(warning), err=True)
     for sentence in not_enforced(cascade):
-        typer.echo(f"{path}: {sentence}", err=True)
+        say(f"{path}: {sentence}", err=True)
     return cascade
 
 
 def report_problems(error: CascadeError) -> None:
     """Write every problem of a plan that cannot be run, and how many there are."""
     for diagnostic in error.diagnostics:
-        typer.echo(str(diagnostic), err=True)
+        say(str(diagnostic), err=True)
     count = len(error.errors)
-    typer.echo(f"nova: {count} {'error' if count == 1 else 'errors'}: nothing can be started", err=True)
+    say(f"nova: {count} {'error' if count == 1 else 'errors'}: nothing can be started", err=True)
 
 
-def show_plan(path: str, form: Form, journal: str = ".nova/journal.db") -> int:
-    """Check the plan and show it, with what an earlier run in this place means for it; return the exit code."""
+def show_plan(options: Options) -> int:
+    """Check a plan and show in which order it would go; runs nothing.
+
+    PLAN is CASCADE.md unless you name another. The exit code is 2 if it has errors.
+    """
+    if options.json and options.mermaid:
+        raise click.UsageError("--json and --mermaid exclude each other")
     try:
-        cascade = read_cascade(path)
-    except typer.Exit as leaving:
-        if form == "json" and isinstance(leaving.__cause__, CascadeError):
-            write_json({"ok": False, "file": path, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)})
+        cascade = read_cascade(options.plan)
+    except click.exceptions.Exit as leaving:
+        if options.json and isinstance(leaving.__cause__, CascadeError):
+            write_json(
+                {"ok": False, "file": options.plan, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)}
+            )
         return BAD_INPUT
-    for note in notes_on_earlier_runs(cascade, Path(journal)):
-        typer.echo(f"nova: {note}", err=True)
-    if form == "json":
+    for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
+        say(f"nova: {note}", err=True)
+    if options.json:
         write_json(document(cascade))
-    elif form == "mermaid":
-        typer.echo(flowchart(cascade), nl=False)
+    elif options.mermaid:
+        say(flowchart(cascade), nl=False)
     else:
         write_plan(cascade)
     return 0
@@ -76,7 +94,7 @@ def show_plan(path: str, form: Form, journal: str = ".nova/journal.db") -> int:
 
 def write_json(value: Any) -> None:
     """Write one indented JSON document."""
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    say(json.dumps(msgspec.to_builtins(value), indent=2))
 
 
 def document(cascade: Cascade) -> dict[str, Any]:
@@ -213,11 +231,15 @@ def counts(cascade: Cascade, waves: list[list[str]], path: list[str]) -> str:
     """Sum the plan up in one line."""
     tasks, workers = len(cascade.tasks), cascade.settings.max_workers
     widest = max(map(len, waves), default=0)
+    could = f" ({widest} could run)" if widest > workers else ""
     done = sum(task.done for task in cascade.tasks.values())
     parts = [
         f"{tasks} {'task' if tasks == 1 else 'tasks'}" + (f", {done} done" if done else ""),
         f"{len(waves)} {'wave' if len(waves) == 1 else 'waves'}",
-        f"at most {widest} at once ({workers} {'worker' if workers == 1 else 'workers'})",
+        f"up to {min(widest, workers)} at once{could}",
         f"longest chain {len(path)}",
     ]
     return " · ".join(parts)
+
+
+command = command_of(Options, show_plan)

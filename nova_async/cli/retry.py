@@ -1,31 +1,46 @@
 """``nova retry``: failed tasks get another chance in the next run."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
+from nova_async.cli.options import argument, command_of, option
+from nova_async.cli.places import JOURNAL
+from nova_async.cli.say import say
 from nova_async.errors import NovaError
 
-__all__ = ["retry"]
+__all__ = ["command"]
 
 BAD_INPUT = 2
 
 
-def retry(task_ids: list[str], journal: str) -> int:
-    """Let the next run begin these tasks anew; return the exit code."""
-    from nova_async.orchestrator.retrying import retry_tasks
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
 
-    if not Path(journal).is_file():
-        typer.echo(f"nova: no run here: {journal} does not exist", err=True)
+    tasks: tuple[str, ...] = argument("TASK…", nargs=-1)
+    plan: str | None = option(metavar="PLAN", help="The plan they are of; by default the one that was run last.")
+    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
+
+
+def retry(options: Options) -> int:
+    """Let the next run try failed tasks again, with all their attempts."""
+    if not Path(options.journal).is_file():
+        say(f"nova: no run here: {options.journal} does not exist", err=True)
         return BAD_INPUT
+    from nova_async.orchestrator.retry_command import retry_tasks
+
     try:
-        asyncio.run(retry_tasks(Path(journal), task_ids))
+        plan = Path(options.plan) if options.plan is not None else None
+        asyncio.run(retry_tasks(Path(options.journal), options.tasks, plan=plan))
     except KeyError as error:
-        typer.echo(f"nova: {error.args[0]} has not run yet: `nova run` runs it", err=True)
+        say(f"nova: {error.args[0]} has not run yet: `nova run` runs it", err=True)
         return BAD_INPUT
     except NovaError as error:
-        typer.echo(f"nova: {error}", err=True)
+        say(f"nova: {error}", err=True)
         return BAD_INPUT
-    typer.echo(f"{', '.join(task_ids)}: tried again by the next `nova run`")
+    say(f"{', '.join(options.tasks)}: tried again by the next `nova run`")
     return 0
+
+
+command = command_of(Options, retry)

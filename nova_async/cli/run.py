@@ -8,81 +8,106 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
-import typer
+import click
 from rich.console import Console
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import did_you_mean
+from nova_async.cli.display import Display
 from nova_async.cli.earlier import notes_on_earlier_runs
+from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.painter import Painter
+from nova_async.cli.places import JOURNAL, LOG_DIR, PLAN, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import prepare_process
-from nova_async.cli.run_lines import RunLines, RunView
+from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
+from nova_async.cli.say import say
 from nova_async.cli.signals import Interruption, exit_code_of, listen
 from nova_async.errors import NovaError
-from nova_async.orchestrator.orchestrator import Orchestrator
-from nova_async.orchestrator.views import RunReport
+from nova_async.views import RunReport
+from nova_async.words import Permissions
 
-__all__ = ["RunOptions", "run_plan"]
+if TYPE_CHECKING:
+    from nova_async.orchestrator.orchestrator import Orchestrator
+
+__all__ = ["command"]
 
 BAD_INPUT = 2
 SHORT = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class Options:
     """What the command line says about a run."""
 
-    path: str
-    agent: str | None
-    command: str | None
-    max_workers: int | None
-    log_dir: str
-    state_file: str
-    journal: str
-    retry_failed: bool
-    fresh: bool
-    json: bool
-    plain: bool
+    plan: str = argument("[PLAN]", default=PLAN)
+    agent: str | None = option(metavar="NAME", help="Run all tasks with this agent (see nova agents).")
+    command: str | None = option(metavar='"PROG … {prompt}"', help="Run all tasks with this command; no shell sees it.")
+    permissions: str | None = option(
+        type=click.Choice([str(word) for word in Permissions]),
+        show_default="the plan's, else edit",
+        help="What agents may do: look only, change files in their folder, everything, or as they are configured.",
+    )
+    agent_arg: tuple[str, ...] = option(
+        "--agent-arg", multiple=True, default=(), metavar="WORD", help="One more word for every agent's command line."
+    )
+    max_workers: int | None = option(
+        "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks at once."
+    )
+    retry_failed: bool = flag(help="Try again what failed before.")
+    fresh: bool = flag(help="Start over; ignore earlier results.")
+    json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
+    plain: bool = flag(help="Write lines instead of a table.")
+    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the logs go, as TASK.log.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, for whoever watches.")
+    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
 
-def run_plan(options: RunOptions) -> int:
-    """Run a plan to its end, and return the exit code."""
+def run_plan(options: Options) -> int:
+    """Run a plan, a few tasks at a time; what is completed already is not run again.
+
+    PLAN is CASCADE.md unless you name another. The exit code is 0 if all tasks are completed, 1 if not, 2 for bad
+    input, and 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP. Ctrl-C once asks the agents to stop, twice kills them;
+    the next run goes on from there.
+    """
     prepare_process()
-    cascade = with_command_line(read_cascade(options.path), options)
+    cascade = with_command_line(read_cascade(options.plan), options)
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
-            typer.echo(f"nova: {note}", err=True)
+            say(f"nova: {note}", err=True)
     return asyncio.run(supervise(cascade, options))
 
 
-def with_command_line(cascade: Cascade, options: RunOptions) -> Cascade:
+def with_command_line(cascade: Cascade, options: Options) -> Cascade:
     """Put what the command line says above what is written in the plan.
 
-    Raises:
-        typer.BadParameter: no such agent, or no command.
-
+    Raises ``click.UsageError`` for an unknown agent, and for a command that names no program.
     """
     settings = cascade.settings
+    if options.permissions is not None:
+        cascade = cascade.with_options(permissions=Permissions(options.permissions))
+    if options.agent_arg:
+        cascade = cascade.with_options(agent_args=options.agent_arg)
     if options.agent is not None:
         # Without a program of its own, an agent needs a command.
         known = [name for name, agent in AGENTS.items() if agent.program or options.command is not None]
         if options.agent not in known:
             guess = did_you_mean(options.agent, known)
-            raise typer.BadParameter(f"--agent: {options.agent} is not one of {', '.join(known)}{guess}")
+            raise click.UsageError(f"--agent: {options.agent} is not one of {', '.join(known)}{guess}")
         # Who names an agent wants it, not the plan's command.
         cascade = replace(cascade, settings=replace(settings, command=None)).with_options(agent=options.agent)
     if options.command is not None:
         try:
             words = tuple(shlex.split(options.command))
         except ValueError as error:
-            raise typer.BadParameter(f"--command: {error}") from error
+            raise click.UsageError(f"--command: {error}") from error
         if not words:
-            raise typer.BadParameter("--command: it names no program")
+            raise click.UsageError("--command: it names no program")
         cascade = replace(cascade, settings=replace(cascade.settings, command=words))
         if options.agent is None:  # the program tells whose output it is, whatever the plan was written for
             cascade = without_agents(cascade)
@@ -100,8 +125,10 @@ def without_agents(cascade: Cascade) -> Cascade:
     return replace(cascade, tasks=tasks, settings=settings).with_options()
 
 
-async def supervise(cascade: Cascade, options: RunOptions) -> int:
+async def supervise(cascade: Cascade, options: Options) -> int:
     """Run, show, sum up."""
+    from nova_async.orchestrator.orchestrator import Orchestrator  # not before there is something to run
+
     painter: Painter | None = None
     report: RunReport | None = None
     problem: NovaError | None = None
@@ -114,9 +141,9 @@ async def supervise(cascade: Cascade, options: RunOptions) -> int:
         cascade,
         max_workers=options.max_workers,
         log_dir=options.log_dir,
-        state_file=options.state_file,
+        state_file=options.state,
         journal=options.journal,
-        root=Path(options.path).parent,
+        root=Path(options.plan).parent,
         retry_failed=options.retry_failed,
         fresh=options.fresh,
         on_change=on_change,
@@ -140,7 +167,7 @@ async def supervise(cascade: Cascade, options: RunOptions) -> int:
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
 
 
-async def run_and_show(orchestrator: Orchestrator, painter: Painter) -> RunReport:
+async def run_and_show(orchestrator: "Orchestrator", painter: Painter) -> RunReport:
     """Run to the end, while it is shown."""
     following = asyncio.create_task(painter.follow(orchestrator.events()))
     painting = asyncio.create_task(painter.paint())
@@ -154,7 +181,7 @@ async def run_and_show(orchestrator: Orchestrator, painter: Painter) -> RunRepor
         await asyncio.wait((following, painting))
 
 
-def choose_view(cascade: Cascade, orchestrator: Orchestrator, options: RunOptions) -> RunView:
+def choose_view(cascade: Cascade, orchestrator: "Orchestrator", options: Options) -> Display:
     """Take a table for a person at a terminal, else lines."""
     console = Console(highlight=False)
     if options.json or options.plain or not console.is_terminal or console.is_dumb_terminal:
@@ -168,7 +195,7 @@ def choose_view(cascade: Cascade, orchestrator: Orchestrator, options: RunOption
     )
 
 
-def sum_up(report: RunReport, options: RunOptions, *, interrupted: bool) -> None:
+def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
     """Write the summary."""
     if options.json:
         write_json_summary(report)
@@ -193,4 +220,7 @@ def show_cursor() -> None:
 def complain(text: str) -> None:
     """Say on stderr what the person should know, if anybody listens there."""
     with suppress(OSError):
-        typer.echo(f"nova: {text}", err=True)
+        say(f"nova: {text}", err=True)
+
+
+command = command_of(Options, run_plan)

@@ -1,42 +1,23 @@
 """A run as lines: one for each event, for people who read a log of it, or as JSON for programs."""
 
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import IO, Any, Protocol, Self, final
+from typing import IO, Any, Self, final
 
-import typer
+import click
 
-from nova_async.agents.wording import one_line
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration
-from nova_async.orchestrator.views import Event, TaskView
+from nova_async._core.text import one_line
+from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
+from nova_async.records import Event
+from nova_async.views import TaskView
+from nova_async.words import EventKind, Phase
 
-__all__ = ["RunLines", "RunView", "describe_event", "json_line", "text_line"]
+__all__ = ["RunLines", "describe_event", "json_line", "text_line"]
 
 LONGEST = 500  # characters of an error in one line
-
-
-class RunView(Protocol):
-    """Shows a run. The first two methods only take note; ``draw`` may wait for a terminal that does not read."""
-
-    wants_views: bool
-    """Whether ``show`` is of any use."""
-
-    def show(self, views: Mapping[str, TaskView]) -> None:
-        """Take note of how all tasks stand; cheap."""
-
-    def say(self, event: Event) -> None:
-        """Take note of what happened; cheap."""
-
-    def draw(self) -> None:
-        """Show all that was taken note of; for a thread of its own. Raises ``OSError`` when nobody reads any more."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 def json_line(event: Event) -> str:
@@ -55,6 +36,8 @@ def describe_event(event: Event) -> str:
     if describe is None:
         return ""
     text = one_line(describe(data), LONGEST)
+    if not text:
+        return ""
     return f"{event.task_id} {text}" if event.task_id is not None else text
 
 
@@ -78,10 +61,17 @@ def failed(data: Mapping[str, Any]) -> str:
 
 
 def retrying(data: Mapping[str, Any]) -> str:
-    """Say why a task is tried again, and when."""
+    """Say why an attempt failed, and when the next one begins."""
     why = data.get("error") or data.get("outcome")
     delay = describe_duration(float(data.get("delay_seconds") or 0.0))
-    return f"tried again in {delay} (attempt {data.get('attempt', 1)}: {why})"
+    return f"failed (attempt {data.get('attempt', 1)}: {why}); retrying in {delay}"
+
+
+def phase_started(data: Mapping[str, Any]) -> str:
+    """Say that the task's check begins; the other phases are of no news to a reader of lines."""
+    if data.get("phase") != Phase.VERIFY:
+        return ""
+    return f"checking: {data['activity']}" if data.get("activity") else "checking"
 
 
 def milestone(data: Mapping[str, Any]) -> str:
@@ -93,7 +83,14 @@ def milestone(data: Mapping[str, Any]) -> str:
 def stopping(data: Mapping[str, Any]) -> str:
     """Say who is still to end."""
     running = ", ".join(map(str, data.get("running") or ()))
-    return f"stopping {running}; once more kills at once" if running else "stopping: nothing new begins"
+    if not running:
+        return "stopping: nothing new begins"
+    return f"stopping {running}; press Ctrl-C again to kill them"
+
+
+def warning(data: Mapping[str, Any]) -> str:
+    """Say what is wrong, though it costs no task."""
+    return f"warning: {data.get('message') or 'something is wrong'}"
 
 
 def run_started(data: Mapping[str, Any]) -> str:
@@ -114,21 +111,23 @@ def figures(data: Mapping[str, Any]) -> str:
     """Write duration, tokens and cost of an attempt, as far as known."""
     parts = [describe_duration(float(data.get("duration_seconds") or 0.0))]
     if data.get("tokens"):
-        parts.append(f"{data['tokens']:,} tokens")
+        parts.append(f"{describe_tokens(data['tokens'], complete=data.get('usage_is_final', True))} tokens")
     if data.get("cost_usd") is not None:
         parts.append(describe_cost(data["cost_usd"]))
     return " · ".join(parts)
 
 
-TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "run_started": run_started,
-    "attempt_started": started,
-    "task_completed": completed,
-    "task_failed": failed,
-    "task_retrying": retrying,
-    "milestone": milestone,
-    "stopping": stopping,
-    "run_ended": run_ended,
+TEXTS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.RUN_STARTED: run_started,
+    EventKind.ATTEMPT_STARTED: started,
+    EventKind.PHASE_STARTED: phase_started,
+    EventKind.TASK_COMPLETED: completed,
+    EventKind.TASK_FAILED: failed,
+    EventKind.TASK_RETRYING: retrying,
+    EventKind.MILESTONE: milestone,
+    EventKind.WARNING: warning,
+    EventKind.STOPPING: stopping,
+    EventKind.RUN_ENDED: run_ended,
 }
 """``attempt_ended`` is not there: the task's next event says the same."""
 
@@ -156,7 +155,7 @@ class RunLines:
     def draw(self) -> None:
         """Write the events that wait."""
         while self._waiting:
-            typer.echo(self._write(self._waiting.popleft()), file=self._output)
+            click.echo(self._write(self._waiting.popleft()), file=self._output or sys.stdout)
 
     def __enter__(self) -> Self:
         return self

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.markup import escape
 
-from nova_async.agents.wording import one_line
-from nova_async.cli.figures import describe_cost, describe_duration
+from nova_async._core.text import one_line
+from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
 from nova_async.cli.page import page
-from nova_async.orchestrator.views import RunReport, TaskView
+from nova_async.cli.say import say
+from nova_async.usage import TokenUsage
+from nova_async.views import RunReport, TaskView
+from nova_async.words import Outcome, TaskState
 
 __all__ = ["last_lines", "write_json_summary", "write_run_summary"]
 
@@ -31,14 +33,14 @@ def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
 def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[str]:
     """Give the summary line by line, in rich's markup."""
     tasks = report.tasks.values()
-    failed = [task for task in tasks if task.state == "failed"]
-    blocked = [task for task in tasks if task.state == "blocked"]
-    completed = sum(task.state == "completed" for task in tasks)
+    failed = [task for task in tasks if task.state is TaskState.FAILED]
+    blocked = [task for task in tasks if task.state is TaskState.BLOCKED]
+    completed = sum(task.state is TaskState.COMPLETED for task in tasks)
     open_tasks = len(report.tasks) - completed - len(failed) - len(blocked)
     parts = [f"[{'green' if report.ok else 'bold'}]{completed} of {len(report.tasks)} completed[/]"]
     parts += [f"[red]{len(failed)} failed[/]"] if failed else []
     parts += [f"{len(blocked)} blocked"] if blocked else []
-    parts += [f"{open_tasks} not run to their end"] if open_tasks else []
+    parts += [f"{open_tasks} unfinished"] if open_tasks else []
     yield ""
     yield f"[bold]{escape(one_line(report.project) or 'The run')}[/]: {', '.join(parts)}"
     work = sum(task.duration_seconds for task in tasks)
@@ -46,6 +48,7 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[str]:
     yield from describe_usage(report)
     for message in report.milestones.values():
         yield f"  reached {escape(one_line(message))}"
+    yield from describe_troubles(report)
     for task in failed[:MOST_TOLD]:
         yield ""
         yield from describe_failure(task)
@@ -58,34 +61,60 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[str]:
 
 
 def describe_usage(report: RunReport) -> Iterator[str]:
-    """Give tokens and cost, in all and by model."""
+    """Give tokens and cost, in all and by model; nothing of which nothing is known."""
     usage = report.usage
-    if not usage.total:
-        return
-    yield (
-        f"  tokens  {usage.total:,}: {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
-        f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation"
+    if usage.total:
+        total = describe_tokens(usage.total, complete=report.usage_is_final)
+        yield (
+            f"  tokens  {total}: {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
+            f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation"
+        )
+        models = by_model(report)
+        for model, used in models if len(models) > 1 else ():
+            yield f"          {escape(model)}: {used.total:,}, of them {used.output_tokens:,} output"
+    if report.cost_usd or (report.cost_usd is not None and report.cost_is_complete):
+        cost = describe_cost(report.cost_usd, complete=report.cost_is_complete)
+        yield f"  cost    {cost}, as reported by the agents"
+
+
+def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
+    """Return the tokens by model, most first; those of agents that name no model come last, so that it adds up."""
+    named = sorted(report.usage_by_model.items(), key=lambda item: -item[1].total)
+    known, usage = sum((used for _, used in named), TokenUsage()), report.usage
+    rest = TokenUsage(
+        max(usage.input_tokens - known.input_tokens, 0),
+        max(usage.output_tokens - known.output_tokens, 0),
+        max(usage.cache_read_tokens - known.cache_read_tokens, 0),
+        max(usage.cache_creation_tokens - known.cache_creation_tokens, 0),
     )
-    if len(report.usage_by_model) > 1:
-        for model, used in sorted(report.usage_by_model.items(), key=lambda item: -item[1].total):
-            told = f"{used.total:,}, of them {used.output_tokens:,} output"
-            yield f"          {escape(one_line(model) or 'model not told')}: {told}"
-    if report.cost_usd is not None:
-        yield f"  cost    {describe_cost(report.cost_usd, complete=report.cost_is_complete)}, as the agents tell"
+    lines = [(one_line(model) or "model not told", used) for model, used in named]
+    return [*lines, ("other", rest)] if rest.total else lines
+
+
+def describe_troubles(report: RunReport) -> Iterator[str]:
+    """Give what went wrong without failing a task: missing bytes in logs, refused tools, a disk that was full."""
+    tasks = report.tasks.values()
+    troubles = list(report.warnings)
+    troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
+    troubles += [f"{task.id} was refused {', '.join(task.denied)}" for task in tasks if task.denied]
+    for text in troubles[:MOST_TOLD]:
+        yield f"  [yellow]warning[/] {escape(one_line(text, 1000))}"
+    if len(troubles) > MOST_TOLD:
+        yield f"  [yellow]warning[/] and {len(troubles) - MOST_TOLD} more like these"
 
 
 def describe_failure(task: TaskView) -> Iterator[str]:
     """Give what is known of a failed task, with the end of its log."""
     attempts = f" in attempt {task.attempt}" if task.attempt > 1 else ""
     name = f" {one_line(task.name)}" if task.name else ""
-    head = f"[red]{escape(task.id)} failed[/]{escape(name)}: {escape(task.outcome or 'no outcome')}{attempts}"
+    head = f"[red]{escape(task.id)} failed[/]{escape(name)}: {task.outcome or 'no outcome'}{attempts}"
     yield f"{head}, {describe_duration(task.duration_seconds)}"
     if task.error:
         yield f"  {escape(one_line(task.error, 1000))}"
     if task.log_path is None:
         return
     log = Path(task.log_path)
-    if task.outcome == "verify" and (told := log.with_name(f"{task.id}~verify.log")).is_file():
+    if task.outcome is Outcome.VERIFY and (told := log.with_name(f"{task.id}~verify.log")).is_file():
         log = told  # the agent itself succeeded; what its check printed says why it failed
     for line in last_lines(log):
         yield f"  [dim]│ {escape(line)}[/]"
@@ -106,10 +135,10 @@ def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: 
     if failed:
         ids = " ".join(task.id for task in failed[:MOST_TOLD])
         yield ""
-        yield escape(f"try again: `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`")
+        yield escape(f"Try again with `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`")
     elif open_tasks or interrupted:
         yield ""
-        yield "go on: `nova run` takes the run up where it stopped"
+        yield "Resume with `nova run`"
 
 
 def last_lines(path: Path, count: int = LINES) -> list[str]:
@@ -129,7 +158,7 @@ def last_lines(path: Path, count: int = LINES) -> list[str]:
 
 def write_json_summary(report: RunReport) -> None:
     """Write the summary as one line of JSON."""
-    typer.echo(json.dumps(summary_object(report)))
+    say(json.dumps(summary_object(report)))
 
 
 def summary_object(report: RunReport) -> dict[str, Any]:
@@ -142,10 +171,12 @@ def summary_object(report: RunReport) -> dict[str, Any]:
         "started_at": report.started_at.isoformat(timespec="milliseconds"),
         "duration_seconds": round(report.duration_seconds, 3),
         "token_usage": report.usage.as_dict(),
+        "usage_is_final": report.usage_is_final,
         "token_usage_by_model": {model: used.as_dict() for model, used in report.usage_by_model.items()},
         "cost_usd": report.cost_usd,
         "cost_is_complete": report.cost_is_complete,
         "milestones": dict(report.milestones),
+        "warnings": report.warnings,
         "tasks": {
             task.id: {
                 "state": task.state,
@@ -155,8 +186,13 @@ def summary_object(report: RunReport) -> dict[str, Any]:
                 "blocked_by": task.blocked_by,
                 "duration_seconds": round(task.duration_seconds, 3),
                 "token_usage": task.usage.as_dict(),
+                "usage_is_final": task.usage_is_final,
                 "cost_usd": task.cost_usd,
+                "cost_is_complete": task.cost_is_complete,
+                "denied": task.denied,
+                "result": task.result,
                 "log_path": task.log_path,
+                "log_error": task.log_error,
                 "session_id": task.session_id,
             }
             for task in report.tasks.values()

@@ -12,11 +12,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nova_async.agents.wording import one_line
+from nova_async._core.text import one_line
+from nova_async.cli.display import cost_of, doing, tokens_of
 from nova_async.cli.figures import describe_cost, describe_duration, short_count, stopwatch
 from nova_async.cli.run_lines import text_line
 from nova_async.cli.time_left import time_left
-from nova_async.orchestrator.views import Event, TaskView
+from nova_async.journal.rollup import sum_up
+from nova_async.records import Event
+from nova_async.views import TaskView
+from nova_async.words import EventKind, TaskState
 
 __all__ = ["RunTable"]
 
@@ -26,16 +30,22 @@ SHORTEST = 3  # rows of tasks, on however low a terminal
 HEAD = 4  # lines above and below the tasks: two of progress, the titles, and "… more"
 
 # In this order they are shown when not all fit, and counted when they are left out.
-STATES: Mapping[str, tuple[str, str]] = {
-    "in_progress": ("running", "yellow"),
-    "failed": ("failed", "red"),
-    "retrying": ("retrying", "magenta"),
-    "ready": ("ready", "cyan"),
-    "waiting": ("waiting", "dim"),
-    "blocked": ("blocked", "dim red"),
-    "completed": ("done", "green"),
+STATES: Mapping[TaskState, tuple[str, str]] = {
+    TaskState.IN_PROGRESS: ("running", "yellow"),
+    TaskState.FAILED: ("failed", "red"),
+    TaskState.RETRYING: ("retrying", "magenta"),
+    TaskState.READY: ("ready", "cyan"),
+    TaskState.WAITING: ("waiting", "dim"),
+    TaskState.BLOCKED: ("blocked", "dim red"),
+    TaskState.COMPLETED: ("done", "green"),
 }
-PERMANENT = {"task_failed": "red", "task_retrying": "magenta", "milestone": "bold cyan", "stopping": "bold yellow"}
+PERMANENT = {
+    EventKind.TASK_FAILED: "red",
+    EventKind.TASK_RETRYING: "magenta",
+    EventKind.MILESTONE: "bold cyan",
+    EventKind.WARNING: "bold yellow",
+    EventKind.STOPPING: "bold yellow",
+}
 
 
 @final
@@ -60,7 +70,7 @@ class RunTable:
         self._views: Mapping[str, TaskView] = {}
         self._said: deque[Event] = deque()
         self._changed: dict[str, int] = {}  # task -> when its state changed last, as a running number
-        self._states: dict[str, str] = {}
+        self._states: dict[str, TaskState] = {}
         self._changes = 0
         self._started = time.monotonic()
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
@@ -104,11 +114,12 @@ class RunTable:
             return Group(self._progress(views, size.width), table)
         order = list(STATES)
         chosen = sorted(
-            views.values(), key=lambda view: (view.state != "in_progress", -self._age(view), order.index(view.state))
+            views.values(),
+            key=lambda view: (view.state is not TaskState.IN_PROGRESS, -self._age(view), order.index(view.state)),
         )
         for view in chosen[:rows]:
             table.add_row(*self._cells(view, size.width, ""))
-        left_out: Counter[str] = Counter(view.state for view in chosen[rows:])
+        left_out: Counter[TaskState] = Counter(view.state for view in chosen[rows:])
         if not left_out:
             return Group(self._progress(views, size.width), table)
         more = ", ".join(f"{left_out[state]} more {STATES[state][0]}" for state in order if left_out[state])
@@ -128,7 +139,7 @@ class RunTable:
 
     def _progress(self, views: Mapping[str, TaskView], width: int) -> RenderableType:
         states = Counter(view.state for view in views.values())
-        done, failed, running = states["completed"], states["failed"], states["in_progress"]
+        done, failed = states[TaskState.COMPLETED], states[TaskState.FAILED]
         head = Table.grid(padding=(0, 2, 0, 0))
         head.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width // 3, 10))
         head.add_column(no_wrap=True)
@@ -143,20 +154,19 @@ class RunTable:
         counted = Text(f"{done}/{self._total}")
         if failed:
             counted.append(f"  {failed} failed", "red")
-        if states["blocked"]:
-            counted.append(f"  {states['blocked']} blocked", "red")
+        if blocked := states[TaskState.BLOCKED]:
+            counted.append(f"  {blocked} blocked", "red")
         head.add_row(Text(self._project, "bold"), bar, counted)
         parts = [f"{stopwatch(time.monotonic() - self._started)} elapsed"]
         left = time_left(views.values(), self._max_workers, self._remaining_path)
         parts += [f"~{describe_duration(left) if left >= 10 else f'{left:.0f} s'} left"] if left is not None else []
-        parts.append(f"{running}/{self._max_workers} busy")
-        if any(view.usage.total for view in views.values()):
-            given = sum(view.usage.output_tokens for view in views.values())
-            taken = sum(view.usage.total for view in views.values()) - given
-            parts.append(f"{short_count(taken)} in, {short_count(given)} out")
-        costs = [view.cost_usd for view in views.values() if view.cost_usd is not None]
-        complete = all(view.cost_usd is not None for view in views.values() if view.usage.total)
-        parts += [describe_cost(sum(costs), complete=complete)] if costs else []
+        parts.append(f"{states[TaskState.IN_PROGRESS]}/{self._max_workers} busy")
+        sums = sum_up(views.values())
+        if sums.usage.total:
+            given = sums.usage.output_tokens
+            parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out")
+        if sums.cost_usd:
+            parts.append(describe_cost(sums.cost_usd, complete=sums.cost_is_complete))
         return Group(head, Text(" · ".join(parts), "dim", no_wrap=True, overflow="ellipsis"))
 
     def _new_table(self, width: int) -> Table:
@@ -181,7 +191,7 @@ class RunTable:
         for (branch, group), tasks in groups.items():
             title = one_line(group or branch)
             if len(groups) > 1:
-                done = sum(task.state == "completed" for task in tasks)
+                done = sum(task.state is TaskState.COMPLETED for task in tasks)
                 table.add_row(Text(title or "-", "bold"), Text(f"{done}/{len(tasks)}", "dim"))
             for task in tasks:
                 table.add_row(*self._cells(task, width, "  " if len(groups) > 1 else ""))
@@ -189,28 +199,19 @@ class RunTable:
     def _cells(self, view: TaskView, width: int, indent: str) -> list[Text]:
         word, style = STATES[view.state]
         name = one_line(view.name, LONGEST_NAME) if width >= WIDE and view.name else ""
-        task = Text(f"{indent}{view.id}", "bold" if view.state == "in_progress" else "")
+        task = Text(f"{indent}{view.id}", "bold" if view.state is TaskState.IN_PROGRESS else "")
         task.append(f" {name}" if name else "", "dim")
-        doing = Text(one_line(doing_of(view)), "red" if view.state == "failed" else "")
+        what = Text(one_line(doing(view)), "red" if view.state is TaskState.FAILED else "")
         if width < WIDE and view.attempt > 1:
             word = f"{word} ({view.attempt})"  # the attempt has no column of its own
-        cells = [task, Text(word, style), doing]
-        usage = view.usage
+        cells = [task, Text(word, style), what]
         if width >= WIDE:
             cells.append(Text(str(view.attempt) if view.attempt else ""))
-            cells.append(Text(short_count(usage.total - usage.output_tokens) if usage.total else ""))
-            cells.append(Text(short_count(usage.output_tokens) if usage.total else ""))
+            taken = view.usage.total - view.usage.output_tokens
+            cells.append(Text(tokens_of(view, taken)))
+            cells.append(Text(tokens_of(view, view.usage.output_tokens)))
         else:
-            cells.append(Text(short_count(usage.total) if usage.total else ""))
-        cells.append(Text(describe_cost(view.cost_usd) if view.cost_usd is not None else ""))
+            cells.append(Text(tokens_of(view, view.usage.total)))
+        cells.append(Text(cost_of(view)))
         cells.append(Text(stopwatch(view.duration_seconds) if view.attempt else "", "dim"))
         return cells
-
-
-def doing_of(view: TaskView) -> str:
-    """Say what a task does, why it failed, or what it waits for."""
-    if view.state == "in_progress":
-        return view.activity or "starting"
-    if view.state == "failed":
-        return view.error or view.outcome or ""
-    return "" if view.state == "completed" else view.reason or ""

@@ -1,172 +1,242 @@
 """``nova status``: how a run stands, read from its state file; it may be running, over, or dead."""
 
-import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
-import msgspec
-import typer
-from rich.markup import escape
-from rich.table import Table
+import click
 
-from nova_async.cascade.rollup import COLOURS, Rollup, roll_up
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration, short_count, stopwatch
-from nova_async.cli.page import page
-from nova_async.cli.state import RunState, StateError, TaskRow
+from nova_async._core.text import one_line
+from nova_async.cli.columns import Cell, bold, columns_of_terminal, painted, show, table_lines
+from nova_async.cli.display import cost_of, doing, tokens_of
+from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens, stopwatch
+from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.places import STATE_FILE
+from nova_async.cli.say import say
+from nova_async.errors import StateFileError
+from nova_async.journal.condition import condition_of, supervisor_lives
+from nova_async.journal.rollup import Rollup, roll_up, status_word
+from nova_async.journal.state_document import read_state, written_moment
+from nova_async.views import RunView, TaskView
+from nova_async.words import Condition, TaskState
 
-__all__ = ["show_status", "state_path"]
+__all__ = ["command"]
 
-STATE_FILE = "cascade_state.json"
 FAILED, BAD_INPUT = 1, 2
+LONGEST = 1_000  # characters of an error or a warning
+TITLES = ("task", "state", "doing", "attempt", "tokens", "cost", "time")
+NUMBERS = frozenset(range(3, 7))  # the columns that are set to the right
 
 
-def state_path(directory: str, state: str | None) -> Path:
-    """Return where the state file should be."""
-    return Path(state) if state is not None else Path(directory) / STATE_FILE
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    directory: str = argument("[DIR]", default=".")
+    state: str | None = option(metavar="FILE", help="The state file, if it is elsewhere.")
+    json: bool = flag(help="Write one JSON document.")
 
 
-def show_status(path: Path, *, as_json: bool) -> int:
-    """Show the state; return 1 if something failed or the run is dead, 2 if there is nothing to show, else 0."""
+@final
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A run as it is shown."""
+
+    run: RunView
+    tasks: Mapping[str, TaskView]
+    condition: Condition
+    total: Rollup
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.condition is not Condition.RUNNING
+
+    def groups(self) -> dict[tuple[str, str], list[TaskView]]:
+        """Return the tasks by branch and group, in the order of the file."""
+        groups: dict[tuple[str, str], list[TaskView]] = {}
+        for task in self.tasks.values():
+            groups.setdefault((task.branch, task.group), []).append(task)
+        return groups
+
+
+def show_status(options: Options) -> int:
+    """Show how a run stands, also while it runs.
+
+    DIR is where the run is, this folder unless you name another. The exit code is 1 if a task failed or the run died,
+    2 if there is none.
+    """
+    path = Path(options.state) if options.state is not None else Path(options.directory) / STATE_FILE
     try:
-        run = RunState.read(path)
-    except FileNotFoundError:
-        typer.echo(f"nova: no run here: {path} does not exist; `nova run` starts one", err=True)
+        picture = picture_of(*read_state(path))
+    except StateFileError as error:
+        say(f"nova: {error}", err=True)
         return BAD_INPUT
-    except StateError as error:
-        typer.echo(f"nova: {error}", err=True)
-        return BAD_INPUT
-    total = roll_up(task.facts for task in run.tasks.values())
-    condition = condition_of(run, total)
-    if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(document(run, total, condition)), indent=2))
+    if options.json:
+        say(json.dumps(document(picture), indent=2))
     else:
-        write_status(run, total, condition)
-    return FAILED if total.failed or condition == "dead" else 0
+        write_status(picture, path)
+    return FAILED if picture.total.failed or picture.condition is Condition.DEAD else 0
 
 
-def condition_of(run: RunState, total: Rollup) -> str:
-    """Say in one word how the run is: ``running``, ``completed``, ``failed``, ``stopped`` or ``dead``."""
-    if run.is_alive:
-        return "running"
-    if total.status == "completed":
-        return "completed"
-    if total.in_progress:
-        return "dead" if run.is_alive is False else "running"
-    return "failed" if total.failed else "stopped"
+def picture_of(run: RunView, tasks: Mapping[str, TaskView]) -> Picture:
+    """Complete what the file says: how the run is, and the clocks of what still runs."""
+    condition = condition_of(run, tasks.values())
+    if condition is Condition.RUNNING:
+        now = datetime.now(UTC)
+        tasks = {task.id: replace(task, duration_seconds=seconds_until(now, task)) for task in tasks.values()}
+    return Picture(run, tasks, condition, roll_up(tasks.values()))
 
 
-def groups_of(run: RunState) -> dict[tuple[str, str], list[TaskRow]]:
-    """Return the tasks by branch and group, in the order of the file."""
-    groups: dict[tuple[str, str], list[TaskRow]] = {}
-    for task in run.tasks.values():
-        groups.setdefault((task.branch, task.group), []).append(task)
-    return groups
+def seconds_until(now: datetime, task: TaskView) -> float:
+    """Return a task's time of work; of a running attempt up to now, whenever the file was written."""
+    if task.state is not TaskState.IN_PROGRESS or task.started_at is None:
+        return task.duration_seconds
+    earlier = sum(attempt.end.duration_seconds for attempt in task.attempts if attempt.end)
+    return max(task.duration_seconds, earlier + (now - task.started_at).total_seconds())
 
 
-def document(run: RunState, total: Rollup, condition: str) -> dict[str, Any]:
+def document(picture: Picture) -> dict[str, Any]:
     """Return it all as one JSON object."""
+    run = picture.run
     return {
         "project": run.project,
-        "condition": condition,
-        "run_id": run.run_id,
-        "supervisor_pid": run.supervisor,
-        "is_alive": run.is_alive,
-        "started_at": run.started_at,
-        "completed_at": run.completed_at,
-        "total": as_json_object(total),
+        "plan": run.cascade_file,
+        "condition": picture.condition,
+        "run_id": run.run_id or None,
+        "supervisor_pid": run.pid,
+        "is_alive": supervisor_lives(run),
+        "started_at": written_moment(run.started_at),
+        "completed_at": written_moment(run.completed_at),
+        "end": run.end,
+        "warnings": run.warnings,
+        "total": rollup_document(picture.total),
         "groups": [
-            {"branch": branch, "group": group, **as_json_object(roll_up(task.facts for task in tasks))}
-            for (branch, group), tasks in groups_of(run).items()
+            {"branch": branch, "group": group, **rollup_document(roll_up(tasks))}
+            for (branch, group), tasks in picture.groups().items()
         ],
-        "tasks": {
-            task.id: {
-                "status": task.status,
-                "current_step": task.step or None,
-                "attempt": task.attempt,
-                "duration_seconds": round(task.facts.duration_seconds, 3),
-                "token_usage": task.facts.usage.as_dict(),
-                "cost_usd": task.facts.cost_usd,
-                "error": task.error,
-                "blocked_by": task.blocked_by,
-            }
-            for task in run.tasks.values()
+        "tasks": {task.id: task_document(task) for task in picture.tasks.values()},
+        "milestones": {
+            found.id: {"message": found.message, "reached_at": written_moment(found.reached_at)}
+            for found in run.milestones
         },
-        "milestones": run.milestones,
     }
 
 
-def as_json_object(rollup: Rollup) -> dict[str, Any]:
+def task_document(task: TaskView) -> dict[str, Any]:
+    """Return a task as a JSON object."""
+    return {
+        "status": status_word(task.state),
+        "state": task.state,
+        "phase": task.phase,
+        "current_step": task.activity or task.reason,
+        "attempt": task.attempt,
+        "outcome": task.outcome,
+        "duration_seconds": round(task.duration_seconds, 3),
+        "token_usage": task.usage.as_dict(),
+        "usage_is_final": task.usage_is_final,
+        "cost_usd": task.cost_usd,
+        "cost_is_complete": task.cost_is_complete,
+        "error": task.error,
+        "blocked_by": task.blocked_by,
+        "denied": task.denied,
+        "pid": task.pid,
+        "log_path": task.log_path,
+        "log_error": task.log_error,
+    }
+
+
+def rollup_document(rollup: Rollup) -> dict[str, Any]:
     """Return a roll-up as a JSON object."""
-    fields = dataclasses.asdict(rollup)
-    return {**fields, "usage": rollup.usage.as_dict(), "progress": round(rollup.progress, 4)}
+    sums = rollup.sums
+    return {
+        "status": rollup.status,
+        "total": rollup.total,
+        "completed": rollup.completed,
+        "failed": rollup.failed,
+        "in_progress": rollup.in_progress,
+        "pending": rollup.pending,
+        "blocked": rollup.blocked,
+        "progress": round(rollup.progress, 4),
+        "duration_seconds": round(sums.duration_seconds, 3),
+        "usage": sums.usage.as_dict(),
+        "usage_is_final": sums.usage_is_final,
+        "cost_usd": sums.cost_usd,
+        "cost_is_complete": sums.cost_is_complete,
+    }
 
 
-def write_status(run: RunState, total: Rollup, condition: str) -> None:
+def write_status(picture: Picture, path: Path) -> None:
     """Write for people: a head, a table by branch and group, what failed, and the sums."""
-    console = page()
-    by = f" (pid {run.supervisor})" if condition == "running" and run.supervisor else ""
-    since = f", started {clock_time(run.started_at)}" if run.started_at and condition == "running" else ""
-    console.print(f"[bold]{escape(run.project or str(run.path))}[/]: {condition}{by}{since}", soft_wrap=True)
-    if condition == "dead":
-        console.print("the supervisor died while tasks ran; `nova run` takes the run up again", soft_wrap=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("task", "state", "doing"):
-        table.add_column(title, overflow="fold" if title == "doing" else "ellipsis")
-    for title in ("attempt", "tokens", "cost", "time"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for (branch, group), tasks in groups_of(run).items():
+    run, condition = picture.run, picture.condition
+    by = f" (pid {run.pid})" if condition is Condition.RUNNING and run.pid else ""
+    since = f", started {clock_time(run.started_at)}" if run.started_at and condition is Condition.RUNNING else ""
+    lines = [f"{click.style(one_line(run.project) or str(path), bold=True)}: {condition}{by}{since}"]
+    if condition is Condition.DEAD:
+        lines.append("The supervisor died before the run had ended. Resume with `nova run`")
+    lines += [f"{click.style('warning', fg='yellow')} {one_line(warning, LONGEST)}" for warning in run.warnings]
+    rows = [[Cell(title) for title in TITLES], *rows_of(picture)]
+    lines += table_lines(rows, right=NUMBERS, folding=TITLES.index("doing"), width=columns_of_terminal())
+    show("\n".join([*lines, sentence(picture)]))
+
+
+def rows_of(picture: Picture) -> Iterator[list[Cell]]:
+    """Give a row for every task, under its branch and group."""
+    for (branch, group), tasks in picture.groups().items():
         indent = ""
         if branch or group:
-            together = roll_up(task.facts for task in tasks)
-            title = " / ".join(filter(None, (branch, group)))
-            done = f"{together.completed} of {together.total}"
-            table.add_row(f"[bold]{escape(title)}[/]", painted(together.status), done, "", *figures(together))
+            together = roll_up(tasks)
+            title = one_line(" / ".join(filter(None, (branch, group))))
+            done = Cell(f"{together.completed} of {together.total}")
+            state = painted(together.status.replace("_", " "), together.status)
+            yield [bold(title), state, done, Cell(), *map(Cell, sums_of(picture, together))]
             indent = "  "
         for task in tasks:
-            table.add_row(f"{indent}{escape(task.id)}", painted(state_of(task)), escape(doing(task)), *row_of(task))
-    console.print(table)
-    console.print(sentence(total), soft_wrap=True)
+            what = Cell(one_line(doing(task, is_over=picture.is_over), LONGEST))
+            yield [Cell(indent + one_line(task.id)), state_of(picture, task), what, *map(Cell, cells_of(picture, task))]
 
 
-def state_of(task: TaskRow) -> str:
-    """Return the task's status, or ``blocked``, which the file holds as pending."""
-    return "blocked" if task.status == "pending" and task.blocked_by else task.status
+def state_of(picture: Picture, task: TaskView) -> Cell:
+    """Write a task's state: what ran when its supervisor died is lost, what waits for whatever is pending."""
+    if picture.is_over and task.state is TaskState.IN_PROGRESS:
+        return painted("lost", "failed")
+    named = task.state is TaskState.BLOCKED or (task.state is TaskState.RETRYING and not picture.is_over)
+    status = status_word(task.state)
+    return painted((task.state.value if named else status).replace("_", " "), status)
 
 
-def doing(task: TaskRow) -> str:
-    """Say what the task does, why it failed, or what it waits for."""
-    if task.status == "failed":
-        return task.error or ""
-    return task.step or (f"blocked by {', '.join(task.blocked_by)}" if task.blocked_by else "")
-
-
-def row_of(task: TaskRow) -> tuple[str, str, str, str]:
+def cells_of(picture: Picture, task: TaskView) -> Iterable[str]:
     """Return attempt, tokens, cost and time of one task; empty where it has not run."""
-    facts = task.facts
-    if not (task.attempt or facts.duration_seconds or facts.usage.total):
-        return "", "", "", ""
-    return str(task.attempt or ""), *figures(roll_up([facts]))
+    time = stopwatch(task.duration_seconds) if task.attempt or task.duration_seconds else ""
+    tokens = tokens_of(task, task.usage.total, is_over=picture.is_over)
+    return str(task.attempt or ""), tokens, cost_of(task), time
 
 
-def figures(rollup: Rollup) -> tuple[str, str, str]:
-    """Return tokens, cost and time."""
-    tokens, used = rollup.usage.total, rollup.cost_usd or not rollup.cost_is_partial
-    cost = describe_cost(rollup.cost_usd if used and tokens else None, complete=not rollup.cost_is_partial)
-    time = stopwatch(rollup.duration_seconds) if rollup.duration_seconds else ""
-    return (short_count(tokens) if tokens else ""), (cost if tokens else ""), time
+def sums_of(picture: Picture, rollup: Rollup) -> Iterable[str]:
+    """Return tokens, cost and time of several tasks; empty where nothing is known."""
+    sums = rollup.sums
+    complete = sums.usage_is_final or not picture.is_over
+    tokens = describe_tokens(sums.usage.total, complete=complete, short=True) if sums.usage.total else ""
+    cost = describe_cost(sums.cost_usd, complete=sums.cost_is_complete) if sums.usage.total or sums.cost_usd else ""
+    return tokens, cost, stopwatch(sums.duration_seconds) if sums.duration_seconds else ""
 
 
-def painted(status: str) -> str:
-    """Write a status in its colour."""
-    return f"[{COLOURS.get(status, COLOURS['pending'])}]{status.replace('_', ' ')}[/]"
-
-
-def sentence(total: Rollup) -> str:
+def sentence(picture: Picture) -> str:
     """Sum up in one line."""
+    total, sums = picture.total, picture.total.sums
     parts = [f"{total.completed} of {total.total} completed"]
     parts += [f"{total.failed} failed"] if total.failed else []
-    parts += [f"{total.in_progress} in progress"] if total.in_progress else []
-    parts += [f"{total.usage.total:,} tokens"]
-    if total.cost_usd or not total.cost_is_partial:
-        parts.append(describe_cost(total.cost_usd, complete=not total.cost_is_partial))
-    return " · ".join([*parts, f"{describe_duration(total.duration_seconds)} of work"])
+    parts += [f"{total.blocked} blocked"] if total.blocked else []
+    parts += [f"{total.in_progress} {'lost' if picture.is_over else 'in progress'}"] if total.in_progress else []
+    if sums.usage.total:
+        complete = sums.usage_is_final or not picture.is_over
+        parts.append(f"{describe_tokens(sums.usage.total, complete=complete)} tokens")
+    if sums.cost_usd or (sums.cost_usd is not None and sums.cost_is_complete):
+        parts.append(describe_cost(sums.cost_usd, complete=sums.cost_is_complete))
+    return " · ".join([*parts, f"{describe_duration(sums.duration_seconds)} of work"])
+
+
+command = command_of(Options, show_status)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection
 
-from nova_async.orchestrator.views import TaskView
+from nova_async.views import TaskView
+from nova_async.words import TaskState
 
 __all__ = ["time_left"]
 
-TO_COME = ("waiting", "ready", "retrying", "in_progress")
+TO_COME = (TaskState.WAITING, TaskState.READY, TaskState.RETRYING, TaskState.IN_PROGRESS)
 
 
 def time_left(
@@ -15,17 +16,21 @@ def time_left(
     """Estimate in seconds how long the rest takes, if a task takes as long as the completed ones did on average.
 
     Both bounds count: all the work shared by the workers, and the longest chain of tasks (``remaining_path`` gives
-    the length from a task on). What is blocked will not run. None as long as no task has completed.
+    the length from a task on). What is blocked will not run. None as long as no task has completed, and when the rest
+    has taken longer than was thought: then nobody knows.
     """
-    times = [view.duration_seconds for view in views if view.state == "completed" and view.duration_seconds > 0]
+    times = [view.duration_seconds for view in views if view.state is TaskState.COMPLETED and view.duration_seconds > 0]
     rest = [view for view in views if view.state in TO_COME]
     if not times or not rest:
         return None
     mean = sum(times) / len(times)
     # A task that takes longer than the others will end some time; it is not done before the present.
-    ahead = {view.id: max(mean - view.duration_seconds, 0.0) if view.state == "in_progress" else mean for view in rest}
+    ahead = {
+        view.id: max(mean - view.duration_seconds, 0.0) if view.state is TaskState.IN_PROGRESS else mean
+        for view in rest
+    }
     work = sum(ahead.values()) / min(max_workers, len(rest))
     if remaining_path is None:
-        return work
+        return work or None
     chain = max(ahead[view.id] + (remaining_path(view.id) - 1) * mean for view in rest)
-    return max(work, chain)
+    return max(work, chain) or None

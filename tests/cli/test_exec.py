@@ -61,7 +61,7 @@ def test_quiet_only_logs(tmp_path: Path) -> None:
 def test_an_id_is_made_up(tmp_path: Path) -> None:
     """Without --task the log is named after the command and the time."""
     nova("exec", "--", "/bin/echo", "hi", cwd=tmp_path)
-    (log,) = (tmp_path / "logs").iterdir()
+    (log,) = (tmp_path / "logs").glob("*.log")
     assert re.fullmatch(r"echo-\d{8}-\d{6}-\d+\.log", log.name)
 
 
@@ -125,7 +125,7 @@ def test_ctrl_c_once(tmp_path: Path) -> None:
         read_until(terminal, b"ready")
         os.write(terminal, b"\x03")
         said = read_until(terminal, b"logs/F1.log")
-    assert b"stopping F1; once more kills it at once" in said
+    assert b"stopping F1; press Ctrl-C again to kill it" in said
     assert process.returncode == 130
     assert (tmp_path / "logs/F1.log").read_text().endswith("tidying\n")
 
@@ -138,7 +138,7 @@ def test_ctrl_c_twice(tmp_path: Path) -> None:
     with in_a_terminal(*command, cwd=tmp_path) as (process, terminal):
         pid = int(re.search(rb"ready (\d+)", read_until(terminal, b"\n"))[1])  # type: ignore[index]
         os.write(terminal, b"\x03")
-        read_until(terminal, b"once more")
+        read_until(terminal, b"again to kill it")
         os.write(terminal, b"\x03")
         read_until(terminal, b"logs/F1.log")
     assert process.returncode == 130

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nova_async.agents import AGENTS
 from tests.children import is_alive, program
 from tests.cli.command import HAS_SETSID, NOVA, in_a_terminal, nova, read_to_the_end, read_until
 
@@ -133,7 +135,7 @@ def test_another_command(tmp_path: Path) -> None:
         ("--agent", "plain", "is not one of claude"),
         ("--command", "'", "No closing quotation"),
         ("--command", " ", "it names no program"),
-        ("--max-workers", "0", "greater than or equal to 1"),
+        ("--max-workers", "0", "0 is not in the range x>=1"),
     ],
 )
 def test_bad_usage(tmp_path: Path, option: str, value: str, told: str) -> None:
@@ -188,8 +190,8 @@ def test_being_told_to_stop(tmp_path: Path, number: int, code: int) -> None:
         process.send_signal(number)
         rest = process.stdout.read()
         assert process.wait(20) == code
-    assert "stopping F1; once more kills at once" in rest
-    assert "`nova run` takes the run up where it stopped" in rest
+    assert "stopping F1; press Ctrl-C again to kill them" in rest
+    assert "Resume with `nova run`" in rest
     (tmp_path / "go").touch()
     assert nova("run", cwd=tmp_path).returncode == 0
 
@@ -259,8 +261,8 @@ def test_ctrl_c_once(tmp_path: Path) -> None:
         pid = int((tmp_path / "up").read_text())
         os.write(terminal, b"\x03")
         seen = read_to_the_end(terminal)
-    assert b"stopping F1; once more kills at once" in seen
-    assert b"2 not run to their end" in seen
+    assert b"stopping F1; press Ctrl-C again to kill them" in seen
+    assert b"2 unfinished" in seen
     assert process.returncode == 130
     assert not is_alive(pid)
 
@@ -276,7 +278,7 @@ def test_ctrl_c_twice(tmp_path: Path) -> None:
         while not (log.exists() and "ready" in log.read_text()):
             pass
         os.write(terminal, b"\x03")
-        read_until(terminal, b"once more kills at once")
+        read_until(terminal, b"Ctrl-C again to kill them")
         os.write(terminal, b"\x03")
         read_to_the_end(terminal)
     assert process.returncode == 130
@@ -301,3 +303,22 @@ def test_the_demo(tmp_path: Path) -> None:
     assert len(bills) == 13
     assert summary["cost_usd"] == pytest.approx(sum(bills))
     assert len(summary["token_usage_by_model"]) == 2
+
+
+def test_what_agents_may_do_can_be_said_for_one_run(tmp_path: Path) -> None:
+    """Permissions and further words of the command line stand above the plan's, and reach the agent as it is called."""
+    write_plan(tmp_path, "| F1 | a | x | - |", "permissions = 'read'\nagent = 'codex'")
+    fake = tmp_path / "bin/codex"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > called\n')
+    fake.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    front = (tmp_path / "CASCADE.md").read_text()
+    (tmp_path / "CASCADE.md").write_text(re.sub(r"^command = .*\n", "", front, flags=re.M))
+    words = ["--permissions", "full", "--agent-arg", "--color", "--agent-arg", "never"]
+    nova("run", *words, cwd=tmp_path, env=environment)
+    called = (tmp_path / "called").read_text().split("\n")
+    wanted = AGENTS["codex"].command("x", permissions="full", extra=["--color", "never"])
+    assert called[:-1] == wanted[1:]
+    refused = nova("run", "--permissions", "some", cwd=tmp_path)
+    assert (refused.returncode, "--permissions" in refused.stderr) == (2, True)

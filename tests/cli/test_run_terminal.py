@@ -1,5 +1,6 @@
 """``nova run`` and what it writes to: a terminal that must stay usable, an encoding that lacks signs."""
 
+import json
 import os
 import signal
 from contextlib import suppress
@@ -43,3 +44,7 @@ def test_an_encoding_that_lacks_signs(tmp_path: Path) -> None:
         done = nova(*command, cwd=tmp_path, env=environment)
         assert (done.returncode, done.stderr) == (0, "")
         assert "Caf\\xe9 \\u2603" in done.stdout
+        assert done.stdout.isascii()
+    for command in ("status", "plan"):
+        done = nova(command, "--json", cwd=tmp_path, env=environment)
+        assert json.loads(done.stdout)["project"] == "Caf\xe9 \u2603"

@@ -11,34 +11,35 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from nova_async.cli.figures import describe_cost, short_count, stopwatch, write_seconds
+from nova_async.cli.figures import describe_cost, describe_tokens, short_count, stopwatch, write_seconds
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import describe_run, last_lines, summary_object
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.time_left import time_left
-from nova_async.orchestrator.views import Event, EventKind, RunReport, TaskState, TaskView
+from nova_async.journal.rollup import sum_up
+from nova_async.records import Event
 from nova_async.usage import TokenUsage
+from nova_async.views import RunReport, TaskView
+from nova_async.words import EventKind, Outcome, Phase, TaskState
+from tests.views import by_id
 
 NOON = datetime(2026, 1, 2, 12, 0, 0).astimezone()
 USED = TokenUsage(1_000, 2_000, 30_000, 400)
 
 
-def view(task_id: str, state: TaskState = "waiting", **more: Any) -> TaskView:
+def view(task_id: str, state: str = "waiting", **more: Any) -> TaskView:
     """Return a task as one would see it in that state."""
     used: dict[str, Any] = {}
     if state in ("completed", "in_progress", "failed"):
         used = {"attempt": 1, "usage": USED, "duration_seconds": 60.0, "cost_usd": 0.5}
-    return TaskView(id=task_id, state=state, **{"name": f"Task {task_id}", **used, **more})
+    if state == "in_progress":
+        used |= {"phase": Phase.RUN, "usage_is_final": False}
+    return TaskView(id=task_id, state=TaskState(state), **{"name": f"Task {task_id}", **used, **more})
 
 
-def views(*tasks: TaskView) -> dict[str, TaskView]:
-    """Return tasks by id."""
-    return {task.id: task for task in tasks}
-
-
-def happened(kind: EventKind, task_id: str | None = None, **data: Any) -> Event:
+def happened(kind: str, task_id: str | None = None, **data: Any) -> Event:
     """Return an event at noon."""
-    return Event(kind=kind, at=NOON, task_id=task_id, data=data)
+    return Event(kind=EventKind(kind), at=NOON, task_id=task_id, data=data)
 
 
 def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24, total: int | None = None) -> list[str]:
@@ -54,7 +55,7 @@ def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24,
 def test_the_table() -> None:
     """Each task with what it does, what it used, what it cost; above it how far the run is."""
     lines = picture(
-        views(
+        by_id(
             view("F1", "completed"),
             view("F2", "in_progress", activity="Bash: pytest -q"),
             view("F3", "failed", error="exit code 3"),
@@ -78,7 +79,7 @@ def test_the_table() -> None:
 
 def test_groups_have_headings_where_there_is_room() -> None:
     """Tasks stand below their group, indented; on a low terminal the headings are left out."""
-    tasks = views(view("F1", "completed", group="Base"), view("F2", group="Base"), view("A1", group="App"))
+    tasks = by_id(view("F1", "completed", group="Base"), view("F2", group="Base"), view("A1", group="App"))
     lines = [line.rstrip() for line in picture(tasks)]
     assert [line.split()[0] for line in lines[3:]] == ["Base", "F1", "F2", "App", "A1"]
     assert lines[4].startswith("  F1")
@@ -89,8 +90,8 @@ def test_groups_have_headings_where_there_is_room() -> None:
 def test_it_fits_the_terminal(width: int, height: int) -> None:
     """No line is longer than the terminal, and there are fewer lines than it has, whatever the tasks are called."""
     dice = random.Random(1)
-    states: list[TaskState] = ["waiting", "blocked", "ready", "retrying", "in_progress", "completed", "failed"]
-    tasks = views(
+    states = list(TaskState)
+    tasks = by_id(
         *(
             view(
                 f"T{number}" + "x" * dice.choice((0, 50)),
@@ -112,10 +113,10 @@ def test_it_fits_the_terminal(width: int, height: int) -> None:
 
 def test_those_that_run_come_first() -> None:
     """When not all tasks fit, the running ones are shown first, then those that changed last; the rest is counted."""
-    tasks = views(*(view(f"T{number}") for number in range(40)))
+    tasks = by_id(*(view(f"T{number}") for number in range(40)))
     console = Console(file=io.StringIO(), width=80, height=13, force_terminal=True, color_system=None)
     table = RunTable("Shop", 40, 3, console)
-    steps: list[tuple[str, TaskState]] = [("T5", "completed"), ("T30", "completed"), ("T39", "in_progress")]
+    steps = [("T5", "completed"), ("T30", "completed"), ("T39", "in_progress")]
     for task_id, state in [("T0", "waiting"), *steps]:
         tasks = {**tasks, task_id: view(task_id, state)}
         table.show(tasks)
@@ -131,7 +132,7 @@ def test_what_must_not_be_missed_stays_above_the_table() -> None:
     output = io.StringIO()
     console = Console(file=output, width=80, height=24, force_terminal=True, color_system=None)
     with RunTable("Shop", 2, 3, console) as table:
-        table.show(views(view("F1", "in_progress"), view("F2")))
+        table.show(by_id(view("F1", "in_progress"), view("F2")))
         table.say(happened("attempt_started", "F1", attempt=1))
         table.say(happened("milestone", id="m", message="Half [bold] of it."))
         table.say(
@@ -159,6 +160,9 @@ def test_lines() -> None:
             happened("task_completed", "F1", outcome="ok", **used),
             happened("task_retrying", "F2", attempt=1, outcome="overload", error="API\nError", delay_seconds=30.0),
             happened("task_failed", "F2", outcome="exit", error=None, duration_seconds=2.0, blocks=["F3", "F4"]),
+            happened("phase_started", "F1", attempt=1, phase="verify"),
+            happened("phase_started", "F1", attempt=1, phase="settle"),
+            happened("warning", message="journal.db was taken away; it is written anew"),
             happened("milestone", id="m", message="Half.", hint="open it"),
             happened("stopping", running=["F1"]),
             happened("run_ended", completed=1, failed=1, blocked=2, duration_seconds=160.0),
@@ -169,10 +173,12 @@ def test_lines() -> None:
         "12:00:00 Shop: 3 tasks, 1 of them completed before",
         "12:00:00 F1 started (attempt 1) claude",
         "12:00:00 F1 completed in 2 min 33 s · 12,345 tokens · $0.42",
-        "12:00:00 F2 tried again in 30 s (attempt 1: API Error)",
+        "12:00:00 F2 failed (attempt 1: API Error); retrying in 30 s",
         "12:00:00 F2 failed after 2.0 s: outcome exit; it blocks F3, F4",
+        "12:00:00 F1 checking",
+        "12:00:00 warning: journal.db was taken away; it is written anew",
         "12:00:00 milestone: Half. (open it)",
-        "12:00:00 stopping F1; once more kills at once",
+        "12:00:00 stopping F1; press Ctrl-C again to kill them",
         "12:00:00 ended: 1 completed, 1 failed, 2 blocked in 2 min 40 s",
     ]
 
@@ -198,17 +204,18 @@ def test_time_left() -> None:
     assert time_left([done, running, *waiting], 100) == (15 + 6 * 60) / 7
     assert time_left([done, running, *waiting], 3, lambda task_id: 4) == 4 * 60
     assert time_left([done, view("B", "blocked"), running], 3) == 15
-    assert time_left([done, view("S", "in_progress", duration_seconds=500.0)], 3) == 0
+    assert time_left([done, view("S", "in_progress", duration_seconds=500.0)], 3) is None  # longer than was thought
+    assert time_left([done, view("S", "in_progress", duration_seconds=500.0)], 3, lambda task_id: 1) is None
 
 
 def report(*tasks: TaskView, **more: Any) -> RunReport:
     """Return the report of a run that took ten minutes."""
-    usage = sum((task.usage for task in tasks), TokenUsage())
-    costs = [task.cost_usd for task in tasks if task.cost_usd is not None]
+    sums = sum_up(tasks)
     facts: dict[str, Any] = {
-        "run_id": "r1", "project": "Shop", "tasks": views(*tasks), "started_at": datetime.now(UTC), "usage": usage,
-        "duration_seconds": 600.0, "usage_by_model": {"opus": usage}, "cost_usd": sum(costs) if costs else None,
-        "cost_is_complete": True, "milestones": {},
+        "run_id": "r1", "project": "Shop", "tasks": by_id(*tasks), "started_at": datetime.now(UTC),
+        "duration_seconds": 600.0, "usage": sums.usage, "usage_by_model": {"opus": sums.usage},
+        "usage_is_final": sums.usage_is_final, "cost_usd": sums.cost_usd, "cost_is_complete": sums.cost_is_complete,
+        "milestones": {},
     }  # fmt: skip
     return RunReport(**{**facts, **more})
 
@@ -232,7 +239,8 @@ def test_the_summary_of_a_success() -> None:
         "  tokens  66,800: 2,000 input · 4,000 output · 60,000 cache read · 800 cache creation",
         "          opus: 33,400, of them 2,000 output",
         "          haiku: 10, of them 2 output",
-        "  cost    ≥ $1.00, as the agents tell",
+        "          other: 33,390, of them 1,998 output",
+        "  cost    ≥ $1.00, as reported by the agents",
         "  reached Half.",
     ]
 
@@ -241,7 +249,7 @@ def test_the_summary_of_a_failure(tmp_path: Path) -> None:
     """It tells of each failed task why, the end of its log, whom it blocks, and what to do."""
     log = tmp_path / "F1.log"
     log.write_bytes(b"x" * 200_000 + b"\n" + b"".join(b"line %d \xff\x1b[31m\n" % number for number in range(30)))
-    failed = view("F1", "failed", outcome="exit", error="exit code [3]", log_path=str(log), attempt=2)
+    failed = view("F1", "failed", outcome=Outcome.EXIT, error="exit code [3]", log_path=str(log), attempt=2)
     blocked = [view(task, "blocked", blocked_by=("F1",)) for task in ("F2", "F3")]
     text = "\n".join(describe_run(report(failed, *blocked), interrupted=False))
     assert "[red]1 failed[/], 2 blocked" in text
@@ -256,8 +264,101 @@ def test_the_summary_of_a_failure(tmp_path: Path) -> None:
 def test_the_summary_of_an_interrupted_run() -> None:
     """It says how many tasks are open, and how to go on."""
     lines = list(describe_run(report(view("F1", "completed"), view("F2", "ready")), interrupted=True))
-    assert "1 not run to their end" in lines[1]
-    assert lines[-1] == "go on: `nova run` takes the run up where it stopped"
+    assert "1 unfinished" in lines[1]
+    assert lines[-1] == "Resume with `nova run`"
+
+
+def test_the_models_add_up() -> None:
+    """What agents used that named no model stands beside the models; a lone model needs no line."""
+    lines = list(describe_run(report(view("F1", "completed"), usage_by_model={}), interrupted=False))
+    assert not any("other" in line for line in lines)
+    lines = list(
+        describe_run(report(view("F1", "completed"), usage_by_model={"m": TokenUsage(1_000)}), interrupted=False)
+    )
+    shown = [int(line.split(": ")[1].split(", of")[0].replace(",", "")) for line in lines if ", of them" in line]
+    assert sum(shown) == USED.total
+    assert len(shown) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"usage": TokenUsage(), "usage_is_final": False, "cost_usd": None}, []),
+        ({"usage": TokenUsage(), "cost_usd": None}, []),
+        ({"usage": TokenUsage(5), "cost_usd": None, "cost_is_complete": False}, ["tokens  5"]),
+        ({"usage": TokenUsage(5), "usage_is_final": False, "cost_usd": 0.5}, ["tokens  ≥ 5", "cost    $0.50"]),
+        ({"usage": TokenUsage(5), "cost_usd": 0.0}, ["tokens  5", "cost    $0.00"]),
+        ({"usage": TokenUsage(5), "cost_usd": 0.0, "cost_is_complete": False}, ["tokens  5"]),
+        ({"usage": TokenUsage(5), "cost_usd": 1.2, "cost_is_complete": False}, ["tokens  5", "cost    ≥ $1.20"]),
+    ],
+)
+def test_unknown_is_not_nothing(facts: dict[str, Any], told: list[str]) -> None:
+    """Of what nobody knows there is no line; what is known to be too little says so."""
+    lines = list(describe_run(report(view("F1", "completed", **facts)), interrupted=False))
+    shown = [line.strip() for line in lines if line.startswith(("  tokens", "  cost"))]
+    assert len(shown) == len(told)
+    assert all(line.startswith(begin) for line, begin in zip(shown, told, strict=True))
+
+
+def test_unknown_in_the_table() -> None:
+    """A cell is empty where nothing is known; what has ended with too low a count is marked, what runs is not."""
+    partly = {"usage_is_final": False, "cost_usd": None, "cost_is_complete": False}
+    lines = picture(
+        by_id(
+            view("F1", "completed", **{**partly, "usage": TokenUsage()}),
+            view("F2", "failed", error="x", **partly),
+            view("F3", "in_progress", **partly),
+            view("F4", "completed", **{**partly, "cost_usd": 0.25}),
+        )
+    )
+    assert [" ".join(line.split()) for line in lines[3:]] == [
+        "F1 done 1:00",
+        "F2 failed x ≥ 33.4k - 1:00",
+        "F3 running working 33.4k - 1:00",
+        "F4 done ≥ 33.4k ≥ $0.25 1:00",
+    ]
+    assert " ".join(lines[1].split()).endswith("busy · 94.2k in, 6.0k out · ≥ $0.25")
+    assert "$" not in picture(by_id(view("F1", "completed", **partly)))[1]
+
+
+def test_what_a_running_task_is_at() -> None:
+    """The table tells the phases of an attempt apart, and that bytes of a log are missing."""
+    lines = picture(
+        by_id(
+            view("F1", "in_progress", phase=Phase.PREPARE),
+            view("F2", "in_progress", phase=Phase.VERIFY, activity="12 items"),
+            view("F3", "in_progress", phase=Phase.SETTLE),
+            view("F4", "in_progress", activity="ls", log_error="disk full"),
+        )
+    )
+    doing = [" ".join(line.split()) for line in lines[3:]]
+    told = ("starting", "checking: 12 items", "finishing", "ls · log error: disk full")
+    assert all(f"running {word} " in line for word, line in zip(told, doing, strict=True))
+
+
+def test_troubles_are_in_the_summary() -> None:
+    """What is wrong with logs or files is told, also of tasks that have completed, and so are refused tools."""
+    tasks = (view("F1", "completed", log_error="12 bytes [lost]"), view("F2", "completed", denied=("Bash", "Write")))
+    lines = list(describe_run(report(*tasks, warnings=("state file: disk full",)), interrupted=False))
+    assert [line for line in lines if "warning" in line] == [
+        "  [yellow]warning[/] state file: disk full",
+        r"  [yellow]warning[/] F1: log error: 12 bytes \[lost]",
+        "  [yellow]warning[/] F2 was refused Bash, Write",
+    ]
+    many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]
+    lines = [line for line in describe_run(report(*many), interrupted=False) if "warning" in line]
+    assert lines[-1] == "  [yellow]warning[/] and 40 more like these"
+
+
+def test_warnings_stay_above_the_table() -> None:
+    """A warning is a line that does not vanish with the table."""
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=24, force_terminal=True, color_system=None)
+    with RunTable("Shop", 1, 3, console) as table:
+        table.show(by_id(view("F1", "in_progress")))
+        table.say(happened("warning", message="the disk is full"))
+        table.draw()
+    assert output.getvalue().count("12:00:00 warning: the disk is full") == 1
 
 
 def test_the_summary_as_json() -> None:
@@ -299,3 +400,6 @@ def test_figures() -> None:
         "1h30m",
         "2h",
     ]
+    assert [describe_cost(usd, complete=False) for usd in (None, 0.0, 1.2)] == ["-", "-", "≥ $1.20"]
+    assert [describe_tokens(count, complete=False, short=True) for count in (0, 1_200_000)] == ["-", "≥ 1.2M"]
+    assert [describe_tokens(count) for count in (0, 1_200_000)] == ["0", "1,200,000"]

@@ -1,0 +1,55 @@
+"""A command's arguments and options, each written once: as a field of the dataclass that the command works with."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, field, fields
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["argument", "command_of", "flag", "option"]
+
+Options = TypeVar("Options")
+PARAMETER = "parameter"  # the key in a field's metadata
+
+
+def option(*flags: str, help: str, default: Any = None, **more: Any) -> Any:  # noqa: A002 - click's own word
+    """Declare an option; without ``flags`` it is called as the field is, and ``more`` is for ``click.Option``."""
+
+    def make(name: str) -> click.Parameter:
+        return click.Option([name, *(flags or [f"--{name.replace('_', '-')}"])], default=default, help=help, **more)
+
+    return field(default=default, metadata={PARAMETER: make})
+
+
+def flag(*flags: str, help: str) -> Any:  # noqa: A002 - click's own word
+    """Declare an option that takes no value and is false unless given."""
+    return option(*flags, help=help, default=False, is_flag=True)
+
+
+def argument(metavar: str, *, default: Any = MISSING, **more: Any) -> Any:
+    """Declare an argument; without a default it must be given, and ``more`` is for ``click.Argument``."""
+
+    def make(name: str) -> click.Parameter:
+        absent = {"required": True} if default is MISSING else {"default": default}
+        return click.Argument([name], metavar=metavar, **absent, **more)
+
+    return field(default=default, metadata={PARAMETER: make})
+
+
+def command_of(options: type[Options], run: Callable[[Options], int], **settings: Any) -> click.Command:
+    """Make the command that fills ``options`` from the command line and exits with what ``run`` returns.
+
+    The docstring of ``run`` is the command's help; ``settings`` are click's context settings.
+    """
+
+    def callback(**values: Any) -> None:
+        click.get_current_context().exit(run(options(**values)))
+
+    return click.Command(
+        name=None,
+        callback=callback,
+        params=[found.metadata[PARAMETER](found.name) for found in fields(options)],  # type: ignore[arg-type]
+        help=inspect.getdoc(run),
+        context_settings=settings,
+    )

@@ -1,0 +1,56 @@
+"""Each command starts by itself, and then does what a fork of the warm nova does, which stands for it in most tests."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import NOVA, nova
+
+PLAN = "- [ ] F1 Types\n- [ ] F2 Errors (depends: F1)\n"
+CALLS = {
+    "init": "init new.md",
+    "plan": "plan",
+    "run": "run --plain --command true",
+    "status": "status",
+    "logs": "logs F1",
+    "retry": "retry F1",
+    "exec": "exec --task E1 sh -c 'echo hi; echo no >&2; exit 3'",
+    "agents": "agents",
+}
+NUMBER = re.compile(r"\d[\d.]*|[0-9a-f]{8}-[0-9a-f-]{27}")
+
+
+def shape(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
+    """Return how a command ended and what it said, without times and chances."""
+    return done.returncode, NUMBER.sub("N", done.stdout), NUMBER.sub("N", done.stderr)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return two folders in which the same plan has been run."""
+    made = [tmp_path_factory.mktemp("real") / "work", tmp_path_factory.mktemp("warm") / "work"]
+    for folder in made:
+        folder.mkdir()
+        (folder / "CASCADE.md").write_text(PLAN)
+        assert nova("run", "--plain", "--command", "echo {task_id}", cwd=folder).returncode == 0
+    return made
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_each_command_starts(call: str, folders: list[Path]) -> None:
+    """Started and forked, the same command says the same, on both streams, and ends the same."""
+    words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", call)]
+    real = subprocess.run([*NOVA, *words], cwd=folders[0], capture_output=True, text=True, timeout=60)
+    assert shape(real) == shape(nova(*words, cwd=folders[1]))
+    assert real.returncode in (0, 3)
+    assert "Traceback" not in real.stderr
+
+
+def test_every_command_is_started(tmp_path: Path) -> None:
+    """None that the help lists is left out here."""
+    told = nova("--help", cwd=tmp_path).stdout
+    listed = set(re.findall(r"^[│ ] +([a-z][a-z-]*)  ", told[told.index("Commands") :], flags=re.M))
+    assert listed
+    assert listed <= set(CALLS)
