@@ -1,81 +1,87 @@
-"""What every test shares: the hunt for whatever it left behind."""
+"""What every test shares: who may be signalled, and the hunt for whatever a test left behind."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
-import threading
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
 from nova_async.process import orphan_guard
 from nova_async.worker import sync_worker
+from tests import leak_guard, signal_guard
+from tests.cli.command import warm_nova_running
 
-LASTING_THREADS = ("nova-",)  # ours that outlive a worker on purpose: the guard's watcher, idle disk threads
-
-
-def descriptors() -> dict[int, str]:
-    """Return this process's open descriptors and what each one is."""
-    found = {}
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            found[int(entry.name)] = str(entry.readlink())
-        except OSError:  # the descriptor of this very listing
-            continue
-    return found
+INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
-def children() -> set[int]:
-    """Return the pids of this process's children, of all its threads."""
-    pids: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        try:
-            pids.update(map(int, (task / "children").read_text().split()))
-        except OSError:  # the thread ended meanwhile
-            continue
-    return pids
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the tests out among two processes; a few files are sooner done by one."""
+    few = config.args_source is pytest.Config.ArgsSource.ARGS and all(".py" in argument for argument in config.args)
+    return 0 if few else 2
 
 
-def threads() -> set[threading.Thread]:
-    """Return the threads that no room of ours keeps on purpose."""
-    return {thread for thread in threading.enumerate() if not thread.name.startswith(LASTING_THREADS)}
+def pytest_configure() -> None:
+    """Begin to refuse signals to strangers, and begin as in a terminal, whoever started us."""
+    signal_guard.begin()
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in INHERITED:
+        # An ignored signal is inherited by every child, and nobody could interrupt it. A handler that does nothing is
+        # not inherited, and ignores as well.
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def what_lasts() -> Iterator[None]:
+def what_lasts() -> Iterator[leak_guard.LeakGuard]:
     """Start the guard and the facade's loop before the first count, so that they are nobody's leak."""
     orphan_guard.ensure()
     sync_worker.LOOP.call(asyncio.sleep, 0)
     gc.collect()
-    gc.freeze()  # what is there by now stays: the collection after each test need not look at it again
-    yield
+    gc.freeze()  # what is there by now stays: a collection after a test need not look at it again
+    yield leak_guard.LeakGuard()
     orphan_guard.stop()
 
 
+@pytest.fixture(scope="session")
+def warm_nova() -> Iterator[None]:
+    """Keep one nova that has been started already, for the tests that are not about its start."""
+    with warm_nova_running():
+        yield
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    """Fail the test that leaves a task in its loop, before that is closed."""
+    yield
+    leaks = await leak_guard.leaked_tasks()
+    assert not leaks, f"left behind: {leaks}"
+
+
 @pytest.fixture(autouse=True)
-async def nothing_left_behind() -> AsyncIterator[None]:
-    """Fail the test that leaves a task, a thread, a descriptor or a child; end what it left."""
-    if not Path("/proc/self/fd").is_dir():  # macOS: what the tests themselves assert must do
+def nothing_left_behind(request: pytest.FixtureRequest, what_lasts: leak_guard.LeakGuard) -> Iterator[None]:
+    """Fail the test that leaves a thread, a descriptor, a child or anyone's descendant; end what it left."""
+    if request.node.get_closest_marker("asyncio"):
+        request.getfixturevalue("no_task_left")
+    if not leak_guard.CAN_LOOK:
         yield
         return
-    before = descriptors(), threads(), children()
+    before = what_lasts.before()
     yield
-    gc.collect()
-    await asyncio.sleep(0)
-    leaks = [f"task {task!r}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
-    leaks += [f"thread {thread.name}" for thread in threads() - before[1]]
-    guard = orphan_guard.guard_pid()
-    for pid in children() - before[2] - {guard}:
-        leaks.append(f"child {pid}: {Path(f'/proc/{pid}/cmdline').read_bytes()!r}")
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)  # noqa: ASYNC222 - it has just been killed
-    leaks += [
-        f"descriptor {number}: {what}"
-        for number, what in descriptors().items()
-        if before[0].get(number) != what and not what.startswith("anon_inode:") and number not in before[0]
-    ]
+    leaks = what_lasts.after(before)
     assert not leaks, f"left behind: {leaks}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Fail the test that tried to signal a stranger, even if whoever did it caught the refusal."""
+    signal_guard.take_refusals()
+    yield
+    refused = signal_guard.take_refusals()
+    assert not refused, f"refused: {refused}"
+
+
+def pytest_unconfigure() -> None:
+    """Leave the environment as it was: other runs in this process have marks of their own."""
+    os.environ.pop(signal_guard.MARK, None)

@@ -11,9 +11,12 @@ import pytest
 import nova_async
 
 PROMISED = {
-    *("Worker", "AsyncWorker", "WorkerStatus", "WorkerEnd", "TokenUsage", "AgentReport", "Limits"),
-    *("NovaError", "WorkerStateError"),
-    *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade", "Orchestrator", "RunReport"),
+    *("Worker", "AsyncWorker", "WorkerStatus", "WorkerEnd", "TokenUsage", "AgentReport", "UsageLimit", "Limits"),
+    *("NovaError", "WorkerStateError", "JournalError", "RunLockedError", "StateFileError"),
+    *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade"),
+    *("Orchestrator", "RunReport", "RunView", "TaskView", "MilestoneView", "Event"),
+    *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),
+    *("LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),
 }
 
 

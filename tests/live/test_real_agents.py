@@ -5,6 +5,7 @@ Needs Linux, root, and the offline runner with its pinned CLIs beside the projec
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,9 @@ OFFLINE = Path(__file__).resolve().parents[2] / "../shared/agents/live/offline"
 INSTALLED = Path(os.environ.get("NOVA_AGENTS_DIR", Path.home() / ".cache/nova-agents")) / "bin"
 NOVA = Path(sys.executable).with_name("nova")
 
-PERMISSIONS = {"claude": ["--allowedTools", "Bash", "Read", "Write", "Agent", "Task"]}
+# Root may not let Claude do everything, so it is allowed what the scenarios need; the others have to run commands.
+EXTRA = {"claude": ["--allowedTools", "Bash", "Read", "Write", "Agent", "Task"]}
+PERMISSIONS = {"claude": "edit"}
 MODELS = {"claude": "claude-sonnet-4-6", "gemini": "gemini-2.5-pro"}
 
 pytestmark = [
@@ -31,13 +34,24 @@ pytestmark = [
 ]
 
 
-def offline(agent: str, scenario: str, folder: Path, *command: str) -> tuple[subprocess.CompletedProcess[str], Any]:
-    """Run a command with a real agent on PATH against the scripted server; return it and what was served."""
+def command_of(agent: str) -> list[str]:
+    """Return the call of an agent that may do what the scenarios need."""
+    permissions = PERMISSIONS.get(agent, "full")
+    return AGENTS[agent].command("Do the thing.", MODELS.get(agent), None, permissions, EXTRA.get(agent, ()))
+
+
+def offline(
+    agent: str, scenario: str, folder: Path, *command: str, program: Path = NOVA, options: tuple[str, ...] = ()
+) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """Run nova (or ``program``) with a real agent on PATH and the scripted server; return it and what was served."""
     if not (INSTALLED / agent).exists():
         pytest.skip(f"{agent} is not installed")
     served = folder / "served.json"
     done = subprocess.run(
-        [str(OFFLINE), "--agent", agent, "--scenario", scenario, "--served", str(served), "--", str(NOVA), *command],
+        [
+            *(str(OFFLINE), "--agent", agent, "--scenario", scenario, "--served", str(served), *options),
+            *("--", str(program), *command),
+        ],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         stdin=subprocess.DEVNULL,
@@ -60,7 +74,7 @@ def offline(agent: str, scenario: str, folder: Path, *command: str) -> tuple[sub
 )
 def test_what_is_counted_is_what_was_served(agent: str, scenario: str, tmp_path: Path) -> None:
     """A real agent's run, called as nova calls it: completed, counted to the token, and nobody left."""
-    command = AGENTS[agent].command("Do the thing.", MODELS.get(agent), extra=PERMISSIONS.get(agent, ()))
+    command = command_of(agent)
     done, served = offline(agent, scenario, tmp_path, "exec", "--json", "--quiet", "--task", "T1", "--", *command)
     facts = json.loads(done.stderr.splitlines()[-1])
     assert (done.returncode, facts["status"]) == (0, "completed"), facts["error"]
@@ -72,7 +86,7 @@ def test_what_is_counted_is_what_was_served(agent: str, scenario: str, tmp_path:
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "qwen"])
 def test_nobody_is_left_of_one_that_is_ended(agent: str, tmp_path: Path) -> None:
     """An agent that is ended in the middle of a long command leaves neither the command nor itself (G35, G36)."""
-    command = AGENTS[agent].command("Do the thing.", MODELS.get(agent), extra=PERMISSIONS.get(agent, ()))
+    command = command_of(agent)
     options = ("--json", "--quiet", "--timeout", "9s", "--task", "T1", "--")
     done, served = offline(agent, "sleeptool", tmp_path, "exec", *options, *command)
     facts = json.loads(done.stderr.splitlines()[-1])
@@ -94,3 +108,116 @@ def test_a_cascade_of_real_agents(tmp_path: Path) -> None:
     counted = {kind: sum(task["token_usage"][kind] for task in tasks) for kind in served["totals"]}
     assert counted == served["totals"]
     assert served["left_running"] == []
+
+
+NAMES = ["claude", "codex", "gemini", "opencode", "qwen"]
+
+
+def facts_of(done: subprocess.CompletedProcess[str]) -> Any:
+    """Return what ``nova exec --json`` has told of the worker."""
+    return json.loads(done.stderr.splitlines()[-1])
+
+
+def tasks_and_tokens(folder: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the tasks of the state file, and the sums of their tokens."""
+    tasks = json.loads((folder / "cascade_state.json").read_text())["tasks"]
+    kinds = next(iter(tasks.values()))["token_usage"]
+    return tasks, {kind: sum(task["token_usage"][kind] for task in tasks.values()) for kind in kinds}
+
+
+# What people write, and what each agent would take for a command or an option of its own.
+NEWCOMERS_PLAN = """+++
+agent = "{agent}"
+permissions = "{permissions}"
++++
+# Live
+
+| ID | What | Deps |
+|---|---|---|
+| T1 | /users endpoint answers 500 | - |
+| T2 | -v is broken | T1 |
+"""
+OURS = {"CASCADE.md", "cascade_state.json", "served.json", "logs", ".nova"}
+
+
+@pytest.mark.parametrize("agent", NAMES)
+@pytest.mark.parametrize("permissions", ["read", "edit"])
+def test_a_newcomers_plan(agent: str, permissions: str, tmp_path: Path) -> None:
+    """Without any settings ``edit`` changes files, or says why nothing came of it; ``read`` changes nothing."""
+    (tmp_path / "CASCADE.md").write_text(NEWCOMERS_PLAN.format(agent=agent, permissions=permissions))
+    done, served = offline(agent, "work", tmp_path, "run", "--plain", options=("--newcomer",))
+    tasks, counted = tasks_and_tokens(tmp_path)
+    made = {path.name for path in tmp_path.iterdir()} - OURS
+    failed = {task_id: task["error"] for task_id, task in tasks.items() if task["status"] == "failed"}
+    if permissions == "read":
+        assert (made, failed) == (set(), {}), done.stdout
+    else:  # the second task has nothing new to write: refused the rest, it has not completed
+        assert made or "T1" in failed, done.stdout
+    assert done.returncode == bool(failed), done.stdout
+    assert all(error and error in done.stdout for error in failed.values()), done.stdout
+    # Whatever the prompt begins with, the model was asked; opencode never prints its side calls.
+    assert counted == served["totals_without_side_calls" if agent == "opencode" else "totals"]
+    assert served["calls"] >= len(tasks) - ("T1" in failed)
+    assert served["left_running"] == []
+
+
+STOPPED_WHILE_CHECKED = """+++
+agent = "{agent}"
++++
+# Live
+
+| ID | What | Deps | Verify |
+|---|---|---|---|
+| T1 | Do the thing. | - | sh -c "echo >> checks; test -e resumed \\|\\| {{ echo > checking; sleep 300; }}" |
+| T2 | Do the next. | T1 | true |
+"""
+STOP_AND_RESUME = """
+{nova} run --plain & read line < checking; kill -{signal} $!; wait $!; echo "first: $?"
+touch resumed; exec {nova} run --plain
+"""
+CALLS = 3  # of the model, for one task in the scenario `tools`
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "qwen"])
+@pytest.mark.parametrize("signal", ["TERM", "KILL"])
+def test_a_stop_during_the_check_pays_no_agent_twice(agent: str, signal: str, tmp_path: Path) -> None:
+    """Stopped or killed while a task is checked, the next run checks it again and asks no model for it."""
+    (tmp_path / "CASCADE.md").write_text(STOPPED_WHILE_CHECKED.format(agent=agent))
+    os.mkfifo(tmp_path / "checking")
+    script = STOP_AND_RESUME.format(nova=shlex.quote(str(NOVA)), signal=signal)
+    done, served = offline(agent, "tools", tmp_path, "-c", script, program=Path("/bin/sh"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"first: {143 if signal == 'TERM' else 137}" in done.stdout
+    tasks, counted = tasks_and_tokens(tmp_path)
+    outcomes = [attempt["outcome"] for attempt in tasks["T1"]["nova"]["attempts"]]
+    assert outcomes == ["cancelled" if signal == "TERM" else "lost", "ok"]
+    assert (tmp_path / "checks").read_text() == "\n\n"
+    assert served["calls"] == CALLS * len(tasks)
+    assert counted == served["totals"]
+    assert served["left_running"] == []
+
+
+def test_a_loop_ends_near_the_runs_budget(tmp_path: Path) -> None:
+    """An agent that would never end, and tells its cost at its end alone, is held to what the run may spend."""
+    front = "+++\nbudget_usd = 0.50\nagent = 'claude'\nagent_args = '--allowedTools Bash'\n+++\n"
+    (tmp_path / "CASCADE.md").write_text(f"{front}# Live\n\n| ID | What |\n|---|---|\n| T1 | Do it. |\n")
+    done, served = offline("claude", "loop", tmp_path, "run", "--plain", options=("--timeout", "60"))
+    tasks, counted = tasks_and_tokens(tmp_path)
+    assert (done.returncode, tasks["T1"]["status"]) == (1, "pending"), done.stdout
+    assert 0.5 <= tasks["T1"]["nova"]["cost_usd"] < 0.75  # one call costs 0.1
+    assert counted == served["totals"]
+    assert served["left_running"] == []
+
+
+@pytest.mark.parametrize("prompt", ["/users endpoint answers 500", "/init", "-x is no option", "--help", "-", "help"])
+@pytest.mark.parametrize("agent", NAMES)
+def test_a_prompt_reaches_the_model(agent: str, prompt: str, tmp_path: Path) -> None:
+    """Whatever it begins with, the model is asked it, and nothing else is done with it."""
+    command = AGENTS[agent].command(prompt, MODELS.get(agent))
+    requests = tmp_path / "requests"
+    arguments = ("exec", "--json", "--quiet", "--task", "T1", "--", *command)
+    done, served = offline(agent, "single", tmp_path, *arguments, options=("--dump", str(requests)))
+    assert facts_of(done)["status"] == "completed"
+    assert served["calls"] >= 1
+    asked = "".join(path.read_text() for path in requests.iterdir())
+    assert json.dumps(prompt)[1:-1] in asked

@@ -1,8 +1,8 @@
 """Speaks Claude's stream-json, and prints its totals only when it is interrupted; SIGTERM costs them (G37)."""
 
 import json
+import os
 import signal
-import sys
 
 
 def interrupted(number: int, frame: object) -> None:
@@ -15,8 +15,9 @@ def interrupted(number: int, frame: object) -> None:
         "session_id": "s1",
         "num_turns": 1,
     }
-    print(json.dumps({**result, "total_cost_usd": 0.5, "modelUsage": {"claude-sonnet-4-6": usage}}), flush=True)
-    sys.exit(0)
+    line = json.dumps({**result, "total_cost_usd": 0.5, "modelUsage": {"claude-sonnet-4-6": usage}})
+    os.write(1, f"{line}\n".encode())  # the signal may have come upon "ready", within Python's own stream
+    os._exit(0)
 
 
 signal.signal(signal.SIGINT, interrupted)

@@ -1,6 +1,6 @@
 """Supervises N `deaf_tree`s (its first word); "ready GUARD PID…" names its guard and all of their processes.
 
-Further words say what else: ``mild``, they are simple sleepers; ``helper``, it forks one that keeps all its
+Further words say what else: ``mild``, they are simple sleepers; ``helper``, it forks one that keeps copies of all its
 descriptors (its pid goes last); ``leave``, the first family may live on; ``exit``, it ends normally within its loop;
 ``abandon``, it ends without closing its loop; ``fork``, a fork of it does the supervising; ``thread``, an ordinary
 thread does it; ``executor``, a thread of an executor waits for the first worker while it ends; ``foreign``, as if
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from nova_async.process import procfs
@@ -53,6 +54,9 @@ async def supervise() -> None:
     if "leave" in options:
         orphan_guard.release(children[0].cookie)
     if "helper" in options:
+        for entry in Path("/proc/self/fd").iterdir():  # copies, because what is ours is closed in a fork
+            with suppress(OSError):
+                os.dup(int(entry.name))
         helper = os.fork()
         if helper == 0:
             signal.pause()

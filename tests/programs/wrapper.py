@@ -10,8 +10,8 @@ import time
 def clean_up(number: int, frame: object) -> None:
     """Take a moment, then go."""
     time.sleep(0.3)
-    print("cleaned up", flush=True)
-    sys.exit(0)
+    os.write(1, b"cleaned up\n")  # the signal may have come upon "ready", within Python's own stream
+    os._exit(0)
 
 
 if sys.argv[1:] == ["work"]:
