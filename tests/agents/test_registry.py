@@ -61,6 +61,7 @@ def test_recorded_commands_are_recognised_with_their_modes() -> None:
         ("env -- A=b qwen", "qwen"),
         ("python claude", "plain"),
         ("node -e claude", "plain"),
+        ("node --eval claude", "plain"),
         ("node", "plain"),
         ("npx", "plain"),
         ("npx -y prettier claude", "plain"),

@@ -114,6 +114,7 @@ WRONG = {
     "timeout = 0": "2: E104 timeout: '0': a limit must be above 0 (or off)",
     "model = 5": "2: E104 model: '5' is not a text",
     "tags = [1]": "2: E104 tags: '[1]' is not a list of texts",
+    "verify = []": "2: E104 verify: '[]' is not a list of texts",
     "max_workers = 0": "2: E104 max_workers: '0': must be at least 1",
     'max_workers = "many"': "2: E104 max_workers: 'many' is not a whole number",
     "max_workers = -1": "2: E104 max_workers: '-1' is not a whole number",

@@ -81,6 +81,9 @@ def test_a_milestone_of_a_percentage() -> None:
     assert not milestone.is_reached(completed=["F1"], failed=["F2"], total=3)
     assert milestone.is_reached(completed=["F1", "F2"], failed=[], total=3)
     assert not milestone.is_reached(completed=[], failed=[], total=0)
+    (milestone,) = milestones_of(ONE + "percent = 100")
+    assert not milestone.is_reached(completed=["F1", "F2"], failed=[], total=3)
+    assert milestone.is_reached(completed=["F1", "F2", "G1"], failed=[], total=3)
 
 
 def test_a_milestone_of_the_first_failure() -> None:

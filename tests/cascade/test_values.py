@@ -10,6 +10,7 @@ from nova_async.cascade.values import (
     is_nothing,
     parse_command,
     parse_duration,
+    parse_duration_range,
     parse_list,
     parse_money,
     parse_priority,
@@ -31,6 +32,18 @@ SECONDS = {
     "1D2H3M4S5MS": 93784.005,
     "0": 0.0,
 }
+
+
+def test_a_pause_that_never_grows() -> None:
+    """A range may be one moment, but never go backwards."""
+    assert parse_duration_range("30s..30s") == (30.0, 30.0)
+    with pytest.raises(ValueError, match="not a range of durations"):
+        parse_duration_range("31s..30s")
+
+
+def test_the_documented_number_of_retries() -> None:
+    """One, where nobody says otherwise."""
+    assert TaskOptions().retries == 1
 
 
 @pytest.mark.parametrize(("text", "seconds"), SECONDS.items(), ids=SECONDS.keys())

@@ -166,9 +166,35 @@ def test_a_signal_that_was_inherited_ignored_stays_so(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
+        ignored = re.search(r"SigIgn:\s+([0-9a-f]+)", Path(f"/proc/{process.pid}/status").read_text())
+        assert ignored is not None
+        assert int(ignored[1], 16) & 1 << (signal.SIGHUP - 1)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 143
+
+
+def test_the_first_signal_names_the_end(tmp_path: Path) -> None:
+    """Whatever comes after it, and insists."""
+    script = "exec 2>/dev/null; trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done"
+    command = [*NOVA, "exec", "--grace", "10m", "--task", "F1", "--", "sh", "-c", script]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == b"asked\n"
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 143
+
+
+def test_an_agent_that_stays_after_its_failure_has_failed(tmp_path: Path) -> None:
+    """That we ended it changes nothing about that."""
+    result = {"type": "result", "subtype": "success", "is_error": True, "session_id": "s", "num_turns": 1}
+    (tmp_path / "said").write_text(json.dumps({**result, "result": "no"}) + "\n")
+    for is_error, code in (("true", 1), ("false", 0)):
+        script = f"sed s/true/{is_error}/ said; exec sleep 60"
+        done = nova("exec", "--agent", "claude", "--linger", "0.2s", "--", "sh", "-c", script, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
 
 
 def test_killing_nova_itself(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ async def test_a_run_that_is_over(journal: Journal) -> None:
     history = await journal.history(PLAN)
     assert [one.run_id for one in history.runs] == ["r1", "r0"]
     assert history.unfinished_runs == (run("r0"),)
+    ends = {one.start.run_id: (one.ended_at, one.end) for one in JournalReader(journal.path).runs()}
+    assert ends == {"r1": (moment(1), RunEnd.COMPLETED), "r0": (None, None)}
     with pytest.raises(JournalError, match="run r7 has never begun"):
         await journal.end_run("r7", moment(1), RunEnd.COMPLETED)
 
@@ -162,7 +164,9 @@ async def test_lost_attempts(journal: Journal, path: Path) -> None:
     await journal.end_attempt(end())
     await journal.close()
     resumed = await Journal.open(path)
-    lost = await resumed.end_lost(moment(60))
+    going_on = attempt("F5")
+    await resumed.begin_attempt(start("F5"))
+    lost = await resumed.end_lost(moment(60), but_for={going_on})
     phases = {each.start.id: each.end.phase for each in lost if each.end is not None}
     assert phases == {
         attempt("F2"): Phase.RUN,
@@ -174,7 +178,8 @@ async def test_lost_attempts(journal: Journal, path: Path) -> None:
         assert each.end is not None
         assert (each.end.outcome, each.end.ended_at, each.end.duration_seconds) == (Outcome.LOST, moment(60), 60.0)
     assert (await resumed.history(PLAN)).attempts["F1"][0].end == end()
-    assert await resumed.end_lost(moment(61)) == []
+    assert [each.start.id for each in await resumed.end_lost(moment(61))] == [going_on]
+    assert await resumed.end_lost(moment(62)) == []
     await resumed.close()
 
 

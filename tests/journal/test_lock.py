@@ -1,8 +1,10 @@
 """One run per journal: who comes second is told who is first, and no death leaves the lock behind."""
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,3 +170,44 @@ def test_a_lock_that_is_removed_is_taken_again(path: Path) -> None:
     for place in (path, path.with_name("moved")):
         with RunLock(place):
             pass
+
+
+def test_a_lock_whose_file_goes_as_it_is_taken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is locked by then is a file that nobody else will find, so it is made again."""
+    file, lockf = path.with_name("journal.db.lock"), fcntl.lockf
+    removed: list[Path] = []
+
+    def remove_first(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.append(file)
+            file.unlink()
+        lockf(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "lockf", remove_first)
+    with RunLock(path) as lock:
+        assert removed == [file]
+        assert lock.is_in_place()
+        with pytest.raises(RunLockedError):
+            RunLock(path).open()
+
+
+def test_a_forked_child_keeps_no_descriptor_of_it(path: Path) -> None:
+    """The file is closed there, and the parent has its lock all the same."""
+    script = """
+import os, sys
+from pathlib import Path
+from nova_async.errors import RunLockedError
+from nova_async.journal.lock import RunLock
+def is_open():
+    links = (os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
+    return any(link.endswith("journal.db.lock") for link in links)
+journal = Path(sys.argv[1])
+with RunLock(journal):
+    mine = is_open()
+    child = os.fork()
+    if child == 0:
+        os._exit(is_open())
+    print(mine, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "True 0\n"

@@ -16,6 +16,7 @@ from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.cascade import Cascade
 from nova_async.journal.lock import RunLock
 from nova_async.journal.plan_key import plan_key
+from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
 from nova_async.orchestrator import decide, placing
 from nova_async.orchestrator.reporting import digest
@@ -402,6 +403,9 @@ async def test_an_attempt_that_went_on_without_its_run(tmp_path: Path) -> None:
     assert asked == [left]
     assert report.ok
     assert report.tasks["BAD"].attempt == 1
+    journal = tmp_path / ".nova/journal.db"
+    found = JournalReader(journal).latest(plan_key(Path(cascade.name), journal))
+    assert {task: attempt.end and attempt.end.outcome for task, attempt in found.items()} == {"BAD": "ok", "GOOD": "ok"}
     assert [event.task_id for event in events if event.kind == "attempt_ended"] == ["BAD", "GOOD"]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from nova_async.errors import JournalError, RunLockedError
 from nova_async.records import Event
+from nova_async.orchestrator import run_records
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.cli.command import NOVA
 from tests.orchestrator.test_running import orchestrator, plan, run, states
@@ -33,8 +34,9 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *who, *words], capture_output=True, text=True, check=True).stdout
 
 
-async def test_a_locked_journal_ends_nothing(tmp_path: Path) -> None:
+async def test_a_locked_journal_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program holds the journal for longer than we wait, what runs goes on, and its end is written."""
+    monkeypatch.setattr(run_records, "STOPPED_PATIENCE", 0.0)  # which is for a run that is to end
     cascade = plan("""ID | What | Deps
         A1 | touch begun; while [ ! -e go ]; do sleep 0.01; done; echo A1 >> ran | -
         B1 | echo B1 >> ran | A1""")

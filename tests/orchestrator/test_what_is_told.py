@@ -96,10 +96,12 @@ async def test_a_budget_ends_those_who_are_at_work(tmp_path: Path) -> None:
 
 async def test_a_stop_before_the_beginning(tmp_path: Path) -> None:
     """It counts as soon as the journal is open: nothing begins, and the next run finds it all."""
-    runner = orchestrator(plan("ID | What\n A1 | touch began"), tmp_path)
+    cascade = plan("ID | What | Deps\n A1 | touch began | -\n A2 | true | A1")
+    runner = orchestrator(cascade, tmp_path, on_change=lambda _: runner.views)
     runner.stop()
     report = await runner.run()
-    assert states(report) == {"A1": "ready"}
+    assert states(report) == {"A1": "ready", "A2": "waiting"}
+    assert report.tasks["A2"].reason is None, "nothing waits once the run is over"
     assert not (tmp_path / "began").exists()
 
 
