@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import resource
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -172,6 +174,14 @@ def test_a_signal_that_was_inherited_ignored_stays_so(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 143
+
+
+def test_a_fleet_finds_room_for_its_descriptors(tmp_path: Path) -> None:
+    """All that the system grants, whatever the shell's own limit is; our children have as many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    script = f"ulimit -S -n 256; exec {shlex.join(NOVA)} exec -- sh -c 'ulimit -n'"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == min(hard, 65_536)
 
 
 def test_the_first_signal_names_the_end(tmp_path: Path) -> None:

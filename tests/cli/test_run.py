@@ -322,3 +322,30 @@ def test_what_agents_may_do_can_be_said_for_one_run(tmp_path: Path) -> None:
     assert called[:-1] == wanted[1:]
     refused = nova("run", "--permissions", "some", cwd=tmp_path)
     assert (refused.returncode, "--permissions" in refused.stderr) == (2, True)
+
+
+def test_a_command_of_the_command_line_is_read_as_what_it_is(tmp_path: Path) -> None:
+    """Whatever agent the plan was written for."""
+    write_plan(tmp_path, f"| F1 | Types | {LINE} | - |", 'agent = "codex"')
+    done = nova("run", "--command", "echo {prompt}", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout.splitlines()[-1])["token_usage"]["input_tokens"] == 1000
+
+
+def test_an_agent_of_the_command_line_outvotes_the_plans_command(tmp_path: Path) -> None:
+    """Who names one wants it, not the plan's own program."""
+    (tmp_path / "codex").write_text("#!/bin/sh\ntouch called\n")
+    (tmp_path / "codex").chmod(0o755)
+    write_plan(tmp_path, "| F1 | Types | touch began | - |")
+    nova("run", "--agent", "codex", cwd=tmp_path, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert (tmp_path / "called").exists()
+    assert not (tmp_path / "began").exists()
+
+
+def test_a_changed_prompt_is_no_news_once_the_task_is_begun_anew(tmp_path: Path) -> None:
+    """It is told as long as the earlier result counts."""
+    write_plan(tmp_path, "| F1 | Types | true | - |")
+    nova("run", cwd=tmp_path)
+    write_plan(tmp_path, "| F1 | Types | true again | - |")
+    assert "F1's prompt changed" in nova("plan", cwd=tmp_path).stderr
+    nova("retry", "F1", cwd=tmp_path)
+    assert nova("plan", cwd=tmp_path).stderr == ""

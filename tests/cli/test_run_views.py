@@ -371,7 +371,14 @@ def test_the_summary_as_json() -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"", []), (b"\n\n", []), (b"a", ["a"]), (b"a\n\nb\n", ["a", "b"]), (b"x" * 100_000, ["x" * 299 + "…"])],
+    [
+        (b"", []),
+        (b"\n\n", []),
+        (b"a", ["a"]),
+        (b"a\n\nb\n", ["a", "b"]),
+        (b"x" * 100_000, ["x" * 299 + "…"]),
+        (b"x" * 100_000 + b"\nlast\n", ["last"]),
+    ],
 )
 def test_last_lines(tmp_path: Path, content: bytes, told: list[str]) -> None:
     """The end of a log is read, and of a line without an end no more than is shown."""

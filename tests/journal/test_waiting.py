@@ -1,6 +1,11 @@
 """What waits to be written: nothing of it is given up before there is really too much."""
 
-from nova_async.journal.waiting import MOST_UNWRITTEN, Inbox, Record
+import time
+
+import pytest
+
+from nova_async.journal import waiting
+from nova_async.journal.waiting import COMPANY_SECONDS, MOST_UNWRITTEN, Inbox, Record
 
 
 def record() -> Record:
@@ -39,3 +44,30 @@ def test_the_oldest_are_given_up_first() -> None:
     assert losses
     inbox.hurry()
     assert inbox.take() == [*old[3:], *new]
+
+
+def test_a_record_waits_a_moment_for_company_and_no_longer() -> None:
+    """A twentieth of a second, on a machine that is busy perhaps two."""
+    inbox = Inbox(lambda: None)
+    inbox.put(record())
+    began = time.monotonic()
+    taken = inbox.take()
+    assert taken is not None
+    assert COMPANY_SECONDS / 2 < time.monotonic() - began < 0.5
+
+
+def test_the_pause_after_a_failure_grows_until_something_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the next failure is the first again."""
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.1)
+    inbox = Inbox(lambda: None)
+
+    def pause() -> float:
+        inbox.put_back([])
+        began = time.monotonic()
+        inbox.take()
+        return time.monotonic() - began
+
+    inbox.has_written()
+    assert [pause() >= least for least in (0.1, 0.2, 0.4, 0.8)] == [True] * 4
+    inbox.has_written()
+    assert pause() < 0.8

@@ -14,7 +14,7 @@ from nova_async.journal.store import Journal
 from nova_async.orchestrator.event_stream import EventStream
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.retry_command import retry_tasks
-from nova_async.orchestrator.run_records import unfinished_tasks
+from nova_async.orchestrator.run_records import failed_tasks
 from nova_async.words import EventKind, Outcome, RunEnd
 from tests.journal.making import event
 from tests.journal.making import run as run_start
@@ -58,8 +58,8 @@ async def test_nothing_is_reset_under_a_run(tmp_path: Path) -> None:
 def test_a_success_that_no_longer_counts_is_none() -> None:
     """A task that was completed, begun anew and has failed since is one to be tried again."""
     done, failed = attempt("A1", 1), attempt("A1", 2, Outcome.EXIT)
-    assert unfinished_tasks(History(attempts={"A1": (done, failed)})) == []
-    assert unfinished_tasks(History(attempts={"A1": (replace(done, counts=False), failed)})) == ["A1"]
+    assert failed_tasks(History(attempts={"A1": (done, failed)})) == []
+    assert failed_tasks(History(attempts={"A1": (replace(done, counts=False), failed)})) == ["A1"]
 
 
 def test_only_a_check_that_counts_is_left_to_be_made() -> None:

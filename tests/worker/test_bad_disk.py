@@ -15,6 +15,7 @@ import pytest
 
 from nova_async import AsyncWorker, Limits, WorkerEnd, WorkerStatus
 from nova_async.worker.log import writer as log_writer
+from nova_async.worker.log.writer import LogWriter
 from tests.children import program, ready
 
 FLOOD = 24 * 1024 * 1024  # bytes: three times what may wait for the disk
@@ -92,6 +93,24 @@ async def test_a_file_that_may_not_grow(tmp_path: Path, usage_lines: int) -> Non
     assert worker.log_path.stat().st_size == 1_000_000
     assert worker.get_token_usage()["input_tokens"] == usage_lines
     assert worker.get_status_dict()["log_error"] == f"File too large ({FLOOD - 1_000_000} bytes not logged)"
+
+
+async def test_our_own_marks_are_no_output(tmp_path: Path) -> None:
+    """Where the disk takes the rest of what it had begun but not the mark, only the child's bytes are missing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = await LogWriter.open(tmp_path / "F1.log")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        writer.put(b"a" * 2000)
+        while writer.error is None:
+            await asyncio.sleep(0.01)
+        writer.put(b"b" * (log_writer.TAIL_BYTES + 500))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+        await writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "F1.log").read_bytes() == b"a" * 2000
+    assert writer.lost == log_writer.TAIL_BYTES + 500
 
 
 async def test_a_disk_that_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

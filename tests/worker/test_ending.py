@@ -15,7 +15,7 @@ import pytest
 
 from nova_async import AsyncWorker, WorkerEnd, WorkerStatus
 from nova_async._core.threads import DISK_THREADS
-from nova_async.process import procfs
+from nova_async.process import family, procfs
 from nova_async.process.family import Family
 from nova_async.process.kinship import ProcessEntry
 from nova_async.process.table import TABLE
@@ -226,6 +226,33 @@ async def test_a_stop_while_we_look_for_leftovers(tmp_path: Path, monkeypatch: p
     await stopping
     assert (tmp_path / "cleaned").exists()
     assert worker.end is WorkerEnd.EXITED
+
+
+class Haunted:
+    """A process table in which somebody of a session never goes, whatever is sent to him."""
+
+    session = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(TABLE, name)
+
+    def everyone(self, since: float = 0) -> list[ProcessEntry]:
+        """Return everyone, and him."""
+        ghost = ProcessEntry(2**22 + 1, 1, self.session, self.session, since, "ghost", alive=True)
+        return [*TABLE.everyone(since), ghost]
+
+
+async def test_who_cannot_be_killed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker ends all the same, and says who is left."""
+    table = Haunted()
+    monkeypatch.setitem(Family.__init__.__kwdefaults__, "table", table)
+    monkeypatch.setattr(family, "UNKILLABLE_AFTER", 0.5)
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sleep", "60"])
+    table.session = worker.pid or 0
+    await worker.terminate(grace=0)
+    assert worker.error == f"terminated; could not be killed: ghost (pid {2**22 + 1})"
+    assert worker.end is WorkerEnd.TERMINATED
 
 
 def test_leftovers_that_may_stay_outlive_us_too(tmp_path: Path) -> None:

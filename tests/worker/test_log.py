@@ -238,3 +238,48 @@ async def test_lines_end_with_the_last_one(tmp_path: Path) -> None:
         async with AsyncWorker(f"F{attempt}", log_dir=tmp_path) as worker:
             await worker.start([sys.executable, "-c", script])
             assert [int(line) async for line in worker.lines()] == list(range(150))
+
+
+def timers() -> list[asyncio.TimerHandle]:
+    """Return what the loop still means to call."""
+    scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return [handle for handle in scheduled if not handle.cancelled()]
+
+
+async def test_nothing_of_a_writer_stays_in_the_loop(tmp_path: Path) -> None:
+    """No look at the disk is due once the log is closed, and nobody who waited for more is remembered."""
+    writer = await LogWriter.open(tmp_path / "F1.log")
+    waiting = asyncio.create_task(writer.more(0))
+    given_up = asyncio.create_task(writer.more(0))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    writer.put(b"x")
+    await waiting
+    assert not writer._followers
+    writer.put(b"y")
+    await writer.close()
+    assert timers() == []
+
+
+async def test_a_loop_that_ends_at_once_loses_nothing(tmp_path: Path) -> None:
+    """All its tasks are cancelled before what was put down is being written: closing writes it."""
+    writer = await LogWriter.open(tmp_path / "F1.log")
+    writer.put(b"all of it")
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await writer.close()
+    assert (tmp_path / "F1.log").read_bytes() == b"all of it"
+
+
+def test_a_log_that_is_opened_again_stays_our_own(tmp_path: Path) -> None:
+    """No child inherits it; and where only a link lies by then, it is not followed."""
+    log = LogFile(tmp_path / "F1.log")
+    (tmp_path / "F1.log").unlink()
+    log.write(b"one")
+    assert (tmp_path / "F1.log").read_bytes() == b"one"
+    assert not os.get_inheritable(log.fileno())
+    (tmp_path / "F1.log").unlink()
+    (tmp_path / "F1.log").symlink_to(tmp_path / "elsewhere")
+    log.write(b"two")
+    log.close()
+    assert not (tmp_path / "elsewhere").exists()

@@ -195,3 +195,11 @@ async def test_a_command_is_a_list_of_words(tmp_path: Path) -> None:
     await worker.start(["ls", tmp_path])  # type: ignore[list-item]
     assert await worker.wait() == 0
     assert json.loads(json.dumps(worker.get_status_dict()))["command"] == ["ls", str(tmp_path)]
+
+
+async def test_a_task_is_the_innermost(tmp_path: Path) -> None:
+    """What a worker starts within another worker is told its own task's id, not the one that it inherits."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", "echo $NOVA_TASK_ID"], env={**os.environ, "NOVA_TASK_ID": "outer"})
+    await worker.wait()
+    assert worker.log_path.read_text() == "F1\n"
