@@ -108,8 +108,8 @@ class LogWriter:
 
     @property
     def is_full(self) -> bool:
-        """Whether the reader should pause; never while the disk is failing, since the child must go on."""
-        return self._queued >= QUEUE_BYTES and not self._failing
+        """Whether the reader should pause; never while the disk is failing, for then only a tail is kept."""
+        return self._queued >= QUEUE_BYTES
 
     def put(self, chunk: bytes) -> None:
         """Take a chunk of output; returns at once."""
