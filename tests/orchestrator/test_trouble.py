@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from nova_async.errors import JournalError, RunLockedError
-from nova_async.records import Event
 from nova_async.orchestrator import run_records
+from nova_async.records import Event
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.cli.command import NOVA
 from tests.orchestrator.test_running import orchestrator, plan, run, states
