@@ -193,3 +193,21 @@ async def test_a_commit_goes_to_the_disk(journal: Journal) -> None:
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert await journal._written(pragmas) == [2, "wal", 1, 1, 0]
+
+
+async def test_a_new_journal_has_a_name_that_outlives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is on the disk before anything in it is promised."""
+    path = tmp_path / "journal.db"
+    synced: list[tuple[bool, int]] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append((path.exists(), os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    journal = await Journal.open(path)
+    await journal.close()
+    assert (True, tmp_path.stat().st_ino) in synced

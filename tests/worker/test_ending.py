@@ -284,7 +284,7 @@ async def test_a_late_talker_is_heard_to_the_end(tmp_path: Path) -> None:
 
 async def test_a_word_after_a_long_silence_is_heard(tmp_path: Path) -> None:
     """The half second without a byte counts from the leader's exit, however silent it was before (G1)."""
-    script = "(while kill -0 $$ 2>/dev/null; do sleep 0.01; done; echo late) & exec sleep 0.8"
+    script = "(while kill -0 $$ 2>/dev/null; do sleep 0.01; done; sleep 0.2; echo late) & exec sleep 0.8"
     worker = AsyncWorker("F1", log_dir=tmp_path)
     await worker.start(["sh", "-c", script])
     assert await worker.wait(20) == 0

@@ -3,8 +3,10 @@
 import asyncio
 import itertools
 import os
+import select
 import stat
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -283,3 +285,26 @@ def test_a_log_that_is_opened_again_stays_our_own(tmp_path: Path) -> None:
     log.write(b"two")
     log.close()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_closing_waits_for_the_write_under_way(tmp_path: Path) -> None:
+    """A disk that is slow to take it gets it whole, and never into another file that has the number by then."""
+    path = tmp_path / "F1.log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = LogFile(path)
+    writing = threading.Thread(target=log.write, args=(b"x" * 200_000,))
+    writing.start()
+    assert select.select([reader], [], [], 20)[0]  # the first part is there, the rest finds no room
+    closing = threading.Thread(target=log.close)
+    closing.start()
+    closing.join(0.2)
+    was_waiting = closing.is_alive()
+    received = 0
+    os.set_blocking(reader, True)
+    while chunk := os.read(reader, 65_536):
+        received += len(chunk)
+    writing.join()
+    closing.join()
+    os.close(reader)
+    assert (was_waiting, received) == (True, 200_000)
