@@ -133,6 +133,17 @@ async def test_what_ends_a_worker_has_ended_with_it(tmp_path: Path, job: MakeJob
     assert end.outcome is Outcome.CANCELLED
 
 
+async def test_who_has_ended_is_at_work_no_more(tmp_path: Path, job: MakeJob) -> None:
+    """The number of the process may be a stranger's by then; which process it was stays known."""
+    attempt = LocalAttempt(job("sleep 0.2"), tmp_path / "logs")
+    pids: list[int | None] = []
+    attempt.on_change = lambda: pids.append(attempt.facts.pid)
+    await attempt.run()
+    assert any(pids)
+    assert attempt.facts.pid is None
+    assert attempt.facts.pid_start_time
+
+
 async def test_limits_are_the_attempts(tmp_path: Path, job: MakeJob) -> None:
     """What passes a limit is ended by us, and its error names the limit."""
     end = await run_attempt(job("sleep 60", limits=Limits(timeout=0.1)), log_dir=tmp_path / "logs")
@@ -413,7 +424,9 @@ async def test_a_check_that_passes_outvotes_a_refusal(tmp_path: Path, job: MakeJ
     """Who says how success is told is believed."""
     command = replayed("claude/refused-edit.sj.stdout")
     work = replace(job("", agent="claude", verify=("true",)), command=command)
-    assert (await run_attempt(work, log_dir=tmp_path / "logs")).outcome is Outcome.OK
+    # The logs lie elsewhere: they would be something that has changed.
+    end = await run_attempt(work, log_dir=tmp_path.parent / f"{tmp_path.name}-logs")
+    assert (end.outcome, bool(end.denied)) == (Outcome.OK, True)
 
 
 async def test_what_was_cancelled_while_it_started_has_run(tmp_path: Path, job: MakeJob) -> None:
