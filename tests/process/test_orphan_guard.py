@@ -128,6 +128,7 @@ def test_a_guard_that_dies_now_and_then_is_always_replaced(monkeypatch: pytest.M
     """Deaths long ago do not count."""
     monkeypatch.setattr(orphan_guard, "WINDOW", 0.0)
     assert None not in [kill_the_guard() for _ in range(orphan_guard.MOST_RESTARTS + 2)]
+    orphan_guard.stop()  # the successor's descriptors need not have its predecessor's numbers
 
 
 def test_a_guard_that_cannot_live_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
@@ -140,6 +141,7 @@ def test_a_guard_that_cannot_live_is_given_up(caplog: pytest.LogCaptureFixture) 
     assert "the orphan guard cannot live here" in caplog.text
     orphan_guard.ensure()
     assert orphan_guard.guard_pid() is not None
+    orphan_guard.stop()
 
 
 def guard_of(pid: int, *, but: int) -> int:
