@@ -268,3 +268,14 @@ async def test_too_many_that_wait(path: Path) -> None:
     assert told == [f"{path} takes nothing: more than 10000 records wait, the oldest are lost"]
     (first,) = JournalReader(path).changes(0, limit=1)
     assert first.data == {"number": 3}
+
+
+async def test_whoever_waits_never_waits_for_company(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the first time nor later: the pause is for what nobody waits for."""
+    monkeypatch.setattr(waiting, "COMPANY_SECONDS", 60.0)
+    async with asyncio.timeout(20):
+        journal = await Journal.open(path)
+        await journal.begin_run(run())
+        for number in range(1, 4):
+            await journal.begin_attempt(start(number=number))
+        await journal.close()

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -211,3 +212,9 @@ with RunLock(journal):
 """
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == "True 0\n"
+
+
+def test_who_holds_it_is_told_to_its_owner_alone(path: Path) -> None:
+    """The file is private, as all that we make."""
+    with RunLock(path):
+        assert stat.S_IMODE(path.with_name("journal.db.lock").stat().st_mode) == 0o600

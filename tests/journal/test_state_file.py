@@ -352,3 +352,16 @@ def test_a_view_is_all_that_it_needs() -> None:
     asyncio.run(file.close())
     assert file.error is None
     assert not Path("/nowhere").exists()
+
+
+async def test_no_timer_outlives_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """It would be tried again, but not after its run."""
+    (tmp_path / "state.json").mkdir()
+    file = StateFile(
+        tmp_path / "state.json", tasks=(), view=lambda task_id: TaskView(id=task_id), run=run_view, scratch=tmp_path
+    )
+    file.touch()
+    await file.close()
+    assert file.error is not None
+    scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    assert [handle for handle in scheduled if not handle.cancelled()] == []

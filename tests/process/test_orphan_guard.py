@@ -15,6 +15,8 @@ import pytest
 from nova_async.process import orphan_guard, procfs
 from nova_async.process.child import spawn
 from nova_async.process.cookie import new_cookie, supervisor_id
+from nova_async.process.sweep import Orphans
+from nova_async.process.table import TABLE
 from tests.leak_guard import descriptors
 
 from .watching import DEADLINE, all_dead_within, announced, is_alive, popen, program, running
@@ -85,6 +87,40 @@ def test_all_of_it_works_with_psutil_and_without_pidfds(words: list[str]) -> Non
         assert not helper or is_alive(helper)
     finally:
         end(process, *pids, *([helper] if helper else []))
+
+
+def test_orphans_are_asked_before_they_are_killed(tmp_path: Path) -> None:
+    """Whoever tidies up when he is asked may do so."""
+    script = "trap 'touch tidy; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+    environment = {**os.environ, "NOVA_WORKER": "/feed.1"}
+    command = ["sh", "-c", script]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE) as orphan:
+        assert orphan.stdout is not None
+        assert orphan.stdout.readline() == b"ready\n"
+        Orphans("feed", os.getpid(), TABLE).end(set())
+    assert orphan.returncode == 0
+    assert (tmp_path / "tidy").exists()
+
+
+def test_who_was_being_born_at_an_ordinary_exit_is_ended() -> None:
+    """Its supervisor had not seen it yet, so the guard does it."""
+    script = """
+import os, subprocess
+from nova_async.process import at_exit, orphan_guard
+from nova_async.process.cookie import new_cookie
+orphan_guard.ensure()
+cookie = new_cookie()
+at_exit.expect(cookie)
+child = subprocess.Popen(["sleep", "60"], env={**os.environ, "NOVA_WORKER": cookie}, stdout=subprocess.DEVNULL)
+print(child.pid)
+"""
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    pid = int(done.stdout)
+    try:
+        assert all_dead_within([pid], SOON)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_released_family_is_spared() -> None:
