@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import final
@@ -23,6 +24,7 @@ from nova_async.journal.waiting import Record
 __all__ = ["JournalFile"]
 
 BUSY_SECONDS = 5.0  # another process that writes, such as `nova retry`, is done long before
+BUSY_PAUSE = 0.01  # seconds between two tries where SQLite does not wait by itself
 MOST_TRIES = 10  # whoever removes a folder is still at it when the journal is put back, and is done long before
 MOST_ASIDE = 1000  # names tried for a file that lies in our place
 
@@ -174,7 +176,8 @@ def connect(named: Path, path: Path) -> sqlite3.Connection:
         check_version(named, connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA trusted_schema = OFF")  # whoever made the file may have put functions into it
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
+        write_ahead(connection)
+        for pragma in ("synchronous = FULL", "fullfsync = ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute("BEGIN IMMEDIATE")
         version = check_version(named, connection)  # they may have been made meanwhile
@@ -188,6 +191,19 @@ def connect(named: Path, path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log; SQLite itself does not wait here for somebody else to finish writing."""
+    give_up_at = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up_at:
+                raise
+        time.sleep(BUSY_PAUSE)
 
 
 def is_gone(error: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -171,6 +172,22 @@ async def test_opening_at_the_same_time(path: Path) -> None:
         await journal.begin_run(run(f"r{number}"))
     assert len((await journals[0].history(PLAN)).runs) == 8
     await asyncio.gather(*(journal.close() for journal in journals))
+
+
+async def test_opening_waits_for_whoever_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for the switch to a write-ahead log, for which SQLite does not wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waited: list[float] = []
+
+        def done_meanwhile(seconds: float) -> None:
+            waited.append(seconds)
+            other.execute("COMMIT")
+
+        monkeypatch.setattr(time, "sleep", done_meanwhile)
+        await (await Journal.open(path)).close()
+        assert len(waited) == 1
 
 
 async def test_a_cancelled_opening_leaves_nothing(path: Path) -> None:
