@@ -108,11 +108,7 @@ class TaskKnown:
         if self.placed is None:
             return self._ended
         facts = self.placed.latest()
-        ended, total = self._ended, Totals()
-        total.add(
-            ended.usage, usage_by_model=ended.usage_by_model, usage_is_final=ended.usage_is_final,
-            cost_usd=ended.cost_usd, cost_is_complete=ended.cost_is_complete, duration_seconds=ended.duration_seconds,
-        )  # fmt: skip
+        total = replace(self._ended, usage_by_model=dict(self._ended.usage_by_model))
         total.add(
             facts.usage, usage_by_model=facts.usage_by_model, usage_is_final=False, cost_usd=facts.cost_usd,
             duration_seconds=time.monotonic() - self._began,
