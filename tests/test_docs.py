@@ -218,14 +218,14 @@ def source(script: str) -> str:
     return (EXAMPLES / f"{script}.py").read_text()
 
 
-def test_the_recording_shows_what_the_readme_says() -> None:
+def test_the_recording_shows_what_the_promises_say() -> None:
     """Its three figures for output tokens are those of the lines, of the result's usage, and of what was served."""
     events = [json.loads(line) for line in (EXAMPLES / "claude_with_a_sub_agent.jsonl").read_bytes().splitlines()]
     added = sum(event["message"]["usage"]["output_tokens"] for event in events if event["type"] == "assistant")
     result = events[-1]
     served = sum(model["outputTokens"] for model in result["modelUsage"].values())
     assert (added, result["usage"]["output_tokens"], served) == (12, 2030, 4062)
-    text = README.read_text()
+    text = (DOCS / "promises.md").read_text()
     assert all(f"{figure:,}" in text for figure in (added, result["usage"]["output_tokens"], served))
     assert f"{sum(recording.is_comparable for recording in KEPT_RECORDINGS)} recorded outputs" in text
 
@@ -301,9 +301,9 @@ def test_gotchas_cited_in_the_code_are_described() -> None:
     assert cited <= set(known)
 
 
-def test_the_readme_names_everything_public() -> None:
-    """Every exported name, and every public name of a worker, stands in the README."""
-    text = README.read_text()
+def test_the_page_about_python_names_everything_public() -> None:
+    """Every exported name, and every public name of a worker, stands there."""
+    text = (DOCS / "python.md").read_text()
     faces = (nova_async.Worker, nova_async.Orchestrator, nova_async.RunReport)
     names = {*nova_async.__all__, *(name for face in faces for name in dir(face) if not name.startswith("_"))}
     assert {name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", text)} == set()
