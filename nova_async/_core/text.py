@@ -2,24 +2,47 @@
 
 import re
 
-__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "one_line"]
+__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "clean", "one_line"]
 
 MAX_LINE_SHOWN = 200  # characters; one line of a wide terminal
 
 LOOK_AT = 4 * MAX_LINE_SHOWN  # characters of a long text that may become that line, escapes and blanks included
 
-# CSI, OSC and the two-character escapes of ECMA-48, with ESC or as single C1 characters.
+# What ECMA-48 calls control sequences (colours, movements), control strings (titles, links) with their end, and the
+# short escapes. No part can run across what begins another one, so the search is linear on any text.
 _ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|$)|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|\x1b[ -/]*[0-~]?"
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*+(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*+[0-~]?"
 )
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# C0, C1, and what nobody sees but for its effect on other characters: directions, blanks without a width, tags.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Emoji and several scripts need joiners; between other characters they only make two equal words different.
+_JOINED = "[\u0300-\u200b\u200e-\U0010ffff]"
+_JOINERS = re.compile(f"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})")
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: bytes of a path that are no UTF-8
+
+
+def clean(text: str) -> str:
+    r"""Return the text with nothing in it that could act on a terminal, or that is there without being seen.
+
+    Lines and tabs stay; every line end becomes ``"\n"``. The result is the same when it is cleaned again.
+    """
+    if text.replace("\n", " ").replace("\t", " ").isprintable():  # nearly every text, and ten times quicker
+        return text
+    if not text.isascii():
+        text = _HALVES.sub("\ufffd", text)
+    text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
+    return text if text.isascii() else _JOINERS.sub("", text)
 
 
 def one_line(text: str, limit: int = MAX_LINE_SHOWN) -> str:
-    """Return the text as one printable line of at most ``limit`` characters, without terminal escapes."""
-    line = text[:LOOK_AT] if limit <= MAX_LINE_SHOWN else text
-    if not line.isprintable():
-        line = "".join(c if c.isprintable() else " " for c in _ESCAPES.sub("", line))
-    line = " ".join(line.split())
+    """Return the text as one clean line of at most ``limit`` characters."""
+    line = " ".join(clean(text[: 4 * limit].replace("\0", " ")).split())  # as find -print0 parts its names
     if len(line) > limit or (len(text) > len(line) == limit):
         return line[: limit - 1].rstrip() + "…"
     return line
