@@ -1,4 +1,4 @@
-"""Codex: how it is called and stopped, and how ``codex exec --json`` is read.
+"""Read Codex's ``exec --json``.
 
 Formats and rules are those of Codex 0.169.0 (docs/agents.md). Nothing is counted live: the one ``turn.completed``
 brings the total of the whole *thread*, so a resumed one repeats what earlier processes used (G32). A failed or killed
@@ -12,15 +12,13 @@ from typing import Any, final
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import count
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
-from nova_async.words import Permissions
 
-__all__ = ["CODEX", "CodexReader"]
+__all__ = ["CodexReader"]
 
 _STATUS = re.compile(r"(?:unexpected status|last status:) (\d{3})\b")
 _SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
@@ -162,40 +160,3 @@ def _inner_message(message: str) -> str:
         told = inner.get("message") if isinstance(inner, dict) else None
         return told if isinstance(told, str) and told else message
     return message
-
-
-PERMISSIONS = {
-    Permissions.READ: ("--sandbox", "read-only"),
-    # Commands run in a sandbox of the system: they write in the folder (but not in its .git) and reach no network.
-    Permissions.EDIT: ("--sandbox", "workspace-write"),
-    Permissions.FULL: ("--dangerously-bypass-approvals-and-sandbox",),
-    Permissions.OWN: (),  # in its own default it may not write
-}
-
-
-def command(call: Call) -> list[str]:
-    """Run outside a git checkout, too; a resumed thread keeps its id."""
-    return [
-        *("codex", "exec", "--json", "--skip-git-repo-check", *PERMISSIONS[call.permissions]),
-        *option("-m", call.model),
-        *call.extra,
-        *option("resume", call.resume),
-        *("--", call.prompt),  # it could be the name of a subcommand
-    ]
-
-
-CODEX = Agent(
-    name="codex",
-    program="codex",
-    packages=("@openai/codex",),
-    install="npm install -g @openai/codex",
-    login="codex login, or set CODEX_API_KEY",
-    # Ends its command within 0.1 s; after TERM that would live on.
-    interrupt_seconds=3.0,
-    streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error
-    result_modes=JSON_MODES,
-    session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
-    mode_option=ModeOption(flags=("--json", "--experimental-json")),
-    make_reader=text_or(CodexReader),
-    make_command=command,
-)

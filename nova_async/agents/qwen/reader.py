@@ -1,4 +1,4 @@
-"""Qwen Code: how it is called and stopped, and how its ``-o json`` and ``-o stream-json`` are read.
+"""Read Qwen Code's ``-o json`` and ``-o stream-json``.
 
 Formats and rules are those of version 0.15.10 (docs/agents.md). Its lines look like Claude's and mean other things:
 ``input_tokens`` contains the cached ones, ``result.usage`` is the whole truth (sub-agents and a hidden call for its
@@ -11,15 +11,13 @@ from typing import Any, final
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, decode, http_status
 from nova_async.agents.ledger import Counts, count
 from nova_async.agents.message_lines import AssistantLine, EventLine, MessageReader, Usage, UserLine, silent_line
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_text
-from nova_async.words import Permissions
 
-__all__ = ["QWEN", "QwenReader"]
+__all__ = ["QwenReader"]
 
 # Most lines with partial messages. They hold no usage, and no piece of text can contain the mark of the few that say
 # what begins: inside a string its quotes are escaped.
@@ -128,42 +126,3 @@ class QwenReader(MessageReader):
         if tuple(map(sum, zip(*by_model.values(), strict=True))) == total:
             return by_model
         return {self.model or "": total}  # it has one model at a time; the parts may only refine the total
-
-
-PERMISSIONS = {
-    Permissions.READ: ("--approval-mode", "plan"),
-    # With nobody to ask, it runs no command unless the user's rules allow it; its files need not lie in its folder.
-    Permissions.EDIT: ("--approval-mode", "auto-edit"),
-    Permissions.FULL: ("--approval-mode", "yolo"),
-    Permissions.OWN: (),
-}
-
-
-def command(call: Call) -> list[str]:
-    """Stream events."""
-    return [
-        *("qwen", "-p", call.prompt, "-o", "stream-json", *PERMISSIONS[call.permissions]),
-        *option("-m", call.model),
-        *option("--resume", call.resume),
-        *option("--max-session-turns", call.max_turns),
-        *call.extra,
-    ]
-
-
-QWEN = Agent(
-    name="qwen",
-    program="qwen",
-    packages=("@qwen-code/qwen-code",),
-    install="npm install -g @qwen-code/qwen-code",
-    login="qwen auth, or set OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
-    # INT ends its wrapper and lets the agent go on; after TERM to the group it cleans up.
-    interrupt_seconds=0.0,
-    streaming_modes=frozenset({"stream-json"}),
-    result_modes=JSON_MODES,
-    caps_turns=True,
-    counts_live=True,
-    session_files=SessionFiles(".qwen", None, ("projects/*/chats/{session_id}.jsonl",)),
-    mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
-    make_reader=text_or(lambda mode, _: QwenReader(mode)),
-    make_command=command,
-)

@@ -1,4 +1,4 @@
-"""Gemini CLI: how it is called and stopped, and how its ``-o stream-json`` and ``-o json`` are read.
+"""Read Gemini CLI's ``-o stream-json`` and ``-o json``.
 
 Formats and rules are those of version 0.61.0 (docs/agents.md). Both print usage only at the end: stream-json in its
 last line, json in one pretty-printed document over many lines, which may follow warnings and be followed by text, and
@@ -6,20 +6,17 @@ which on an error stands on standard error and has no numbers (G45).
 """
 
 import re
-from types import MappingProxyType
 from typing import Any, final
 
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.reader import MAX_LINE, MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
-from nova_async.words import Permissions
 
-__all__ = ["GEMINI", "GeminiReader"]
+__all__ = ["GeminiReader"]
 
 MAX_CALLS = 64  # tool calls under way at once; more are forgotten, oldest first
 MAX_PIECES = 1024  # kept apart; they come a few characters at a time
@@ -231,43 +228,3 @@ def _is_refusal(error: Any, tool: Any) -> bool:
     if kind == "tool_not_registered":  # what the approval mode forbids is hidden from the model
         return isinstance(tool, str) and tool in TOOLS
     return (isinstance(kind, str) and kind in REFUSALS) or (isinstance(words, str) and words.startswith(_REFUSED))
-
-
-PERMISSIONS = {
-    Permissions.READ: ("--approval-mode", "plan", "--skip-trust"),
-    # It writes in its folder; with nobody to ask, it runs only commands that the user's policies allow.
-    Permissions.EDIT: ("--approval-mode", "auto_edit", "--skip-trust"),
-    Permissions.FULL: ("--approval-mode", "yolo", "--skip-trust"),
-    Permissions.OWN: (),  # it may refuse to work in a folder that the user has not trusted
-}
-
-
-def command(call: Call) -> list[str]:
-    """Stream events."""
-    return [
-        *("gemini", "-p", call.prompt, "-o", "stream-json", *PERMISSIONS[call.permissions]),
-        *option("-m", call.model),
-        *option("--resume", call.resume),
-        *call.extra,
-    ]
-
-
-GEMINI = Agent(
-    name="gemini",
-    program="gemini",
-    packages=("@google/gemini-cli",),
-    install="npm install -g @google/gemini-cli",
-    login="run gemini and choose how to log in, or set GEMINI_API_KEY",
-    # Its wrapper ignores signals to itself alone (G36).
-    environment=MappingProxyType({"GEMINI_CLI_NO_RELAUNCH": "true"}),
-    # INT gains nothing here: no result either way, and it takes 2 s where TERM takes less than one.
-    interrupt_seconds=0.0,
-    streaming_modes=frozenset({"stream-json"}),
-    result_modes=JSON_MODES,
-    session_files=SessionFiles(
-        ".gemini", None, ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl")
-    ),
-    mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
-    make_reader=text_or(lambda mode, _: GeminiReader(mode)),
-    make_command=command,
-)

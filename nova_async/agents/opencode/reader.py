@@ -1,27 +1,22 @@
-"""opencode: how it is called and stopped, and how ``opencode run --format json`` is read.
+"""Read opencode's ``run --format json``.
 
 Formats and rules are those of version 1.18.33 (docs/agents.md). The usage is the sum of the main agent's steps; the
 call that names a new session and all calls of sub-agents are printed nowhere, and there is no final line: the run
 ends with a step whose reason is ``stop``, and the end of the output.
 """
 
-import re
-from types import MappingProxyType
 from typing import Any, final
 
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
-from nova_async.words import Permissions
 
-__all__ = ["OPENCODE", "OpencodeReader"]
+__all__ = ["OpencodeReader"]
 
-_NUMBER = re.compile(r"(?:0x[0-9a-f]+|(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*", re.IGNORECASE)
 GOES_ON = ("tool-calls", "unknown")  # reasons after which opencode takes another step
 ASKED = "The user rejected permission"  # there was nobody to ask: opencode takes no further step
 RULED = "The user has specified a rule which prevents"
@@ -161,44 +156,3 @@ class OpencodeReader(EventReader):
         self.error = one_line(words if isinstance(words, str) else "it failed without a word", MAX_ERROR)
         self.error_status = http_status(data.get("statusCode"))
         self.is_error, self.activity, self._failed = True, None, True
-
-
-# It has no sandbox: by its own rules it runs any command, and asks before it writes outside its folder.
-PERMISSIONS = {
-    Permissions.READ: MappingProxyType({"OPENCODE_PERMISSION": '{"edit":"deny","bash":"deny"}'}),
-    Permissions.EDIT: MappingProxyType({"OPENCODE_PERMISSION": '{"edit":"allow"}'}),
-}
-
-
-def command(call: Call) -> list[str]:
-    """Stream events; its models are named ``provider/model``."""
-    return [
-        *("opencode", "run", "--format", "json"),
-        *(["--auto"] if call.permissions is Permissions.FULL else []),
-        *option("-m", call.model),
-        *option("--session", call.resume),
-        *call.extra,
-        "--",  # a prompt of the one word "help" would get its help, with exit code 0
-        # It crashes over a word that is a number; whatever has a blank it puts in quotes, and takes for text.
-        f" {call.prompt}" if _NUMBER.fullmatch(call.prompt) else call.prompt,
-    ]
-
-
-OPENCODE = Agent(
-    name="opencode",
-    counts_live=True,
-    costs_live=True,
-    program="opencode",
-    packages=("opencode-ai",),
-    install="npm install -g opencode-ai",
-    login="opencode auth login, or set the provider's API key",
-    permission_environment=MappingProxyType(PERMISSIONS),
-    # INT and TERM end it alike, at once and without a word; its command survives both.
-    interrupt_seconds=0.0,
-    streaming_modes=JSON_MODES | {"text"},
-    result_modes=JSON_MODES,
-    session_files=SessionFiles(".local/share", "XDG_DATA_HOME", ("opencode/opencode.db",)),
-    mode_option=ModeOption(names=("--format",)),
-    make_reader=text_or(lambda mode, _: OpencodeReader(mode)),
-    make_command=command,
-)

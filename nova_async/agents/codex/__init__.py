@@ -1,0 +1,46 @@
+"""Codex: how it is called, stopped and read.
+
+From the recorded calls and the options of version 0.169.0 (docs/agents.md).
+"""
+
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.codex.reader import CodexReader
+from nova_async.words import Permissions
+
+__all__ = ["CODEX"]
+
+PERMISSIONS = {
+    Permissions.READ: ("--sandbox", "read-only"),
+    # Commands run in a sandbox of the system: they write in the folder (but not in its .git) and reach no network.
+    Permissions.EDIT: ("--sandbox", "workspace-write"),
+    Permissions.FULL: ("--dangerously-bypass-approvals-and-sandbox",),
+    Permissions.OWN: (),  # in its own default it may not write
+}
+
+
+def command(call: Call) -> list[str]:
+    """Run outside a git checkout, too; a resumed thread keeps its id."""
+    return [
+        *("codex", "exec", "--json", "--skip-git-repo-check", *PERMISSIONS[call.permissions]),
+        *option("-m", call.model),
+        *call.extra,
+        *option("resume", call.resume),
+        *("--", call.prompt),  # it could be the name of a subcommand
+    ]
+
+
+CODEX = Agent(
+    name="codex",
+    program="codex",
+    packages=("@openai/codex",),
+    install="npm install -g @openai/codex",
+    login="codex login, or set CODEX_API_KEY",
+    # Ends its command within 0.1 s; after TERM that would live on.
+    interrupt_seconds=3.0,
+    streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error
+    result_modes=JSON_MODES,
+    session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
+    mode_option=ModeOption(flags=("--json", "--experimental-json")),
+    make_reader=text_or(CodexReader),
+    make_command=command,
+)

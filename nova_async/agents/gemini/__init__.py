@@ -1,0 +1,51 @@
+"""Gemini CLI: how it is called, stopped and read.
+
+From the recorded calls and the options of version 0.61.0 (docs/agents.md).
+"""
+
+from types import MappingProxyType
+
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.gemini.reader import GeminiReader
+from nova_async.words import Permissions
+
+__all__ = ["GEMINI"]
+
+PERMISSIONS = {
+    Permissions.READ: ("--approval-mode", "plan", "--skip-trust"),
+    # It writes in its folder; with nobody to ask, it runs only commands that the user's policies allow.
+    Permissions.EDIT: ("--approval-mode", "auto_edit", "--skip-trust"),
+    Permissions.FULL: ("--approval-mode", "yolo", "--skip-trust"),
+    Permissions.OWN: (),  # it may refuse to work in a folder that the user has not trusted
+}
+
+
+def command(call: Call) -> list[str]:
+    """Stream events."""
+    return [
+        *("gemini", "-p", call.prompt, "-o", "stream-json", *PERMISSIONS[call.permissions]),
+        *option("-m", call.model),
+        *option("--resume", call.resume),
+        *call.extra,
+    ]
+
+
+GEMINI = Agent(
+    name="gemini",
+    program="gemini",
+    packages=("@google/gemini-cli",),
+    install="npm install -g @google/gemini-cli",
+    login="run gemini and choose how to log in, or set GEMINI_API_KEY",
+    # Its wrapper ignores signals to itself alone (G36).
+    environment=MappingProxyType({"GEMINI_CLI_NO_RELAUNCH": "true"}),
+    # INT gains nothing here: no result either way, and it takes 2 s where TERM takes less than one.
+    interrupt_seconds=0.0,
+    streaming_modes=frozenset({"stream-json"}),
+    result_modes=JSON_MODES,
+    session_files=SessionFiles(
+        ".gemini", None, ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl")
+    ),
+    mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
+    make_reader=text_or(lambda mode, _: GeminiReader(mode)),
+    make_command=command,
+)

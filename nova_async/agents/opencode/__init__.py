@@ -1,0 +1,54 @@
+"""opencode: how it is called, stopped and read.
+
+From the recorded calls and the options of version 1.18.33 (docs/agents.md).
+"""
+
+import re
+from types import MappingProxyType
+
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.opencode.reader import OpencodeReader
+from nova_async.words import Permissions
+
+__all__ = ["OPENCODE"]
+
+NUMBER = re.compile(r"(?:0x[0-9a-f]+|(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*", re.IGNORECASE)
+# It has no sandbox: by its own rules it runs any command, and asks before it writes outside its folder.
+PERMISSIONS = {
+    Permissions.READ: MappingProxyType({"OPENCODE_PERMISSION": '{"edit":"deny","bash":"deny"}'}),
+    Permissions.EDIT: MappingProxyType({"OPENCODE_PERMISSION": '{"edit":"allow"}'}),
+}
+
+
+def command(call: Call) -> list[str]:
+    """Stream events; its models are named ``provider/model``."""
+    return [
+        *("opencode", "run", "--format", "json"),
+        *(["--auto"] if call.permissions is Permissions.FULL else []),
+        *option("-m", call.model),
+        *option("--session", call.resume),
+        *call.extra,
+        "--",  # a prompt of the one word "help" would get its help, with exit code 0
+        # It crashes over a word that is a number; whatever has a blank it puts in quotes, and takes for text.
+        f" {call.prompt}" if NUMBER.fullmatch(call.prompt) else call.prompt,
+    ]
+
+
+OPENCODE = Agent(
+    name="opencode",
+    counts_live=True,
+    costs_live=True,
+    program="opencode",
+    packages=("opencode-ai",),
+    install="npm install -g opencode-ai",
+    login="opencode auth login, or set the provider's API key",
+    permission_environment=MappingProxyType(PERMISSIONS),
+    # INT and TERM end it alike, at once and without a word; its command survives both.
+    interrupt_seconds=0.0,
+    streaming_modes=JSON_MODES | {"text"},
+    result_modes=JSON_MODES,
+    session_files=SessionFiles(".local/share", "XDG_DATA_HOME", ("opencode/opencode.db",)),
+    mode_option=ModeOption(names=("--format",)),
+    make_reader=text_or(lambda mode, _: OpencodeReader(mode)),
+    make_command=command,
+)

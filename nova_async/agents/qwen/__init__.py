@@ -1,0 +1,48 @@
+"""Qwen Code: how it is called, stopped and read.
+
+From the recorded calls and the options of version 0.15.10 (docs/agents.md).
+"""
+
+from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.qwen.reader import QwenReader
+from nova_async.words import Permissions
+
+__all__ = ["QWEN"]
+
+PERMISSIONS = {
+    Permissions.READ: ("--approval-mode", "plan"),
+    # With nobody to ask, it runs no command unless the user's rules allow it; its files need not lie in its folder.
+    Permissions.EDIT: ("--approval-mode", "auto-edit"),
+    Permissions.FULL: ("--approval-mode", "yolo"),
+    Permissions.OWN: (),
+}
+
+
+def command(call: Call) -> list[str]:
+    """Stream events."""
+    return [
+        *("qwen", "-p", call.prompt, "-o", "stream-json", *PERMISSIONS[call.permissions]),
+        *option("-m", call.model),
+        *option("--resume", call.resume),
+        *option("--max-session-turns", call.max_turns),
+        *call.extra,
+    ]
+
+
+QWEN = Agent(
+    name="qwen",
+    program="qwen",
+    packages=("@qwen-code/qwen-code",),
+    install="npm install -g @qwen-code/qwen-code",
+    login="qwen auth, or set OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
+    # INT ends its wrapper and lets the agent go on; after TERM to the group it cleans up.
+    interrupt_seconds=0.0,
+    streaming_modes=frozenset({"stream-json"}),
+    result_modes=JSON_MODES,
+    caps_turns=True,
+    counts_live=True,
+    session_files=SessionFiles(".qwen", None, ("projects/*/chats/{session_id}.jsonl",)),
+    mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
+    make_reader=text_or(lambda mode, _: QwenReader(mode)),
+    make_command=command,
+)
