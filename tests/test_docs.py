@@ -319,7 +319,7 @@ def test_the_guide_names_every_option_of_exec(folder: Path) -> None:
     assert {option for option in options if option not in section} == set()
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "status", "logs", "retry", "init"])
+@pytest.mark.parametrize("command", ["demo", "run", "plan", "status", "logs", "retry", "init"])
 def test_the_guide_names_every_option_about_plans(command: str, folder: Path) -> None:
     """What the help of a command about plans lists stands in the guide's sections about plans."""
     shown = run(["nova", command, "--help"], folder)
@@ -477,7 +477,8 @@ def test_the_design_names_every_file() -> None:
     for source in package.rglob("*.py"):
         inside = source.relative_to(package).with_suffix("")
         if len(inside.parts) == 1 or source.name == "__init__.py":
-            room, name = "values", inside.name
+            room = "demo_agent" if inside.name == "demo_agent" else "values"
+            name = inside.name
         else:
             room, name = inside.parts[0], "/".join(inside.parts[1:])
         if not name.startswith("__"):

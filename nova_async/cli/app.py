@@ -9,6 +9,7 @@ from nova_async.cli.version import version_line
 __all__ = ["COMMANDS", "app"]
 
 COMMANDS = {
+    "demo": "Run a plan of twelve tasks by a demo agent: no key, no agent CLI, and no file of yours is touched.",
     "run": "Run a plan, a few tasks at a time; what is completed already is not run again.",
     "plan": "Check a plan and show in which order it would go; runs nothing.",
     "init": "Write a first plan, with a line about all that can stand in one.",

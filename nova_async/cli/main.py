@@ -19,7 +19,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:2] == ["demo-agent"]:  # started many times by the example cascade, and needs nothing of the rest
-        from nova_async.cli import demo_agent
+        from nova_async import demo_agent
 
         sys.exit(demo_agent.main(sys.argv[2:]))
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":

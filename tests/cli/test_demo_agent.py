@@ -9,7 +9,7 @@ import pytest
 
 from nova_async.agents import AGENTS, AgentReport
 
-PROGRAM = "import sys; from nova_async.cli.demo_agent import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = "import sys; from nova_async.demo_agent import main; sys.exit(main(sys.argv[1:]))"
 COMMAND = [sys.executable, "-W", "error", "-c", PROGRAM]
 
 

@@ -11,6 +11,7 @@ from tests.cli.command import NOVA, nova
 PLAN = "- [ ] F1 Types\n- [ ] F2 Errors (depends: F1)\n"
 CALLS = {
     "init": "init new.md",
+    "demo": "demo --help",
     "plan": "plan",
     "run": "run --plain --command true",
     "status": "status",

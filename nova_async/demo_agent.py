@@ -282,3 +282,7 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at exit must not fail
         return 1
+
+
+if __name__ == "__main__":  # as the shipped demo calls it: `nova` need not be on PATH
+    sys.exit(main(sys.argv[1:]))

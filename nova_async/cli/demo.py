@@ -1,0 +1,79 @@
+"""``nova demo``: a whole run to look at, on a machine with no agent, no key and not even ``nova`` on PATH."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from nova_async import demo_agent
+from nova_async.cli import run
+from nova_async.cli.options import command_of, flag, option
+from nova_async.cli.places import PLAN
+from nova_async.cli.say import say
+
+__all__ = ["command"]
+
+BAD_INPUT = 2
+SHIPPED = Path(__file__).with_name("demo_plan.md")
+"""The same as docs/examples/demo/CASCADE.md (held by a test), so that it is in the wheel."""
+AS_SHIPPED = '"nova", "demo-agent"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    dir: str | None = option(
+        metavar="DIR", show_default="a new one under the system's temporary folder", help="The folder to run it in."
+    )
+    speed: float = option(type=click.FloatRange(min=0, min_open=True), default=1.0, help="How many times faster.")
+    json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
+    plain: bool = flag(help="Write lines instead of a table.")
+
+
+def show_demo(options: Options) -> int:
+    """Run a plan of twelve tasks by a demo agent: no key, no agent CLI, and no file of yours is touched.
+
+    It takes a quarter of a minute. Everything is kept in a folder of its own, to be looked at afterwards.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="nova-demo-") if options.dir is None else options.dir).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(folder / PLAN, demo_plan(options.speed))
+        os.chdir(folder)
+    except FileExistsError as error:
+        say(f"nova: {error.filename} is there already and is not the demo's; choose another --dir", err=True)
+        return BAD_INPUT
+    except OSError as error:
+        say(f"nova: cannot use {error.filename or options.dir}: {error.strerror or error}", err=True)
+        return BAD_INPUT
+    say(f"nova: the demo runs in {folder}; its agent only pretends to work", err=True)
+    code = run.run_plan(run.Options(plan=PLAN, json=options.json, plain=options.plain))
+    us = "nova" if shutil.which("nova") else f"{sys.executable} -m nova_async"
+    say(f"nova: look around: `cd {folder}`, then `{us} status`, `{us} logs S2`, `{us} plan`", err=True)
+    return code
+
+
+def demo_plan(speed: float) -> str:
+    """Return the plan, its agent being the one of this very installation, wherever PATH leads."""
+    # Isolated and without site packages: it loads the standard library alone, and starts in half the time.
+    words = [sys.executable, "-I", "-S", demo_agent.__file__, "--speed", f"{speed:g}"]
+    return SHIPPED.read_text().replace(AS_SHIPPED, ", ".join(json.dumps(word, ensure_ascii=False) for word in words))
+
+
+def write_plan(path: Path, text: str) -> None:
+    """Write the plan where there is none. Raises ``FileExistsError`` where another one stands."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        if path.read_bytes() != text.encode():
+            raise
+
+
+command = command_of(Options, show_demo)
