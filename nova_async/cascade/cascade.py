@@ -91,6 +91,15 @@ class Cascade:
             hierarchy.setdefault(task.branch, {}).setdefault(task.group, []).append(task.id)
         return hierarchy
 
+    def command_of(self, task: Task) -> tuple[str, ...] | None:
+        """Return the command template of a task; None is its agent's own.
+
+        A settings file's command is not for tasks whose plan names an agent.
+        """
+        if "agent" in task.written and "command" in self.settings.inherited:
+            return None
+        return self.settings.command
+
     def waves(self) -> list[list[str]]:
         """Group all tasks so that each depends only on earlier groups, as early as possible."""
         return graph.waves_of(self._dependencies)

@@ -1,7 +1,9 @@
-"""The TOML between two ``+++`` lines at the top of a plan."""
+"""Settings: the TOML between two ``+++`` lines at the top of a plan, or in a file for all plans of a folder."""
 
 import re
 import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from nova_async.cascade import values
@@ -11,14 +13,17 @@ from nova_async.cascade.options import OPTIONS
 from nova_async.cascade.settings import SETTINGS, RunSettings
 from nova_async.cascade.toml_lines import TomlLines
 
-__all__ = ["cut_front_matter", "read_front_matter"]
+__all__ = ["KEY_OF", "cut_front_matter", "read_front_matter", "read_settings_file"]
 
 FENCE = "+++"
+PYPROJECT = "pyproject.toml"
 YAML_KEY = re.compile(r"\s*(?:#.*)?[\w.-]+\s*:(?:\s|$)")
 TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\)$", re.DOTALL)
 
 # A budget caps the thing it is written on: at the top of the file that is the run, so tasks have names of their own.
 TASK_KEYS = {("task_" if option.key.startswith("budget_") else "") + option.key: option for option in OPTIONS}
+KEY_OF = {option.attribute: key for key, option in TASK_KEYS.items()}
+"""What an option is called at the top of a plan, by its attribute in ``TaskOptions``."""
 KNOWN_KEYS = (*SETTINGS, *TASK_KEYS, "milestone")
 OWN_NOTHING = ("prompt_prefix", "prompt_suffix", "pass_env")  # keys for which "none" or "-" is a value like any other
 
@@ -49,25 +54,54 @@ def cut_front_matter(lines: list[str], findings: Findings) -> str | None:
 
 def read_front_matter(toml: str, findings: Findings) -> RunSettings:
     """Read the settings; every problem (E002, E004, E104) goes to ``findings`` with its line in the whole file."""
+    table = _parsed(toml, findings, "front matter: ", first_line=2)
+    return _read(table, TomlLines(toml, first_line=2).line_of, findings, "front-matter key")
+
+
+def read_settings_file(toml: str, findings: Findings) -> RunSettings:
+    """Read a ``nova.toml``, or the table ``[tool.nova]`` of a ``pyproject.toml``: settings for any plan.
+
+    ``findings`` names the file, and gets every problem as of a front matter; milestones belong to a plan (E104).
+    """
+    toml = toml.removeprefix("\ufeff").replace("\r\n", "\n")
+    table = _parsed(toml, findings, "", first_line=1)
+    place = ("tool", "nova") if findings.file.endswith(PYPROJECT) else ()
+    for name in place:
+        found = table.get(name, {})
+        table = found if isinstance(found, dict) else {}
+    lines = TomlLines(toml, first_line=1)
+    if "milestone" in table:
+        findings.add(
+            lines.line_of(*place, "milestone"), "E104", "milestone: milestones belong to a plan: write it there"
+        )
+    table = {key: value for key, value in table.items() if key != "milestone"}
+    settings = _read(table, lambda *path: lines.line_of(*place, *path), findings, "key")
+    return replace(settings, inherited=dict.fromkeys(settings.written, findings.file))
+
+
+def _parsed(toml: str, findings: Findings, about: str, first_line: int) -> Mapping[str, Any]:
     try:
-        table = tomllib.loads(toml)
+        return tomllib.loads(toml)
     except (ValueError, RecursionError) as error:
         # Not only TOMLDecodeError: a number of 5,000 digits or 1,000 nested lists break the parser itself.
         place = TOML_PLACE.match(str(error))
         last = toml.rstrip("\n").count("\n") + 1
         line = int(place[2]) if place and place[2] else last
-        findings.add(line + 1, "E002", f"front matter: {place[1] if place else error}")
-        return RunSettings()
-    where = TomlLines(toml, first_line=2)
+        findings.add(line + first_line - 1, "E002", f"{about}{place[1] if place else error}")
+        return {}
+
+
+def _read(table: Mapping[str, Any], line_of: Callable[..., int], findings: Findings, what: str) -> RunSettings:
+    """Read a table of settings; ``what`` is what a key of it is called."""
     found: dict[str, Any] = {}
-    task_options: dict[str, object] = {}
+    task_options: dict[str, Any] = {}
     milestones: tuple[Milestone, ...] = ()
+    written = set()
     for key, value in table.items():
-        line = where.line_of(key)
         option = TASK_KEYS.get(key)
         try:
             if key == "milestone":
-                milestones = read_milestones(value, lambda *path: where.line_of("milestone", *path), findings)
+                milestones = read_milestones(value, lambda *path: line_of("milestone", *path), findings)
             elif isinstance(value, str) and values.is_nothing(value) and key not in OWN_NOTHING:
                 continue  # as an empty cell: what would hold without it
             elif key in SETTINGS:
@@ -76,8 +110,9 @@ def read_front_matter(toml: str, findings: Findings) -> RunSettings:
                 task_options[option.attribute] = option.from_toml(value)
             else:
                 guess = findings.guess(key, KNOWN_KEYS)
-                findings.add(line, "E004", f"unknown front-matter key {shown(key)}{guess}")
+                findings.add(line_of(key), "E004", f"unknown {what} {shown(key)}{guess}")
+            written.add(key)
         except ValueError as error:
             text = str(error) if option is not None and key not in SETTINGS else f"{key}: {error}"
-            findings.add(line, "E104", text)
-    return RunSettings(**found, milestones=milestones, task_options=task_options, written=frozenset(table))
+            findings.add(line_of(key), "E104", text)
+    return RunSettings(**found, milestones=milestones, task_options=task_options, written=frozenset(written))

@@ -1,29 +1,60 @@
-"""Reads a plan from disk: the only file of this package that touches one."""
+"""Reads a plan, and the settings of its folder, from disk: the only file of this package that touches one."""
 
 import os
+import tomllib
 from pathlib import Path
 
 from nova_async.cascade.cascade import Cascade
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic
 from nova_async.cascade.reading import parse_cascade
 
-__all__ = ["load_cascade"]
+__all__ = ["find_settings", "load_cascade"]
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+SETTINGS_FILE, PYPROJECT = "nova.toml", "pyproject.toml"
 
 
-def load_cascade(path: str | os.PathLike[str]) -> Cascade:
-    """Read the plan in a file.
+def load_cascade(path: str | os.PathLike[str], *, settings: str | os.PathLike[str] | None = None) -> Cascade:
+    """Read the plan in a file, and with it the settings in another, which hold where the plan says nothing.
 
-    Raises ``CascadeError`` if the plan has errors or is not UTF-8 text (E005), and the system's own ``OSError``
-    (``FileNotFoundError``, ``PermissionError`` …) if the file cannot be read.
+    ``settings`` is a ``nova.toml`` or a ``pyproject.toml``; none is looked for. Raises ``CascadeError`` if one of them
+    has errors or is not UTF-8 text (E005), and the system's own ``OSError`` (``FileNotFoundError``, ``PermissionError``
+    …) if one cannot be read.
     """
+    text = _text_of(path)
+    if settings is None:
+        return parse_cascade(text, os.fspath(path))
+    return parse_cascade(text, os.fspath(path), settings=_text_of(settings), settings_name=os.fspath(settings))
+
+
+def find_settings(*folders: str | os.PathLike[str]) -> Path | None:
+    """Return the settings file of the first folder that has one: ``nova.toml``, or ``[tool.nova]`` in pyproject.toml.
+
+    Raises ``OSError`` if one is there and cannot be read.
+    """
+    for folder in map(Path, folders):
+        if (folder / SETTINGS_FILE).is_file():
+            return folder / SETTINGS_FILE
+        if (folder / PYPROJECT).is_file() and _has_our_table((folder / PYPROJECT).read_bytes()):
+            return folder / PYPROJECT
+    return None
+
+
+def _has_our_table(content: bytes) -> bool:
+    """Tell whether a pyproject.toml says something about us; of one that is no TOML, whether it seems to."""
+    try:
+        tools = tomllib.loads(content.decode()).get("tool", {})
+    except (ValueError, RecursionError):
+        return b"tool.nova" in content
+    return isinstance(tools, dict) and "nova" in tools
+
+
+def _text_of(path: str | os.PathLike[str]) -> str:
     content = Path(path).read_bytes()
     try:
-        text = content.decode()
+        return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         found = "UTF-16" if content.startswith(UTF_16) else f"byte 0x{content[error.start]:02x}"
         problem = Diagnostic(line, "E005", f"not UTF-8 text: {found}; save the file as UTF-8", os.fspath(path))
         raise CascadeError([problem]) from None
-    return parse_cascade(text, os.fspath(path))

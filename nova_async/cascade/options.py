@@ -1,7 +1,7 @@
 """What can be set on a task: how it is read from a cell, a bullet or the front matter, and what holds by default."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, final
@@ -11,7 +11,16 @@ from nova_async.cascade import values
 from nova_async.cascade.diagnostics import shown
 from nova_async.words import OnFailure, Permissions
 
-__all__ = ["OPTIONS", "Option", "TaskOptions", "as_header", "find_option", "parse_option", "text_of_toml"]
+__all__ = [
+    "OPTIONS",
+    "Option",
+    "TaskOptions",
+    "as_header",
+    "find_option",
+    "joined_options",
+    "parse_option",
+    "text_of_toml",
+]
 
 
 @final
@@ -61,7 +70,10 @@ class TaskOptions:
 
         Raises ``TypeError`` for a layer with a name that is no option.
         """
-        return cls(**{name: value for layer in reversed(layers) for name, value in layer.items()})
+        values = {name: value for layer in reversed(layers) for name, value in layer.items()}
+        if "agent_args" in values:  # by now it is known whose they are
+            values["agent_args"] = arguments_of(values.get("agent", DEFAULT_AGENT), layers)
+        return cls(**values)
 
 
 @final
@@ -93,10 +105,12 @@ class Option:
             raise ValueError(f"{self.key}: {error}") from None
 
     def from_toml(self, value: object) -> object:
-        """Read a value of the front matter.
+        """Read a value of the front matter or of a settings file.
 
         Raises ``ValueError`` as ``from_text`` does.
         """
+        if self.attribute == "agent_args" and isinstance(value, dict):
+            return {self._agent(name): self.from_toml(words) for name, words in value.items()}
         if self.read in (values.parse_list, values.parse_command) and isinstance(value, list):
             if not all(isinstance(word, str) for word in value) or (self.attribute == "verify" and not value):
                 raise ValueError(f"{self.key}: {shown(str(value))} is not a list of texts")
@@ -107,6 +121,32 @@ class Option:
             return self.read(text_of_toml(value))
         except ValueError as error:
             raise ValueError(f"{self.key}: {error}") from None
+
+    def _agent(self, name: str) -> str:
+        try:
+            return parse_agent(name)
+        except ValueError as error:
+            raise ValueError(f"{self.key}: {error}") from None
+
+
+def arguments_of(agent: str, layers: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the ``agent_args`` of the first layer that gives this agent some: a list is for all, a table by agent."""
+    for layer in layers:
+        given = layer.get("agent_args")
+        words = given.get(agent) if isinstance(given, Mapping) else given
+        if words is not None:
+            return tuple(words)
+    return ()
+
+
+def joined_options(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one layer of options on top of another and make them one; arguments for single agents are joined by agent."""
+    joined = {**lower, **upper}
+    mine, theirs = upper.get("agent_args"), lower.get("agent_args")
+    if isinstance(mine, Mapping) and theirs is not None:
+        by_agent = theirs if isinstance(theirs, Mapping) else dict.fromkeys(AGENTS, theirs)
+        joined["agent_args"] = {**by_agent, **mine}
+    return joined
 
 
 def parse_agent(text: str) -> str:

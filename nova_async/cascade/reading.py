@@ -9,7 +9,7 @@ from nova_async.cascade.checklists import is_task_item, read_checklist
 from nova_async.cascade.columns import Columns, read_header
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic, Findings, shown
 from nova_async.cascade.drafts import Drafts, Section, TaskDraft
-from nova_async.cascade.front_matter import cut_front_matter, read_front_matter
+from nova_async.cascade.front_matter import cut_front_matter, read_front_matter, read_settings_file
 from nova_async.cascade.headings import branch_name, group_name, is_task_heading, read_heading_task
 from nova_async.cascade.ids import resolve_word
 from nova_async.cascade.milestones import check_milestones
@@ -40,19 +40,24 @@ class Reading:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def parse_cascade(text: str, name: str = "CASCADE.md") -> Cascade:
+def parse_cascade(
+    text: str, name: str = "CASCADE.md", *, settings: str = "", settings_name: str = "nova.toml"
+) -> Cascade:
     """Read a plan.
 
     ``text`` is the whole file; a byte order mark and any kind of line end are fine. ``name`` is what messages call the
-    file. Raises ``CascadeError`` if the plan has at least one error; it carries all of them, and the warnings too.
+    file. ``settings`` is a ``nova.toml`` (a ``pyproject.toml`` where its name says so): what holds where the plan says
+    nothing. Raises ``CascadeError`` if one of them has at least one error; it carries all of both, and the warnings.
     """
-    reading = read_plan(text, name)
+    reading = read_plan(text, name, settings, settings_name)
     if any(diagnostic.is_error for diagnostic in reading.diagnostics):
         raise CascadeError(reading.diagnostics)
     return Cascade(reading.project, reading.tasks, reading.settings, reading.diagnostics, name)
 
 
-def read_plan(text: str, name: str = "CASCADE.md") -> Reading:
+def read_plan(
+    text: str, name: str = "CASCADE.md", settings_file: str = "", settings_name: str = "nova.toml"
+) -> Reading:
     r"""Read a plan as far as it can be understood; never raises because of the text.
 
     Lines are cut at ``\n``, ``\r\n`` and ``\r`` only: ``str.splitlines`` also cuts at U+2028 and others, which
@@ -60,9 +65,10 @@ def read_plan(text: str, name: str = "CASCADE.md") -> Reading:
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     lines = text.split("\n")
-    findings = Findings(name)
+    findings, findings_above = Findings(name), Findings(settings_name)
     toml = cut_front_matter(lines, findings)
     settings = read_front_matter(toml, findings) if toml is not None else RunSettings()
+    settings = settings.above(read_settings_file(settings_file, findings_above))
     scan = Scan(lines, findings)
     scan.run()
     tasks = _tasks(scan.drafts, settings, findings)
@@ -72,7 +78,9 @@ def read_plan(text: str, name: str = "CASCADE.md") -> Reading:
     for task in tasks.values():
         groups.setdefault(task.group, []).append(task.id)
     milestones = check_milestones(settings.milestones, groups, scan.drafts.claimed, findings)
-    return Reading(scan.project, tasks, replace(settings, milestones=milestones), findings.sorted())
+    return Reading(
+        scan.project, tasks, replace(settings, milestones=milestones), (*findings_above.sorted(), *findings.sorted())
+    )
 
 
 @final

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
 
 from nova_async.cascade import values
 from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.milestones import Milestone
-from nova_async.cascade.options import text_of_toml
+from nova_async.cascade.options import joined_options, text_of_toml
 from nova_async.words import Leftovers, Outcome
 
 __all__ = ["SETTINGS", "ModelPrice", "RunSettings"]
 
 ON_USAGE_LIMIT = ("wait", "fail")
+TABLES = frozenset({"classes", "env", "prices"})
 PROMPT_VIA, ORDERS = ("auto", "arg", "stdin", "file"), ("deps", "phase")
 
 
@@ -71,7 +72,34 @@ class RunSettings:
     task_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Default options of all tasks, by the attributes of ``TaskOptions``."""
     written: frozenset[str] = frozenset()
-    """The keys that stand in the file, as written there."""
+    """The keys that are set, as they are written in the plan or its settings file."""
+    inherited: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Those of them that come from a settings file, with the name of that file."""
+
+    def above(self, base: "RunSettings") -> "RunSettings":
+        """Return these settings, with those of ``base`` where nothing is set here; tables are joined entry by entry.
+
+        If an agent is set here, the command of ``base`` is dropped, and if a command is set here, its agent: either one
+        replaces both.
+        """
+        dropped = "agent" if "command" in self.written else "command" if "agent" in self.written else ""
+        mine = {key: getattr(self, key) for key in SETTINGS if key in self.written}
+        theirs = {key: getattr(base, key) for key in SETTINGS if key in base.written and key != dropped}
+        for table in TABLES & mine.keys() & theirs.keys():
+            mine[table] = {**theirs[table], **mine[table]}
+        options = {name: value for name, value in base.task_options.items() if name != dropped}
+        return replace(
+            self,
+            **(theirs | mine),
+            task_options=joined_options(self.task_options, options),
+            written=self.written | (base.written - {dropped}),
+            inherited={key: name for key, name in base.inherited.items() if key not in self.written | {dropped}},
+        )
+
+    def with_command(self, command: tuple[str, ...] | None) -> "RunSettings":
+        """Return these settings with another command, or with none, chosen above all that is written."""
+        inherited = {key: name for key, name in self.inherited.items() if key != "command"}
+        return replace(self, command=command, inherited=inherited)
 
 
 def _from_text(read: Callable[[str], object]) -> Callable[[object], object]:

@@ -30,8 +30,11 @@ def not_enforced(cascade: Cascade) -> list[str]:
     if worktrees:
         found.append(f"worktree is not enforced yet{named(worktrees)}: tasks share one working tree")
     # Only the agents' own command lines have a place for it, and not those of all agents.
-    able = [] if settings.command is not None else [name for name, agent in AGENTS.items() if agent.caps_turns]
-    turns = [task.id for task in tasks if task.options.max_turns and task.options.agent not in able]
+    able = [name for name, agent in AGENTS.items() if agent.caps_turns]
+    turns = [
+        task.id for task in tasks
+        if task.options.max_turns and (task.options.agent not in able or cascade.command_of(task) is not None)
+    ]  # fmt: skip
     if turns:
         takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
         found.append(f"max_turns is not enforced{named(turns)}: only the command lines of {takers} take it")
@@ -41,11 +44,11 @@ def not_enforced(cascade: Cascade) -> list[str]:
 def budgets_that_nothing_holds(cascade: Cascade) -> list[str]:
     """Say which budgets come too late, because the agent tells its numbers at its end or not at all."""
     settings, found = cascade.settings, []
-    if settings.command is not None:
-        return []  # whatever the program prints
-    for task_agent in dict.fromkeys(task.options.agent for task in cascade.tasks.values()):
+    # Of a command of the plan's own, nobody knows what its program prints.
+    tasks = [task for task in cascade.tasks.values() if cascade.command_of(task) is None]
+    for task_agent in dict.fromkeys(task.options.agent for task in tasks):
         agent = AGENTS.get(task_agent)
-        mine = [task for task in cascade.tasks.values() if task.options.agent == task_agent]
+        mine = [task for task in tasks if task.options.agent == task_agent]
         dollars = [task.id for task in mine if task.options.budget_usd or settings.budget_usd]
         tokens = [task.id for task in mine if task.options.budget_tokens or settings.budget_tokens]
         if agent is None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from nova_async.cascade import Cascade, CascadeError, Milestone, RunSettings, Task, TaskOptions, load_cascade
+from nova_async.cascade.front_matter import KEY_OF
+from nova_async.cascade.load import find_settings
 from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.mermaid import flowchart
@@ -38,15 +41,16 @@ class Options:
 
 
 def read_cascade(path: str) -> Cascade:
-    """Read the plan; say all its problems on stderr, and what is written in it but not acted on yet.
+    """Read the plan, and the settings file of this folder or else of the plan's.
 
-    Raises ``click.exceptions.Exit`` with code 2 if it cannot be read or has an error.
+    Says all their problems on stderr, and what is written there but not acted on yet. Raises ``click.exceptions.Exit``
+    with code 2 if one cannot be read or has an error.
     """
     try:
-        cascade = load_cascade(path)
+        cascade = load_cascade(path, settings=find_settings(".", Path(path).parent))
     except OSError as error:
         hint = "; `nova init` makes one" if isinstance(error, FileNotFoundError) else ""
-        say(f"nova: cannot read {path}: {error.strerror or error}{hint}", err=True)
+        say(f"nova: cannot read {error.filename or path}: {error.strerror or error}{hint}", err=True)
         raise click.exceptions.Exit(BAD_INPUT) from None
     except CascadeError as error:
         report_problems(error)
@@ -105,6 +109,7 @@ def document(cascade: Cascade) -> dict[str, Any]:
         "file": cascade.name,
         "project": cascade.project,
         "settings": settings_written(cascade.settings),
+        "settings_from": cascade.settings.inherited,
         "task_defaults": options_unlike(front, TaskOptions()),
         "tasks": [
             {
@@ -154,14 +159,8 @@ def write_plan(cascade: Cascade) -> None:
     console = page()
     front = TaskOptions.layered(cascade.settings.task_options)
     console.print(f"[bold]{escape(cascade.project or cascade.name)}[/]", soft_wrap=True)
-    # At the top of a plan a budget is that of the run; those of tasks have names of their own there.
-    tasks = {
-        f"task_{name}" if name.startswith("budget_") else name: value
-        for name, value in options_unlike(front, TaskOptions()).items()
-    }
-    settings = {**settings_written(cascade.settings), **tasks}
-    if settings:
-        console.print(f"[dim]for the whole run:[/] {escape(describe_options(settings))}", soft_wrap=True)
+    for title, settings in settings_by_place(cascade, front):
+        console.print(f"[dim]{escape(title)}:[/] {escape(describe_options(settings))}", soft_wrap=True)
     waves = cascade.waves()
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for style in ("dim", "bold", None, "dim"):
@@ -180,6 +179,16 @@ def write_plan(cascade: Cascade) -> None:
     console.print(counts(cascade, waves, path), soft_wrap=True)
 
 
+def settings_by_place(cascade: Cascade, front: TaskOptions) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give what is set for the whole run, by the name it has at the top of a plan: the plan's, then the others'."""
+    options = {KEY_OF[name]: value for name, value in options_unlike(front, TaskOptions()).items()}
+    settings, inherited = {**settings_written(cascade.settings), **options}, cascade.settings.inherited
+    if mine := {key: value for key, value in settings.items() if key not in inherited}:
+        yield "for the whole run", mine
+    for name in dict.fromkeys(inherited.values()):
+        yield f"from {name}", {key: value for key, value in settings.items() if inherited.get(key) == name}
+
+
 def name_of(task: Task) -> str:
     """Return the task's name, and whether it is ticked off."""
     return f"{task.name} (done)" if task.done else task.name
@@ -188,12 +197,13 @@ def name_of(task: Task) -> str:
 def remarks(task: Task, front: TaskOptions) -> str:
     """Say what a task waits for, and its options where they differ from those of the whole run."""
     after = f"after {', '.join(task.depends_on)}" if task.depends_on else ""
-    return " · ".join(filter(None, (after, describe_options(options_unlike(task.options, front)))))
+    own = {"class" if name == "task_class" else name: value
+           for name, value in options_unlike(task.options, front).items()}  # fmt: skip
+    return " · ".join(filter(None, (after, describe_options(own))))
 
 
 def describe_options(options: dict[str, Any]) -> str:
     """Write options as ``model opus, timeout 30m``."""
-    options = {"class" if name == "task_class" else name: value for name, value in options.items()}
     return ", ".join(f"{name} {describe_value(name, value)}" for name, value in options.items())
 
 

@@ -100,7 +100,7 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
             guess = did_you_mean(options.agent, known)
             raise click.UsageError(f"--agent: {options.agent} is not one of {', '.join(known)}{guess}")
         # Who names an agent wants it, not the plan's command.
-        cascade = replace(cascade, settings=replace(settings, command=None)).with_options(agent=options.agent)
+        cascade = replace(cascade, settings=settings.with_command(None)).with_options(agent=options.agent)
     if options.command is not None:
         try:
             words = tuple(shlex.split(options.command))
@@ -108,7 +108,7 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
             raise click.UsageError(f"--command: {error}") from error
         if not words:
             raise click.UsageError("--command: it names no program")
-        cascade = replace(cascade, settings=replace(cascade.settings, command=words))
+        cascade = replace(cascade, settings=cascade.settings.with_command(words))
         if options.agent is None:  # the program tells whose output it is, whatever the plan was written for
             cascade = without_agents(cascade)
     return cascade

@@ -41,11 +41,11 @@ def make_job(
     ``ValueError`` for a task that no command can be made for.
     """
     settings, options = cascade.settings, task.options
-    cwd = str(root / options.cwd)
+    cwd, template = str(root / options.cwd), cascade.command_of(task)
     if command_for is not None:
         command, stdin, reader = given_command(command_for(task), task), None, agent
-    elif settings.command is not None:
-        command, stdin = filled_command(cascade, task, attempt, cwd=cwd, session_id=session_id)
+    elif template is not None:
+        command, stdin = filled_command(cascade, task, template, attempt, cwd=cwd, session_id=session_id)
         # Unless somebody said whose output it is, the program's name tells.
         reader = options.agent if is_written(cascade, task, "agent") and options.agent in AGENTS else None
     elif options.agent not in AGENTS:
@@ -53,7 +53,7 @@ def make_job(
     else:
         command, stdin, reader = *agent_command(cascade, task, spent, run_left_usd), options.agent
     env, reads_only = dict(settings.env), False
-    if command_for is None and settings.command is None:
+    if command_for is None and template is None:
         env.update(AGENTS[options.agent].environment_for(options.permissions))
         reads_only = options.permissions == Permissions.READ
     return Job(
@@ -96,13 +96,13 @@ def given_command(made: Sequence[str], task: Task) -> list[str]:
 
 
 def filled_command(
-    cascade: Cascade, task: Task, attempt: AttemptId, *, cwd: str, session_id: str | None
+    cascade: Cascade, task: Task, template: Sequence[str], attempt: AttemptId, *, cwd: str, session_id: str | None
 ) -> tuple[list[str], str | None]:
-    """Fill the plan's command template, and return what its program reads.
+    """Fill a command template, and return what its program reads.
 
     Placeholders are filled after it was split, so that no shell ever sees a prompt.
     """
-    template, options = cascade.settings.command or (), task.options
+    options = task.options
     prompt = prompt_of(cascade, task)
     by_stdin = goes_by_stdin(cascade, prompt)
     values = {

@@ -69,6 +69,38 @@ def test_the_waves(folder: Path) -> None:
     ]
 
 
+def test_settings_of_the_folder(folder: Path) -> None:
+    """What comes from nova.toml is shown apart; its problems come with the plan's, and start nothing either."""
+    settings = 'timeout = "1h"\nretries = 3\nclass = "big"\ntask_budget_usd = 2\nlinger = "5s"\n'
+    (folder / "nova.toml").write_text(settings)
+    done = nova("plan", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:3] == [
+        "for the whole run: max_workers 2, timeout 45m",
+        "from nova.toml: linger 5s, retries 3, task_budget_usd $2.00, class big",
+    ]
+    document = json.loads(nova("plan", "--json", cwd=folder).stdout)
+    assert document["settings_from"]["retries"] == "nova.toml"
+    (folder / "nova.toml").write_text("retrys = 3\n")
+    (folder / "bad.md").write_text(WRONG)
+    done = nova("run", "bad.md", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == "nova.toml:1: E004 unknown key 'retrys'; did you mean 'retries'?"
+    assert done.stderr.splitlines()[-1] == "nova: 4 errors: nothing can be started"
+
+
+def test_settings_beside_the_plan_count_where_this_folder_has_none(tmp_path: Path) -> None:
+    """The current folder's nova.toml first, then the plan's folder; the two are not joined."""
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/plan.md").write_text(PLAN)
+    (tmp_path / "specs/nova.toml").write_text("retries = 3\n")
+    assert "from specs/nova.toml: retries 3" in nova("plan", "specs/plan.md", cwd=tmp_path).stdout
+    (tmp_path / "pyproject.toml").write_text("[tool.nova]\ngrace = 9\n")
+    told = nova("plan", "specs/plan.md", cwd=tmp_path).stdout
+    assert "from pyproject.toml: grace 9s" in told
+    assert "retries" not in told
+
+
 def test_all_problems_at_once(folder: Path) -> None:
     """Every problem is one line on stderr, with file and line; the exit code is 2 and stdout is empty."""
     (folder / "bad.md").write_text(WRONG)
