@@ -1,12 +1,16 @@
 """Text from anywhere, made fit to be shown to a person."""
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
-__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "clean", "one_line"]
+__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "clean", "clusters", "one_line"]
 
 MAX_LINE_SHOWN = 200  # characters; one line of a wide terminal
 
 LOOK_AT = 4 * MAX_LINE_SHOWN  # characters of a long text that may become that line, escapes and blanks included
+
+LONGEST_CLUSTER = 32  # characters that are kept together; the longest emoji have about ten
 
 # What ECMA-48 calls control sequences (colours, movements), control strings (titles, links) with their end, and the
 # short escapes. No part can run across what begins another one, so the search is linear on any text.
@@ -44,5 +48,33 @@ def one_line(text: str, limit: int = MAX_LINE_SHOWN) -> str:
     """Return the text as one clean line of at most ``limit`` characters."""
     line = " ".join(clean(text[: 4 * limit].replace("\0", " ")).split())  # as find -print0 parts its names
     if len(line) > limit or (len(text) > len(line) == limit):
-        return line[: limit - 1].rstrip() + "…"
+        return _beginning(line, limit - 1).rstrip() + "…"
     return line
+
+
+def clusters(text: str) -> Iterator[str]:
+    """Give the text in pieces that must not be torn: an emoji of several characters, a letter with its accents."""
+    begin = 0
+    for place in range(1, len(text)):
+        if place - begin >= LONGEST_CLUSTER or not _belongs_to(text[begin:place], text[place]):
+            yield text[begin:place]
+            begin = place
+    if text:
+        yield text[begin:]
+
+
+def _belongs_to(cluster: str, char: str) -> bool:
+    if "\U0001f1e6" <= char <= "\U0001f1ff":  # half a flag
+        return len(cluster) == 1 and "\U0001f1e6" <= cluster <= "\U0001f1ff"
+    is_mark = unicodedata.category(char) in ("Mn", "Me", "Mc") or "\U0001f3fb" <= char <= "\U0001f3ff"  # a skin tone
+    return is_mark or "\u200d" in (char, cluster[-1])
+
+
+def _beginning(line: str, limit: int) -> str:
+    """Return at most so many characters, without tearing what belongs together."""
+    length = 0
+    for cluster in clusters(line[: limit + LONGEST_CLUSTER]):
+        if length + len(cluster) > limit:
+            break
+        length += len(cluster)
+    return line[:length]

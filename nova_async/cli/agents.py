@@ -6,10 +6,9 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from nova_async.agents import AGENTS
+from nova_async.cli.columns import columns_of_terminal, table_lines
+from nova_async.cli.ink import Line
 from nova_async.cli.options import command_of, flag
 from nova_async.cli.say import say
 
@@ -38,13 +37,9 @@ def show_agents(options: Options) -> int:
     if options.json:
         say(json.dumps(found, indent=2))
         return 0
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for title in ("agent", "installed", "how nova calls it"):
-        table.add_column(title, overflow="fold")
-    for entry in found:
-        table.add_row(entry["agent"], entry["path"] or "no", shlex.join(entry["command"]))
-    console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+    rows: list[list[Line]] = [["agent", "installed", "how nova calls it"]]
+    rows += [[entry["agent"], entry["path"] or "no", shlex.join(entry["command"])] for entry in found]
+    say(*table_lines(rows, folding=(1, 2), width=columns_of_terminal()))
     say(
         "\nAny other command can be supervised too; its tokens are counted from lines such as\n"
         "Token usage: input=1234, output=567, cache_read=890, cache_creation=123"

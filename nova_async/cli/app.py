@@ -1,12 +1,15 @@
 """Which commands there are; each is loaded when it is called, for its libraries take longer than most answers."""
 
 import importlib
+import io
+import sys
 
 import click
 
+from nova_async.cli.say import say, stop_writing_to
 from nova_async.cli.version import version_line
 
-__all__ = ["COMMANDS", "app"]
+__all__ = ["COMMANDS", "answer", "app"]
 
 COMMANDS = {
     "demo": "Run a plan of twelve tasks by a demo agent: no key, no agent CLI, and no file of yours is touched.",
@@ -59,7 +62,7 @@ class Commands(click.Group):
 def show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print the version and leave, if that is what was asked for."""
     if wanted:
-        click.echo(version_line())
+        say(version_line())
         ctx.exit()
 
 
@@ -75,3 +78,18 @@ app = Commands(
     ],
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )  # fmt: skip
+
+
+def answer() -> int:
+    """Do what the command line says, and return the exit code; a reader who has gone away is no failure."""
+    try:
+        code = app.main(prog_name="nova", standalone_mode=False)
+    except click.ClickException as error:
+        told = io.StringIO()
+        error.show(told)
+        say(told.getvalue().rstrip("\n"), err=True)  # it may quote a file
+        return error.exit_code
+    except BrokenPipeError:  # click's own pages of help
+        stop_writing_to(sys.stdout)
+        return 0
+    return code if isinstance(code, int) else 0

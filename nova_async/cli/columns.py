@@ -1,78 +1,139 @@
-"""A table for a quick look: rich draws better ones, but takes longer to load than the whole answer."""
+"""Tables: what stands below one another in `nova plan`, `nova status` and a run's table is set in the same way."""
 
-import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
-import click
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
-from nova_async.cli.say import say
+from nova_async._core.text import clean, clusters
+from nova_async.cli.ink import Line, Span, is_terminal, plain
 
-__all__ = ["Cell", "bold", "columns_of_terminal", "painted", "show", "table_lines"]
+__all__ = ["GAP", "columns_of_terminal", "cut", "fold", "table_lines", "width_of"]
 
-COLOURS = {"failed": "red", "in_progress": "yellow", "completed": "green", "pending": "bright_black"}
-"""Those of the person's own theme."""
 GAP = 2  # columns between two cells
-NARROWEST = 8  # columns; below that the widest cell is unreadable, and the terminal may wrap lines as it likes
-
-
-class Cell(NamedTuple):
-    """What stands at one place of a table, and how it looks."""
-
-    text: str = ""
-    colour: str | None = None
-    is_bold: bool = False
-
-
-def painted(word: str, status: str) -> Cell:
-    """Return a word in the colour of a status."""
-    return Cell(word, COLOURS[status])
-
-
-def bold(text: str) -> Cell:
-    """Return a text that stands out."""
-    return Cell(text, is_bold=True)
+ON_ONE_LINE = {ord("\n"): " ", ord("\t"): " "}
+NARROWEST = 8  # columns; a narrower cell is unreadable, and the terminal may wrap lines as it likes
 
 
 def columns_of_terminal() -> int | None:
     """Return how wide the terminal is; None where nobody looks at one, and lines are as long as they are."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
-def show(text: str) -> None:
-    """Write text to our output, in colours if it is a terminal and the person has nothing against them."""
-    wanted = not os.environ.get("NO_COLOR") and (sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR")))
-    say(text, color=wanted)
+def width_of(line: Line) -> int:
+    """Return how many columns a line takes."""
+    return cell_len(plain(line))
 
 
 def table_lines(
-    rows: Sequence[Sequence[Cell]], *, right: frozenset[int], folding: int, width: int | None
-) -> Iterator[str]:
+    rows: Sequence[Sequence[Line]],
+    *,
+    width: int | None,
+    right: frozenset[int] = frozenset(),
+    folding: Sequence[int] = (),
+    cutting: Mapping[int, int] | None = None,
+) -> Iterator[list[Span]]:
     """Give the lines of a table: columns as wide as their cells, those in ``right`` set to the right.
 
-    The column ``folding`` is folded into as many lines as its cell needs where the table is wider than ``width``.
+    Where it is wider than ``width``, the columns ``folding`` are folded into as many lines as their cells need, and
+    those in ``cutting`` are cut; before that they get at most so many columns each.
     """
-    widths = [max(cell_len(cell.text) for cell in column) for column in zip(*rows, strict=True)]
+    if not rows:
+        return
+    rows = [[_spans(cell) for cell in row] for row in rows]
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     if width is not None:
-        others = sum(widths) - widths[folding] + GAP * (len(widths) - 1)
-        widths[folding] = min(widths[folding], max(width - others, NARROWEST))
+        for place, most in (cutting or {}).items():
+            widths[place] = min(widths[place], most)
+        _narrow(widths, [*(cutting or {}), *folding], width)
     for row in rows:
-        pieces = chop_cells(row[folding].text, max(widths[folding], 1)) or [""]
-        for number, piece in enumerate(pieces):
-            cells = [Cell() if number and place != folding else cell for place, cell in enumerate(row)]
-            cells[folding] = row[folding]._replace(text=piece)
-            yield line_of(cells, widths, right).rstrip()
+        cells = [
+            fold(cell, widths[place]) if place in folding else [cut(cell, widths[place])]
+            for place, cell in enumerate(row)
+        ]
+        for pieces in zip_longest(*cells, fillvalue=()):
+            yield _side_by_side(pieces, widths, right)
 
 
-def line_of(cells: Sequence[Cell], widths: Sequence[int], right: frozenset[int]) -> str:
-    """Set cells beside one another."""
-    parts = []
+def cut(line: Line, width: int) -> list[Span]:
+    """Return a line in at most so many columns; one that was cut ends with a mark, and no emoji is torn."""
+    spans = _spans(line)
+    if width_of(spans) <= width:
+        return spans
+    if width < 1:
+        return []
+    room, kept = width - 1, list[Span]()
+    for text, ink in spans:
+        taken = ""
+        for cluster in clusters(text):
+            room -= cell_len(cluster)
+            if room < 0:
+                return [*kept, Span(taken.rstrip() + "…", ink)]
+            taken += cluster
+        kept.append(Span(taken, ink))
+    return kept
+
+
+def fold(line: Line, width: int) -> list[list[Span]]:
+    """Return a line as lines of at most so many columns, parted at blanks where there are any."""
+    spans = _spans(line)
+    if width_of(spans) <= width:
+        return [spans]
+    ink, lines, taken = spans[0].ink, list[str](), ""
+    for word in plain(spans).split(" "):
+        if taken and cell_len(taken) + 1 + cell_len(word) <= width:
+            taken += " " + word
+            continue
+        if taken:
+            lines.append(taken)
+        *full, taken = _chopped(word, width)
+        lines += full
+    return [[Span(text, ink)] for text in [*lines, taken]]
+
+
+def _chopped(word: str, width: int) -> list[str]:
+    """Return a word in pieces of at most so many columns; one character may need more."""
+    pieces, taken, room = list[str](), "", width
+    for cluster in clusters(word):
+        size = cell_len(cluster)
+        if taken and size > room:
+            pieces.append(taken)
+            taken, room = "", width
+        taken += cluster
+        room -= size
+    return [*pieces, taken]
+
+
+def _narrow(widths: list[int], flexible: Sequence[int], width: int) -> None:
+    """Take from the widest of these columns until the table fits, or none can be narrower."""
+    while (excess := sum(widths) + GAP * (sum(map(bool, widths)) - 1) - width) > 0:
+        ordered = sorted(flexible, key=lambda place: widths[place], reverse=True)
+        if not ordered or widths[ordered[0]] <= NARROWEST:
+            return
+        widest = ordered[0]
+        others = [widths[place] for place in ordered if widths[place] < widths[widest]]
+        as_wide = sum(widths[place] == widths[widest] for place in ordered)
+        step = min(-(-excess // as_wide), widths[widest] - max([NARROWEST, *others[:1]]))
+        widths[widest] -= max(step, 1)
+
+
+def _side_by_side(cells: Sequence[Sequence[Span]], widths: Sequence[int], right: frozenset[int]) -> list[Span]:
+    """Set cells beside one another; a column in which nothing stands takes no place."""
+    line = list[Span]()
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        room = " " * max(width - cell_len(cell.text), 0)
-        is_plain = not cell.text or (cell.colour is None and not cell.is_bold)
-        text = cell.text if is_plain else click.style(cell.text, fg=cell.colour, bold=cell.is_bold or None)
-        parts.append(room + text if place in right else text + room)
-    return (" " * GAP).join(parts)
+        if not width:
+            continue
+        room = Span(" " * max(width - width_of(cell), 0))
+        gap = [Span(" " * GAP)] if line else []
+        line += [*gap, room, *cell] if place in right else [*gap, *cell, room]
+    while line and not line[-1].text.strip():
+        line.pop()
+    return line
+
+
+def _spans(line: Line) -> list[Span]:
+    pieces = [line] if isinstance(line, str) else line
+    spans = (Span(piece) if isinstance(piece, str) else piece for piece in pieces)
+    return [Span(clean(text).translate(ON_ONE_LINE), ink) for text, ink in spans]

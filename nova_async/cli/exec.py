@@ -3,12 +3,11 @@
 import asyncio
 import os
 import re
-import select
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +19,7 @@ from nova_async.cascade.values import parse_duration
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import prepare_process
-from nova_async.cli.say import say
+from nova_async.cli.say import say, stop_writing_to, write_all
 from nova_async.cli.signals import Interruption, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
 from nova_async.process.child import resolve
@@ -146,8 +145,7 @@ async def supervise(execution: Execution) -> int:
         exit_code = await worker.wait()
         if endings:
             await asyncio.wait(endings)
-    with suppress(OSError):
-        (write_json if options.json else write_summary)(worker)
+    (write_json if options.json else write_summary)(worker)
     if interruption.signal is not None:
         return exit_code_of(interruption.signal)
     if worker.end in OUR_LIMITS:
@@ -164,28 +162,16 @@ async def show_output(worker: AsyncWorker) -> None:
     async with aclosing(worker.output()) as output:
         async for chunk in output:
             try:
-                await loop.run_in_executor(DISK_THREADS, write_all, chunk)
+                await loop.run_in_executor(DISK_THREADS, write_all, sys.stdout.fileno(), chunk)
             except OSError as error:
                 complain(f"output is no longer shown ({error.strerror}); it is still logged in {worker.log_path}")
-                # What Python would flush at exit must not fail there.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                stop_writing_to(sys.stdout)
                 return
 
 
-def write_all(chunk: bytes) -> None:
-    """Write a chunk to standard output, however slowly it is read."""
-    left = memoryview(chunk)
-    while left:
-        try:
-            left = left[os.write(sys.stdout.fileno(), left) :]
-        except BlockingIOError:  # whoever shares it with us (Node does so) made it non-blocking
-            select.select([], [sys.stdout], [])
-
-
 def complain(text: str) -> None:
-    """Say on stderr what the person should know; if nobody listens there, the work goes on all the same."""
-    with suppress(OSError):
-        say(f"nova: {text}", err=True)
+    """Say on stderr what the person should know."""
+    say(f"nova: {text}", err=True)
 
 
 def describe_failure(program: str, error: OSError | ValueError) -> str:

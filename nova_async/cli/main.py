@@ -12,9 +12,14 @@ def main() -> None:
 
         sys.stdout.write(version_line() + "\n")
         return
-    import io
+    import os
     import signal
 
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed by whoever started us: no file or pipe of ours may take its number
+            os.open(os.devnull, os.O_RDWR)
     # Until a command listens for it, Ctrl-C just ends us, without a traceback; who inherited it ignored goes on so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -22,9 +27,6 @@ def main() -> None:
         from nova_async import demo_agent
 
         sys.exit(demo_agent.main(sys.argv[2:]))
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # What the output's encoding has no sign for is shown as an escape: a name or a path must not end us.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    from nova_async.cli.app import app
+    from nova_async.cli.app import answer
 
-    app.main(prog_name="nova")
+    sys.exit(answer())

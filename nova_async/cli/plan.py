@@ -10,18 +10,18 @@ from typing import Any
 
 import click
 import msgspec
-from rich.markup import escape
-from rich.table import Table
 
+from nova_async._core.text import one_line
 from nova_async.cascade import Cascade, CascadeError, Milestone, RunSettings, Task, TaskOptions, load_cascade
 from nova_async.cascade.front_matter import KEY_OF
 from nova_async.cascade.load import find_settings
+from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.cli.figures import describe_cost, write_seconds
+from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag
-from nova_async.cli.page import page
 from nova_async.cli.places import JOURNAL, PLAN
 from nova_async.cli.say import say
 
@@ -156,27 +156,25 @@ def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
 
 def write_plan(cascade: Cascade) -> None:
     """Write for people: the waves, each with its tasks, then the longest chain, milestones and counts."""
-    console = page()
     front = TaskOptions.layered(cascade.settings.task_options)
-    console.print(f"[bold]{escape(cascade.project or cascade.name)}[/]", soft_wrap=True)
+    lines: list[Line] = [[Span(one_line(cascade.project or cascade.name), Ink.BOLD)]]
     for title, settings in settings_by_place(cascade, front):
-        console.print(f"[dim]{escape(title)}:[/] {escape(describe_options(settings))}", soft_wrap=True)
+        lines.append([Span(f"{title}: ", Ink.GREY), describe_options(settings)])
     waves = cascade.waves()
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for style in ("dim", "bold", None, "dim"):
-        table.add_column(style=style, overflow="fold")
+    rows: list[list[Line]] = []
     for number, wave in enumerate(waves, 1):
         for place, task_id in enumerate(wave):
             task = cascade.tasks[task_id]
-            row = (f"wave {number}" if place == 0 else "", task.id, name_of(task), remarks(task, front))
-            table.add_row(*map(escape, row))
-    console.print(table)
+            wave_number = [Span(f"wave {number}" if place == 0 else "", Ink.GREY)]
+            others = [Span(remarks(task, front), Ink.GREY)]
+            rows.append([wave_number, [Span(task.id, Ink.BOLD)], name_of(task), others])
+    lines += table_lines(rows, folding=(2, 3), width=columns_of_terminal())
     for milestone in cascade.milestones:
         text = f"{milestone.name or milestone.id}: {describe_trigger(milestone)}"
-        console.print(f"[dim]milestone[/] {escape(text)}", soft_wrap=True)
+        lines.append([Span("milestone ", Ink.GREY), one_line(text)])
     path = cascade.critical_path()
-    console.print(f"[dim]longest chain:[/] {escape(' → '.join(path))}", soft_wrap=True)
-    console.print(counts(cascade, waves, path), soft_wrap=True)
+    lines.append([Span("longest chain: ", Ink.GREY), " → ".join(path)])
+    say(*lines, counts(cascade, waves, path))
 
 
 def settings_by_place(cascade: Cascade, front: TaskOptions) -> Iterator[tuple[str, dict[str, Any]]]:

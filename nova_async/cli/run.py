@@ -26,7 +26,7 @@ from nova_async.cli.process_wide import prepare_process
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
-from nova_async.cli.say import say
+from nova_async.cli.say import OutputError, say, stop_writing_to
 from nova_async.cli.signals import Interruption, exit_code_of, listen
 from nova_async.errors import NovaError
 from nova_async.views import RunReport
@@ -162,7 +162,7 @@ async def supervise(cascade: Cascade, options: Options) -> int:
     if report is None:
         complain(str(problem))
         return BAD_INPUT
-    with suppress(OSError):
+    with suppress(OutputError):  # the run is over, and how it ended is its exit code
         sum_up(report, options, interrupted=interruption.signal is not None)
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
 
@@ -206,8 +206,7 @@ def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
 def lost_our_reader(error: OSError) -> None:
     """Say that nobody sees us any more, and let the work go on."""
     complain(f"the run is no longer shown ({error.strerror}); it goes on")
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at exit must not fail
+    stop_writing_to(sys.stdout)
 
 
 def show_cursor() -> None:
@@ -218,9 +217,8 @@ def show_cursor() -> None:
 
 
 def complain(text: str) -> None:
-    """Say on stderr what the person should know, if anybody listens there."""
-    with suppress(OSError):
-        say(f"nova: {text}", err=True)
+    """Say on stderr what the person should know."""
+    say(f"nova: {text}", err=True)
 
 
 command = command_of(Options, run_plan)

@@ -5,12 +5,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import IO, Any, Self, final
-
-import click
+from typing import Any, Self, TextIO, final
 
 from nova_async._core.text import one_line
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
+from nova_async.cli.say import write
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import EventKind, Phase
@@ -138,7 +137,7 @@ class RunLines:
 
     wants_views = False
 
-    def __init__(self, output: IO[str] | None = None, *, as_json: bool = False) -> None:
+    def __init__(self, output: TextIO | None = None, *, as_json: bool = False) -> None:
         self._output = output
         self._write = json_line if as_json else text_line
         self._is_told: Callable[[Event], object] = (lambda event: True) if as_json else describe_event
@@ -155,7 +154,7 @@ class RunLines:
     def draw(self) -> None:
         """Write the events that wait."""
         while self._waiting:
-            click.echo(self._write(self._waiting.popleft()), file=self._output or sys.stdout)
+            write(self._write(self._waiting.popleft()) + "\n", self._output or sys.stdout)
 
     def __enter__(self) -> Self:
         return self

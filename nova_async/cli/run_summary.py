@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from nova_async._core.text import one_line
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
-from nova_async.cli.page import page
+from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.say import say
 from nova_async.usage import TokenUsage
 from nova_async.views import RunReport, TaskView
@@ -25,35 +23,34 @@ MOST_TOLD = 10  # failed tasks that are told in full; the others are named
 
 def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
     """Write the summary for people."""
-    console = page()
-    for line in describe_run(report, interrupted=interrupted):
-        console.print(line, soft_wrap=True)
+    say(*describe_run(report, interrupted=interrupted))
 
 
-def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[str]:
-    """Give the summary line by line, in rich's markup."""
+def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
+    """Give the summary line by line."""
     tasks = report.tasks.values()
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     blocked = [task for task in tasks if task.state is TaskState.BLOCKED]
     completed = sum(task.state is TaskState.COMPLETED for task in tasks)
     open_tasks = len(report.tasks) - completed - len(failed) - len(blocked)
-    parts = [f"[{'green' if report.ok else 'bold'}]{completed} of {len(report.tasks)} completed[/]"]
-    parts += [f"[red]{len(failed)} failed[/]"] if failed else []
-    parts += [f"{len(blocked)} blocked"] if blocked else []
-    parts += [f"{open_tasks} unfinished"] if open_tasks else []
+    parts = [Span(f"{completed} of {len(report.tasks)} completed", Ink.GREEN if report.ok else Ink.BOLD)]
+    parts += [Span(f"{len(failed)} failed", Ink.RED)] if failed else []
+    parts += [Span(f"{len(blocked)} blocked")] if blocked else []
+    parts += [Span(f"{open_tasks} unfinished")] if open_tasks else []
     yield ""
-    yield f"[bold]{escape(one_line(report.project) or 'The run')}[/]: {', '.join(parts)}"
+    counted = [piece for part in parts for piece in (Span(", "), part)][1:]
+    yield [Span(one_line(report.project) or "The run", Ink.BOLD), Span(": "), *counted]
     work = sum(task.duration_seconds for task in tasks)
     yield f"  time    {describe_duration(report.duration_seconds)} ({describe_duration(work)} of work)"
     yield from describe_usage(report)
     for message in report.milestones.values():
-        yield f"  reached {escape(one_line(message))}"
+        yield f"  reached {one_line(message)}"
     yield from describe_troubles(report)
     for task in failed[:MOST_TOLD]:
         yield ""
         yield from describe_failure(task)
     if len(failed) > MOST_TOLD:
-        yield f"and {len(failed) - MOST_TOLD} more: {escape(', '.join(task.id for task in failed[MOST_TOLD:]))}"
+        yield f"and {len(failed) - MOST_TOLD} more: {', '.join(task.id for task in failed[MOST_TOLD:])}"
     if blocked:
         yield ""
         yield from describe_blocked(blocked)
@@ -71,7 +68,7 @@ def describe_usage(report: RunReport) -> Iterator[str]:
         )
         models = by_model(report)
         for model, used in models if len(models) > 1 else ():
-            yield f"          {escape(model)}: {used.total:,}, of them {used.output_tokens:,} output"
+            yield f"          {model}: {used.total:,}, of them {used.output_tokens:,} output"
     if report.cost_usd or (report.cost_usd is not None and report.cost_is_complete):
         cost = describe_cost(report.cost_usd, complete=report.cost_is_complete)
         yield f"  cost    {cost}, as reported by the agents"
@@ -91,34 +88,34 @@ def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
     return [*lines, ("other", rest)] if rest.total else lines
 
 
-def describe_troubles(report: RunReport) -> Iterator[str]:
+def describe_troubles(report: RunReport) -> Iterator[Line]:
     """Give what went wrong without failing a task: missing bytes in logs, refused tools, a disk that was full."""
     tasks = report.tasks.values()
     troubles = list(report.warnings)
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
     troubles += [f"{task.id} was refused {', '.join(task.denied)}" for task in tasks if task.denied]
     for text in troubles[:MOST_TOLD]:
-        yield f"  [yellow]warning[/] {escape(one_line(text, 1000))}"
+        yield [Span("  warning", Ink.AMBER), Span(f" {one_line(text, 1000)}")]
     if len(troubles) > MOST_TOLD:
-        yield f"  [yellow]warning[/] and {len(troubles) - MOST_TOLD} more like these"
+        yield [Span("  warning", Ink.AMBER), Span(f" and {len(troubles) - MOST_TOLD} more like these")]
 
 
-def describe_failure(task: TaskView) -> Iterator[str]:
+def describe_failure(task: TaskView) -> Iterator[Line]:
     """Give what is known of a failed task, with the end of its log."""
     attempts = f" in attempt {task.attempt}" if task.attempt > 1 else ""
     name = f" {one_line(task.name)}" if task.name else ""
-    head = f"[red]{escape(task.id)} failed[/]{escape(name)}: {task.outcome or 'no outcome'}{attempts}"
-    yield f"{head}, {describe_duration(task.duration_seconds)}"
+    how = f"{name}: {task.outcome or 'no outcome'}{attempts}, {describe_duration(task.duration_seconds)}"
+    yield [Span(f"{task.id} failed", Ink.RED), Span(how)]
     if task.error:
-        yield f"  {escape(one_line(task.error, 1000))}"
+        yield f"  {one_line(task.error, 1000)}"
     if task.log_path is None:
         return
     log = Path(task.log_path)
     if task.outcome is Outcome.VERIFY and (told := log.with_name(f"{task.id}~verify.log")).is_file():
         log = told  # the agent itself succeeded; what its check printed says why it failed
     for line in last_lines(log):
-        yield f"  [dim]│ {escape(line)}[/]"
-    yield f"  log     {escape(str(log))}"
+        yield [Span(f"  │ {line}", Ink.GREY)]
+    yield f"  log     {log}"
 
 
 def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
@@ -127,7 +124,7 @@ def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
     for task in blocked:
         reasons.setdefault(task.blocked_by, []).append(task.id)
     for failed, ids in reasons.items():
-        yield f"blocked by {escape(', '.join(failed) or 'a failure')}: {escape(', '.join(ids))}"
+        yield f"blocked by {', '.join(failed) or 'a failure'}: {', '.join(ids)}"
 
 
 def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: bool) -> Iterator[str]:
@@ -135,7 +132,7 @@ def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: 
     if failed:
         ids = " ".join(task.id for task in failed[:MOST_TOLD])
         yield ""
-        yield escape(f"Try again with `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`")
+        yield f"Try again with `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`"
     elif open_tasks or interrupted:
         yield ""
         yield "Resume with `nova run`"

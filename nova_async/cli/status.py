@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
-import click
-
 from nova_async._core.text import one_line
-from nova_async.cli.columns import Cell, bold, columns_of_terminal, painted, show, table_lines
+from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.display import cost_of, doing, tokens_of
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens, stopwatch
+from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE
 from nova_async.cli.say import say
@@ -28,6 +27,7 @@ __all__ = ["command"]
 FAILED, BAD_INPUT = 1, 2
 LONGEST = 1_000  # characters of an error or a warning
 TITLES = ("task", "state", "doing", "attempt", "tokens", "cost", "time")
+INKS = {"failed": Ink.RED, "in_progress": Ink.BLUE, "completed": Ink.GREEN, "pending": Ink.GREY}
 NUMBERS = frozenset(range(3, 7))  # the columns that are set to the right
 
 
@@ -174,38 +174,43 @@ def write_status(picture: Picture, path: Path) -> None:
     run, condition = picture.run, picture.condition
     by = f" (pid {run.pid})" if condition is Condition.RUNNING and run.pid else ""
     since = f", started {clock_time(run.started_at)}" if run.started_at and condition is Condition.RUNNING else ""
-    lines = [f"{click.style(one_line(run.project) or str(path), bold=True)}: {condition}{by}{since}"]
+    lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {condition}{by}{since}"]]
     if condition is Condition.DEAD:
         lines.append("The supervisor died before the run had ended. Resume with `nova run`")
-    lines += [f"{click.style('warning', fg='yellow')} {one_line(warning, LONGEST)}" for warning in run.warnings]
-    rows = [[Cell(title) for title in TITLES], *rows_of(picture)]
-    lines += table_lines(rows, right=NUMBERS, folding=TITLES.index("doing"), width=columns_of_terminal())
-    show("\n".join([*lines, sentence(picture)]))
+    lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
+    rows: list[list[Line]] = [list(TITLES), *rows_of(picture)]
+    lines += table_lines(rows, right=NUMBERS, folding=[TITLES.index("doing")], width=columns_of_terminal())
+    say(*lines, sentence(picture))
 
 
-def rows_of(picture: Picture) -> Iterator[list[Cell]]:
+def rows_of(picture: Picture) -> Iterator[list[Line]]:
     """Give a row for every task, under its branch and group."""
     for (branch, group), tasks in picture.groups().items():
         indent = ""
         if branch or group:
             together = roll_up(tasks)
             title = one_line(" / ".join(filter(None, (branch, group))))
-            done = Cell(f"{together.completed} of {together.total}")
+            done = f"{together.completed} of {together.total}"
             state = painted(together.status.replace("_", " "), together.status)
-            yield [bold(title), state, done, Cell(), *map(Cell, sums_of(picture, together))]
+            yield [[Span(title, Ink.BOLD)], state, done, "", *sums_of(picture, together)]
             indent = "  "
         for task in tasks:
-            what = Cell(one_line(doing(task, is_over=picture.is_over), LONGEST))
-            yield [Cell(indent + one_line(task.id)), state_of(picture, task), what, *map(Cell, cells_of(picture, task))]
+            what = one_line(doing(task, is_over=picture.is_over), LONGEST)
+            yield [indent + one_line(task.id), state_of(picture, task), what, *cells_of(picture, task)]
 
 
-def state_of(picture: Picture, task: TaskView) -> Cell:
+def state_of(picture: Picture, task: TaskView) -> Line:
     """Write a task's state: what ran when its supervisor died is lost, what waits for whatever is pending."""
     if picture.is_over and task.state is TaskState.IN_PROGRESS:
         return painted("lost", "failed")
     named = task.state is TaskState.BLOCKED or (task.state is TaskState.RETRYING and not picture.is_over)
     status = status_word(task.state)
     return painted((task.state.value if named else status).replace("_", " "), status)
+
+
+def painted(word: str, status: str) -> Line:
+    """Return a word in the ink of a status."""
+    return [Span(word, INKS[status])]
 
 
 def cells_of(picture: Picture, task: TaskView) -> Iterable[str]:

@@ -2,12 +2,15 @@
 
 import json
 
+from nova_async._core.text import one_line
 from nova_async.cli.figures import describe_duration
 from nova_async.cli.say import say
 from nova_async.words import WorkerStatus
 from nova_async.worker.questions import Questions
 
 __all__ = ["write_json", "write_summary"]
+
+LONGEST = 1_000  # characters of an error
 
 
 def write_json(worker: Questions) -> None:
@@ -24,7 +27,7 @@ def write_summary(worker: Questions) -> None:
     ended = f" ({facts['end'].replace('_', ' ')})" if facts["end"] != "exited" else ""
     lines = [f"nova: {worker.task_id} {how}{ended} in {describe_duration(facts['duration_seconds'] or 0.0)}"]
     if worker.error:
-        lines.append(f"      why     {worker.error}")
+        lines.append(f"      why     {one_line(worker.error, LONGEST)}")
     lines.append(f"      code    {facts['exit_code']}")
     if report.usage.total or report.usage_is_final:
         usage = report.usage
@@ -36,9 +39,9 @@ def write_summary(worker: Questions) -> None:
     if report.cost_usd is not None:
         lines.append(f"      cost    ${report.cost_usd:.4f}, as reported by the agent")
     if facts["leftovers"]:
-        names = ", ".join(f"{process['name']} (pid {process['pid']})" for process in facts["leftover_processes"])
-        lines.append(f"      left    {names}")
+        left = [f"{one_line(process['name'])} (pid {process['pid']})" for process in facts["leftover_processes"]]
+        lines.append(f"      left    {', '.join(left)}")
     lines.append(f"      log     {facts['log_path']}")
     if facts["log_error"]:
         lines.append(f"      log error  {facts['log_error']}")
-    say("\n".join(lines), err=True)
+    say(*lines, err=True)

@@ -111,11 +111,16 @@ def read_until(terminal: int, wanted: bytes) -> bytes:
 
 
 def read_to_the_end(terminal: int) -> bytes:
-    """Read the terminal until its programs have gone."""
+    """Read the terminal until its programs have gone; return what it showed, without colours and movements."""
+    return ESCAPES.sub(b"", read_raw(terminal))
+
+
+def read_raw(terminal: int) -> bytes:
+    """Read the terminal until its programs have gone; return every byte that was sent to it."""
     seen = b""
     while chunk := _read(terminal, seen):
         seen += chunk
-    return ESCAPES.sub(b"", seen)
+    return seen
 
 
 def _read(terminal: int, seen: bytes) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from nova_async.cli.figures import describe_cost, describe_tokens, short_count, stopwatch, write_seconds
+from nova_async.cli.ink import plain
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import describe_run, last_lines, summary_object
 from nova_async.cli.run_table import RunTable
@@ -220,21 +221,23 @@ def report(*tasks: TaskView, **more: Any) -> RunReport:
     return RunReport(**{**facts, **more})
 
 
+def told_by(ended: RunReport, *, interrupted: bool = False) -> list[str]:
+    """Return the lines of the summary, without colours."""
+    return [plain(line) for line in describe_run(ended, interrupted=interrupted)]
+
+
 def test_the_summary_of_a_success() -> None:
     """It says what was done, how long it took, what it used and what it cost."""
     by_model = {"opus": USED, "haiku": TokenUsage(1, 2, 3, 4)}
-    lines = list(
-        describe_run(
-            report(
-                view("F1", "completed"), view("F2", "completed"),
-                usage_by_model=by_model, cost_is_complete=False, milestones={"m": "Half."},
-            ),
-            interrupted=False,
+    lines = told_by(
+        report(
+            view("F1", "completed"), view("F2", "completed"),
+            usage_by_model=by_model, cost_is_complete=False, milestones={"m": "Half."},
         )
     )  # fmt: skip
     assert lines == [
         "",
-        "[bold]Shop[/]: [green]2 of 2 completed[/]",
+        "Shop: 2 of 2 completed",
         "  time    10 min 0 s (2 min 0 s of work)",
         "  tokens  66,800: 2,000 input · 4,000 output · 60,000 cache read · 800 cache creation",
         "          opus: 33,400, of them 2,000 output",
@@ -251,11 +254,11 @@ def test_the_summary_of_a_failure(tmp_path: Path) -> None:
     log.write_bytes(b"x" * 200_000 + b"\n" + b"".join(b"line %d \xff\x1b[31m\n" % number for number in range(30)))
     failed = view("F1", "failed", outcome=Outcome.EXIT, error="exit code [3]", log_path=str(log), attempt=2)
     blocked = [view(task, "blocked", blocked_by=("F1",)) for task in ("F2", "F3")]
-    text = "\n".join(describe_run(report(failed, *blocked), interrupted=False))
-    assert "[red]1 failed[/], 2 blocked" in text
-    assert "[red]F1 failed[/] Task F1: exit in attempt 2, 1 min 0 s\n  exit code [3]" in text
+    text = "\n".join(told_by(report(failed, *blocked)))
+    assert "1 failed, 2 blocked" in text
+    assert "F1 failed Task F1: exit in attempt 2, 1 min 0 s\n  exit code [3]" in text
     assert text.count("│ line") == 10
-    assert "line 29 \\xff[/]" in text
+    assert "line 29 \\xff" in text
     assert f"log     {log}" in text
     assert "blocked by F1: F2, F3" in text
     assert "`nova retry F1`, then `nova run`; or `nova run --retry-failed`" in text
@@ -263,18 +266,16 @@ def test_the_summary_of_a_failure(tmp_path: Path) -> None:
 
 def test_the_summary_of_an_interrupted_run() -> None:
     """It says how many tasks are open, and how to go on."""
-    lines = list(describe_run(report(view("F1", "completed"), view("F2", "ready")), interrupted=True))
+    lines = told_by(report(view("F1", "completed"), view("F2", "ready")), interrupted=True)
     assert "1 unfinished" in lines[1]
     assert lines[-1] == "Resume with `nova run`"
 
 
 def test_the_models_add_up() -> None:
     """What agents used that named no model stands beside the models; a lone model needs no line."""
-    lines = list(describe_run(report(view("F1", "completed"), usage_by_model={}), interrupted=False))
+    lines = told_by(report(view("F1", "completed"), usage_by_model={}))
     assert not any("other" in line for line in lines)
-    lines = list(
-        describe_run(report(view("F1", "completed"), usage_by_model={"m": TokenUsage(1_000)}), interrupted=False)
-    )
+    lines = told_by(report(view("F1", "completed"), usage_by_model={"m": TokenUsage(1_000)}))
     shown = [int(line.split(": ")[1].split(", of")[0].replace(",", "")) for line in lines if ", of them" in line]
     assert sum(shown) == USED.total
     assert len(shown) == 2
@@ -294,7 +295,7 @@ def test_the_models_add_up() -> None:
 )
 def test_unknown_is_not_nothing(facts: dict[str, Any], told: list[str]) -> None:
     """Of what nobody knows there is no line; what is known to be too little says so."""
-    lines = list(describe_run(report(view("F1", "completed", **facts)), interrupted=False))
+    lines = told_by(report(view("F1", "completed", **facts)))
     shown = [line.strip() for line in lines if line.startswith(("  tokens", "  cost"))]
     assert len(shown) == len(told)
     assert all(line.startswith(begin) for line, begin in zip(shown, told, strict=True))
@@ -339,15 +340,15 @@ def test_what_a_running_task_is_at() -> None:
 def test_troubles_are_in_the_summary() -> None:
     """What is wrong with logs or files is told, also of tasks that have completed, and so are refused tools."""
     tasks = (view("F1", "completed", log_error="12 bytes [lost]"), view("F2", "completed", denied=("Bash", "Write")))
-    lines = list(describe_run(report(*tasks, warnings=("state file: disk full",)), interrupted=False))
+    lines = told_by(report(*tasks, warnings=("state file: disk full",)))
     assert [line for line in lines if "warning" in line] == [
-        "  [yellow]warning[/] state file: disk full",
-        r"  [yellow]warning[/] F1: log error: 12 bytes \[lost]",
-        "  [yellow]warning[/] F2 was refused Bash, Write",
+        "  warning state file: disk full",
+        "  warning F1: log error: 12 bytes [lost]",
+        "  warning F2 was refused Bash, Write",
     ]
     many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]
-    lines = [line for line in describe_run(report(*many), interrupted=False) if "warning" in line]
-    assert lines[-1] == "  [yellow]warning[/] and 40 more like these"
+    lines = [line for line in told_by(report(*many)) if "warning" in line]
+    assert lines[-1] == "  warning and 40 more like these"
 
 
 def test_warnings_stay_above_the_table() -> None:

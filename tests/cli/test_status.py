@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from nova_async.cli.columns import Cell, table_lines
 from nova_async.process.table import TABLE
 from nova_async.usage import TokenUsage
 from nova_async.views import RunView, TaskView
@@ -154,22 +153,6 @@ def test_an_end_that_an_earlier_version_wrote(tmp_path: Path) -> None:
     run = ourselves(completed_at=datetime.now(UTC))
     assert status(tmp_path, run, task("F1", TaskState.COMPLETED))[0] == "Shop: completed"
     assert status(tmp_path, run, task("F1", TaskState.READY))[0] == "Shop: stopped"
-
-
-def test_columns_are_set_as_their_contents_are() -> None:
-    """Words begin and numbers end below one another, wide characters count double, and no line ends in blanks."""
-    rows = [
-        [Cell("task"), Cell("doing"), Cell("cost")],
-        [Cell("F1"), Cell("日本"), Cell("$1.00")],
-        [Cell(), Cell(), Cell()],
-    ]
-    lines = list(table_lines(rows, right=frozenset({2}), folding=1, width=None))
-    assert lines == ["task  doing   cost", "F1    日本   $1.00", ""]
-    assert list(table_lines(rows, right=frozenset({2}), folding=1, width=8))[1:] == ["F1    日本   $1.00", ""]
-    long = [[Cell("F1"), Cell("x" * 20), Cell("$1")]]
-    assert list(table_lines(long, right=frozenset({2}), folding=1, width=16)) == [
-        "F1  xxxxxxxx  $1", "    xxxxxxxx", "    xxxx",
-    ]  # fmt: skip
 
 
 def test_nothing_known_is_not_nothing(tmp_path: Path) -> None:
