@@ -33,8 +33,8 @@ class RunLockedError(NovaError):
 
     def __init__(self, pid: int | None, host: str | None = None) -> None:
         where = f" on {host}" if host not in (None, socket.gethostname()) else ""
-        who = f"pid {pid}{where}" if pid else "of unknown pid"
-        super().__init__(f"another nova run ({who}) works with this journal; wait for it or stop it")
+        who = f"pid {pid}{where}" if pid else "pid unknown"
+        super().__init__(f"another nova run ({who}) is using this journal; wait for it to finish or stop it")
         self.pid = pid
 
 

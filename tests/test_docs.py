@@ -184,7 +184,7 @@ EXPECTED = {
     "async_fleet": ["fleet: 2,100 input, 20,310 output, $1.1984", "F5 completed: 76,672 tokens, $0.2397"],
     "budget_watch": [
         "loop: failed, terminated: 2,031 output (counted up to its end)",
-        "limits: failed, over_budget: used 56449 tokens of 40000",
+        "limits: failed, over_budget: token budget exceeded: 56,449 used, limit 40,000",
     ],
     "embedded_orchestrator": [
         "B2 task_retrying signal",

@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["own_folder", "replace_file", "sync_folder"]
 
 IGNORE = ".gitignore"
-IGNORE_ALL = b"# Made by nova: nothing in here belongs into a commit.\n*\n"
+IGNORE_ALL = b"# Created by nova: nothing in here belongs in a commit.\n*\n"
 OURS = frozenset({".log", ".db"})  # endings of what may lie in a folder that an earlier version of ours has made
 
 

@@ -36,12 +36,12 @@ def describe_refusal(
 ) -> tuple[Outcome, str]:
     """Say why a command did not even begin."""
     if isinstance(refusal, asyncio.CancelledError):
-        return Outcome.CANCELLED, "stopped while it began"
+        return Outcome.CANCELLED, "stopped while starting"
     if not isinstance(refusal, OSError):
         about = str(refusal) if isinstance(refusal, ValueError) else f"{type(refusal).__name__}: {refusal}"
         return Outcome.SPAWN_ERROR, about
     if refusal.errno in NO_ROOM:
-        return Outcome.NO_RESOURCES, f"the system has no room for another process: {refusal.strerror}"
+        return Outcome.NO_RESOURCES, f"the system could not start another process: {refusal.strerror}"
     if log_path is not None and is_about(refusal, log_path):
         return Outcome.LOG_ERROR, str(refusal)
     if isinstance(refusal, FileNotFoundError) and refusal.filename == command[0]:

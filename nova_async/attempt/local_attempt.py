@@ -126,7 +126,7 @@ class LocalAttempt:
         self._enter(Phase.RUN)
         job = self._job
         if self._grace is not None:
-            return self._bare(Outcome.CANCELLED, "stopped before it had begun")
+            return self._bare(Outcome.CANCELLED, "stopped before it started")
         try:
             worker = AsyncWorker(
                 job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
@@ -162,7 +162,7 @@ class LocalAttempt:
         worker.log_path = log_path = self._log_dir / name
         self._enter(Phase.VERIFY)
         if self._grace is not None:
-            return replace(end, outcome=Outcome.CANCELLED, error="stopped before it was verified")
+            return replace(end, outcome=Outcome.CANCELLED, error="stopped before verify ran")
         if (refusal := await self._work(worker, command, None)) is not None:
             outcome, error = describe_refusal(refusal, command, log_path)
             if outcome not in (Outcome.NO_RESOURCES, Outcome.CANCELLED):
@@ -170,7 +170,7 @@ class LocalAttempt:
             return replace(end, outcome=outcome, error=error)
         assert worker.end is not None
         if worker.end is WorkerEnd.TERMINATED:
-            return replace(end, outcome=Outcome.CANCELLED, error="stopped while it was verified")
+            return replace(end, outcome=Outcome.CANCELLED, error="stopped during verify")
         if worker.get_exit_code() == 0 and worker.end is WorkerEnd.EXITED:
             return end
         why = worker.error or f"exit code {worker.get_exit_code()}"
@@ -210,7 +210,7 @@ class LocalAttempt:
         outcome, error = end.outcome, end.error
         should_change = outcome is Outcome.OK and not self._job.verify and not self._job.reads_only
         if should_change and end.denied and not files and not await self._made(after):
-            outcome, error = Outcome.DENIED, f"the agent was refused {', '.join(end.denied)}, and nothing has changed"
+            outcome, error = Outcome.DENIED, f"the agent was denied {', '.join(end.denied)} and changed nothing"
         return replace(
             end,
             outcome=outcome,

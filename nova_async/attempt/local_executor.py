@@ -46,7 +46,7 @@ class LocalRunning:
         """Wait for its end; whoever waits may be cancelled, the attempt goes on."""
         await asyncio.wait([self.task])
         if self.task.cancelled():  # before its first step, by the end of the whole loop
-            return bare_end(self.id, Outcome.CANCELLED, "stopped before it had begun")
+            return bare_end(self.id, Outcome.CANCELLED, "stopped before it started")
         return self.task.result()
 
     def _tell(self) -> None:

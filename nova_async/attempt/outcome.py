@@ -46,8 +46,8 @@ def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> st
     if outcome is Outcome.OK:
         return None
     if outcome is Outcome.LOST_TAIL:
-        return "it exited with code 0, but its final result never came"
+        return "exited with code 0, but without a final result"
     if outcome is Outcome.LIMIT and report.limit is not None and report.limit.resets_at is not None:
         resets = report.limit.resets_at.isoformat(timespec="minutes")
-        return f"usage limit '{report.limit.kind}' reached; it resets at {resets}"
+        return f"usage limit '{report.limit.kind}' reached; resets at {resets}"
     return error or report.error or str(outcome)

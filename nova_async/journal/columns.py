@@ -32,7 +32,7 @@ def as_moment(value: object) -> datetime:
     """Read what ``to_moment`` gave."""
     moment = datetime.fromisoformat(as_text(value))
     if moment.tzinfo is None:
-        raise ValueError(f"{value!r} is no moment in UTC")
+        raise ValueError(f"{value!r} is not a UTC timestamp")
     return moment
 
 
@@ -52,7 +52,7 @@ def as_text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogatepass")
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value
 
 
@@ -76,7 +76,7 @@ def to_whole(number: int | None) -> int | None:
 def as_whole(value: object) -> int:
     """Read a whole number."""
     if not isinstance(value, int):
-        raise TypeError(f"{value!r} is no whole number")
+        raise TypeError(f"{value!r} is not an integer")
     return value
 
 
@@ -99,7 +99,7 @@ def to_seconds(number: float) -> float:
 def as_real(value: object) -> float:
     """Read a number."""
     if not isinstance(value, float | int):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return float(value)
 
 
@@ -148,7 +148,7 @@ def as_json(value: object, kind: type[T]) -> T:
     """Read a small structure that must be of that kind."""
     found = json.loads(as_text(value))
     if not isinstance(found, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
+        raise TypeError(f"{value!r} is not a {kind.__name__}")
     return found
 
 

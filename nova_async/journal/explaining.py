@@ -9,8 +9,8 @@ from nova_async.errors import JournalError
 
 __all__ = ["DISK_TROUBLE", "explained", "refused", "understood"]
 
-START_ANEW = "move it away together with its -wal file and start anew (finished tasks will then run again)"
-CHECK_PERMISSIONS = "check the permissions of the file and its folder, or choose another place for the journal"
+START_OVER = "move it and its -wal file away to start over (finished tasks will run again)"
+CHECK_PERMISSIONS = "check the permissions of the file and its folder, or choose another path for the journal"
 
 # What SQLite says of the disk or the file: true for every record, and perhaps not a moment later.
 DISK_TROUBLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN",
@@ -26,17 +26,17 @@ def explained(path: Path, error: BaseException) -> JournalError:
     if isinstance(error, OSError):
         said = f"{path} cannot be used ({error.strerror or error}): {CHECK_PERMISSIONS}"
     elif code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        said = f"{path} is no journal or is damaged ({error}): {START_ANEW}"
+        said = f"{path} is not a nova journal, or is damaged ({error}): {START_OVER}"
     elif code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         said = f"{path} cannot be used ({error}): {CHECK_PERMISSIONS}"
     elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        said = f"{path} is being written by another process ({error}): wait for it or stop it"
+        said = f"{path} is locked by another process ({error}): wait for it to finish or stop it"
     elif code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        said = f"{path} cannot be written ({error}): make room on its disk, or check that disk"
+        said = f"{path} cannot be written ({error}): free some disk space, or check the disk"
     elif isinstance(error, sqlite3.Error):
-        said = f"{path} cannot be read as a journal ({error}): {START_ANEW}"
+        said = f"{path} cannot be read as a journal ({error}): {START_OVER}"
     else:
-        said = f"{path} holds what nova never wrote ({type(error).__name__}: {error}): {START_ANEW}"
+        said = f"{path} contains data that nova did not write ({type(error).__name__}: {error}): {START_OVER}"
     return JournalError(said)
 
 
@@ -44,7 +44,7 @@ def refused(path: Path, refusal: Exception) -> JournalError:
     """Say why one record was not taken."""
     if isinstance(refusal, JournalError):
         return refusal
-    error = JournalError(f"{path} does not take this record: {refusal}")
+    error = JournalError(f"{path} rejected a record: {refusal}")
     error.__cause__ = refusal
     return error
 

@@ -85,7 +85,7 @@ class JournalFile:
         Raises ``JournalError``, ``sqlite3.Error`` and ``OSError`` where that cannot be done, perhaps only now.
         """
         if self.is_lost:
-            raise JournalError(f"{self.named} belongs to another run by now: stop this one")
+            raise JournalError(f"{self.named} is now in use by another run: stop this one")
         for _ in range(MOST_TRIES):
             try:
                 return self._keep_in_place()
@@ -102,22 +102,20 @@ class JournalFile:
         if self._lock is not None and not has_lock:
             self._take_lock_again(self._lock)
         if self._place.is_kept():
-            return f"the lock of {self.named} was removed during this run; it has been made again"
+            return f"the lock file of {self.named} was removed during this run and has been recreated"
         aside = self._write_anew()
-        found = f"; what lay in its place is {aside.name} now" if aside else ""
-        return (
-            f"{self.named} was deleted or moved during this run; it has been written again with all that it held{found}"
-        )
+        found = f"; the file found in its place is now {aside.name}" if aside else ""
+        return f"{self.named} was deleted or moved during this run and has been restored in full{found}"
 
     def _take_lock_again(self, lock: RunLock) -> None:
         try:
             lock.take_again()
         except RunLockedError as error:
             self.is_lost = True
-            who = f"pid {error.pid}" if error.pid else "of unknown pid"
+            who = f"pid {error.pid}" if error.pid else "pid unknown"
             raise JournalError(
-                f"{self.named} was deleted or moved, and another nova run ({who}) works in its place by now:"
-                " stop one of them, for both may run the same tasks"
+                f"{self.named} was deleted or moved, and another nova run ({who}) has started in its place:"
+                " stop one of them, because both may run the same tasks"
             ) from error
 
     def _write_anew(self) -> Path | None:
@@ -144,7 +142,7 @@ class JournalFile:
         try:
             place = place_of(connection, self.path)
             if file_at(self.path) != copy:
-                raise FileNotFoundError(errno.ENOENT, "it is taken away again and again")
+                raise FileNotFoundError(errno.ENOENT, "it keeps being removed")
         except BaseException:
             connection.close()
             raise
@@ -224,7 +222,7 @@ def place_of(connection: sqlite3.Connection, path: Path) -> Place:
     place = Place(files_of(path))
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode == "wal" and len(place) < len(files_of(path)):
-        raise FileNotFoundError(errno.ENOENT, "it was taken away while it was opened")
+        raise FileNotFoundError(errno.ENOENT, "it was removed while being opened")
     return place
 
 

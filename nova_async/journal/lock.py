@@ -109,7 +109,7 @@ class RunLock:
                 write_holder(descriptor)
                 return
             os.close(descriptor)
-        raise JournalError(f"{path} is taken away again and again: find out who removes it, or choose another place")
+        raise JournalError(f"{path} keeps being removed: find out by what, or choose another path for the journal")
 
     def _locked(self, path: Path) -> int:
         """Open the file and lock it."""

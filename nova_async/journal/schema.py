@@ -55,9 +55,9 @@ def check_version(path: Path, connection: sqlite3.Connection) -> int:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if version > SCHEMA_VERSION:
         raise JournalError(
-            f"{path} was written by a newer nova (its format is {version}, this nova knows {SCHEMA_VERSION}):"
-            " upgrade nova, or move the file away and start anew"
+            f"{path} was written by a newer nova (format {version}; this version reads up to {SCHEMA_VERSION}):"
+            " upgrade nova, or move the file away to start over"
         )
     if version == 0 and tables:
-        raise JournalError(f"{path} is the database of another program: choose another place for the journal")
+        raise JournalError(f"{path} is another program's database: choose another path for the journal")
     return int(version)

@@ -150,11 +150,11 @@ def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise StateFileError(f"no run here: {path} does not exist; `nova run` starts one") from None
+        raise StateFileError(f"no run here: {path} does not exist; start one with `nova run`") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StateFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("tasks"), dict):
-        raise StateFileError(f"{path} is no state file: it holds no tasks")
+        raise StateFileError(f"{path} is not a state file: it contains no tasks")
     tasks = (read_task(as_text(task_id) or "", as_table(task)) for task_id, task in found["tasks"].items())
     return read_run(as_table(found.get("project")), as_table(found.get("nova"))), {task.id: task for task in tasks}
 

@@ -104,7 +104,7 @@ class StateFile:
             self._again = loop.call_later(TRY_AGAIN_SECONDS, self.touch)
         except Exception as found:  # a wrong document is a bug, but the run is worth more than its picture
             error = f"{self.path}: {found!r}"
-            loop.call_exception_handler({"message": f"{self.path} cannot be made", "exception": found})
+            loop.call_exception_handler({"message": f"{self.path} cannot be written", "exception": found})
         if error is not None:
             self._touched |= touched
         if error != self.error:

@@ -83,7 +83,7 @@ class Journal:
         try:
             journal._thread.start()
         except RuntimeError as error:
-            raise JournalError(f"{path} cannot be opened ({error}): the system has no thread left for it") from error
+            raise JournalError(f"{path} cannot be opened: the system could not start a thread ({error})") from error
         opening = asyncio.get_running_loop().create_task(outcome(journal._opened))
         try:
             folder = await finish(opening, lambda: None)
@@ -197,7 +197,7 @@ class Journal:
     async def _written(self, write: writing.Write) -> Any:
         """Have something written or read in the next transaction, and wait until that is on the disk."""
         if self._pid != os.getpid():
-            raise JournalError(f"{self.path} was opened by the parent of this process: open it anew")
+            raise JournalError(f"{self.path} was opened by the parent process: open it again after the fork")
         waiter = unstoppable()
         if not self._inbox.put(Record(write, waiter)):
             raise JournalError(f"{self.path} is closed")
@@ -295,7 +295,8 @@ class Journal:
             self._tell(told)
 
     def _tell_loss(self) -> None:
-        self._tell_once(f"{self.path} takes nothing: more than {MOST_UNWRITTEN} records wait, the oldest are lost")
+        waiting = f"more than {MOST_UNWRITTEN:,} records are waiting, and the oldest are being dropped"
+        self._tell_once(f"{self.path} cannot be written: {waiting}")
 
     def _tell_once(self, text: str) -> None:
         """Tell what is not worth telling again before something has been written."""

@@ -40,7 +40,7 @@ def run_end(run_id: str, ended_at: datetime, how: RunEnd) -> Write:
 
     def write(connection: sqlite3.Connection) -> None:
         if not exists(connection, "runs WHERE run_id = ?", (to_text(run_id),)):
-            raise LookupError(f"run {run_id} has never begun")
+            raise LookupError(f"run {run_id} was never started")
         row = (to_moment(ended_at), to_word(RunEnd)(how), to_text(run_id))
         connection.execute("UPDATE runs SET ended_at = ?, how = ? WHERE run_id = ? AND ended_at IS NULL", row)
 
@@ -172,7 +172,7 @@ def key(id: AttemptId) -> tuple[Any, ...]:  # noqa: A002
 def check_begun(connection: sqlite3.Connection, id: AttemptId) -> None:  # noqa: A002
     """Raise ``LookupError`` for an attempt that has never begun."""
     if not exists(connection, f"attempts WHERE {THIS}", key(id)):
-        raise LookupError(f"attempt {id.number} of task {id.task_id} has never begun in run {id.run_id}")
+        raise LookupError(f"attempt {id.number} of task {id.task_id} was never started in run {id.run_id}")
 
 
 def exists(connection: sqlite3.Connection, rows: str, parameters: tuple[Any, ...]) -> bool:

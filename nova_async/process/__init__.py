@@ -9,6 +9,6 @@ from nova_async.errors import UnsupportedPlatformError
 
 if sys.platform == "win32":
     raise UnsupportedPlatformError(
-        "nova_async supervises processes by POSIX sessions and signals, which Windows does not have; "
+        "nova_async supervises processes with POSIX sessions and signals, which Windows does not have; "
         "run it on Linux or macOS, or in WSL"
     )

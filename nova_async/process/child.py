@@ -93,7 +93,7 @@ async def spawn(
     itself.
     """
     if stdin == subprocess.PIPE:
-        raise ValueError("stdin must be a descriptor or DEVNULL: an idle pipe makes agents wait for ever")
+        raise ValueError("stdin must be a descriptor or DEVNULL: agents wait forever on a pipe that nobody closes")
     env = dict(env)  # a copy, because we wait; and os.environ is slow to read twice
     program, *arguments = resolve(command, cwd=cwd, env=env)
     argv = [os.fsdecode(command[0]), *arguments]

@@ -20,7 +20,7 @@ def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None
     (``FileNotFoundError``, ``NotADirectoryError``, ``PermissionError``).
     """
     if isinstance(command, str | bytes):
-        raise TypeError(f"a command is a list of words, not one text: {command!r} (shlex.split makes one of the other)")
+        raise TypeError(f"command must be a list of strings, not {command!r:.100} (shlex.split() can split it)")
     words = [os.fsdecode(word) for word in command]
     if not words:
         raise ValueError("the command is empty")
@@ -28,7 +28,7 @@ def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None
     if "\0" in "".join([*words, place, *env, *env.values()]):
         raise ValueError("embedded null byte in the command, its environment or its directory")
     if "" in env or "=" in "".join(env):
-        raise ValueError('an environment variable has no name, or a name with "=" in it')
+        raise ValueError('invalid environment: a variable\'s name is empty or contains "="')
     if cwd is not None:
         _check_directory(place)
     return [_find_program(words[0], os.path.join(os.getcwd(), place), env), *words[1:]]  # noqa: PTH109, PTH118

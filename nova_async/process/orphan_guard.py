@@ -87,8 +87,9 @@ def ensure() -> None:
         interpreter = find_interpreter()
         if interpreter is None:
             _warned = True
-            message = f"no orphan guard: {sys.executable!r} is no Python to start it with; if this process is killed, "
-            warnings.warn(message + "its workers live on", RuntimeWarning, stacklevel=2)
+            message = f"no orphan guard: {sys.executable!r} is not a Python interpreter that could run it; "
+            message += "if this process is killed, its workers keep running"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
             return
         guard = _Guard(interpreter, _released)
         thread = threading.Thread(target=_watch, args=(guard, interpreter), name=THREAD_NAME, daemon=True)
@@ -176,7 +177,7 @@ def _watch(guard: _Guard, interpreter: str) -> None:
                 with suppress(OSError):
                     _guard = guard = _Guard(interpreter, _released)
             if _guard is None:
-                _log.warning("the orphan guard cannot live here: until it can, a kill of this process spares workers")
+                _log.warning("the orphan guard keeps dying: if this process is killed, its workers keep running")
                 return
 
 

@@ -60,13 +60,13 @@ class AsyncWorker(Questions):
     ) -> None:
         if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id) or ".." in task_id:
             raise ValueError(
-                f"task id {task_id!r}: it names a log file, so write 1 to 128 letters, digits, '.', '_' or '-', "
-                "beginning with a letter or digit, without '..'"
+                f"invalid task id {task_id!r}: it names a log file, so use 1 to 128 letters, digits, '.', '_' or '-', "
+                "starting with a letter or digit and without '..'"
             )
         if agent is not None and agent not in AGENTS:
             raise ValueError(f"unknown agent {agent!r}: choose one of {', '.join(AGENTS)}")
         if leftovers not in list(Leftovers):
-            raise ValueError(f"leftovers={leftovers!r}: choose 'kill' or 'leave'")
+            raise ValueError(f"leftovers must be 'kill' or 'leave', not {leftovers!r}")
         if limits is not None and limits.max_memory is not None:
             raise ValueError("Limits.max_memory is not enforced yet; leave it out")
         self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log")
@@ -85,7 +85,7 @@ class AsyncWorker(Questions):
     @log_path.setter
     def log_path(self, path: StrPath) -> None:
         if self._launching is not None:
-            raise WorkerStateError(f"worker {self.task_id} has been started: its log stays where it is")
+            raise WorkerStateError(f"worker {self.task_id} has already been started: log_path can no longer be set")
         self._record.wanted_log_path = Path(path)
 
     async def start(
@@ -107,9 +107,9 @@ class AsyncWorker(Questions):
         """
         self._check_process()
         if self._launching is not None:
-            raise WorkerStateError(f"worker {self.task_id} has been started already: make a new one for a new attempt")
+            raise WorkerStateError(f"worker {self.task_id} has already been started; create a new worker to run again")
         if isinstance(command, str | bytes):
-            raise TypeError(f"a command is a list of words, not one text: {command!r}")
+            raise TypeError(f"command must be a list of strings, not {command!r:.100} (shlex.split() can split it)")
         environment = dict(os.environ if env is None else env)
         launch = self._launch([os.fsdecode(word) for word in command], cwd, environment, stdin)
         self._launching = asyncio.get_running_loop().create_task(launch)
@@ -117,13 +117,13 @@ class AsyncWorker(Questions):
             await finish(self._launching, on_cancel=self._launching.cancel)
         except BaseException as error:
             if life := self._life:  # the cancellation came too late to prevent it
-                life.stop(Stop(WorkerEnd.TERMINATED, "cancelled while it started"))
+                life.stop(Stop(WorkerEnd.TERMINATED, "cancelled while starting"))
                 life.hurry()
                 await outlast(life.task, on_cancel=life.hurry)
                 life.begin_again()
                 await finish(life.task, on_cancel=life.hurry)
             else:
-                why = str(error) or "cancelled before it had started"
+                why = str(error) or "cancelled before it started"
                 self._record.set_state(State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=why))
             raise
 
@@ -186,7 +186,7 @@ class AsyncWorker(Questions):
         with suppress(RuntimeError):  # the loop is closed: its end has been the end of all its workers
             life.task.get_loop().call_soon_threadsafe(life.abandon)
         # Last, because it raises where warnings are errors.
-        warnings.warn(f"{self!r} was dropped while it ran: it is killed", ResourceWarning, stacklevel=2, source=self)
+        warnings.warn(f"{self!r} was dropped while running: killing it", ResourceWarning, stacklevel=2, source=self)
 
     @property
     def _life(self) -> Life | None:
@@ -199,8 +199,8 @@ class AsyncWorker(Questions):
     def _check_process(self) -> None:
         if self._process != os.getpid():
             raise WorkerStateError(
-                f"worker {self.task_id} belongs to process {self._process}: "
-                "a forked child cannot use it; make workers after the fork"
+                f"worker {self.task_id} cannot be used in a forked child: it belongs to process {self._process}; "
+                "create workers after the fork"
             )
 
     def _started(self) -> Life:

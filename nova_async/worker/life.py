@@ -68,7 +68,7 @@ class Life:
         self._pump = OutputPump(child.output, self._take)
         log.on_room = self._pump.resume
         if limits.timeout is not None:
-            why = f"ran longer than {limits.timeout:g} s"
+            why = f"timed out: still running after {limits.timeout:g} s (timeout)"
             self._arm("timeout", limits.timeout, self.stop, Stop(WorkerEnd.TIMED_OUT, why))
         if limits.idle_timeout is not None and silence_counts:
             self._arm("idle", limits.idle_timeout, self._look_for_silence, limits.idle_timeout)
@@ -109,7 +109,7 @@ class Life:
 
     def abandon(self) -> None:
         """End a worker that nobody holds any more."""
-        self.stop(Stop(WorkerEnd.TERMINATED, "nobody held the worker any more"))
+        self.stop(Stop(WorkerEnd.TERMINATED, "the worker was dropped while running"))
         self.hurry()
 
     def _take(self, chunk: bytes) -> bool:
@@ -126,9 +126,11 @@ class Life:
             return  # it has ended by itself; what it left behind is another matter
         limits = self._limits
         if limits.max_tokens is not None and report.usage.total > limits.max_tokens:
-            self.stop(Stop(WorkerEnd.OVER_BUDGET, f"used {report.usage.total} tokens of {limits.max_tokens}"))
+            why = f"token budget exceeded: {report.usage.total:,} used, limit {limits.max_tokens:,}"
+            self.stop(Stop(WorkerEnd.OVER_BUDGET, why))
         if limits.max_cost_usd is not None and (report.cost_usd or 0) > limits.max_cost_usd:
-            self.stop(Stop(WorkerEnd.OVER_BUDGET, f"cost ${report.cost_usd:.2f} of ${limits.max_cost_usd:.2f}"))
+            why = f"cost budget exceeded: ${report.cost_usd:,.2f} spent, limit ${limits.max_cost_usd:,.2f}"
+            self.stop(Stop(WorkerEnd.OVER_BUDGET, why))
         if limits.linger is not None and report.is_error is not None and "linger" not in self._timers:
             self._arm("linger", limits.linger, self._look_for_lingering, limits.linger)
 
@@ -139,7 +141,7 @@ class Life:
     def _look_for_silence(self, seconds: float) -> None:
         if not self._silent_for(seconds, "idle", self._look_for_silence):
             return
-        self.stop(Stop(WorkerEnd.STALLED, f"printed nothing for {seconds:g} s"))
+        self.stop(Stop(WorkerEnd.STALLED, f"stalled: no output for {seconds:g} s (idle_timeout)"))
 
     def _look_for_lingering(self, seconds: float) -> None:
         if self._record.report.is_error is None:
@@ -147,7 +149,7 @@ class Life:
             return
         if not self._silent_for(seconds, "linger", self._look_for_lingering):
             return
-        self.stop(Stop(WorkerEnd.LINGERED, f"stayed {seconds:g} s after its final result"))
+        self.stop(Stop(WorkerEnd.LINGERED, f"still running {seconds:g} s after its final result (linger)"))
 
     def _silent_for(self, seconds: float, timer: str, look_again: Callable[[float], None]) -> bool:
         """Tell whether no byte has come for so long; if not, look again when that could be so.
@@ -212,7 +214,7 @@ class Life:
 
     def _longer(self, pause: float, error: Exception) -> float:
         """Say what keeps the worker from its end (no descriptor is left, say), and how many seconds to wait for it."""
-        self._record.set_state(replace(self._record.state, error=f"its end has to wait: {error}"))
+        self._record.set_state(replace(self._record.state, error=f"cannot finish yet, retrying: {error}"))
         return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
     def _note_exit(self, exit_code: int) -> None:

@@ -67,7 +67,7 @@ class Record:
         try:
             self.on_change()
         except Exception as error:  # somebody else's code must not cost the worker its supervision
-            context = {"message": f"on_change of worker {self.task_id} failed", "exception": error}
+            context = {"message": f"on_change callback of worker {self.task_id} failed", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
 
     @property

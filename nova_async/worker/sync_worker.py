@@ -56,7 +56,7 @@ class Call(Generic[T]):
         """Return what it returned, or raise what it raised, once it is over."""
         assert self._task is not None
         if self._task.cancelled():
-            raise WorkerStateError("the event loop of all blocking workers has ended")
+            raise WorkerStateError("the background event loop of the blocking workers has stopped")
         return self._task.result()
 
     def _note_end(self, task: "asyncio.Task[T]") -> None:
@@ -103,7 +103,7 @@ class BackgroundLoop:
         """
         loop = self._running_loop()
         if self._thread == threading.get_ident():
-            raise WorkerStateError("a blocking worker cannot be used on its own event loop: it would wait for itself")
+            raise WorkerStateError("a blocking worker cannot be used from its own event loop: it would deadlock")
         call = Call(function, arguments)
         try:
             try:

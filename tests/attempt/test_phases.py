@@ -94,7 +94,7 @@ async def test_what_was_printed_decides_whether_a_result_must_come(
     command = {"sh": ("sh", "-c", begins), "script": (str(script), "prompt"), "env": ("env", "X=1", str(script))}
     end = await run_attempt(replace(job("", agent=agent), command=command[wrapper]), log_dir=tmp_path / "logs")
     assert end.outcome is Outcome.LOST_TAIL
-    assert end.error == "it exited with code 0, but its final result never came"
+    assert end.error == "exited with code 0, but without a final result"
 
 
 async def test_stopped_before_it_had_begun(tmp_path: Path, job: MakeJob) -> None:
@@ -215,7 +215,7 @@ async def test_a_stop_as_the_check_begins(tmp_path: Path, job: MakeJob) -> None:
     attempt = LocalAttempt(job("true", verify=("touch", "checked")), tmp_path / "logs")
     attempt.on_change = lambda: attempt.facts.phase is Phase.VERIFY and attempt.stop(5.0)
     end = await attempt.run()
-    assert (end.outcome, end.error) == (Outcome.CANCELLED, "stopped before it was verified")
+    assert (end.outcome, end.error) == (Outcome.CANCELLED, "stopped before verify ran")
     assert not (tmp_path / "checked").exists()
 
 
@@ -224,7 +224,7 @@ async def test_a_check_has_the_tasks_time(tmp_path: Path, job: MakeJob) -> None:
     work = job("true", verify=("sleep", "60"), limits=Limits(timeout=0.3))
     end = await run_attempt(work, log_dir=tmp_path / "logs")
     assert end.outcome is Outcome.VERIFY
-    assert "ran longer than 0.3 s" in (end.error or "")
+    assert "still running after 0.3 s (timeout)" in (end.error or "")
 
 
 async def test_a_git_that_hangs_does_not_outlast_a_stop(

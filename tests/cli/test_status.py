@@ -225,11 +225,11 @@ def test_no_run_here(tmp_path: Path) -> None:
     """Without a state file, or with something else of that name, the exit code is 2."""
     done = nova("status", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "nova: no run here: cascade_state.json does not exist; `nova run` starts one\n"
+    assert done.stderr == "nova: no run here: cascade_state.json does not exist; start one with `nova run`\n"
     (tmp_path / "cascade_state.json").write_text("[]")
     done = nova("status", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "cascade_state.json is no state file" in done.stderr
+    assert "cascade_state.json is not a state file" in done.stderr
 
 
 @pytest.mark.parametrize(

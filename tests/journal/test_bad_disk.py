@@ -50,7 +50,7 @@ async def test_a_disk_that_takes_nothing(journal: Journal) -> None:
         results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:
         assert isinstance(result, JournalError)
-        assert f"{journal.path} cannot be written (disk I/O error): make room" in str(result)
+        assert f"{journal.path} cannot be written (disk I/O error): free some disk space" in str(result)
     assert len({id(result) for result in results}) == 3
     await asyncio.gather(journal.finish_agent(end()), journal.end_attempt(end()), journal.begin_attempt(start("F2")))
     history = await journal.history(PLAN)
@@ -72,7 +72,7 @@ async def test_what_nobody_waits_for_is_tried_again(path: Path) -> None:
         journal.record(event(seconds=2))
         while JournalReader(path).last_number() < 2:
             await asyncio.sleep(0.01)
-    assert told == [f"{path} cannot be written (disk I/O error): make room on its disk, or check that disk"]
+    assert told == [f"{path} cannot be written (disk I/O error): free some disk space, or check the disk"]
     await journal.close()
 
 
@@ -112,7 +112,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
     await journal.begin_run(run())
     (small_disk / "filler").write_bytes(bytes(100_000))
     acknowledged: list[str] = []
-    with pytest.raises(JournalError, match=r"cannot be written \(.*\): make room"):  # noqa: PT012 - it fails somewhere
+    with pytest.raises(JournalError, match=r"cannot be written \(.*\): free some disk space"):  # noqa: PT012 - it fails somewhere
         for number in range(10_000):
             await journal.begin_attempt(start(f"T{number}"))
             acknowledged.append(f"T{number}")
@@ -130,7 +130,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
 async def test_a_disk_that_is_full_at_the_beginning(small_disk: Path) -> None:
     """Where there is no room for a journal at all, opening says so and leaves nothing open."""
     (small_disk / "filler").write_bytes(bytes(380_000))
-    with pytest.raises(JournalError, match="make room"):
+    with pytest.raises(JournalError, match="free some disk space"):
         await Journal.open(small_disk / ".nova" / "journal.db")
 
 
@@ -147,7 +147,7 @@ async def test_taken_away_on_a_full_disk(small_disk: Path) -> None:
             file.write(bytes(4096))
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
-    with pytest.raises(JournalError, match="make room"):
+    with pytest.raises(JournalError, match="free some disk space"):
         await journal.end_attempt(end())
     filler.unlink()
     await journal.end_attempt(end())
@@ -166,7 +166,7 @@ async def test_a_locked_file(journal: Journal, path: Path) -> None:
         while not beginning.done():
             await asyncio.sleep(0.001)
             turns += 1
-        with pytest.raises(JournalError, match=r"is being written by another process .*: wait for it or stop it"):
+        with pytest.raises(JournalError, match=r"is locked by another process .*: wait for it to finish or stop it"):
             await beginning
         other.execute("ROLLBACK")
     assert turns > 20

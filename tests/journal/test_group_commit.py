@@ -136,7 +136,7 @@ async def test_a_record_that_fails_half_way_leaves_nothing(journal: Journal) -> 
         connection.execute("UPDATE runs SET project = 'changed'")
         raise ValueError("half way")
 
-    with pytest.raises(JournalError, match="does not take this record: half way"):
+    with pytest.raises(JournalError, match="rejected a record: half way"):
         await journal._written(write)
     assert (await journal.history(PLAN)).runs == (run(),)
 
@@ -152,7 +152,7 @@ async def test_what_nobody_waits_for_and_is_refused_is_told(path: Path) -> None:
     journal.record(event(kind="no_such_kind"))  # type: ignore[arg-type]
     journal.note_phase(attempt("F9"), Phase.RUN, moment(1))
     await journal.begin_attempt(start())
-    assert [text.split(": ")[0] for text in told] == [f"{path} does not take this record"] * 3
+    assert [text.split(": ")[0] for text in told] == [f"{path} rejected a record"] * 3
     await journal.close()
 
 
@@ -248,7 +248,7 @@ async def test_a_forked_child_is_told(journal: Journal) -> None:
             journal.record(event())
             journal.begin_attempt(start()).send(None)
         except JournalError as error:
-            code = 0 if "opened by the parent of this process" in str(error) else 2
+            code = 0 if "opened by the parent process" in str(error) else 2
         finally:
             os._exit(code)
     status = os.waitpid(child, 0)[1]  # noqa: ASYNC222 - it exits at once
@@ -265,7 +265,7 @@ async def test_too_many_that_wait(path: Path) -> None:
             journal.record(event(data={"number": number}))
         assert journal._inbox.left() == waiting.MOST_UNWRITTEN
     await journal.close()
-    assert told == [f"{path} takes nothing: more than 10000 records wait, the oldest are lost"]
+    assert told == [f"{path} cannot be written: more than 10,000 records are waiting, and the oldest are being dropped"]
     (first,) = JournalReader(path).changes(0, limit=1)
     assert first.data == {"number": 3}
 

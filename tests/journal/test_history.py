@@ -95,7 +95,7 @@ async def test_a_run_that_is_over(journal: Journal) -> None:
     assert history.unfinished_runs == (run("r0"),)
     ends = {one.start.run_id: (one.ended_at, one.end) for one in JournalReader(journal.path).runs()}
     assert ends == {"r1": (moment(1), RunEnd.COMPLETED), "r0": (None, None)}
-    with pytest.raises(JournalError, match="run r7 has never begun"):
+    with pytest.raises(JournalError, match="run r7 was never started"):
         await journal.end_run("r7", moment(1), RunEnd.COMPLETED)
 
 
@@ -106,7 +106,7 @@ async def test_the_first_end_stands(journal: Journal) -> None:
     await journal.end_attempt(end(outcome=Outcome.EXIT))
     (known,) = (await journal.history(PLAN)).attempts["F1"]
     assert known.end == end()
-    sentence = r"journal\.db does not take this record: attempt 2 of task F1 has never begun in run r1"
+    sentence = r"journal\.db rejected a record: attempt 2 of task F1 was never started in run r1"
     for write in (journal.end_attempt, journal.finish_agent):
         with pytest.raises(JournalError, match=sentence):
             await write(end(number=2))

@@ -47,7 +47,7 @@ def test_a_second_process_is_refused(path: Path) -> None:
             RunLock(path).open()
         assert caught.value.pid == process.pid
         assert str(caught.value) == (
-            f"another nova run (pid {process.pid}) works with this journal; wait for it or stop it"
+            f"another nova run (pid {process.pid}) is using this journal; wait for it to finish or stop it"
         )
         path.with_name("journal.db.lock").write_text("")  # the kernel knows, whatever stands in the file
         with pytest.raises(RunLockedError, match=rf"\(pid {process.pid}\)"):

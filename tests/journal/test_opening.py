@@ -46,7 +46,7 @@ async def test_a_newer_journal(journal: Journal, path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 3")
     before = path.read_bytes()
-    sentence = f"{path} was written by a newer nova (its format is 3, this nova knows 2): upgrade nova"
+    sentence = f"{path} was written by a newer nova (format 3; this version reads up to 2): upgrade nova"
     assert (await refusal(path)).startswith(sentence)
     with pytest.raises(JournalError, match="upgrade nova"):
         JournalReader(path).runs()
@@ -59,7 +59,7 @@ async def test_another_programs_database(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE songs (title)")
     before = path.read_bytes()
-    assert "is the database of another program: choose another place" in await refusal(path)
+    assert "is another program's database: choose another path" in await refusal(path)
     assert path.read_bytes() == before
 
 
@@ -67,8 +67,8 @@ async def test_no_database_at_all(path: Path) -> None:
     """A file of another kind is refused, not overwritten."""
     path.parent.mkdir()
     path.write_text("dear diary " * 100)
-    assert f"{path} is no journal or is damaged (file is not a database): move it away" in await refusal(path)
-    with pytest.raises(JournalError, match="is no journal or is damaged"):
+    assert f"{path} is not a nova journal, or is damaged (file is not a database): move it and" in await refusal(path)
+    with pytest.raises(JournalError, match="is not a nova journal, or is damaged"):
         JournalReader(path).runs()
     assert path.read_text().startswith("dear diary")
 
@@ -81,10 +81,10 @@ async def test_a_damaged_journal(journal: Journal, path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = os.urandom(len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(JournalError, match="move it away"):
+    with pytest.raises(JournalError, match="move it and its -wal file away"):
         JournalReader(path).history(PLAN)
     damaged = await Journal.open(path)
-    with pytest.raises(JournalError, match="move it away"):
+    with pytest.raises(JournalError, match="move it and its -wal file away"):
         await damaged.history(PLAN)
     await damaged.close()
 
@@ -95,7 +95,7 @@ async def test_a_folder_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "file" / ".nova" / "journal.db"
     assert await refusal(path) == (
         f"{path} cannot be used (Not a directory): check the permissions of the file and its folder,"
-        " or choose another place for the journal"
+        " or choose another path for the journal"
     )
     with pytest.raises(JournalError, match=r"Not a directory"):
         RunLock(path).open()

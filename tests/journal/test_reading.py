@@ -246,7 +246,7 @@ def test_nonsense_in_rows(full_journal: Path, data: some.DataObject) -> None:
     finally:
         with closing(sqlite3.connect(full_journal, isolation_level=None)) as database:
             database.execute(f"UPDATE {table} SET {column} = ?", (before,))
-    assert said is None or (str(full_journal) in said and "move it away" in said)
+    assert said is None or (str(full_journal) in said and "move it and its -wal file away" in said)
 
 
 def test_a_full_journal_is_read(full_journal: Path) -> None:
@@ -261,7 +261,7 @@ async def test_nonsense_meets_a_writer(journal: Journal, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("UPDATE attempts SET limits = 'none', started_at = 'soon'")
     for question in (journal.history(PLAN), journal.end_lost(moment(1))):
-        with pytest.raises(JournalError, match=r"holds what nova never wrote .*: move it away"):
+        with pytest.raises(JournalError, match=r"contains data that nova did not write .*: move it and"):
             await question
     await journal.begin_attempt(start("F2"))
     assert await journal.history(OTHER_PLAN) is not None

@@ -290,7 +290,7 @@ def test_no_state_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.json").write_bytes(content)
     with pytest.raises(StateFileError, match=r"state\.json"):
         read_state(tmp_path / "state.json")
-    with pytest.raises(StateFileError, match="does not exist; `nova run` starts one"):
+    with pytest.raises(StateFileError, match="does not exist; start one with `nova run`"):
         read_state(tmp_path / "nowhere.json")
 
 

@@ -127,7 +127,7 @@ async def test_it_is_written_again_at_once(troubled: Troubled, way: Callable[[Pa
     before = await journal.history(PLAN)
     way(path)
     told = await troubled.trouble()
-    assert told.startswith(f"{path} was deleted or moved during this run; it has been written again with all that it")
+    assert told.startswith(f"{path} was deleted or moved during this run and has been restored in full")
     async with asyncio.timeout(20):
         while JournalReader(path).history(PLAN) != before:
             await asyncio.sleep(0.01)  # `rm` may still be at it, and takes what was written again, too
@@ -150,7 +150,7 @@ async def test_what_is_acknowledged_is_in_its_place(troubled: Troubled, way: Cal
     way(troubled.path)
     await troubled.journal.end_attempt(end("F2"))
     assert all(attempt.end is not None for attempt in JournalReader(troubled.path).latest(PLAN).values())
-    assert "written again" in await troubled.trouble()
+    assert "has been restored in full" in await troubled.trouble()
 
 
 async def test_taken_away_in_the_middle_of_a_transaction(troubled: Troubled) -> None:
@@ -170,9 +170,8 @@ async def test_taken_away_in_the_middle_of_a_transaction(troubled: Troubled) -> 
 async def test_the_lock_alone(troubled: Troubled) -> None:
     """Whoever removes the lock's file lets nobody in: it is made and taken again at once."""
     troubled.path.with_name("journal.db.lock").unlink()
-    assert (
-        await troubled.trouble() == f"the lock of {troubled.path} was removed during this run; it has been made again"
-    )
+    told = await troubled.trouble()
+    assert told == f"the lock file of {troubled.path} was removed during this run and has been recreated"
     with pytest.raises(RunLockedError):
         RunLock(troubled.path).open()
 
@@ -188,14 +187,14 @@ async def test_somebody_else_was_faster(path: Path) -> None:
         shutil.rmtree(path.parent)
         with writer(path, "r9") as (other, lines):
             next(lines)
-            sentence = rf"another nova run \(pid {other.pid}\) works in its place by now: stop one of them"
+            sentence = rf"another nova run \(pid {other.pid}\) has started in its place: stop one of them"
             with pytest.raises(JournalError, match=sentence):
                 await journal.begin_attempt(start("F2"))
             assert f"(pid {other.pid})" in told[0]
             journal.record(event())
-            with pytest.raises(JournalError, match="belongs to another run by now: stop this one"):
+            with pytest.raises(JournalError, match="is now in use by another run: stop this one"):
                 await journal.begin_attempt(start("F3"))
-        with pytest.raises(JournalError, match="belongs to another run"):
+        with pytest.raises(JournalError, match="is now in use by another run"):
             await journal.close()
     assert [each.run_id for each in JournalReader(path).history(PLAN).runs] == ["r9"], "its journal is untouched"
 
@@ -205,7 +204,7 @@ async def test_what_lies_in_its_place_is_kept(troubled: Troubled) -> None:
     other = troubled.path.with_name("other.db")
     other.write_text("dear diary")
     other.replace(troubled.path)
-    assert (await troubled.trouble()).endswith("; what lay in its place is journal.db~1 now")
+    assert (await troubled.trouble()).endswith("; the file found in its place is now journal.db~1")
     assert troubled.path.with_name("journal.db~1").read_text() == "dear diary"
     assert list(JournalReader(troubled.path).latest(PLAN)) == ["F1", "F2"]
 
@@ -236,7 +235,7 @@ async def test_a_place_that_cannot_be_made(troubled: Troubled) -> None:
         await journal.end_attempt(end("F2"))
     path.parent.unlink()
     await journal.end_attempt(end("F2"))
-    assert "written again" in await troubled.trouble()
+    assert "has been restored in full" in await troubled.trouble()
     await journal.history(PLAN)
     assert all(attempt.end is not None for attempt in JournalReader(path).latest(PLAN).values())
     assert JournalReader(path).last_number() == 1

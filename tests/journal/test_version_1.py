@@ -135,9 +135,9 @@ async def test_one_that_cannot_be_converted_stays_as_it_is(old: Path) -> None:
     with closing(sqlite3.connect(old, isolation_level=None)) as database:
         database.execute("INSERT INTO runs VALUES (x'ff', x'ff', '', '', '', 1, 1, NULL, NULL)")
     before = old.read_bytes()
-    with pytest.raises(JournalError, match="move it away"):
+    with pytest.raises(JournalError, match="move it and its -wal file away"):
         await Journal.open(old)
-    with pytest.raises(JournalError, match="move it away"):
+    with pytest.raises(JournalError, match="move it and its -wal file away"):
         JournalReader(old).runs()
     assert old.read_bytes() == before
 

@@ -47,7 +47,7 @@ async def test_a_locked_journal_ends_nothing(tmp_path: Path, monkeypatch: pytest
         book = sqlite3.connect(tmp_path / ".nova/journal.db", isolation_level=None)
         book.execute("BEGIN IMMEDIATE")
         (tmp_path / "go").touch()
-        while not any("written by another process" in warning for warning in runner.run_view.warnings):
+        while not any("locked by another process" in warning for warning in runner.run_view.warnings):
             await asyncio.sleep(0.05)
         assert runner.views["A1"].state is TaskState.IN_PROGRESS, "nothing may depend on what is not written down"
         assert (tmp_path / "ran").read_text() == "A1\n"
@@ -136,7 +136,7 @@ async def test_a_run_in_whose_place_another_one_works_ends_at_once(tmp_path: Pat
         await holder.stdout.readline()
         journal.record(Event(kind=EventKind.WARNING, at=datetime.now(UTC)))
         try:
-            with pytest.raises(JournalError, match=rf"pid {holder.pid}.* works in its place by now"):
+            with pytest.raises(JournalError, match=rf"pid {holder.pid}.* has started in its place"):
                 await running
         finally:
             holder.kill()

@@ -87,7 +87,7 @@ def test_what_no_system_could_start(command: list[str], env: dict[str, str]) -> 
 
 def test_one_text_is_not_a_command() -> None:
     """A text would be taken apart into letters."""
-    with pytest.raises(TypeError, match="list of words"):
+    with pytest.raises(TypeError, match="list of strings"):
         resolve("echo hello", cwd=None, env=ENV)
 
 

@@ -169,7 +169,7 @@ async def test_a_dead_disk_does_not_stop_the_child(
     assert worker.get_token_usage()["input_tokens"] == usage_lines
     log = worker._record.log
     assert log is not None
-    assert log.error == "the disk took nothing for 0.5 s"
+    assert log.error == "the disk accepted no data for 0.5 s"
     assert log._queued == 0
     assert FLOOD - 2 * 1024 * 1024 < log.lost <= FLOOD
     # Free the thread that hangs in its write, so that it can close the file.
@@ -267,7 +267,7 @@ def test_a_dead_disk_at_the_end_of_asyncio_run(fifo: tuple[Path, int], monkeypat
             await asyncio.sleep(0.01)  # pausing is told to nobody
 
     asyncio.run(main())
-    assert worker.get_status_dict()["log_error"].startswith("the disk took nothing for 0.3 s")
+    assert worker.get_status_dict()["log_error"].startswith("the disk accepted no data for 0.3 s")
     # Free the thread that hangs in its write, so that it can close the file: nothing was handed over twice.
     content = bytearray()
     read_all(reader, content)

@@ -25,14 +25,14 @@ async def test_the_timeout(tmp_path: Path) -> None:
     """A child that runs too long has timed out, however much it talks."""
     worker = await ended(tmp_path, ["sh", "-c", "while :; do echo hi; sleep 0.02; done"], timeout=0.3)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.TIMED_OUT)
-    assert worker.error == "ran longer than 0.3 s"
+    assert worker.error == "timed out: still running after 0.3 s (timeout)"
 
 
 async def test_the_idle_timeout(tmp_path: Path) -> None:
     """A child that falls silent has stalled."""
     worker = await ended(tmp_path, program("silent"), idle_timeout=0.3)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.STALLED)
-    assert worker.error == "printed nothing for 0.3 s"
+    assert worker.error == "stalled: no output for 0.3 s (idle_timeout)"
 
 
 async def test_any_byte_is_life(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ async def test_too_many_tokens(tmp_path: Path) -> None:
     script = "echo 'Token usage: input=60, output=40, cache_read=1, cache_creation=0'; sleep 60"
     worker = await ended(tmp_path, ["sh", "-c", script], max_tokens=100)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
-    assert worker.error == "used 101 tokens of 100"
+    assert worker.error == "token budget exceeded: 101 used, limit 100"
 
 
 async def test_exactly_the_budget_is_no_excess(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ async def test_too_dear(tmp_path: Path) -> None:
     """A worker whose agent tells of a higher cost is over its budget."""
     worker = await ended(tmp_path, program("lingerer"), agent="claude", max_cost_usd=0.4)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
-    assert worker.error == "cost $0.50 of $0.40"
+    assert worker.error == "cost budget exceeded: $0.50 spent, limit $0.40"
 
 
 async def test_exactly_the_price_is_no_excess(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ async def test_a_device_cannot_be_followed(tmp_path: Path) -> None:
     worker = AsyncWorker("F1")
     worker.log_path = Path(os.devnull)
     await worker.start(["echo", "hi"])
-    with pytest.raises(io.UnsupportedOperation, match="no regular file"):
+    with pytest.raises(io.UnsupportedOperation, match="not a regular file"):
         async for _ in worker.lines():
             pass
     await worker.wait()

@@ -180,7 +180,7 @@ async def test_the_word_of_a_dropped_worker(tmp_path: Path) -> None:
     await ready(worker)
     life = worker._life
     assert life is not None
-    with pytest.warns(ResourceWarning, match="F1.*was dropped while it ran"):
+    with pytest.warns(ResourceWarning, match="F1.*was dropped while running"):
         del worker
     async with asyncio.timeout(10):
         await life.task
@@ -190,7 +190,7 @@ async def test_the_word_of_a_dropped_worker(tmp_path: Path) -> None:
 async def test_a_command_is_a_list_of_words(tmp_path: Path) -> None:
     """One text is refused instead of taken for a list of letters; paths are words, and the status stays JSON."""
     worker = AsyncWorker("F1", log_dir=tmp_path)
-    with pytest.raises(TypeError, match="list of words"):
+    with pytest.raises(TypeError, match="list of strings"):
         await worker.start("true")
     await worker.start(["ls", tmp_path])  # type: ignore[list-item]
     assert await worker.wait() == 0

@@ -115,7 +115,7 @@ def test_after_a_fork(tmp_path: Path) -> None:
     done = run("forks_with_a_worker", tmp_path)
     assert done.stderr == ""
     assert [line.rstrip("0123456789") for line in done.stdout.splitlines()] == [
-        *["child: worker parent belongs to process "] * 3,
+        *["child: worker parent cannot be used in a forked child"] * 3,
         "child: own worker ended with ",
         "parent: still alive: True",
         "parent: ended: terminated",

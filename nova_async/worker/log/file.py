@@ -151,4 +151,4 @@ def find_log(path: Path, identity: FileIdentity) -> Path:
                 return other
     except FileNotFoundError:
         pass
-    raise FileNotFoundError(errno.ENOENT, "the log was moved away or deleted", str(path))
+    raise FileNotFoundError(errno.ENOENT, "the log was moved or deleted", str(path))

@@ -62,7 +62,7 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
     gone.
     """
     if not log.is_regular:
-        raise io.UnsupportedOperation(f"{log.path} cannot be read back: it is no regular file")
+        raise io.UnsupportedOperation(f"{log.path} cannot be read back: it is not a regular file")
     seen = 0  # bytes of the attempt that were read, or are gone
     start = log.start
     while True:

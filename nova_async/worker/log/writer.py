@@ -277,7 +277,7 @@ class LogWriter:
             self._watch_for_a_stall()
             return
         self._failing = True
-        self.error = f"the disk took nothing for {STALL_SECONDS:g} s"
+        self.error = f"the disk accepted no data for {STALL_SECONDS:g} s"
         self._keep_only_the_tail()
         if self._closing:
             self._given_up = True
