@@ -49,6 +49,8 @@ def parse_cascade(
     file. ``settings`` is a ``nova.toml`` (a ``pyproject.toml`` where its name says so): what holds where the plan says
     nothing. Raises ``CascadeError`` if one of them has at least one error; it carries all of both, and the warnings.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a plan's text, not a {type(text).__name__}: load_cascade(path) reads a file")
     reading = read_plan(text, name, settings, settings_name)
     if any(diagnostic.is_error for diagnostic in reading.diagnostics):
         raise CascadeError(reading.diagnostics)

@@ -164,7 +164,8 @@ async def show_output(worker: AsyncWorker) -> None:
             try:
                 await loop.run_in_executor(DISK_THREADS, write_all, sys.stdout.fileno(), chunk)
             except OSError as error:
-                complain(f"output is no longer shown ({error.strerror}); it is still logged in {worker.log_path}")
+                log = worker.log_ref.path if worker.log_ref else worker.log_path
+                complain(f"output is no longer shown ({error.strerror}); it is still logged in {log}")
                 stop_writing_to(sys.stdout)
                 return
 

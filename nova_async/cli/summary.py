@@ -41,7 +41,8 @@ def write_summary(worker: Questions) -> None:
     if facts["leftovers"]:
         left = [f"{one_line(process['name'])} (pid {process['pid']})" for process in facts["leftover_processes"]]
         lines.append(f"      left    {', '.join(left)}")
-    lines.append(f"      log     {facts['log_path']}")
+    if worker.log_ref is not None:
+        lines.append(f"      log     {worker.log_ref.path}")  # in the words of the command line
     if facts["log_error"]:
         lines.append(f"      log error  {facts['log_error']}")
     say(*lines, err=True)

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
+from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
 from nova_async._core.cancellation import insist
-from nova_async.agents import AGENTS
 from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Executor, Running
 from nova_async.attempt.job import Job
@@ -21,6 +21,7 @@ from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.cascade import Cascade
 from nova_async.errors import JournalError
 from nova_async.orchestrator import actions, happenings, reporting
+from nova_async.orchestrator.arguments import check_arguments
 from nova_async.orchestrator.budget import without_blame
 from nova_async.orchestrator.commands import CommandMaker, make_job
 from nova_async.orchestrator.decide import RunState, decide
@@ -48,8 +49,8 @@ class Orchestrator:
     it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
     ``retry_failed`` tries again what failed in them.
 
-    Raises ``ValueError`` for a number of workers below one or an agent that nobody knows, and ``TypeError`` for a
-    cascade that is none: read it with ``load_cascade``.
+    Raises ``ValueError`` for a number of workers below one or an agent that nobody knows, and ``TypeError`` for what is
+    something else altogether, such as a path in place of a cascade: read it with ``load_cascade``.
     """
 
     def __init__(
@@ -68,12 +69,7 @@ class Orchestrator:
         fresh: bool = False,
         retry_failed: bool = False,
     ) -> None:
-        if not isinstance(cascade, Cascade):
-            raise TypeError(f"cascade must be a Cascade, not {cascade!r}: read a plan with load_cascade(path)")
-        if max_workers is not None and max_workers < 1:
-            raise ValueError(f"max_workers must be at least 1, not {max_workers}")
-        if agent is not None and agent not in AGENTS:
-            raise ValueError(f"unknown agent {agent!r}: choose one of {', '.join(AGENTS)}")
+        check_arguments(cascade, agent, max_workers, {"command_for": command_for, "on_change": on_change}, executor)
         self.cascade = cascade if agent is None else cascade.with_options(agent=agent)
         self.max_workers = max_workers or cascade.settings.max_workers
         self._agent = agent
@@ -151,6 +147,7 @@ class Orchestrator:
 
     def stop(self, grace: float | None = None) -> None:
         """Let nothing new begin, and end what runs: gently, or with ``grace=0`` at once. ``run`` then returns."""
+        grace = None if grace is None else as_seconds("grace", grace)
         if self._over.is_set():
             return
         if not self._stopped.is_set():

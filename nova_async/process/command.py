@@ -3,9 +3,43 @@
 import errno
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
-__all__ = ["resolve"]
+from nova_async._core.arguments import told
+
+__all__ = ["current_folder", "environment_of", "resolve", "words_of"]
+
+
+def words_of(command: Any) -> list[str]:
+    """Return the words of a command; each may be a text, bytes or a path, as in ``subprocess``.
+
+    Raises ``TypeError`` for anything else.
+    """
+    if isinstance(command, str | bytes):
+        raise TypeError(f"command must be a list of strings, not {told(command)} (shlex.split() can split it)")
+    if isinstance(command, Mapping | Set) or not hasattr(command, "__iter__"):  # a set has no order
+        raise TypeError(f"command must be a list of strings, not {told(command)}")
+    words = list(command)
+    for place, word in enumerate(words, 1):
+        if not isinstance(word, str | bytes | os.PathLike):
+            raise TypeError(f"command must be a list of strings; word {place} is {told(word)}")
+    return [os.fsdecode(word) for word in words]
+
+
+def environment_of(env: Any) -> dict[str, str]:
+    """Return a copy of an environment; names and values may be texts, bytes or paths, as in ``subprocess``.
+
+    Raises ``TypeError`` for anything else.
+    """
+    if not isinstance(env, Mapping):
+        raise TypeError(f"env must be a dict such as {{**os.environ, 'NAME': 'value'}}, not {told(env)}")
+    for name, value in env.items():
+        if not isinstance(name, str | bytes | os.PathLike):
+            raise TypeError(f"env: the name {told(name)} must be a string")
+        if not isinstance(value, str | bytes | os.PathLike):
+            raise TypeError(f"env: {told(name)} is {told(value)}; write a string")
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in env.items()}
 
 
 def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, env: Mapping[str, str]) -> list[str]:
@@ -15,13 +49,11 @@ def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None
     starts at ``cwd``. Only what shows at the start itself is left to the system: a file that is no program, or whose
     interpreter is missing.
 
-    Raises ``TypeError`` for a command that is one text instead of a list of words, ``ValueError`` for an empty one and
-    for a NUL or an impossible variable name, and what the system says, with the name in question
-    (``FileNotFoundError``, ``NotADirectoryError``, ``PermissionError``).
+    Raises ``TypeError`` as ``words_of`` does, ``ValueError`` for an empty command and for a NUL or an impossible
+    variable name, and what the system says, with the name in question (``FileNotFoundError``, ``NotADirectoryError``,
+    ``PermissionError``).
     """
-    if isinstance(command, str | bytes):
-        raise TypeError(f"command must be a list of strings, not {command!r:.100} (shlex.split() can split it)")
-    words = [os.fsdecode(word) for word in command]
+    words = words_of(command)
     if not words:
         raise ValueError("the command is empty")
     place = "" if cwd is None else os.fsdecode(cwd)
@@ -31,7 +63,15 @@ def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None
         raise ValueError('invalid environment: a variable\'s name is empty or contains "="')
     if cwd is not None:
         _check_directory(place)
-    return [_find_program(words[0], os.path.join(os.getcwd(), place), env), *words[1:]]  # noqa: PTH109, PTH118
+    return [_find_program(words[0], os.path.join(current_folder(), place), env), *words[1:]]  # noqa: PTH118
+
+
+def current_folder() -> str:
+    """Return the folder that we are in; one that was deleted has no name, and absolute paths need none."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text, to be joined
+    except FileNotFoundError:
+        return ""
 
 
 def _check_directory(path: str) -> None:

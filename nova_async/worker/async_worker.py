@@ -12,10 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, final
 
+from nova_async._core.arguments import as_seconds, told
 from nova_async._core.cancellation import finish, outlast
 from nova_async.agents import AGENTS, recognise
 from nova_async.errors import WorkerStateError
 from nova_async.process.child import resolve, spawn
+from nova_async.process.command import current_folder, environment_of, words_of
 from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers, WorkerEnd, WorkerStatus
 from nova_async.worker.life import STOP_GRACE, Life
@@ -24,13 +26,15 @@ from nova_async.worker.log.follower import follow_bytes, follow_lines
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.questions import Questions
 from nova_async.worker.record import Record, State
-from nova_async.worker.stdin_file import as_file
+from nova_async.worker.stdin_file import Stdin, as_file, stdin_of
 from nova_async.worker.verdict import Stop
 
 __all__ = ["AsyncWorker", "LeaveOrKill", "StrPath"]
 
 StrPath = str | os.PathLike[str]
 LeaveOrKill = Literal["kill", "leave"] | Leftovers
+AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Environment = Mapping[str, AnyPath] | Mapping[bytes, AnyPath]
 
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -44,8 +48,11 @@ class AsyncWorker(Questions):
     agent's thread had used before (Codex ``exec resume`` repeats it in its totals). Leaving an ``async with`` block
     terminates the worker.
 
-    Raises ``ValueError`` for a bad task id, an unknown agent, or a limit that is not enforced yet.
+    Raises ``ValueError`` for a bad task id, an unknown agent, or a limit that is not enforced yet, and ``TypeError``
+    for what is something else altogether.
     """
+
+    _face = "AsyncWorker"  # what its owner calls it
 
     def __init__(
         self,
@@ -63,13 +70,17 @@ class AsyncWorker(Questions):
                 f"invalid task id {task_id!r}: it names a log file, so use 1 to 128 letters, digits, '.', '_' or '-', "
                 "starting with a letter or digit and without '..'"
             )
-        if agent is not None and agent not in AGENTS:
-            raise ValueError(f"unknown agent {agent!r}: choose one of {', '.join(AGENTS)}")
+        if agent is not None and (not isinstance(agent, str) or agent not in AGENTS):
+            raise ValueError(f"unknown agent {told(agent)}: choose one of {', '.join(AGENTS)}")
         if leftovers not in list(Leftovers):
-            raise ValueError(f"leftovers must be 'kill' or 'leave', not {leftovers!r}")
+            raise ValueError(f"leftovers must be 'kill' or 'leave', not {told(leftovers)}")
+        if limits is not None and not isinstance(limits, Limits):
+            raise TypeError(f"limits must be a Limits, not {told(limits)}: write Limits(timeout=600)")
+        if resumed_from is not None and not isinstance(resumed_from, TokenUsage):
+            raise TypeError(f"resumed_from must be a TokenUsage, not {told(resumed_from)}")
         if limits is not None and limits.max_memory is not None:
             raise ValueError("Limits.max_memory is not enforced yet; leave it out")
-        self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log")
+        self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log", Path(current_folder()))
         self._agent = agent
         self._limits = limits or Limits()
         self._leftovers = Leftovers(leftovers)
@@ -79,39 +90,44 @@ class AsyncWorker(Questions):
 
     @property
     def log_path(self) -> Path:
-        """Where the output goes; assignable until the start. It follows a log that a later worker moves aside."""
-        return self._record.log_path
+        """Where the output goes, as an absolute path; assignable until the start.
+
+        It follows a log that a later worker moves aside.
+        """
+        return self._record.absolute_log_path
 
     @log_path.setter
     def log_path(self, path: StrPath) -> None:
         if self._launching is not None:
             raise WorkerStateError(f"worker {self.task_id} has already been started: log_path can no longer be set")
-        self._record.wanted_log_path = Path(path)
+        self._record.wanted_log_path, self._record.folder = Path(path), Path(current_folder())
 
     async def start(
         self,
         command: Sequence[str],
         *,
         cwd: StrPath | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes | str | None = None,
+        env: Environment | None = None,
+        stdin: Stdin | None = None,
     ) -> None:
         """Start the command and begin to log and count its output.
 
-        ``env`` replaces the inherited environment, as in ``subprocess``. ``stdin`` is given as a file that is read
-        to its end; without it the command's standard input is empty.
+        ``env`` replaces the inherited environment, as in ``subprocess``. ``stdin`` as text or bytes is given as a file
+        that surely ends; an open file or descriptor is handed over as it is, and some agents wait for ever for the end
+        of a pipe. Without it the command's standard input is empty.
 
-        Raises ``WorkerStateError`` at a second start, ``ValueError`` for an empty command, and the system's own error
-        (``FileNotFoundError``, ``PermissionError`` …) for a command that cannot run or a log that cannot be opened;
-        nothing is left running then.
+        Raises ``WorkerStateError`` at a second start, ``TypeError`` for a command that is no list of strings,
+        ``ValueError`` for an empty one, and the system's own error (``FileNotFoundError``, ``PermissionError`` …) for
+        a command that cannot run or a log that cannot be opened; nothing is left running then.
         """
         self._check_process()
         if self._launching is not None:
-            raise WorkerStateError(f"worker {self.task_id} has already been started; create a new worker to run again")
-        if isinstance(command, str | bytes):
-            raise TypeError(f"command must be a list of strings, not {command!r:.100} (shlex.split() can split it)")
-        environment = dict(os.environ if env is None else env)
-        launch = self._launch([os.fsdecode(word) for word in command], cwd, environment, stdin)
+            raise WorkerStateError(
+                f"worker {self.task_id} has already been started: a worker runs once; "
+                f"create a new {self._face}({self.task_id!r}, …) to run again"
+            )
+        words, environment = words_of(command), environment_of(os.environ if env is None else env)
+        launch = self._launch(words, cwd, environment, stdin_of(stdin))
         self._launching = asyncio.get_running_loop().create_task(launch)
         try:
             await finish(self._launching, on_cancel=self._launching.cancel)
@@ -134,7 +150,7 @@ class AsyncWorker(Questions):
         was not started. Cancelling it harms nothing.
         """
         life = self._started()
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(None if timeout is None else as_seconds("timeout", timeout)):
             await life.ended.wait()
         exit_code = self.get_exit_code()
         assert exit_code is not None
@@ -148,6 +164,7 @@ class AsyncWorker(Questions):
         the end it does nothing. Cancelling it goes straight to SIGKILL, and is delivered when nobody is left.
         """
         self._check_process()
+        grace = as_seconds("grace", grace)
         cancelled = None
         if self._launching is not None:
             cancelled = await outlast(self._launching, on_cancel=lambda: None)
@@ -222,7 +239,7 @@ class AsyncWorker(Questions):
                     yield line
 
     async def _launch(
-        self, command: list[str], cwd: StrPath | None, environment: dict[str, str], stdin: bytes | str | None
+        self, command: list[str], cwd: StrPath | None, environment: dict[str, str], stdin: bytes | int
     ) -> Life:
         """Open the log, start the command, and hand both to their supervision; what fails leaves nothing behind."""
         recognised = recognise(command)

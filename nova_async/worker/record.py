@@ -45,7 +45,9 @@ class Record:
     task_id: str
     task_description: str
     wanted_log_path: Path
-    """Where the log begins; a later worker of the same id moves it aside."""
+    """Where the log begins; a later worker of the same id moves it aside. Perhaps relative: see ``folder``."""
+    folder: Path = Path()
+    """The folder in which that path was given: the program may go elsewhere before the start, or later."""
     state: State = field(default_factory=State)
     report: AgentReport = field(default_factory=AgentReport)
     log: LogWriter | None = None
@@ -75,6 +77,11 @@ class Record:
         """Where the log lies now, in the words in which its place was given."""
         wanted = self.wanted_log_path
         return wanted if self.log is None else wanted.with_name(self.log.path.name)
+
+    @property
+    def absolute_log_path(self) -> Path:
+        """Where the log lies now, wherever the program is."""
+        return self.folder / self.log_path
 
     @property
     def log_ref(self) -> LogRef | None:
@@ -112,7 +119,7 @@ class Record:
             "usage_is_final": report.usage_is_final,
             "usage_by_model": {model: usage.as_dict() for model, usage in report.usage_by_model.items()},
             "cost_usd": report.cost_usd,
-            "log_path": str(self.log_path),
+            "log_path": str(self.absolute_log_path),
             "log_error": self.log_error,
             "command": None if state.command is None else list(state.command),
             "agent": state.agent,

@@ -5,24 +5,59 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from subprocess import DEVNULL
-from typing import IO
+from typing import IO, Any, Protocol
 
+from nova_async._core.arguments import told
 from nova_async._core.threads import open_in_thread
 
-__all__ = ["as_file"]
+__all__ = ["HasFileno", "Stdin", "as_file", "stdin_of"]
+
+
+class HasFileno(Protocol):
+    """An open file, as far as it matters here."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        ...
+
+
+Stdin = bytes | str | int | HasFileno
+"""Text or bytes of any length; or an open file or its descriptor, which the child then reads by itself."""
+
+
+def stdin_of(given: Any) -> bytes | int:
+    """Return what was given as standard input: bytes, or an open descriptor; ``DEVNULL`` for None.
+
+    Raises ``TypeError`` for what is neither, and ``OSError`` for a descriptor that is not open.
+    """
+    if given is None:
+        return DEVNULL
+    if isinstance(given, str):
+        return given.encode()
+    if isinstance(given, bytes | bytearray | memoryview):
+        return bytes(given)
+    wanted = f"stdin must be text, bytes, an open file or a descriptor, not {told(given)}"
+    if isinstance(given, bool) or not (isinstance(given, int) or hasattr(given, "fileno")):
+        raise TypeError(wanted)
+    try:
+        descriptor = given if isinstance(given, int) else given.fileno()
+    except ValueError as error:  # a file in memory has none
+        raise TypeError(f"{wanted} ({error})") from None
+    if descriptor != DEVNULL:
+        os.fstat(descriptor)
+    return descriptor
 
 
 @asynccontextmanager
-async def as_file(text: bytes | str | None) -> AsyncIterator[int]:
-    """Give the descriptor of a nameless file that holds ``text``, or ``DEVNULL`` where there is none.
+async def as_file(given: bytes | int) -> AsyncIterator[int]:
+    """Give the descriptor of a nameless file that holds these bytes; a descriptor is given as it is.
 
     Raises the system's ``OSError`` where no temporary file can be written.
     """
-    if text is None:
-        yield DEVNULL
+    if isinstance(given, int):
+        yield given
         return
-    content = text.encode() if isinstance(text, str) else text
-    file = await open_in_thread(write_temporary, content)
+    file = await open_in_thread(write_temporary, given)
     with file:
         yield file.fileno()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,13 @@ from nova_async._core.after_fork import Step, in_child
 from nova_async.errors import WorkerStateError
 from nova_async.process.at_exit import before_executors_stop
 from nova_async.usage import TokenUsage
-from nova_async.worker.async_worker import AsyncWorker, LeaveOrKill, StrPath
+from nova_async.worker.async_worker import AsyncWorker, Environment, LeaveOrKill, StrPath
 from nova_async.worker.life import STOP_GRACE
 from nova_async.worker.limits import Limits
 from nova_async.worker.log.follower import follow_bytes, follow_lines
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.questions import Questions
+from nova_async.worker.stdin_file import Stdin
 
 __all__ = ["Worker"]
 
@@ -194,11 +195,12 @@ class Worker(Questions):
             leftovers=leftovers,
             resumed_from=resumed_from,
         )
+        self._worker._face = "Worker"
         self._record = self._worker._record
 
     @property
     def log_path(self) -> Path:
-        """Where the output goes; assignable until the start."""
+        """Where the output goes, as an absolute path; assignable until the start."""
         return self._worker.log_path
 
     @log_path.setter
@@ -210,8 +212,8 @@ class Worker(Questions):
         command: Sequence[str],
         *,
         cwd: StrPath | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes | str | None = None,
+        env: Environment | None = None,
+        stdin: Stdin | None = None,
     ) -> None:
         """Start the command and begin to log and count its output; see ``AsyncWorker.start``."""
         LOOP.adopt(self._worker)

@@ -40,7 +40,7 @@ def test_the_attributes_and_defaults() -> None:
     assert (worker.task_id, worker.task_description) == ("P3", "Something")
     assert worker.status is WorkerStatus.PENDING
     assert worker.pid is None
-    assert worker.log_path == Path("logs/P3.log")
+    assert worker.log_path == Path.cwd() / "logs" / "P3.log"
     assert worker.is_alive() is False
     assert worker.get_exit_code() is None
     assert worker.get_token_usage() == dict.fromkeys(

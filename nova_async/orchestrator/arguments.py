@@ -1,0 +1,45 @@
+"""What an ``Orchestrator`` is made from, checked: each refusal says what to write instead."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nova_async._core.arguments import told
+from nova_async.agents import AGENTS
+from nova_async.cascade import Cascade
+
+__all__ = ["check_arguments"]
+
+EXECUTORS_HAVE = ("submit", "reclaim", "close")
+
+
+def check_arguments(
+    cascade: Any, agent: Any, max_workers: Any, callbacks: Mapping[str, Callable[..., object] | None], executor: Any
+) -> None:
+    """Check what was given; ``callbacks`` are by their names.
+
+    Raises ``TypeError`` for what is something else altogether, and ``ValueError`` for a number of workers below one or
+    an agent that nobody knows.
+    """
+    if isinstance(cascade, str | os.PathLike):
+        how = "parse_cascade(text)" if "\n" in str(cascade) else f"load_cascade({str(cascade)!r})"
+        raise TypeError(f"cascade must be a Cascade, not {told(cascade)}: write Orchestrator({how})")
+    if not isinstance(cascade, Cascade):
+        raise TypeError(f"cascade must be a Cascade, not {told(cascade)}: read a plan with load_cascade(path)")
+    if max_workers is not None and (isinstance(max_workers, bool) or not isinstance(max_workers, int)):
+        raise TypeError(f"max_workers must be a whole number, not {told(max_workers)}")
+    if max_workers is not None and max_workers < 1:
+        raise ValueError(f"max_workers must be at least 1, not {max_workers}")
+    if agent is not None and (not isinstance(agent, str) or agent not in AGENTS):
+        raise ValueError(f"unknown agent {told(agent)}: choose one of {', '.join(AGENTS)}")
+    for name, callback in callbacks.items():
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name} must be a function, not {told(callback)}")
+        if inspect.iscoroutinefunction(callback):
+            raise TypeError(f"{name} must be an ordinary function: nobody would await {told(callback)}")
+    if isinstance(executor, type):
+        raise TypeError(f"executor must be an object, not its class: write {executor.__name__}(…)")
+    missing = [name for name in EXECUTORS_HAVE if executor is not None and not hasattr(executor, name)]
+    if missing:
+        raise TypeError(f"executor has no {', '.join(missing)}: {told(executor)}")
