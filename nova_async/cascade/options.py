@@ -57,6 +57,7 @@ class TaskOptions:
     slots: int = 1
     """How many places among the workers the task takes."""
     cwd: str = "."
+    """Where it works, from the folder of the run."""
     worktree: bool = False
     """A git worktree and a branch of its own."""
     verify: tuple[str, ...] | None = None

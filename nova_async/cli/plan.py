@@ -15,6 +15,7 @@ from nova_async._core.text import one_line
 from nova_async.cascade import Cascade, CascadeError, Milestone, RunSettings, Task, TaskOptions, load_cascade
 from nova_async.cascade.front_matter import KEY_OF
 from nova_async.cascade.load import find_settings
+from nova_async.cli.as_whom import callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.cli.figures import describe_cost, write_seconds
@@ -125,6 +126,7 @@ def document(cascade: Cascade) -> dict[str, Any]:
             }
             for task in cascade.tasks.values()
         ],
+        "agents": [calling.as_dict() for calling in callings(cascade)],
         "waves": cascade.waves(),
         "critical_path": cascade.critical_path(),
         "hierarchy": cascade.hierarchy,
@@ -160,6 +162,9 @@ def write_plan(cascade: Cascade) -> None:
     lines: list[Line] = [[Span(one_line(cascade.project or cascade.name), Ink.BOLD)]]
     for title, settings in settings_by_place(cascade, front):
         lines.append([Span(f"{title}: ", Ink.GREY), describe_options(settings)])
+    for calling in callings(cascade):
+        of_all = len(calling.tasks) == len(cascade.tasks)
+        lines.append([Span("as ", Ink.GREY), one_line(calling.describe(of_all))])
     waves = cascade.waves()
     rows: list[list[Line]] = []
     for number, wave in enumerate(waves, 1):

@@ -59,6 +59,12 @@ class Options:
     max_workers: int | None = option(
         "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks at once."
     )
+    cwd: str = option(
+        metavar="DIR",
+        default=".",
+        show_default="this folder",
+        help="Where agents work; a task's cwd starts from there.",
+    )
     retry_failed: bool = flag(help="Try again what failed before.")
     fresh: bool = flag(help="Start over; ignore earlier results.")
     json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
@@ -143,7 +149,7 @@ async def supervise(cascade: Cascade, options: Options) -> int:
         log_dir=options.log_dir,
         state_file=options.state,
         journal=options.journal,
-        root=Path(options.plan).parent,
+        root=options.cwd,
         retry_failed=options.retry_failed,
         fresh=options.fresh,
         on_change=on_change,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nova_async.agents import AGENTS
 from nova_async.cascade import load_cascade, parse_cascade
 from nova_async.cli.init import FIRST_PLAN
 from nova_async.cli.mermaid import flowchart
@@ -37,6 +38,8 @@ percent = 50
 | end | Docs | Write them | F1 |
 """
 
+CLAUDE = " ".join(AGENTS["claude"].command("…"))
+
 WRONG = """\
 | ID | What | Deps | Retries | Owner |
 |---|---|---|---|---|
@@ -60,6 +63,7 @@ def test_the_waves(folder: Path) -> None:
     assert lines == [
         "Shop",
         "for the whole run: max_workers 2, timeout 45m",
+        f"as claude, permissions edit: {CLAUDE}",
         "wave 1 F1 Types",
         'wave 2 F2 "Err" & [co] after F1 · model opus, timeout 1h30m',
         "end Docs after F1",
@@ -67,6 +71,27 @@ def test_the_waves(folder: Path) -> None:
         "longest chain: F1 → F2",
         "3 tasks · 2 waves · up to 2 at once · longest chain 2",
     ]
+
+
+def test_as_whom_tasks_run(folder: Path) -> None:
+    """Each way in which an agent is called is one line, with its flags; those of single tasks name these."""
+    cells = ["claude | | ", "claude | | ", "claude | read | ", "opencode | | ", "claude | | -x 'a b'"]
+    rows = [f"| F{number} | a | {more} |" for number, more in enumerate(cells)]
+    table = "| ID | What | Agent | Permissions | Agent Args |\n|---|---|---|---|---|\n"
+    (folder / "p.md").write_text(table + "\n".join(rows))
+    told = [line for line in nova("plan", "p.md", cwd=folder).stdout.splitlines() if line.startswith("as ")]
+    reads = " ".join(AGENTS["claude"].command("…", permissions="read"))
+    allowed = AGENTS["opencode"].environment_for("edit")["OPENCODE_PERMISSION"]
+    assert told == [
+        f"as claude, permissions edit (F0, F1): {CLAUDE}",
+        f"as claude, permissions read (F2): {reads}",
+        f"as opencode, permissions edit (F3): OPENCODE_PERMISSION='{allowed}' opencode run --format json -- …",
+        f"as claude, permissions edit (F4): {CLAUDE} -x 'a b'",
+    ]
+    agents = json.loads(nova("plan", "--json", "p.md", cwd=folder).stdout)["agents"]
+    assert [(found["agent"], found["tasks"]) for found in agents][:2] == [("claude", ["F0", "F1"]), ("claude", ["F2"])]
+    (folder / "p.md").write_text(f"+++\ncommand = 'mine'\n+++\n{table}{rows[0]}\n")
+    assert "as claude" not in nova("plan", "p.md", cwd=folder).stdout
 
 
 def test_settings_of_the_folder(folder: Path) -> None:

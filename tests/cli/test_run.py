@@ -109,6 +109,23 @@ def test_json(tmp_path: Path) -> None:
     assert events[-1]["tasks"]["F1"]["outcome"] == "exit"
 
 
+def test_agents_work_where_nova_was_started(tmp_path: Path) -> None:
+    """Or in --cwd; never in the folder of the plan. A task's own folder lies below."""
+    (tmp_path / "specs/001").mkdir(parents=True)
+    (tmp_path / "app/sub").mkdir(parents=True)
+    write_plan(tmp_path / "specs/001", "| F1 | Types | pwd >> where | - |")
+    plan = tmp_path / "specs/001/CASCADE.md"
+    assert nova("run", plan, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "where").read_text() == f"{tmp_path}\n"
+    assert nova("run", "specs/001/CASCADE.md", "--fresh", "--cwd", "app", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "app/where").read_text() == f"{tmp_path / 'app'}\n"
+    write_plan(tmp_path / "specs/001", "| F1 | Types | pwd >> where | - |", 'cwd = "sub"')
+    assert nova("run", "specs/001/CASCADE.md", "--fresh", "--cwd", "app", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "app/sub/where").read_text() == f"{tmp_path / 'app/sub'}\n"
+    status = json.loads(nova("status", "--json", cwd=tmp_path).stdout)
+    assert status["tasks"]["F1"]["attempt"] == 3, "wherever it worked, the results are the plan's"
+
+
 def test_a_plan_with_errors_starts_nothing(tmp_path: Path) -> None:
     """All problems are on stderr, and nothing was run or written."""
     write_plan(tmp_path, "| F1 | Types | touch ran | F9 |\n| F2 | Errors | touch ran | F2 |")

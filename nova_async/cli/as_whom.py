@@ -1,0 +1,57 @@
+"""As whom tasks run: which agents, with which permissions, and the command lines that these become."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from nova_async.agents import AGENTS
+from nova_async.cascade import Cascade, Task
+from nova_async.cli.not_enforced import named
+
+__all__ = ["Calling", "callings"]
+
+PROMPT = "…"  # stands for it: it is another one for each task
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """One way in which an agent is called, and the tasks for which it is."""
+
+    agent: str
+    permissions: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    """Variables that carry its permissions."""
+    tasks: tuple[str, ...]
+
+    def describe(self, of_all: bool) -> str:
+        """Write it in one line, as it could be typed; the tasks are named unless it is ``of_all``."""
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.env.items()]
+        words = [word if word == PROMPT else shlex.quote(word) for word in self.command]
+        tasks = "" if of_all else named(list(self.tasks))
+        return f"{self.agent}, permissions {self.permissions}{tasks}: {' '.join([*variables, *words])}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "agent": self.agent, "permissions": self.permissions, "command": self.command, "env": dict(self.env),
+            "tasks": self.tasks,
+        }  # fmt: skip
+
+
+def callings(cascade: Cascade) -> list[Calling]:
+    """Return the ways in which the plan's agents are called; tasks with a command of the plan's own are left out."""
+    tasks: dict[tuple[str, str, tuple[str, ...]], list[Task]] = {}
+    for task in cascade.tasks.values():
+        options = task.options
+        if cascade.command_of(task) is None and options.agent in AGENTS:
+            tasks.setdefault((options.agent, str(options.permissions), options.agent_args), []).append(task)
+    return [
+        Calling(
+            name, permissions, tuple(AGENTS[name].command(PROMPT, permissions=permissions, extra=extra)),
+            AGENTS[name].environment_for(permissions), tuple(task.id for task in found),
+        )
+        for (name, permissions, extra), found in tasks.items()
+    ]  # fmt: skip
