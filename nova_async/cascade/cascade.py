@@ -9,6 +9,7 @@ from nova_async.cascade import graph
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import TaskOptions
+from nova_async.cascade.prompts import result_problems
 from nova_async.cascade.settings import RunSettings
 
 __all__ = ["Cascade", "Task", "graph_problems"]
@@ -45,7 +46,7 @@ class Cascade:
     """A plan that can be run: every dependency exists and none leads back to its own task.
 
     Raises ``CascadeError`` where a dependency names no task (E201), the task itself (E202), or leads round in a circle
-    (E203).
+    (E203), and where a prompt asks for the result of a task that its own does not depend on (E205).
     """
 
     project: str = ""
@@ -169,7 +170,7 @@ class Cascade:
 
 
 def graph_problems(tasks: Mapping[str, Task], file: str) -> list[Diagnostic]:
-    """Find dependencies that could never be met: unknown ones (E201), on itself (E202), cycles (E203)."""
+    """Find what could never be met: unknown dependencies (E201), on itself (E202), cycles (E203), results (E205)."""
     problems = []
     for task in tasks.values():
         for needed in task.depends_on:
@@ -182,4 +183,4 @@ def graph_problems(tasks: Mapping[str, Task], file: str) -> list[Diagnostic]:
     for cycle in graph.find_cycles(dependencies):
         text = f"dependency cycle: {' -> '.join(cycle)}"
         problems.append(Diagnostic(tasks[cycle[0]].line, "E203", text, file))
-    return problems
+    return problems + result_problems(tasks, file)

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
-from nova_async.cascade import Cascade, Task
+from nova_async.cascade import Cascade, RunSettings, Task
+from nova_async.cascade.prompts import fill_prompt, wants_error
 from nova_async.records import Attempt, AttemptId
 from nova_async.usage import Totals
 from nova_async.words import Leftovers, Permissions
@@ -15,6 +17,7 @@ from nova_async.worker.limits import Limits
 __all__ = ["CommandMaker", "make_job"]
 
 LONGEST_ARGUMENT = 100 * 1024  # bytes; the kernel takes 128 KiB in one argument, and refuses the program beyond (G46)
+FAILED_BEFORE = "An earlier attempt at this task failed: {error}. Its changes may still be there.\n\n"
 READ_STDIN = "The task is on standard input: read it and do it."
 
 CommandMaker = Callable[[Task], Sequence[str]]
@@ -32,26 +35,36 @@ def make_job(
     command_for: CommandMaker | None = None,
     left_to_check: Attempt | None = None,
     run_left_usd: float | None = None,
+    result_of: Callable[[str], str | None] = lambda task_id: None,
+    last_error: str | None = None,
 ) -> Job:
     """Make the job of one attempt.
 
     ``root`` is the folder that a relative ``cwd`` starts from, ``agent`` whose output the caller says that it is,
     whatever the plan says. With ``left_to_check`` only the task's check is left to run. ``run_left_usd`` is what the
-    run's budget has left: an agent that tells its cost at its end alone can hold it only by itself. Raises
-    ``ValueError`` for a task that no command can be made for.
+    run's budget has left: an agent that tells its cost at its end alone can hold it only by itself. ``result_of``
+    returns what another task answered, ``last_error`` is why the last attempt at this one failed. Raises
+    ``ValueError`` for a task that no command can be made for, as ``result_of`` does where there is no answer.
     """
     settings, options = cascade.settings, task.options
+    own = fill_prompt(task.description or task.name, result_of, last_error or "")
+    prompt = prompt_of(settings, own, last_error or "")
     cwd, template = str(root / options.cwd), cascade.command_of(task)
+    values = placeholders(task, attempt, cwd=cwd, session_id=session_id, last_error=last_error)
     if command_for is not None:
-        command, stdin, reader = given_command(command_for(task), task), None, agent
+        told = replace(task, description=own) if task.description else task
+        command, stdin, reader = given_command(command_for(told), task), None, agent
     elif template is not None:
-        command, stdin = filled_command(cascade, task, template, attempt, cwd=cwd, session_id=session_id)
+        command, stdin = filled_command(settings, template, prompt, values)
         # Unless somebody said whose output it is, the program's name tells.
         reader = options.agent if is_written(cascade, task, "agent") and options.agent in AGENTS else None
     elif options.agent not in AGENTS:
         raise ValueError(f"task {task.id}: agent '{options.agent}' needs a command in the front matter")
     else:
-        command, stdin, reader = *agent_command(cascade, task, spent, run_left_usd), options.agent
+        if last_error and not any(map(wants_error, (settings.prompt_prefix, task.description, settings.prompt_suffix))):
+            prompt = f"{FAILED_BEFORE.format(error=last_error)}{prompt}"
+        command, stdin = agent_command(settings, task, prompt, values, spent, run_left_usd)
+        reader = options.agent
     env, reads_only = dict(settings.env), False
     if command_for is None and template is None:
         env.update(AGENTS[options.agent].environment_for(options.permissions))
@@ -75,15 +88,17 @@ def make_job(
     )
 
 
-def prompt_of(cascade: Cascade, task: Task) -> str:
-    """Return the whole prompt of a task."""
-    settings = cascade.settings
-    return f"{settings.prompt_prefix}{task.description or task.name}{settings.prompt_suffix}"
+def prompt_of(settings: RunSettings, own: str, last_error: str) -> str:
+    """Return the whole prompt of a task; ``own`` is its own part, filled already."""
+    before, after = (
+        fill_prompt(text, lambda task_id: None, last_error) for text in (settings.prompt_prefix, settings.prompt_suffix)
+    )
+    return f"{before}{own}{after}"
 
 
-def goes_by_stdin(cascade: Cascade, prompt: str) -> bool:
+def goes_by_stdin(settings: RunSettings, prompt: str) -> bool:
     """Tell whether the agent reads its prompt from standard input."""
-    via = cascade.settings.prompt_via
+    via = settings.prompt_via
     return via in ("stdin", "file") or (via == "auto" and len(prompt.encode(errors="surrogatepass")) > LONGEST_ARGUMENT)
 
 
@@ -95,37 +110,48 @@ def given_command(made: Sequence[str], task: Task) -> list[str]:
     return words
 
 
+def placeholders(
+    task: Task, attempt: AttemptId, *, cwd: str, session_id: str | None, last_error: str | None
+) -> dict[str, str]:
+    """Return what the placeholders of a command stand for, but for ``{prompt}``."""
+    options = task.options
+    return {
+        "model": options.model or "", "task_id": task.id, "name": task.name, "attempt": str(attempt.number),
+        "cwd": cwd, "session_id": session_id or "", "error": last_error or "",
+        "budget_usd": "" if options.budget_usd is None else f"{options.budget_usd:g}",
+    }  # fmt: skip
+
+
 def filled_command(
-    cascade: Cascade, task: Task, template: Sequence[str], attempt: AttemptId, *, cwd: str, session_id: str | None
+    settings: RunSettings, template: Sequence[str], prompt: str, values: Mapping[str, str]
 ) -> tuple[list[str], str | None]:
     """Fill a command template, and return what its program reads.
 
     Placeholders are filled after it was split, so that no shell ever sees a prompt.
     """
-    options = task.options
-    prompt = prompt_of(cascade, task)
-    by_stdin = goes_by_stdin(cascade, prompt)
-    values = {
-        "prompt": READ_STDIN if by_stdin else prompt, "model": options.model or "", "task_id": task.id,
-        "name": task.name, "attempt": str(attempt.number), "cwd": cwd, "session_id": session_id or "",
-        "budget_usd": "" if options.budget_usd is None else f"{options.budget_usd:g}",
-    }  # fmt: skip
+    by_stdin = goes_by_stdin(settings, prompt)
+    values = {**values, "prompt": READ_STDIN if by_stdin else prompt}
     by_stdin = by_stdin or not any("{prompt}" in word for word in template)
     return [fill(word, values) for word in template], prompt if by_stdin else None
 
 
 def agent_command(
-    cascade: Cascade, task: Task, spent: Totals, run_left_usd: float | None
+    settings: RunSettings,
+    task: Task,
+    prompt: str,
+    values: Mapping[str, str],
+    spent: Totals,
+    run_left_usd: float | None,
 ) -> tuple[list[str], str | None]:
     """Return the agent's own command line, and what it reads."""
-    options, prompt = task.options, prompt_of(cascade, task)
-    by_stdin = goes_by_stdin(cascade, prompt)
+    options = task.options
+    by_stdin = goes_by_stdin(settings, prompt)
     caps = [cap for cap in (left_of(options.budget_usd, spent.cost_usd or 0.0), run_left_usd) if cap is not None]
     command = AGENTS[options.agent].command(
         READ_STDIN if by_stdin else prompt,
         options.model,
         permissions=options.permissions,
-        extra=options.agent_args,
+        extra=[fill(word, values) for word in options.agent_args],
         max_turns=options.max_turns,
         max_cost_usd=min(caps, default=None),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,8 +19,10 @@ from nova_async.views import TaskView
 from nova_async.words import Outcome, TaskState
 from nova_async.worker.log.file import find_log
 
-__all__ = ["TaskKnown"]
+__all__ = ["TaskKnown", "answer_for"]
 
+NO_USE_TO_KNOW = {*FREE, Outcome.SPAWN_ERROR, Outcome.LOG_ERROR, Outcome.EXECUTOR_ERROR, Outcome.AUTH}
+"""What the agent of the next attempt cannot have caused, or undo: no agent worked, or somebody stopped it."""
 FINAL = (TaskState.COMPLETED, TaskState.FAILED)
 
 
@@ -34,6 +36,7 @@ class TaskKnown:
     def __init__(self, task: Task, attempts: Sequence[Attempt] = (), this_try: Sequence[Attempt] = ()) -> None:
         self.task = task
         self.attempts = list(attempts)
+        self._since = len(attempts) - len(this_try)
         verdicts = [attempt.end.outcome for attempt in this_try if attempt.end and attempt.end.outcome not in FREE]
         self.has_failed_its_check = verdicts[-1:] == [Outcome.VERIFY]
         """Whether that was the last verdict of earlier runs, though it may have been begun again since."""
@@ -68,6 +71,24 @@ class TaskKnown:
         """The agent's session of the latest attempt that told one."""
         told = [attempt.end.session_id for attempt in self.attempts if attempt.end and attempt.end.session_id]
         return told[-1] if told else None
+
+    @property
+    def answer(self) -> str | None:
+        """What the agent answered in the latest attempt that completed the task; None where there is no answer."""
+        told = [attempt.end.result for attempt in self.attempts if attempt.end and attempt.end.outcome is Outcome.OK]
+        return told[-1] if told else None
+
+    def told_answer(self) -> dict[str, str]:
+        """Return the answer for those who are told that the task has completed; nothing where there is none."""
+        return {} if self.answer is None else {"result": self.answer}
+
+    @property
+    def last_error(self) -> str | None:
+        """Why this task has failed, by its last verdict since the plan was begun anew; None where that is a success."""
+        for attempt in reversed(self.attempts[self._since :]):
+            if (end := attempt.end) is not None and end.outcome not in NO_USE_TO_KNOW:
+                return None if end.outcome is Outcome.OK else end.error or str(end.outcome)
+        return None
 
     @property
     def spent(self) -> Totals:
@@ -181,3 +202,17 @@ class TaskKnown:
                 end.usage, usage_by_model=end.usage_by_model, usage_is_final=end.usage_is_final, cost_usd=end.cost_usd,
                 duration_seconds=end.duration_seconds,
             )  # fmt: skip
+
+
+def answer_for(task_id: str, known: Mapping[str, TaskKnown], needed: str) -> str | None:
+    """Return what the task ``needed`` answered, for the prompt of another one; None where there is no such task.
+
+    Raises ``ValueError`` where it gave no answer: the agent would be paid for a prompt with a hole in it.
+    """
+    if needed not in known:
+        return None
+    if (answer := known[needed].answer) is not None:
+        return answer
+    ran = any(attempt.end and attempt.end.outcome is Outcome.OK for attempt in known[needed].attempts)
+    why = "has reported no final answer" if ran else "was ticked off in the plan and has never completed a run"
+    raise ValueError(f"the prompt of {task_id} asks for the result of {needed}, which {why}")

@@ -25,7 +25,7 @@ from nova_async.orchestrator.arguments import check_arguments
 from nova_async.orchestrator.budget import without_blame
 from nova_async.orchestrator.commands import CommandMaker, make_job
 from nova_async.orchestrator.decide import RunState, decide
-from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.placing import Placed, capacity_of, close_executor
 from nova_async.orchestrator.resume import resumed_state, take_over
@@ -258,7 +258,7 @@ class Orchestrator:
                     EventKind.MILESTONE, None, id=milestone.id, message=milestone.message, hint=milestone.hint
                 )
             case actions.Completed(task_id):
-                self._tell_end(EventKind.TASK_COMPLETED, task_id)
+                self._tell_end(EventKind.TASK_COMPLETED, task_id, **self._known[task_id].told_answer())
             case actions.Retrying(task_id, delay):
                 self._tell_end(EventKind.TASK_RETRYING, task_id, delay_seconds=round(delay, 3))
             case actions.Failed(task_id, blocks):
@@ -353,6 +353,7 @@ class Orchestrator:
             self.cascade, known.task, attempt,
             session_id=known.session_id, spent=known.spent, root=self._root, agent=self._agent,
             command_for=self._command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
+            result_of=partial(answer_for, known.task.id, self._known), last_error=known.last_error,
         )  # fmt: skip
 
     def _note_facts(self, task_id: str, before: AttemptFacts, facts: AttemptFacts) -> None:
