@@ -29,6 +29,7 @@ from nova_async.cli.say import say
 __all__ = ["BAD_INPUT", "command", "read_cascade"]
 
 BAD_INPUT = 2
+LONGEST_COMMAND = 2000  # characters; longer ones are shown with --json
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
 
 
@@ -164,7 +165,7 @@ def write_plan(cascade: Cascade) -> None:
         lines.append([Span(f"{title}: ", Ink.GREY), describe_options(settings)])
     for calling in callings(cascade):
         of_all = len(calling.tasks) == len(cascade.tasks)
-        lines.append([Span("as ", Ink.GREY), one_line(calling.describe(of_all))])
+        lines.append([Span("as ", Ink.GREY), one_line(calling.describe(of_all), LONGEST_COMMAND)])
     waves = cascade.waves()
     rows: list[list[Line]] = []
     for number, wave in enumerate(waves, 1):
