@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Literal
 
 import click
 
 from nova_async._core.threads import DISK_THREADS
+from nova_async.agents import AGENTS, recognise
+from nova_async.agents.agent import Agent
 from nova_async.cascade.values import parse_duration
+from nova_async.cli.exec_stdin import input_of
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import prepare_process
@@ -50,7 +54,12 @@ class Options:
     )
     log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the log goes, as TASK.log.")
     cwd: str | None = option(metavar="DIR", help="Where the command runs.")
-    stdin: str | None = option(metavar="FILE", help="What the command reads, '-' for our own input. Else nothing.")
+    stdin: str | None = option(
+        metavar="FILE",
+        show_default="our own input, if it is a file or a pipe",
+        help="What the command reads; '-' is our own input, whatever it is.",
+    )
+    no_stdin: bool = flag(help="Let the command read nothing.")
     timeout: str | None = option(metavar="TIME", help="End it after so long: 90s, 30m, 1h30m.")
     idle_timeout: str | None = option(metavar="TIME", help="End it after so long without any output.")
     linger: str | None = option(metavar="TIME", help="End it if it stays so long after the agent's final result.")
@@ -64,7 +73,8 @@ class Options:
         default="kill",
         help="What becomes of processes that outlive the command.",
     )
-    quiet: bool = flag("--quiet", "-q", help="Log the output, but do not show it.")
+    no_output: bool = flag(help="Log the output, but do not show it.")
+    quiet: bool = flag("--quiet", "-q", help="Write no summary and no notes of nova's own, only errors.")
     json: bool = flag(help="Write the summary as one line of JSON (on stderr).")
 
 
@@ -74,7 +84,7 @@ class Execution:
 
     options: Options
     worker: AsyncWorker
-    stdin: bytes | None
+    agent: Agent
     grace: float
 
 
@@ -97,7 +107,10 @@ def checked(options: Options) -> Execution:
             leftovers=options.leftovers,
         )
         grace = seconds("--grace", options.grace) or 0.0
-        return Execution(options=options, worker=worker, stdin=read_stdin(options.stdin), grace=grace)
+        if options.no_stdin and options.stdin is not None:
+            raise ValueError("--stdin and --no-stdin exclude each other")
+        agent = recognise(options.command) if options.agent is None else AGENTS[options.agent]
+        return Execution(options=options, worker=worker, agent=agent, grace=grace)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from error
 
@@ -110,10 +123,18 @@ def run(options: Options) -> int:
     """
     execution = checked(options)
     prepare_process()
-    return asyncio.run(supervise(execution))
+    try:
+        stdin = DEVNULL if options.no_stdin else input_of(options.stdin, execution.agent)
+    except OSError as error:
+        raise click.UsageError(f"--stdin: {error}") from error
+    try:
+        return asyncio.run(supervise(execution, stdin))
+    finally:
+        if options.stdin not in (None, "-"):
+            os.close(stdin)
 
 
-async def supervise(execution: Execution) -> int:
+async def supervise(execution: Execution, stdin: int) -> int:
     """Start, show, wait, sum up."""
     worker, options = execution.worker, execution.options
     endings: set[asyncio.Task[None]] = set()
@@ -122,7 +143,7 @@ async def supervise(execution: Execution) -> int:
         endings.add(asyncio.get_running_loop().create_task(worker.terminate(grace)))
 
     def ask() -> None:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not options.quiet:
             complain(f"stopping {worker.task_id}; press Ctrl-C again to kill it")
         end(execution.grace)
 
@@ -134,18 +155,19 @@ async def supervise(execution: Execution) -> int:
             complain(f"cannot run {describe_failure(options.command[0], error)}")
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         try:
-            await worker.start(options.command, cwd=options.cwd, stdin=execution.stdin)
+            await worker.start(options.command, cwd=options.cwd, stdin=stdin)
         except OSError as error:
             complain(f"cannot run {describe_failure(options.command[0], error)}")
             if error.filename != program:
                 return BAD_INPUT  # it is the log, or the system, that refuses
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        if not options.quiet and sys.stdout is not None:  # None: closed by whoever started us
+        if not options.no_output and sys.stdout is not None:  # None: closed by whoever started us
             await show_output(worker)
         exit_code = await worker.wait()
         if endings:
             await asyncio.wait(endings)
-    (write_json if options.json else write_summary)(worker)
+    if options.json or not options.quiet:
+        (write_json if options.json else write_summary)(worker)
     if interruption.signal is not None:
         return exit_code_of(interruption.signal)
     if worker.end in OUR_LIMITS:
@@ -187,15 +209,6 @@ def made_up_id(command: Sequence[str]) -> str:
     """Make an id for a command that was given none: what it is, when, and a number that nobody else has."""
     program = re.sub(r"[^A-Za-z0-9]+", "-", Path(command[0]).name).strip("-")[:40] or "command"
     return f"{program}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-
-
-def read_stdin(source: str | None) -> bytes | None:
-    """Read what the command shall read: a file, our own input for ``-``, or nothing."""
-    if source is None:
-        return None
-    if source != "-":
-        return Path(source).read_bytes()
-    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # None: closed by whoever started us
 
 
 def seconds(name: str, text: str | None) -> float | None:

@@ -7,6 +7,7 @@ import resource
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,20 @@ def test_the_json_summary(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_quiet_only_logs(tmp_path: Path) -> None:
-    """--quiet shows nothing of the output."""
-    done = nova("exec", "-q", "--task", "F1", "--", "echo", "hi", cwd=tmp_path)
+def test_quiet_is_about_nova(tmp_path: Path) -> None:
+    """-q leaves the command's output as it is, and says nothing of its own but errors."""
+    done = nova("exec", "-q", "--task", "F1", "--", "sh", "-c", "echo hi; echo no >&2; exit 3", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "hi\nno\n", "")
+    assert "cannot run no-such-program" in nova("exec", "-q", "no-such-program", cwd=tmp_path).stderr
+    asked_for = nova("exec", "-q", "--json", "--task", "F1", "true", cwd=tmp_path)
+    assert summary(asked_for)["status"] == "completed"
+
+
+def test_no_output_only_logs(tmp_path: Path) -> None:
+    """--no-output shows nothing of what the command prints; the summary is there."""
+    done = nova("exec", "--no-output", "--task", "F1", "--", "echo", "hi", cwd=tmp_path)
     assert done.stdout == ""
+    assert "F1 completed" in done.stderr
     assert (tmp_path / "logs/F1.log").read_text() == "hi\n"
 
 
@@ -105,11 +116,65 @@ def test_options_of_the_command_are_its_own(tmp_path: Path) -> None:
 
 
 def test_standard_input(tmp_path: Path) -> None:
-    """A command reads nothing unless it is given a file, or our own input."""
+    """A file or a pipe is given on, as by any command that runs another one; a file may be named instead."""
     (tmp_path / "prompt").write_text("from a file")
-    assert nova("exec", "cat", cwd=tmp_path, input="unseen").stdout == ""
-    assert nova("exec", "--stdin", "prompt", "cat", cwd=tmp_path).stdout == "from a file"
+    assert nova("exec", "cat", cwd=tmp_path, input="from us").stdout == "from us"
     assert nova("exec", "--stdin", "-", "cat", cwd=tmp_path, input="from us").stdout == "from us"
+    assert nova("exec", "--stdin", "prompt", "cat", cwd=tmp_path, input="unseen").stdout == "from a file"
+    assert nova("exec", "--no-stdin", "cat", cwd=tmp_path, input="unseen").stdout == ""
+    script = f"{shlex.join(NOVA)} exec -q cat < prompt; {shlex.join(NOVA)} exec -q cat < /dev/null"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("from a file", "")
+
+
+def test_standard_input_streams(tmp_path: Path) -> None:
+    """What comes is with the command at once: nothing waits for the end of a pipe, and nothing is kept in memory."""
+    command = [*NOVA, "exec", "-q", "--", "cat"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in (b"one\n", b"two\n"):
+            process.stdin.write(line)
+            process.stdin.flush()
+            assert process.stdout.readline() == line
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("options", [[], ["-q"]])
+def test_an_agent_is_not_given_a_pipe_in_which_nothing_happens(options: list[str], tmp_path: Path) -> None:
+    """Such a pipe is what CI and cron give, and some agents wait for its end for ever."""
+    (tmp_path / "claude").write_text("#!/bin/sh\ncat; echo over\n")
+    (tmp_path / "claude").chmod(0o755)
+    command = [*NOVA, "exec", *options, "--", "./claude"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read() == "over\n"
+        assert "nothing has come from standard input within 1 s, so claude gets none" in process.stderr.read()
+
+
+@pytest.mark.parametrize("agent", [[], ["--agent", "claude"]])
+def test_an_agent_is_given_what_there_is(agent: list[str], tmp_path: Path) -> None:
+    """A prompt in a pipe, an empty one that is over, and whatever comes however late if that is asked for."""
+    name = "reader" if agent else "claude"
+    (tmp_path / name).write_text("#!/bin/sh\ncat; echo over\n")
+    (tmp_path / name).chmod(0o755)
+    for given in ("a prompt\n", ""):
+        done = nova("exec", "-q", *agent, "--", f"./{name}", cwd=tmp_path, input=given)
+        assert (done.stdout, done.stderr) == (f"{given}over\n", "")
+    late = f"(sleep 1.2; echo late) | {shlex.join(NOVA)} exec -q --stdin - {shlex.join(agent)} -- ./{name}"
+    done = subprocess.run(["sh", "-c", late], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("late\nover\n", "")
+
+
+@pytest.mark.skipif(not HAS_SETSID, reason="setsid(1) is not there")
+def test_a_terminal_is_not_given_on(tmp_path: Path) -> None:
+    """The command runs in a session of its own: a terminal would give it nothing but errors."""
+    with in_a_terminal("exec", "--task", "F1", "cat", cwd=tmp_path) as (_, terminal):
+        read_until(terminal, b"F1 completed")
 
 
 def test_nobody_reads_our_output(tmp_path: Path) -> None:
@@ -283,16 +348,11 @@ def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
     assert [os.fsencode(word) for word in json.loads(done.stderr)["command"]] == [b"printf", b"a\xff"]
 
 
-def test_ctrl_c_before_anything_runs(tmp_path: Path) -> None:
-    """While it still reads its input, Ctrl-C just ends it, without a word."""
-    command = [*NOVA, "exec", "--stdin", "-", "cat"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        process.stdin.write(b"x" * 2**20)  # more than a pipe holds: it has begun to read
-        process.send_signal(signal.SIGINT)
-        process.stdin.close()
-        assert process.wait(20) == -signal.SIGINT
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
+def test_ctrl_c_before_anything_runs() -> None:
+    """Until a command listens for it, Ctrl-C just ends nova, without a word: while a FIFO is opened, say."""
+    program = (
+        "import os, signal\nfrom nova_async.cli import app, main\n"
+        "app.app.main = lambda **_: os.kill(os.getpid(), signal.SIGINT)\nmain.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
