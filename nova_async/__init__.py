@@ -72,8 +72,8 @@ __all__ = [
     "parse_cascade",
 ]
 
-# Each name is loaded when it is first asked for: the command starts in a fifth of the time, and nobody pays for a
-# face that he does not use.
+# Each name is loaded on first access: the command starts in a fifth of the time, and nobody pays for what they do not
+# use.
 ROOMS = {
     "AgentReport": "agents",
     "AsyncWorker": "worker.async_worker",

@@ -1,6 +1,6 @@
-"""What can go wrong that is ours to name; what the system says (``FileNotFoundError`` …) passes untouched.
+"""The exceptions that nova_async itself raises; the system's own (``FileNotFoundError`` …) pass through untouched.
 
-``NovaError`` is the root. ``CascadeError``, which carries a plan's problems, stands beside them in ``cascade``.
+``NovaError`` is the root. ``CascadeError``, which carries a plan's problems, is in ``cascade``.
 """
 
 import socket
@@ -10,25 +10,25 @@ __all__ = ["JournalError", "NovaError", "RunLockedError", "StateFileError", "Uns
 
 
 class NovaError(Exception):
-    """The root of every error that nova_async itself raises."""
+    """The base class of every exception that nova_async itself raises."""
 
 
 class WorkerStateError(NovaError, RuntimeError):
-    """A worker was asked for something that its present state does not allow, such as a second start."""
+    """A worker was asked for something that its current state does not allow, such as a second start."""
 
 
 class JournalError(NovaError):
-    """The journal cannot be opened, read or written; the text names the file and says what to do."""
+    """The journal cannot be opened, read or written; the message names the file and says what to do."""
 
 
 class StateFileError(NovaError, ValueError):
-    """The state file is not there, or is not one of ours."""
+    """The state file does not exist, or is not one that nova wrote."""
 
 
 class RunLockedError(NovaError):
-    """Another run works with the same journal.
+    """Another run is using the same journal.
 
-    ``pid`` is the process that holds the lock; None where nobody can tell.
+    ``pid`` is the process that holds the lock; None where it is not known.
     """
 
     def __init__(self, pid: int | None, host: str | None = None) -> None:
@@ -39,4 +39,4 @@ class RunLockedError(NovaError):
 
 
 class UnsupportedPlatformError(NovaError, ImportError, NotImplementedError):
-    """What this package promises cannot be kept on this system: it has no sessions, signals and process groups."""
+    """The system lacks what the package is built on: sessions, signals and process groups."""

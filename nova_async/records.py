@@ -1,4 +1,4 @@
-"""What is written down of a run: plain values that the journal, the attempts and the orchestrator share."""
+"""What is recorded about a run: plain values that the journal, the attempts and the orchestrator share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ __all__ = ["Attempt", "AttemptEnd", "AttemptFacts", "AttemptId", "AttemptStart",
 
 
 class AttemptId(NamedTuple):
-    """One attempt of one task in one run; submitted twice, it runs once."""
+    """Identifies one attempt of one task in one run; submitted twice, it runs once."""
 
     run_id: str
     task_id: str
@@ -23,13 +23,13 @@ class AttemptId(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRef:
-    """One log, whatever its name is by now: a later attempt moves it aside, its inode stays."""
+    """Identifies one log file, even after a later attempt has renamed it: the inode stays the same."""
 
     path: str
-    """Where it lay when this was written."""
+    """Its path when this was recorded."""
     device: int | None = None
     inode: int | None = None
-    """None where the log is no file of this machine."""
+    """None where the log is not a file on this machine."""
 
 
 @final
@@ -43,17 +43,17 @@ class RunStart:
     project: str
     started_at: datetime
     supervisor: str
-    """The name of its OS process in the cookies of its families."""
+    """The name of its OS process in the cookies of the processes it started."""
     pid: int
     pid_start_time: float
-    """As this machine's process table counts; with the pid it means one process and no later one."""
+    """In the units of this machine's process table; with the pid it identifies one process and no later one."""
     max_workers: int = 1
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStart:
-    """One attempt as it began, written down before anything is started."""
+    """One attempt as it began, recorded before anything is started."""
 
     id: AttemptId
     plan: str
@@ -61,17 +61,17 @@ class AttemptStart:
     agent: str
     prompt_digest: str
     command: tuple[str, ...] = ()
-    """The whole command line; empty where none could be made."""
+    """The whole command line; empty where none could be built."""
     log_path: str = ""
-    """Where its log is going to be."""
+    """Where its log will be."""
     limits: Mapping[str, float] = field(default_factory=dict)
-    """Those that are set, by their names in ``Limits``: seconds, bytes, tokens, US dollars."""
+    """The limits that are set, by their names in ``Limits``: seconds, bytes, tokens, US dollars."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnd:
-    """How an attempt ended; in a phase before the last, what it has come to so far."""
+    """How an attempt ended; before its last phase, its result so far."""
 
     id: AttemptId
     outcome: Outcome
@@ -79,49 +79,49 @@ class AttemptEnd:
     """The phase in which it ended."""
     ended_at: datetime
     duration_seconds: float
-    """By a clock that nobody sets."""
+    """Measured with a monotonic clock."""
     error: str | None = None
     """What went wrong, in one sentence."""
     exit_code: int | None = None
-    """Of the agent; negative where a signal ended it."""
+    """The agent's exit code; negative if a signal ended it."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=dict)
     usage_is_final: bool = False
     """Whether the tokens are the agent's own total and nothing is known to be missing."""
     cost_usd: float | None = None
-    """As the agent reckons; None where it does not, which is not nothing."""
+    """The agent's own figure; None where it reports none, which does not mean zero."""
     session_id: str | None = None
     model: str | None = None
     result: str | None = None
     """The agent's final answer; the journal keeps its first 64 KiB."""
     denied: tuple[str, ...] = ()
-    """The tools that the agent was refused."""
+    """The tools that the agent was denied."""
     leftovers: int = 0
     """How many processes outlived the agent."""
     ended_by_us: bool = False
-    """Whether it was we who ended the agent: a limit, a stop, lingering."""
+    """Whether we ended the agent: a limit, a stop, or lingering."""
     commit_sha: str | None = None
     files_changed: tuple[str, ...] = ()
     log: LogRef | None = None
     """None where nothing was ever logged."""
     log_error: str | None = None
-    """Why bytes are missing in the log, and how many."""
+    """Why bytes are missing from the log, and how many."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """An attempt under way, at one moment; a new one is made when something changes."""
+    """A snapshot of a running attempt; a new one replaces it when something changes."""
 
     phase: Phase = Phase.PREPARE
     phase_since: datetime | None = None
     host: str = ""
-    """The machine that it runs on; empty is this one."""
+    """The machine that it runs on; empty means this one."""
     pid: int | None = None
-    """The process that works in this phase: the agent, or the task's check."""
+    """The process running in this phase: the agent, or the task's check."""
     pid_start_time: float | None = None
     cookie: str | None = None
-    """The name of its family in the environment of every member."""
+    """The mark of its process family in the environment of every member."""
     activity: str | None = None
     """What it is doing now, in one line."""
     usage: TokenUsage = field(default_factory=TokenUsage)
@@ -131,24 +131,24 @@ class AttemptFacts:
     log: LogRef | None = None
     log_error: str | None = None
     finished: AttemptEnd | None = None
-    """What the agent has come to, once its phase is over: whatever happens now, it need not be paid again."""
+    """The agent's result, once its phase is over: whatever happens next, it need not be paid for again."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt as the journal knows it."""
+    """One attempt as the journal has it."""
 
     start: AttemptStart
     counts: bool = True
-    """False for what lies before ``nova retry`` or ``--fresh``: it is remembered, and decides nothing."""
+    """False if ``nova retry`` or ``--fresh`` came later: it is kept, but decides nothing."""
     pid: int | None = None
     pid_start_time: float | None = None
     cookie: str | None = None
     finished: AttemptEnd | None = None
-    """What the agent had come to when its phase was over."""
+    """The agent's result when its phase was over."""
     end: AttemptEnd | None = None
-    """None while it runs, and after a crash until the next run has looked."""
+    """None while it runs, and after a crash until the next run has recorded it."""
 
 
 @final
@@ -160,12 +160,12 @@ class Event:
     at: datetime
     task_id: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-    """More about it, in types that ``json.dumps`` takes."""
+    """Its details, in types that ``json.dumps`` accepts."""
     number: int = 0
-    """Its number in the journal, growing with every event; 0 until it stands there."""
+    """Its number in the journal, which grows with every event; 0 until it is recorded."""
     run_id: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as one flat JSON object: ``event``, ``at``, ``task`` where it is about one, and the data."""
+        """Return it as one flat JSON object: ``event``, ``at``, ``task`` if it concerns one, and the data."""
         about = {} if self.task_id is None else {"task": self.task_id}
         return {"event": str(self.kind), "at": self.at.isoformat(timespec="milliseconds"), **about, **self.data}

@@ -1,4 +1,4 @@
-"""How many tokens an agent has used, and what they have cost as far as anybody knows."""
+"""How many tokens an agent has used, and what they have cost as far as that is known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ __all__ = ["TokenUsage", "Totals"]
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens in four disjoint kinds: ``input_tokens`` never contains cached ones, so the sum is what was handled."""
+    """Tokens of four disjoint kinds: ``input_tokens`` never includes cached ones, so the sum is the total."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -47,19 +47,19 @@ class TokenUsage:
 @final
 @dataclass(slots=True)
 class Totals:
-    """A running sum over attempts or tasks that never takes an unknown for nothing."""
+    """A running sum over attempts or tasks that never takes an unknown for zero."""
 
     usage: TokenUsage = field(default_factory=TokenUsage)
     usage_by_model: dict[str, TokenUsage] = field(default_factory=dict)
-    """As far as agents name models; it may add up to less than ``usage``."""
+    """As far as agents name their models; it may add up to less than ``usage``."""
     usage_is_final: bool = True
     """Whether every part was the agent's own total, with nothing known to be missing."""
     cost_usd: float | None = None
-    """The sum of what is known; None where nothing is."""
+    """The sum of the known costs; None if none is known."""
     cost_is_complete: bool = True
-    """False where some part used tokens and nobody told what they cost: the sum is then a lower bound."""
+    """False if some part used tokens whose cost is unknown: the sum is then a lower bound."""
     duration_seconds: float = 0.0
-    """Of work."""
+    """Working time."""
 
     def add(
         self,

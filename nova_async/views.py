@@ -1,4 +1,4 @@
-"""What one can see of a run: each task as it stands, and how it all ended. The same for tables, files and pages."""
+"""Read-only views of a run: each task as it stands, and how it all ended. The same for tables, files and pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ __all__ = ["MilestoneView", "RunReport", "RunView", "TaskView"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """One task at one moment. Sums are over all its attempts, of earlier runs too, unless something else is said."""
+    """One task at one moment. Sums cover all its attempts, earlier runs included, unless noted otherwise."""
 
     id: str
     name: str = ""
@@ -23,46 +23,46 @@ class TaskView:
     group: str = ""
     state: TaskState = TaskState.WAITING
     phase: Phase | None = None
-    """What the running attempt is at; None while none runs."""
+    """The phase of the running attempt; None while none runs."""
     phase_since: datetime | None = None
     """When that phase began."""
     attempt: int = 0
-    """The number of the attempt that runs or ran last, counted from 1 over all runs; 0 before the first."""
+    """The number of the current or latest attempt, counted from 1 over all runs; 0 before the first."""
     outcome: Outcome | None = None
-    """How the last attempt ended; None before that, and while another one runs."""
+    """How the latest attempt ended; None before the first end and while an attempt runs."""
     error: str | None = None
-    """What went wrong in the last attempt."""
+    """What went wrong in the latest attempt."""
     reason: str | None = None
-    """Why it does not run: what it waits for."""
+    """Why it is not running: what it is waiting for."""
     retry_at: datetime | None = None
-    """When it is tried again, while it pauses before its next attempt."""
+    """When its next attempt starts, while it pauses before a retry."""
     activity: str | None = None
-    """What the agent or the task's check does now."""
+    """What the agent or the task's check is doing now."""
     blocked_by: tuple[str, ...] = ()
     host: str = ""
-    """The machine that it runs on; empty is this one."""
+    """The machine that it runs on; empty means this one."""
     pid: int | None = None
-    """The process that works now: the agent, or the task's check."""
+    """The process that is running now: the agent, or the task's check."""
     pid_start_time: float | None = None
     cookie: str | None = None
     started_at: datetime | None = None
-    """The beginning of the attempt that runs or ran last."""
+    """When the current or latest attempt started."""
     completed_at: datetime | None = None
-    """The end of the attempt that completed or failed the task."""
+    """When the attempt that completed or failed the task ended."""
     duration_seconds: float = 0.0
-    """Time of work; of the running attempt up to now."""
+    """Working time, including the running attempt's up to now."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=dict)
     usage_is_final: bool = True
-    """Whether the tokens are the agents' own totals; False while an attempt runs, and where something is missing."""
+    """Whether the tokens are the agents' own totals; False while an attempt runs, and if something is missing."""
     cost_usd: float | None = None
-    """What the agents told; None where none told."""
+    """As reported by the agents; None if none reported it."""
     cost_is_complete: bool = True
-    """False where tokens were used and nobody told what they cost."""
+    """False if tokens were used whose cost is unknown."""
     result: str | None = None
-    """What the agent answered in the end."""
+    """The agent's final answer."""
     denied: tuple[str, ...] = ()
-    """The tools that the agent was refused in the last attempt."""
+    """The tools that the agent was denied in the latest attempt."""
     session_id: str | None = None
     log_path: str | None = None
     log: LogRef | None = None
@@ -86,27 +86,27 @@ class MilestoneView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run at one moment, but for its tasks."""
+    """A run at one moment, without its tasks."""
 
     run_id: str
     project: str
     cascade_file: str
     """The plan's file, as it was named for this run."""
     started_at: datetime | None = None
-    """The first beginning of this plan's runs, unless it was begun anew."""
+    """When the first run of this plan started; since ``--fresh``, when that one did."""
     completed_at: datetime | None = None
-    """The end of the run, however it ended."""
+    """When the run ended, however it ended."""
     end: RunEnd | None = None
-    """None while it runs, and for ever where its supervisor died."""
+    """None while it runs, and forever if its supervisor died."""
     pid: int | None = None
     """The supervisor."""
     pid_start_time: float | None = None
     max_workers: int = 1
     milestones: tuple[MilestoneView, ...] = ()
     removed: Mapping[str, Outcome | None] = field(default_factory=dict)
-    """Tasks that have run and stand no more in the plan, with their last outcome."""
+    """Tasks that have run but are no longer in the plan, with their latest outcome."""
     warnings: tuple[str, ...] = ()
-    """What is wrong with logs, state file or journal, and costs no task."""
+    """Problems with logs, state file or journal that cost no task."""
 
 
 @final
@@ -121,17 +121,17 @@ class RunReport:
     started_at: datetime
     duration_seconds: float
     usage: TokenUsage
-    """Of all attempts of all tasks, also of earlier runs that this one resumed; of this run alone where it is fresh."""
+    """Of all attempts of all tasks, including earlier runs that this one resumed; a fresh run counts itself alone."""
     usage_by_model: Mapping[str, TokenUsage]
     usage_is_final: bool
     """Whether the tokens are the agents' own totals, with nothing known to be missing."""
     cost_usd: float | None
     cost_is_complete: bool
-    """False where some task used tokens without telling what they cost."""
+    """False if some task used tokens whose cost is unknown."""
     milestones: Mapping[str, str]
-    """Those reached: id to message."""
+    """The milestones reached: id to message."""
     warnings: tuple[str, ...] = ()
-    """What went wrong with logs, state file or journal, and cost no task."""
+    """Problems with logs, state file or journal that cost no task."""
 
     @property
     def ok(self) -> bool:

@@ -1,4 +1,4 @@
-"""Every word of fixed meaning, each in one place: they are plain strings to JSON, SQLite and the plan."""
+"""Every fixed word, each defined once; to JSON, SQLite and the plan they are plain strings."""
 
 from enum import StrEnum
 
@@ -32,21 +32,21 @@ class WorkerEnd(StrEnum):
     """Why a worker ended; a worker that has not ended has ``None`` instead."""
 
     EXITED = "exited"
-    """It exited by itself, with whatever code."""
+    """It exited on its own, with any code."""
     SIGNALED = "signaled"
     """Somebody else's signal ended it."""
     TERMINATED = "terminated"
-    """``terminate()``, a cancellation or the end of its ``with`` block."""
+    """``terminate()``, a cancellation or the end of its ``with`` block ended it."""
     TIMED_OUT = "timed_out"
-    """It lived longer than ``Limits.timeout``."""
+    """It ran longer than ``Limits.timeout``."""
     STALLED = "stalled"
     """It printed nothing for ``Limits.idle_timeout``."""
     LINGERED = "lingered"
-    """It stayed for ``Limits.linger`` after its final result."""
+    """It was still running ``Limits.linger`` after its final result."""
     OVER_BUDGET = "over_budget"
-    """It went over ``Limits.max_tokens`` or ``Limits.max_cost_usd``."""
+    """It exceeded ``Limits.max_tokens`` or ``Limits.max_cost_usd``."""
     OUT_OF_MEMORY = "out_of_memory"
-    """Its family held more than ``Limits.max_memory``."""
+    """Its process family exceeded ``Limits.max_memory``."""
     NOT_STARTED = "not_started"
     """The system could not start it; nothing ran."""
 
@@ -55,26 +55,26 @@ class Outcome(StrEnum):
     """How an attempt of a task ended; only ``OK`` completes the task."""
 
     OK = "ok"
-    """It exited with code 0, its agent said that it succeeded, and the task's ``verify`` passed."""
+    """It exited with code 0, its agent reported success, and the task's ``verify`` passed."""
     # What the command or its agent did.
     EXIT = "exit"
     """A non-zero exit code."""
     SIGNAL = "signal"
     """Somebody else's signal ended it."""
     AGENT_ERROR = "agent_error"
-    """The agent itself said that it failed."""
+    """The agent itself reported a failure."""
     LOST_TAIL = "lost_tail"
-    """It exited with code 0, but the agent's final result never came."""
+    """It exited with code 0, but without the agent's final result."""
     DENIED = "denied"
-    """The agent was refused tools and nothing came of its work: no file changed, no ``verify`` passed."""
+    """The agent was denied tools and achieved nothing: no file changed, no ``verify`` passed."""
     VERIFY = "verify"
-    """The agent succeeded, the task's own check did not."""
+    """The agent succeeded, but the task's own check failed."""
     # What ended it early.
     TIMEOUT = "timeout"
     STALLED = "stalled"
     BUDGET = "budget"
     OUT_OF_MEMORY = "out_of_memory"
-    # What the agent's account or its service said.
+    # What the agent's account or its provider said.
     AUTH = "auth"
     LIMIT = "limit"
     OVERLOAD = "overload"
@@ -82,14 +82,14 @@ class Outcome(StrEnum):
     SPAWN_ERROR = "spawn_error"
     """The command could not be started."""
     NO_RESOURCES = "no_resources"
-    """The machine had no process, memory or descriptor left to start it with; no verdict about the task."""
+    """The machine had no process, memory or descriptor left to start it; this says nothing about the task."""
     LOG_ERROR = "log_error"
     """Its log could not be opened."""
     EXECUTOR_ERROR = "executor_error"
-    """Whoever places the attempts broke its contract."""
+    """The executor broke its contract."""
     EXIT_UNKNOWN = "exit_unknown"
-    """It ran, but how it ended is not known."""
-    # What nobody can hold against the task.
+    """It ran, but how it ended is unknown."""
+    # What is not the task's fault.
     CANCELLED = "cancelled"
     """The run was stopped."""
     LOST = "lost"
@@ -100,11 +100,11 @@ class TaskState(StrEnum):
     """Where a task of a run stands."""
 
     WAITING = "waiting"
-    """For its dependencies, or for the next run."""
+    """It waits for its dependencies, or for the next run."""
     BLOCKED = "blocked"
-    """By a failed task that it depends on, directly or through others."""
+    """A task that it depends on, directly or through others, has failed."""
     READY = "ready"
-    """It waits for a free place."""
+    """It waits for a free worker."""
     RETRYING = "retrying"
     """It pauses before its next attempt."""
     IN_PROGRESS = "in_progress"
@@ -113,7 +113,7 @@ class TaskState(StrEnum):
 
 
 class TaskStatus(StrEnum):
-    """What the state file calls a task's state; it has no words for the finer ones."""
+    """The state file's word for a task's state; it has fewer words than ``TaskState``."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -125,13 +125,13 @@ class Phase(StrEnum):
     """The steps of an attempt, in this order."""
 
     PREPARE = "prepare"
-    """The working folder is looked at; nothing has been started."""
+    """Inspecting the working folder; nothing has been started."""
     RUN = "run"
-    """The agent works."""
+    """The agent is running."""
     VERIFY = "verify"
-    """The agent has succeeded, the task's check runs."""
+    """The agent has succeeded and the task's check is running."""
     SETTLE = "settle"
-    """What has changed is looked at; then the attempt is over."""
+    """Working out what has changed; then the attempt is over."""
 
 
 class EventKind(StrEnum):
@@ -146,7 +146,7 @@ class EventKind(StrEnum):
     TASK_FAILED = "task_failed"
     MILESTONE = "milestone"
     WARNING = "warning"
-    """Something is wrong that costs no task: a full disk, a journal taken away."""
+    """A problem that costs no task: a full disk, a deleted journal."""
     STOPPING = "stopping"
     RUN_ENDED = "run_ended"
 
@@ -162,18 +162,18 @@ class RunEnd(StrEnum):
 
 
 class Condition(StrEnum):
-    """How a run is, for whoever looks at it from outside."""
+    """The condition of a run as seen from outside."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     STOPPED = "stopped"
     DEAD = "dead"
-    """Its supervisor died before it had come to its end."""
+    """Its supervisor died before the run ended."""
 
 
 class Leftovers(StrEnum):
-    """What becomes of processes that outlive a command's normal exit."""
+    """What happens to processes that outlive a command's normal exit."""
 
     KILL = "kill"
     LEAVE = "leave"
@@ -184,9 +184,9 @@ class OnFailure(StrEnum):
 
     CONTINUE = "continue"
     DRAIN = "drain"
-    """Nothing new begins."""
+    """Nothing new starts."""
     STOP = "stop"
-    """Nothing new begins, and what runs is ended."""
+    """Nothing new starts, and running tasks are stopped."""
 
 
 class Permissions(StrEnum):
@@ -212,4 +212,4 @@ class UsageSource(StrEnum):
     FINAL = "final"
     """The total that it printed itself."""
     SESSION_FILES = "session_files"
-    """The files in which it keeps its sessions, read after its end."""
+    """The agent's own session files, read after it ended."""

@@ -1,7 +1,7 @@
-"""What a forked child must forget of its parent, in one written order.
+"""What a forked child must reset, in a fixed order.
 
-A child of ``os.fork`` has its parent's memory and none of its threads: locks may be held for ever, a loop never turns,
-a pipe belongs to somebody else. Each room says here how it starts over; one hook runs them all.
+A child of ``os.fork`` has its parent's memory but none of its threads: locks may be held forever, the event loop never
+runs, pipes belong to the parent. Each module registers its own reset here; one hook runs them all.
 """
 
 import os
@@ -12,12 +12,12 @@ __all__ = ["Step", "in_child"]
 
 
 class Step(IntEnum):
-    """The order: what later steps may use starts over first."""
+    """The order: what later steps may use is reset first."""
 
     THREADS = auto()
     """Locks and queues of threads that do not exist here."""
     COOKIE = auto()
-    """Another process is another supervisor: whoever is started from now on must carry its name."""
+    """Another process is another supervisor: processes started from now on must carry its name."""
     FAMILIES = auto()
     """The parent's children are the parent's to end."""
     SPAWNING = auto()
@@ -26,7 +26,7 @@ class Step(IntEnum):
     """After the cookie, which it carries."""
     JOURNAL_LOCK = auto()
     FACADE = auto()
-    """The loop of the blocking workers, which stands on all of the above."""
+    """The loop of the blocking workers, which needs all of the above."""
 
 
 _steps: dict[Step, Callable[[], object]] = {}
@@ -34,7 +34,7 @@ _steps: dict[Step, Callable[[], object]] = {}
 
 def in_child(step: Step, start_over: Callable[[], object]) -> None:
     """Have ``start_over`` called in every forked child, at its place in the order."""
-    assert step not in _steps, f"{step.name} has its action already"
+    assert step not in _steps, f"{step.name} already has its action"
     _steps[step] = start_over
 
 

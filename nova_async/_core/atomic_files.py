@@ -1,4 +1,4 @@
-"""Files and folders of our own: replaced in one step, made to outlive a power cut, and kept out of people's commits."""
+"""Our own files and folders: replaced atomically, made to survive a power cut, and kept out of people's commits."""
 
 import contextlib
 import os
@@ -9,15 +9,15 @@ __all__ = ["own_folder", "replace_file", "sync_folder"]
 
 IGNORE = ".gitignore"
 IGNORE_ALL = b"# Created by nova: nothing in here belongs in a commit.\n*\n"
-OURS = frozenset({".log", ".db"})  # endings of what may lie in a folder that an earlier version of ours has made
+OURS = frozenset({".log", ".db"})  # suffixes of the files in a folder that an earlier version has made
 
 
 def own_folder(path: Path) -> None:
-    """Make a folder for files of ours, with a ``.gitignore`` that hides all of it.
+    """Create a folder for our files, with a ``.gitignore`` that hides all of it.
 
-    A folder that was there already and holds anything of somebody else's is left as it is.
+    An existing folder that contains anybody else's files is left as it is.
 
-    Raises the system's ``OSError`` if it cannot be made.
+    Raises the system's ``OSError`` if it cannot be created.
     """
     try:
         path.mkdir(parents=True)
@@ -26,7 +26,7 @@ def own_folder(path: Path) -> None:
             raise
         if (path / IGNORE).exists() or not _is_ours(path):
             return
-    with contextlib.suppress(OSError):  # a courtesy: what the folder is made for must not fail for it
+    with contextlib.suppress(OSError):  # a courtesy that must not make the caller fail
         descriptor = os.open(path / IGNORE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             os.write(descriptor, IGNORE_ALL)
@@ -45,14 +45,14 @@ def _is_ours(folder: Path) -> bool:
 
 
 def replace_file(path: Path, content: bytes, *, by_way_of: Path) -> None:
-    """Put the content in place of a file in one step that no crash and no power cut can tear.
+    """Replace a file atomically, so that neither a crash nor a power cut can leave it half written.
 
-    It is written in the folder ``by_way_of`` first, which must be on the same file system; where it is not, beside
-    the file.
+    The content is first written to the folder ``by_way_of``; if that is on another file system, beside the file.
 
-    A new file is for its owner alone: what agents do may hold secrets. An old one keeps its mode.
+    A new file is readable by its owner only, because what agents do may contain secrets. An existing one keeps its
+    mode.
 
-    Raises the system's ``OSError``; the old file is whole then.
+    Raises the system's ``OSError``; the old file is then unchanged.
     """
     temporary = by_way_of / f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
@@ -72,7 +72,7 @@ def _write(temporary: Path, content: bytes, *, like: Path) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode))  # whom its owner let read it
+            os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode))  # those who could read it still can
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]
@@ -82,7 +82,7 @@ def _write(temporary: Path, content: bytes, *, like: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make sure that the names in a folder outlive a power cut."""
+    """Make sure that the names in a folder survive a power cut."""
     folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

@@ -1,4 +1,4 @@
-"""Asyncio tasks beside the main one: none is forgotten, and none ends badly without anybody hearing of it."""
+"""Background asyncio tasks: none is forgotten, and none fails unnoticed."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,7 +9,7 @@ __all__ = ["Background"]
 
 @final
 class Background:
-    """Keeps the tasks that run; ``on_failure`` is told what any of them could not cope with."""
+    """Keeps the running tasks; ``on_failure`` gets any exception that one of them raises."""
 
     def __init__(self, on_failure: Callable[[Exception], object]) -> None:
         self._on_failure = on_failure
@@ -19,10 +19,10 @@ class Background:
         return bool(self._running)
 
     def begin(self, work: Coroutine[Any, Any, None], *, if_cut_off: Callable[[], object] = lambda: None) -> None:
-        """Run something beside everything else.
+        """Run a coroutine in the background.
 
-        ``if_cut_off`` is called where a cancellation or a failure was its end. It needs to be told from outside: what
-        is cancelled before its first step takes no step at all, not even into its ``finally``.
+        ``if_cut_off`` is called if it was cancelled or failed. That has to be done from outside: a task that is
+        cancelled before its first step never runs at all, not even its ``finally``.
         """
 
         def note_end(task: "asyncio.Task[None]") -> None:
@@ -38,6 +38,6 @@ class Background:
         task.add_done_callback(note_end)
 
     async def wait(self) -> None:
-        """Wait until those that run now have ended."""
+        """Wait until the tasks running now have ended."""
         if self._running:
             await asyncio.wait(self._running)

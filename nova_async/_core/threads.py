@@ -17,18 +17,18 @@ T = TypeVar("T")
 File = TypeVar("File", bound=IO[bytes])
 Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
-MOST_THREADS = 64  # each of a fleet's logs may hang on a dead network disk; more than these wait for one another
-IDLE_SECONDS = 10.0  # a thread without work ends after this, so that a quiet program keeps none
+MOST_THREADS = 64  # each log of a fleet may hang on a dead network disk; beyond this many, jobs queue
+IDLE_SECONDS = 10.0  # an idle thread ends after this, so that a quiet program keeps none
 
 
 _all: "WeakSet[DiskThreads]" = WeakSet()
 
 
 class DiskThreads(Executor):
-    """An executor of daemon threads, made when needed and ended when idle.
+    """An executor of daemon threads, started when needed and ended when idle.
 
-    ``ThreadPoolExecutor`` will not do: the interpreter joins its threads at exit, and one write that hangs on a
-    dead disk would hang the program with it. asyncio's own pool will not do either: it has a handful of threads,
+    ``ThreadPoolExecutor`` will not do: the interpreter joins its threads at exit, so one write that hangs on a
+    dead disk would hang the program. asyncio's own pool will not do either: it has only a handful of threads,
     and whatever else the program runs there would delay the logs.
     """
 
@@ -40,18 +40,18 @@ class DiskThreads(Executor):
     def _forget_threads(self) -> None:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._threads = 0
-        self._unclaimed = 0  # idle threads that no submitted job counts on yet
-        self._unserved = 0  # submitted jobs that no thread was free for
+        self._unclaimed = 0  # idle threads not yet claimed by a submitted job
+        self._unserved = 0  # submitted jobs for which no thread was free
 
     def after_fork(self) -> None:
-        """Start anew in a forked child, where none of the threads exist."""
+        """Reset in a forked child, where none of the threads exist."""
         self._lock = threading.Lock()
         self._forget_threads()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run ``fn`` in one of the threads.
 
-        Raises ``OSError`` where there is no thread and the system grants none.
+        Raises ``OSError`` if there is no thread and none can be started.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -63,7 +63,7 @@ class DiskThreads(Executor):
         return future
 
     def _add_thread(self) -> bool:
-        """Start one more thread, and tell whether the system granted it; if not, those that are there must do."""
+        """Start one more thread, and return whether that worked; if not, the existing ones have to do."""
         try:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
         except RuntimeError as error:
@@ -83,7 +83,7 @@ class DiskThreads(Executor):
                         self._unclaimed -= 1
                         self._threads -= 1
                         return
-                continue  # a job has just been counted on this thread
+                continue  # a job has just claimed this thread
             if future.set_running_or_notify_cancel():
                 try:
                     result = fn(*args, **kwargs)
@@ -108,11 +108,11 @@ def _start_over_after_fork() -> None:
 in_child(Step.THREADS, _start_over_after_fork)
 
 DISK_THREADS = DiskThreads("nova-disk")
-"""Those in which log files are opened, written, read and closed."""
+"""The threads in which log files are opened, written, read and closed."""
 
 
 async def open_in_thread(opener: Callable[..., File], *arguments: Any) -> File:
-    """Open a file in a disk thread; cancelled, whatever the thread still opens is closed again."""
+    """Open a file in a disk thread; after a cancellation, whatever the thread still opens is closed again."""
     opening = DISK_THREADS.submit(opener, *arguments)
     try:
         return await asyncio.wrap_future(opening)
@@ -122,6 +122,6 @@ async def open_in_thread(opener: Callable[..., File], *arguments: Any) -> File:
 
 
 def close_what_was_opened(opening: "Future[Any]") -> None:
-    """Close the file of a call that nobody waits for any more, if it opened one."""
+    """Close the file of a call that nobody is waiting for any more, if it opened one."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

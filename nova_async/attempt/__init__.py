@@ -1,1 +1,1 @@
-"""One attempt of a task on one machine, phase by phase, and the seam through which attempts go to other machines."""
+"""One attempt of a task on one machine, phase by phase, and the interface through which others can run attempts."""

@@ -1,4 +1,4 @@
-"""What git says of a task's folder: where it stands, and which files an attempt has changed. All of it blocks."""
+"""What git says about a task's folder: its commit, and which files an attempt has changed. All of it blocks."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ from typing import final
 
 __all__ = ["Checkout", "Git", "has_changed_since", "look_at_checkout"]
 
-GIT_SECONDS = 20.0  # a huge working tree takes seconds; one that takes longer is not worth a finished task's waiting
+GIT_SECONDS = 20.0  # a huge working tree takes seconds; beyond this a finished task should not have to wait
 MOST_FILES = 1000  # named in the state file; an attempt that changes more has most likely changed a whole folder
-MOST_ENTRIES = 20_000  # looked at where no git tells what has changed: a fraction of a second
-CLOCK_TICK = 0.02  # seconds by which the time in a file may lag behind the clock
+MOST_ENTRIES = 20_000  # checked where git cannot say what has changed: a fraction of a second
+CLOCK_TICK = 0.02  # seconds by which a file's timestamp may lag behind the clock
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name for a tree without files, in every repository
 
@@ -23,7 +23,7 @@ UNTOUCHED = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 
 @final
 class Git:
-    """Runs git in a folder; ``cancel``, from any thread, ends what runs and lets nothing more begin."""
+    """Runs git in a folder; ``cancel``, from any thread, ends the running command and prevents any further one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,16 +32,16 @@ class Git:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """End whatever runs; every question from now on is answered by None."""
+        """Kill what is running; from now on ``ask`` returns None."""
         with self._lock:
             self._cancelled = True
             if self._running is not None:
                 self._running.kill()
 
     def ask(self, *arguments: str) -> list[str] | None:
-        """Run git and return what it says, split at NULs; None if it says no, or nothing in time.
+        """Run git and return its output, split at NULs; None if it fails or takes too long.
 
-        Optional locks are off: looking must not disturb an agent that commits at this moment (G31).
+        Optional locks are off: looking must not disturb an agent that is committing at that moment (G31).
         """
         command = ["git", *UNTOUCHED, "-C", str(self.folder), *arguments]
         with self._lock:
@@ -74,14 +74,14 @@ class Checkout:
 
     root: Path
     head: str | None
-    """The commit it stands on; None before the first."""
+    """The commit that is checked out; None before the first."""
     dirty: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Files that differ from it, with size in bytes and time of the last change in nanoseconds."""
+    """Files that differ from it, with size in bytes and modification time in nanoseconds."""
 
     def files_changed_since(self, before: "Checkout", git: Git, ours: Collection[Path] = ()) -> tuple[str, ...]:
         """Return the files that changed since an earlier look, committed or not, sorted; at most 1,000.
 
-        Files in the folders ``ours``, or that are one of them, do not count.
+        The files and folders in ``ours`` do not count.
         """
         changed = {name for name in {*self.dirty, *before.dirty} if self.dirty.get(name) != before.dirty.get(name)}
         if self.head != before.head and self.head is not None:
@@ -92,7 +92,7 @@ class Checkout:
 
 
 def look_at_checkout(git: Git) -> Checkout | None:
-    """Look at the checkout that a folder lies in; None where it lies in none, or git is not to be had."""
+    """Inspect the checkout that a folder is in; None if it is in none, or git is not available."""
     if not is_in_checkout(git.folder):
         return None
     status = git.ask("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
@@ -106,22 +106,22 @@ def look_at_checkout(git: Git) -> Checkout | None:
 
 
 def is_in_checkout(folder: Path) -> bool:
-    """Tell whether a folder, or one above it, is the top of a checkout; a relative one too."""
+    """Tell whether a folder, which may be relative, or one above it is the top of a checkout."""
     above = folder.absolute()
     try:
         return any((place / ".git").exists() for place in (above, *above.parents))
-    except OSError:  # a name too long, or a folder that we may not look into
+    except OSError:  # a name too long, or a folder that we may not read
         return False
 
 
 def has_changed_since(folder: Path, moment: float, ours: Collection[Path] = ()) -> bool | None:
-    """Tell whether a file or folder below this one has changed since a moment; None where it holds too many to tell.
+    """Tell whether a file or folder below this one has changed since a moment; None if there are too many to check.
 
-    For folders that are in no checkout. The moment is in seconds since the epoch; what counts is when the system
-    itself noted a change, which no program can set.
+    For folders outside any checkout. The moment is in seconds since the epoch; it is compared with the inode change
+    time, which no program can set.
     """
     looked_at = 0
-    # What is ours may be named from the root, and the folder from where we stand.
+    # Our own paths may be absolute, and the folder relative.
     places = [place.resolve() for place in ours]
     for entry in entries_below(folder.resolve(), places):
         looked_at += 1
@@ -136,7 +136,7 @@ def has_changed_since(folder: Path, moment: float, ours: Collection[Path] = ()) 
 
 
 def entries_below(folder: Path, ours: Collection[Path]) -> Iterator[Path]:
-    """Go through everything below a folder, but for what is ours.
+    """Iterate over everything below a folder except what is ours.
 
     Not the folder itself, which changes with every write of a state file in it.
     """
@@ -149,12 +149,12 @@ def entries_below(folder: Path, ours: Collection[Path]) -> Iterator[Path]:
 
 
 def is_ours(path: Path, ours: Collection[Path]) -> bool:
-    """Tell whether a path is one of these or lies below one."""
+    """Tell whether a path is one of these or is below one."""
     return any(place in (path, *path.parents) for place in ours)
 
 
 def state_of(file: Path) -> tuple[int, int]:
-    """Return a file's size and the time of its last change; zeros where it is gone."""
+    """Return a file's size and modification time; zeros if it is gone."""
     try:
         facts = file.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Ends of attempts that never came to work: what kept them from it, as a word and as a sentence."""
+"""Ends of attempts that never got to work: why not, as a word and as a sentence."""
 
 import asyncio
 import errno
@@ -24,7 +24,7 @@ def bare_end(
     seconds: float = 0.0,
     ran: bool = False,
 ) -> AttemptEnd:
-    """Return an end, now, of which nothing is known but why; what ``ran`` may have used tokens that nobody knows of."""
+    """Return an end, as of now, with only its reason; with ``ran`` it may have used tokens that nobody counted."""
     return AttemptEnd(
         id=attempt, outcome=outcome, phase=phase, ended_at=datetime.now(UTC), duration_seconds=seconds, error=error,
         usage_is_final=not ran,
@@ -34,7 +34,7 @@ def bare_end(
 def describe_refusal(
     refusal: BaseException, command: tuple[str, ...], log_path: Path | None = None
 ) -> tuple[Outcome, str]:
-    """Say why a command did not even begin."""
+    """Say why a command did not even start."""
     if isinstance(refusal, asyncio.CancelledError):
         return Outcome.CANCELLED, "stopped while starting"
     if not isinstance(refusal, OSError):
@@ -53,7 +53,7 @@ def describe_refusal(
 
 
 def is_about(error: OSError, log_path: Path) -> bool:
-    """Tell whether the log, and not the program, could not be opened."""
+    """Tell whether it was the log, not the program, that could not be opened."""
     if not isinstance(error.filename, str | bytes | os.PathLike):
         return False
     path, log_path = Path(os.fsdecode(error.filename)).absolute(), log_path.absolute()

@@ -1,4 +1,4 @@
-"""What an attempt needs to know to run anywhere: plain values, and nothing of the machine that it comes from."""
+"""What an attempt needs in order to run anywhere: plain values, with nothing of the machine that they come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from nova_async.worker.limits import Limits
 __all__ = ["Job"]
 
 ALWAYS_PASSED = frozenset({"PATH", "HOME", "TMPDIR", "NOVA_WORKER"})
-"""Without the first three hardly any program finds its files, and the cookie is how a family is found."""
+"""Hardly any program finds its files without the first three, and the cookie is how a process family is found."""
 
 
 @final
@@ -21,20 +21,20 @@ class Job:
 
     id: AttemptId
     name: str = ""
-    """For people."""
+    """The task's name, for people to read."""
     command: tuple[str, ...]
     stdin: str | None = None
-    """What the command reads; None is nothing."""
+    """The command's standard input; None means empty."""
     cwd: str = "."
-    """Where it works."""
+    """The working directory."""
     env: Mapping[str, str] = field(default_factory=dict)
     """The plan's own environment variables. The rest comes from the machine that it runs on."""
     pass_env: tuple[str, ...] | None = None
-    """Names of that machine's variables that it sees, besides ``PATH HOME TMPDIR NOVA_WORKER``; None is all."""
+    """Names of that machine's variables that it sees, besides ``PATH HOME TMPDIR NOVA_WORKER``; None means all."""
     agent: str | None = None
-    """Whose output it is; None lets the command's program tell."""
+    """The agent whose output format is read; None means to recognise it from the command's program."""
     reads_only: bool = False
-    """Whether it was allowed to look only: then nothing changes, and a refused tool is no failure."""
+    """Whether it may only read: then no change is expected, and a denied tool is not a failure."""
     limits: Limits = field(default_factory=Limits)
     grace: float = 5.0
     """Seconds between SIGTERM and SIGKILL."""
@@ -42,12 +42,12 @@ class Job:
     verify: tuple[str, ...] | None = None
     """The task's own check; it must exit with 0 after the agent's success."""
     log_name: str = ""
-    """The name of its log; whoever runs it knows the folder."""
+    """The file name of its log; the executor chooses the folder."""
     finished: AttemptEnd | None = None
-    """What the agent came to in an earlier attempt that was stopped at its check: only the check is left to run."""
+    """The agent's result in an earlier attempt that was stopped during its check: only the check is left to run."""
 
     def environment(self, here: Mapping[str, str]) -> dict[str, str]:
-        """Return what its programs see on a machine with these variables."""
+        """Return the environment of its programs on a machine with these variables."""
         allowed = self.pass_env
         inherited = {
             name: value for name, value in here.items() if allowed is None or name in allowed or name in ALWAYS_PASSED

@@ -1,4 +1,4 @@
-"""One attempt on this machine: prepare → run → verify → settle, each phase told when it begins."""
+"""One attempt on this machine: prepare → run → verify → settle, each phase announced when it begins."""
 
 import asyncio
 import os
@@ -27,17 +27,17 @@ T = TypeVar("T")
 
 VERIFY_SECONDS = 3600.0  # a test suite of an hour is long; a check that hangs must not hold up the run for ever
 
-# Of their own: a git that hangs on a dead disk must not take the threads that the logs are written in.
+# Separate threads: a git that hangs on a dead disk must not occupy the threads that logs are written in.
 GIT_THREADS = DiskThreads("nova-git")
 
 
 async def run_attempt(
     job: Job, tell: Callable[[AttemptFacts], object] = lambda facts: None, *, log_dir: str | os.PathLike[str] = "logs"
 ) -> AttemptEnd:
-    """Run an attempt on this machine to its end; whatever happens, the end is returned.
+    """Run an attempt on this machine and return how it ended, whatever happens.
 
-    ``tell`` is called with what is known whenever that has changed; it must be quick. A cancellation kills the
-    attempt with its whole family, and is delivered after that.
+    ``tell`` is called with the attempt's facts whenever they change; it must be quick. A cancellation kills the
+    attempt with its whole process family, and is raised after that.
     """
     attempt = LocalAttempt(job, Path(log_dir))
     attempt.on_change = lambda: tell(attempt.facts)
@@ -49,9 +49,9 @@ async def run_attempt(
 
 @final
 class LocalAttempt:
-    """Runs one job; ``run`` returns how it ended whatever happens, a cancellation included.
+    """Runs one job; ``run`` returns how it ended, whatever happens, even after a cancellation.
 
-    ``ours`` are files and folders of the run itself, which no agent has changed.
+    ``ours`` are files and folders of the run itself, which do not count as changed by the agent.
     """
 
     host = ""
@@ -73,7 +73,7 @@ class LocalAttempt:
 
     @property
     def facts(self) -> AttemptFacts:
-        """What is known now."""
+        """What is known about the attempt now."""
         worker, finished = self._worker, self._finished
         report = worker.report if worker is not None else None
         # While the check runs, the numbers are still the agent's; where only the check is left, there are none.
@@ -92,7 +92,7 @@ class LocalAttempt:
         )
 
     def stop(self, grace: float) -> None:
-        """Ask it to end and kill it ``grace`` seconds later, now or as soon as it has begun."""
+        """Ask it to end and kill it ``grace`` seconds later, now or as soon as it has started."""
         self._grace = grace if self._grace is None else min(grace, self._grace)
         self._git.cancel()
         if self._worker is not None:
@@ -101,13 +101,13 @@ class LocalAttempt:
             ending.add_done_callback(self._endings.discard)
 
     async def run(self) -> AttemptEnd:
-        """Go through the phases, and return how it ended."""
+        """Go through the phases and return how the attempt ended."""
         before: Checkout | None = None
         end = self._job.finished
         if end is None:
             before = await self._in_thread(look_at_checkout, self._git)
             end = await self._run_agent()
-        else:  # also for the attempt after this one, should this one be stopped; but it is paid
+        else:  # kept for the next attempt too, should this one be stopped; but it is already paid for
             end = replace(
                 end, id=self.id, usage=NOTHING.usage, usage_by_model={}, usage_is_final=True, cost_usd=None,
                 duration_seconds=0.0,
@@ -122,7 +122,7 @@ class LocalAttempt:
         return end
 
     async def _run_agent(self) -> AttemptEnd:
-        """Run the job's command, and say what it came to."""
+        """Run the job's command and return how that ended."""
         self._enter(Phase.RUN)
         job = self._job
         if self._grace is not None:
@@ -147,7 +147,7 @@ class LocalAttempt:
             ended_by_us=worker.end not in (WorkerEnd.EXITED, WorkerEnd.SIGNALED),
             log=worker.log_ref,
             log_error=worker.log_error,
-            # Of a plain command nothing is known to be missing: what it does not say is not there.
+            # For a plain command nothing is known to be missing: what it does not report does not exist.
             usage_is_final=report.usage_is_final or worker.agent == PLAIN,
             **{name: getattr(report, name) for name in KEPT},
         )
@@ -177,7 +177,7 @@ class LocalAttempt:
         return replace(end, outcome=Outcome.VERIFY, error=f"verify failed: {why}; see {log_path}")
 
     async def _work(self, worker: AsyncWorker, command: tuple[str, ...], stdin: str | None) -> BaseException | None:
-        """Run a worker to its end, or return what kept it from beginning."""
+        """Run a worker to its end, or return what kept it from starting."""
         worker.on_change = self._tell
         self._worker = worker
         environment = self._job.environment(os.environ)
@@ -186,12 +186,12 @@ class LocalAttempt:
         except (Exception, asyncio.CancelledError) as error:
             if worker.log_ref is None:
                 return error
-            # A cancellation that came too late: it has run, and has said who knows what.
+            # The cancellation came too late: it has run, and may have printed anything.
         await self._to_the_end(worker)
         return None
 
     async def _to_the_end(self, worker: AsyncWorker) -> None:
-        """Wait until the worker has ended; a cancellation only kills it, and is the end of the attempt."""
+        """Wait until the worker has ended; a cancellation only kills it, which ends the attempt."""
         while worker.end is None:
             try:
                 await (worker.wait() if self._grace != 0.0 else worker.terminate(0.0))
@@ -199,7 +199,7 @@ class LocalAttempt:
                 self._grace = 0.0
 
     async def _settle(self, end: AttemptEnd, before: Checkout | None) -> AttemptEnd:
-        """See what the attempt has changed, and return its end."""
+        """Find out what the attempt has changed, and return its end."""
         phase = self._phase
         if before is not None or end.denied:
             self._enter(Phase.SETTLE)
@@ -223,20 +223,20 @@ class LocalAttempt:
         )
 
     async def _made(self, after: Checkout | None) -> bool:
-        """Tell whether anything has changed where no git could say so."""
+        """Tell whether anything has changed where git cannot."""
         if after is not None:
             return False
         folder, since = Path(self._job.cwd), self._began_at.timestamp()
         return bool(await self._in_thread(has_changed_since, folder, since, self._ours))
 
     async def _in_thread(self, look: Callable[..., T], *arguments: Any) -> T | None:
-        """Look at files in a thread; a cancellation is remembered, and ends the look without an answer."""
+        """Inspect files in a thread; a cancellation is remembered, and ends it without an answer."""
         try:
             return await asyncio.wrap_future(GIT_THREADS.submit(look, *arguments))
         except asyncio.CancelledError:
             self._grace = 0.0
             self._git.cancel()
-        except OSError:  # no thread, or a folder that nobody may look into
+        except OSError:  # no thread, or a folder that we may not read
             pass
         return None
 

@@ -19,7 +19,7 @@ __all__ = ["LocalExecutor"]
 
 @final
 class LocalRunning:
-    """An attempt and the task that runs it; once it is over, only its last facts and its end."""
+    """An attempt and the asyncio task that runs it; once it is over, only its last facts and its end are kept."""
 
     host = ""
 
@@ -34,7 +34,7 @@ class LocalRunning:
 
     @property
     def facts(self) -> AttemptFacts:
-        """What is known of it now."""
+        """What is known about it now."""
         return self._facts if self._attempt is None else self._attempt.facts
 
     def stop(self, grace: float) -> None:
@@ -43,7 +43,7 @@ class LocalRunning:
             self._attempt.stop(grace)
 
     async def ended(self) -> AttemptEnd:
-        """Wait for its end; whoever waits may be cancelled, the attempt goes on."""
+        """Wait for its end; cancelling the wait does not stop the attempt."""
         await asyncio.wait([self.task])
         if self.task.cancelled():  # before its first step, by the end of the whole loop
             return bare_end(self.id, Outcome.CANCELLED, "stopped before it started")
@@ -60,10 +60,10 @@ class LocalRunning:
 
 @final
 class LocalExecutor:
-    """Runs attempts as workers of this process, their logs in one folder.
+    """Runs attempts as workers of this process, with their logs in one folder.
 
-    ``capacity`` is how many it takes at once; by default as many as it is given. ``ours`` are files and folders of the
-    run itself, which do not count as changed by an agent.
+    ``capacity`` is how many it runs at once; unlimited by default. ``ours`` are files and folders of the run itself,
+    which do not count as changed by an agent.
     """
 
     def __init__(
@@ -72,20 +72,20 @@ class LocalExecutor:
         self.capacity = capacity
         self._log_dir = Path(log_dir)
         self._ours = ours
-        self._attempts: dict[AttemptId, LocalRunning] = {}  # also those that are over: submitted twice is once
+        self._attempts: dict[AttemptId, LocalRunning] = {}  # including those that are over: submitted twice, run once
 
     def submit(self, job: Job) -> Running:
-        """Begin an attempt."""
+        """Start an attempt."""
         if job.id not in self._attempts:
             self._attempts[job.id] = LocalRunning(LocalAttempt(job, self._log_dir, self._ours))
         return self._attempts[job.id]
 
     async def reclaim(self, ids: Iterable[AttemptId]) -> Mapping[AttemptId, Running | Lost]:
-        """Say that all of them are lost: an attempt on this machine does not outlive its supervisor."""
+        """Report all of them as lost: an attempt on this machine does not outlive its supervisor."""
         return {attempt: self._attempts.get(attempt) or Lost(attempt) for attempt in ids}
 
     async def close(self) -> None:
-        """Kill whatever still runs, and wait until it has ended."""
+        """Kill whatever is still running, and wait until it has ended."""
         while running := [attempt for attempt in self._attempts.values() if not attempt.task.done()]:
             for attempt in running:
                 attempt.stop(0.0)

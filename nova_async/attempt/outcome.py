@@ -15,11 +15,11 @@ BY_END = {
     WorkerEnd.OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
 }
 REFUSED = {401, 403}
-OVERLOADED = {408, 425, 429, 500, 502, 503, 504, 522, 524, 529}  # what the same request may survive a little later
+OVERLOADED = {408, 425, 429, 500, 502, 503, 504, 522, 524, 529}  # the same request may succeed a little later
 
 
 def outcome_of(end: WorkerEnd, exit_code: int | None, report: AgentReport) -> Outcome:
-    """Return the outcome of an agent's work, before anything has been checked.
+    """Return the outcome of an agent's work, before the task's own check.
 
     Success needs exit code 0 and, wherever the agent's events were seen, a final one without an error: an exit code
     alone says little (G33, G40).
@@ -42,7 +42,7 @@ def outcome_of(end: WorkerEnd, exit_code: int | None, report: AgentReport) -> Ou
 
 
 def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> str | None:
-    """Say in one sentence why an agent's work is no success; None where it is one."""
+    """Say in one sentence why an agent's work was not a success; None if it was."""
     if outcome is Outcome.OK:
         return None
     if outcome is Outcome.LOST_TAIL:

@@ -43,13 +43,13 @@ TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 class AsyncWorker(Questions):
     """One agent as a supervised process: logged to the byte, counted to the token, ended with its whole family.
 
-    ``agent`` names the reader of its output (a key of ``AGENTS``); without it the command's program tells.
-    ``leftovers="leave"`` lets live on what the command leaves behind at a normal exit. ``resumed_from`` is what this
-    agent's thread had used before (Codex ``exec resume`` repeats it in its totals). Leaving an ``async with`` block
-    terminates the worker.
+    ``agent`` names the reader of its output (a key of ``AGENTS``); by default it is recognised from the command's
+    program. With ``leftovers="leave"``, processes that outlive the command's normal exit keep running.
+    ``resumed_from`` is what this agent's thread had used before (Codex ``exec resume`` repeats it in its totals).
+    Leaving an ``async with`` block terminates the worker.
 
-    Raises ``ValueError`` for a bad task id, an unknown agent, or a limit that is not enforced yet, and ``TypeError``
-    for what is something else altogether.
+    Raises ``ValueError`` for an invalid task id, an unknown agent, or a limit that is not enforced yet, and
+    ``TypeError`` for an argument of the wrong type.
     """
 
     _face = "AsyncWorker"  # what its owner calls it
@@ -90,9 +90,9 @@ class AsyncWorker(Questions):
 
     @property
     def log_path(self) -> Path:
-        """Where the output goes, as an absolute path; assignable until the start.
+        """Where the output goes, as an absolute path; assignable until ``start``.
 
-        It follows a log that a later worker moves aside.
+        It stays right when a later worker renames the log.
         """
         return self._record.absolute_log_path
 
@@ -110,15 +110,15 @@ class AsyncWorker(Questions):
         env: Environment | None = None,
         stdin: Stdin | None = None,
     ) -> None:
-        """Start the command and begin to log and count its output.
+        """Start the command, and log and count its output from then on.
 
-        ``env`` replaces the inherited environment, as in ``subprocess``. ``stdin`` as text or bytes is given as a file
-        that surely ends; an open file or descriptor is handed over as it is, and some agents wait for ever for the end
-        of a pipe. Without it the command's standard input is empty.
+        ``env`` replaces the inherited environment, as in ``subprocess``. ``stdin`` as text or bytes is passed to the
+        command as a file; an open file or descriptor is passed on as it is (some agents wait forever for the end of a
+        pipe). Without it the command's standard input is empty.
 
-        Raises ``WorkerStateError`` at a second start, ``TypeError`` for a command that is no list of strings,
-        ``ValueError`` for an empty one, and the system's own error (``FileNotFoundError``, ``PermissionError`` …) for
-        a command that cannot run or a log that cannot be opened; nothing is left running then.
+        Raises ``WorkerStateError`` on a second start, ``TypeError`` if the command is not a list of strings,
+        ``ValueError`` if it is empty, and the system's own error (``FileNotFoundError``, ``PermissionError`` …) for a
+        command that cannot run or a log that cannot be opened; in each case nothing is left running.
         """
         self._check_process()
         if self._launching is not None:
@@ -144,10 +144,10 @@ class AsyncWorker(Questions):
             raise
 
     async def wait(self, timeout: float | None = None) -> int:
-        """Return the exit code once the worker has ended: its family gone, its output drained, its log closed.
+        """Wait until the worker has ended (its family gone, its output drained, its log closed); return its exit code.
 
-        Raises ``TimeoutError`` after ``timeout`` seconds; the worker then goes on. Raises ``WorkerStateError`` if it
-        was not started. Cancelling it harms nothing.
+        Raises ``TimeoutError`` after ``timeout`` seconds; the worker keeps running. Raises ``WorkerStateError`` if it
+        was never started. Cancelling the wait does not affect the worker.
         """
         life = self._started()
         async with asyncio.timeout(None if timeout is None else as_seconds("timeout", timeout)):
@@ -157,11 +157,12 @@ class AsyncWorker(Questions):
         return exit_code
 
     async def terminate(self, grace: float = STOP_GRACE) -> None:
-        """End the worker with its whole family, and return when nobody of it is left.
+        """End the worker with its whole process family, and return when no process of it is left.
 
         SIGTERM, ``grace`` seconds, SIGKILL; agents that print their totals when interrupted get SIGINT first.
-        ``grace=0`` is SIGKILL at once. It may be called at any time, any number of times: before the start and after
-        the end it does nothing. Cancelling it goes straight to SIGKILL, and is delivered when nobody is left.
+        ``grace=0`` sends SIGKILL at once. It may be called at any time and any number of times: before the start and
+        after the end it does nothing. Cancelling it goes straight to SIGKILL; the cancellation is raised once no
+        process is left.
         """
         self._check_process()
         grace = as_seconds("grace", grace)
@@ -178,9 +179,9 @@ class AsyncWorker(Questions):
     def lines(self) -> AsyncGenerator[str, None]:
         r"""Iterate over the output's lines, without ``\n``, from the first byte until the worker has ended.
 
-        It follows the log file, so any number of slow readers cost no memory. Bytes that are no UTF-8 are shown as
-        ``\xff``; a line of more than 16 Mi characters comes in pieces. Raises ``WorkerStateError`` before the start
-        and ``io.UnsupportedOperation`` where the log is a device or a FIFO.
+        It follows the log file, so any number of slow readers cost no memory. Bytes that are not valid UTF-8 are shown
+        as ``\xff``; a line of more than 16 Mi characters comes in pieces. Raises ``WorkerStateError`` before the start
+        and ``io.UnsupportedOperation`` if the log is a device or a FIFO.
         """
         return self._each_line(self._started_log())
 
@@ -197,10 +198,10 @@ class AsyncWorker(Questions):
         await self.terminate()
 
     def __del__(self) -> None:
-        life = self._life if hasattr(self, "_process") else None  # else the constructor has refused
+        life = self._life if hasattr(self, "_process") else None  # else the constructor has raised
         if life is None or life.ended.is_set() or self._process != os.getpid():
             return
-        with suppress(RuntimeError):  # the loop is closed: its end has been the end of all its workers
+        with suppress(RuntimeError):  # the loop is closed, and all its workers have ended with it
             life.task.get_loop().call_soon_threadsafe(life.abandon)
         # Last, because it raises where warnings are errors.
         warnings.warn(f"{self!r} was dropped while running: killing it", ResourceWarning, stacklevel=2, source=self)
@@ -241,12 +242,12 @@ class AsyncWorker(Questions):
     async def _launch(
         self, command: list[str], cwd: StrPath | None, environment: dict[str, str], stdin: bytes | int
     ) -> Life:
-        """Open the log, start the command, and hand both to their supervision; what fails leaves nothing behind."""
+        """Open the log, start the command, and hand both to their supervision; a failure leaves nothing behind."""
         recognised = recognise(command)
         agent = recognised if self._agent is None else AGENTS[self._agent]
         mode = agent.mode_of(command)
         if agent is not recognised and mode == "text":
-            mode = None  # a wrapper's command line does not show how it calls the agent: the first event will tell
+            mode = None  # a wrapper's command line does not show how it calls the agent: the first event will
         for name, value in {**agent.environment, "PYTHONUNBUFFERED": "1"}.items():
             environment.setdefault(name, value)
         environment["NOVA_TASK_ID"] = self.task_id

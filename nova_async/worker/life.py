@@ -1,4 +1,4 @@
-"""The supervision of one started child, from its first byte to the proof that nobody of its family is left."""
+"""The supervision of one started child, from its first byte to the proof that no process of its family is left."""
 
 import asyncio
 import signal
@@ -22,12 +22,12 @@ from nova_async.worker.verdict import Stop, verdict
 __all__ = ["STOP_GRACE", "Life"]
 
 STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
-LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: it has been told already that work is over (G2)
-DRAIN_SECONDS = 5.0  # whoever still talks this long after the leader's exit is ended with the leftovers (G1)
+LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: the work is over, so it needs less (G2)
+DRAIN_SECONDS = 5.0  # a process that still prints this long after the leader's exit is ended with the leftovers (G1)
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds until the system is asked again for what it refused
 
-# asyncio keeps only weak references to tasks, and a life must go on although nobody else holds it.
+# asyncio keeps only weak references to tasks, and a supervision must continue even if nobody else holds it.
 LIVES: set["asyncio.Task[None]"] = set()
 
 
@@ -61,9 +61,9 @@ class Life:
         self._leave = leftovers is Leftovers.LEAVE
         self._stop: Stop | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._seen_through = False  # that ending
+        self._seen_through = False  # whether `_ending` has been awaited to its end
         self._hurried = False
-        self._survivors: list[Member] = []  # of another user, or stuck in the kernel: nobody's signal ends these
+        self._survivors: list[Member] = []  # of another user, or stuck in the kernel: no signal of ours ends these
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pump = OutputPump(child.output, self._take)
         log.on_room = self._pump.resume
@@ -81,14 +81,14 @@ class Life:
         return task
 
     def begin_again(self) -> None:
-        """Begin anew what was cancelled before it had begun: a task takes no notice of what it has not reached."""
+        """Start again if cancelled before the first step: such a task never runs, not even its ``except`` clauses."""
         if self.task.cancelled():
             self.task = self._begin()
 
     def stop(self, stop: Stop, grace: float = STOP_GRACE) -> None:
-        """Begin to end the family, unless that has begun; the first reason given is the one that counts.
+        """Start ending the family, unless that has begun; the first reason given is the one that counts.
 
-        Without ``grace`` it is SIGKILL at once, also where a gentler end has begun.
+        Without ``grace`` SIGKILL is sent at once, even if a gentler end has begun.
         """
         if self._stop is None and self._child.returncode is None:
             self._stop = stop
@@ -102,13 +102,13 @@ class Life:
         if self._hurried or self.ended.is_set():
             return
         self._hurried = True
-        with suppress(OSError):  # no look at the family was possible; who waits for its end insists
+        with suppress(OSError):  # the family could not be listed; `_kill` tries again
             self._family.signal(signal.SIGKILL, self._family.known())
         if self._ending is not None:
             self._ending.cancel()
 
     def abandon(self) -> None:
-        """End a worker that nobody holds any more."""
+        """End a worker that is no longer referenced."""
         self.stop(Stop(WorkerEnd.TERMINATED, "the worker was dropped while running"))
         self.hurry()
 
@@ -123,7 +123,7 @@ class Life:
 
     def _check_limits(self, report: AgentReport) -> None:
         if self._child.returncode is not None:
-            return  # it has ended by itself; what it left behind is another matter
+            return  # it has exited on its own; what it left behind is another matter
         limits = self._limits
         if limits.max_tokens is not None and report.usage.total > limits.max_tokens:
             why = f"token budget exceeded: {report.usage.total:,} used, limit {limits.max_tokens:,}"
@@ -145,16 +145,17 @@ class Life:
 
     def _look_for_lingering(self, seconds: float) -> None:
         if self._record.report.is_error is None:
-            del self._timers["linger"]  # it has begun another turn: the next result counts
+            del self._timers["linger"]  # it has started another turn: the next result counts
             return
         if not self._silent_for(seconds, "linger", self._look_for_lingering):
             return
         self.stop(Stop(WorkerEnd.LINGERED, f"still running {seconds:g} s after its final result (linger)"))
 
     def _silent_for(self, seconds: float, timer: str, look_again: Callable[[float], None]) -> bool:
-        """Tell whether no byte has come for so long; if not, look again when that could be so.
+        """Tell whether no byte has come for so long; if not, look again at the earliest time that could be true.
 
-        One timer that is moved on when it fires costs nothing per chunk. What waits for our own disk is no silence.
+        One timer that is rearmed when it fires costs nothing per chunk. Time spent waiting for our own disk does not
+        count as silence.
         """
         now = asyncio.get_running_loop().time()
         silence = 0.0 if self._pump.is_paused else now - self._pump.last_byte_at
@@ -169,11 +170,11 @@ class Life:
             try:
                 if pause:
                     await asyncio.sleep(pause)
-                await self._live()  # the steps of a life may be gone through again: each does what is left
+                await self._live()  # may be repeated: each step does only what is left to do
             except asyncio.CancelledError:
                 self.stop(Stop(WorkerEnd.TERMINATED, "cancelled"))
                 self.hurry()
-            except Exception as error:  # whatever it is, whoever waits for this worker must not wait for ever
+            except Exception as error:  # whatever it is, those who wait for this worker must not wait forever
                 pause = self._longer(pause, error)
 
     async def _live(self) -> None:
@@ -193,15 +194,15 @@ class Life:
         self._note_end()
 
     async def _see_to_the_end(self) -> None:
-        """Wait until the family has been ended, if that has begun; it may begin as long as the worker has not ended."""
+        """If the family is being ended, wait until it is; that may start at any time until the worker has ended."""
         if self._ending is not None and not self._seen_through:
             await asyncio.wait([self._ending])
             if self._ending.cancelled() or self._ending.exception() is not None:
-                await self._kill()  # also whoever was born since
+                await self._kill()  # including processes born since
             self._seen_through = True
 
     async def _kill(self) -> None:
-        """SIGKILL everyone until nobody is left, or nobody whom a signal can end."""
+        """SIGKILL every member until none is left, or only those that no signal of ours can end."""
         pause = 0.0
         while True:
             try:
@@ -213,7 +214,7 @@ class Life:
                 return
 
     def _longer(self, pause: float, error: Exception) -> float:
-        """Say what keeps the worker from its end (no descriptor is left, say), and how many seconds to wait for it."""
+        """Note what keeps the worker from ending (no free descriptor, say); return how many seconds to wait for it."""
         self._record.set_state(replace(self._record.state, error=f"cannot finish yet, retrying: {error}"))
         return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
@@ -223,12 +224,12 @@ class Life:
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
 
     async def _look_for_leftovers(self) -> None:
-        """Find who outlived the leader, and begin to end them unless they may stay."""
+        """Find the processes that outlived the leader, and start ending them unless they may stay."""
         leftovers = tuple(await self._family.look_for_others())
         if not leftovers:
             return
         self._record.set_state(replace(self._record.state, leftovers=leftovers))
-        if self._ending is not None:  # somebody wanted it to end while we looked
+        if self._ending is not None:  # a stop was requested while we looked
             return
         if self._leave:
             orphan_guard.release(self._child.cookie)
@@ -236,19 +237,19 @@ class Life:
             self._ending = asyncio.get_running_loop().create_task(self._end_leftovers())
 
     async def _end_leftovers(self) -> None:
-        with suppress(OSError):  # no look at the family was possible: then without a word
+        with suppress(OSError):  # the family could not be listed: then without SIGTERM
             self._family.signal(signal.SIGTERM, await self._family.look())
             if await self._family.gone(LEFTOVER_GRACE):
                 return
         await self._kill()
 
     async def _end_family(self, grace: float) -> None:
-        """Interrupt, ask, insist: each step goes on until everybody is gone, not only the leader (G12).
+        """SIGINT for agents, SIGTERM, SIGKILL: each step waits until every member is gone, not only the leader (G12).
 
-        Agents are interrupted first, by their own group only: they end their commands themselves and print their
-        final totals (G37). Whatever runs in other sessions hears of it with SIGTERM.
+        Agents get SIGINT first, in their own process group only: they end their commands themselves and print their
+        final totals (G37). Processes in other sessions get their first signal with SIGTERM.
         """
-        with suppress(OSError):  # no look at the family was possible: then without a word
+        with suppress(OSError):  # the family could not be listed: then without SIGTERM
             if self._interrupt_seconds:
                 self._family.signal_group(signal.SIGINT)
                 if await self._family.gone(self._interrupt_seconds):

@@ -1,4 +1,4 @@
-"""How much a worker may take before it is ended."""
+"""The limits at which a worker is ended."""
 
 import math
 from dataclasses import dataclass, fields
@@ -8,27 +8,27 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What ends a worker early; every limit is off unless given.
+    """Limits at which a worker is ended early; each is off unless set.
 
     Raises ``ValueError`` for a limit that is not a positive finite number.
     """
 
     timeout: float | None = None
-    """Seconds from the start; past it the worker ends as ``TIMED_OUT``."""
+    """Seconds from the start; beyond it the worker ends as ``TIMED_OUT``."""
     idle_timeout: float | None = None
-    """Seconds without a byte of output; past it the worker ends as ``STALLED``.
+    """Seconds without a byte of output; beyond it the worker ends as ``STALLED``.
 
-    Not armed where the agent prints only once, at its end (``--output-format json``, text modes): silence says
+    Ignored where the agent prints only once, at its end (``--output-format json``, text modes): silence means
     nothing there (G4).
     """
     linger: float | None = None
-    """Seconds that an agent may stay after its final result; past it the worker ends as ``LINGERED``."""
+    """Seconds that an agent may keep running after its final result; beyond it the worker ends as ``LINGERED``."""
     max_memory: int | None = None
-    """Bytes of resident memory of the whole family. Not enforced yet: a worker refuses it."""
+    """Bytes of resident memory of the whole process family. Not enforced yet: a worker refuses it."""
     max_tokens: int | None = None
-    """Tokens of all four kinds together; past it the worker ends as ``OVER_BUDGET``."""
+    """Token budget, all four kinds together; beyond it the worker ends as ``OVER_BUDGET``."""
     max_cost_usd: float | None = None
-    """US dollars as the agent reports them; past it the worker ends as ``OVER_BUDGET``."""
+    """Cost budget in US dollars, as the agent reports them; beyond it the worker ends as ``OVER_BUDGET``."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -1,4 +1,4 @@
-"""From the child's pipe to whoever takes its output: reads as soon as there is something, and never waits."""
+"""From the child's pipe to its log and reader: reads as soon as there is something, and never waits for either."""
 
 import asyncio
 import fcntl
@@ -17,7 +17,7 @@ IDLE_SECONDS = 0.5  # after the leader's exit: without a byte for this long, not
 class OutputPump:
     """Hands every chunk that the child writes to ``take``, until the pipe ends or is closed.
 
-    ``take`` returns false when it wants no more for now; ``resume`` goes on.
+    ``take`` returns False to pause the reading; ``resume`` continues it.
     """
 
     def __init__(self, descriptor: int, take: Callable[[bytes], bool]) -> None:
@@ -33,7 +33,7 @@ class OutputPump:
 
     @property
     def is_paused(self) -> bool:
-        """Whether ``take`` has had enough for now."""
+        """Whether ``take`` has paused the reading."""
         return not self._reading and not self.at_end
 
     @property
@@ -42,21 +42,21 @@ class OutputPump:
         return self._ended.is_set()
 
     def resume(self) -> None:
-        """Read on after ``take`` had enough."""
+        """Continue reading after ``take`` paused it."""
         if self.is_paused:
             self._loop.add_reader(self._descriptor, self._read)
             self._reading = True
             self.last_byte_at = self._loop.time()  # nobody could be heard during the pause
 
     def close(self) -> None:
-        """Read no more; the descriptor stays its owner's to close."""
+        """Stop reading for good; closing the descriptor is left to its owner."""
         self._pause()
         self._ended.set()
 
     def read_what_is_there(self) -> None:
-        """Read without waiting what the pipe holds by now, unless ``take`` has had enough before.
+        """Read what the pipe holds now, without waiting, unless ``take`` pauses the reading first.
 
-        No more than that: somebody may write faster than we read, and the loop must go on.
+        No more than that: the child may write faster than we read, and the loop has other work.
         """
         enough = self._received + self._waiting()
         while self._reading and self._read() and self._received < enough:
@@ -65,8 +65,8 @@ class OutputPump:
     async def drain(self, no_longer_than: float) -> None:
         """Return at the pipe's end, after ``IDLE_SECONDS`` without a byte, or after ``no_longer_than`` seconds in all.
 
-        A pause that ``take`` asked for is no silence: the idle clock stands still meanwhile. And whatever is in the
-        pipe now is read in any case, however long the pauses: it is what the leader wrote.
+        The idle clock stands still while ``take`` has paused the reading. What is in the pipe now is read in any case,
+        however long the pauses: it is what the leader wrote.
         """
         owed = self._received + self._waiting()
         self.read_what_is_there()

@@ -1,4 +1,4 @@
-"""What one may ask a worker, in both faces: nothing here waits, and nothing crosses to another thread."""
+"""What both kinds of worker can be asked: nothing here waits, and nothing crosses to another thread."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["Questions"]
 
 
 class Questions:
-    """The answers of a worker, from any thread at any time."""
+    """The properties of a worker, readable from any thread at any time."""
 
     _record: Record
 
@@ -24,17 +24,17 @@ class Questions:
 
     @property
     def task_description(self) -> str:
-        """What the task is, for people."""
+        """What the task is, for people to read."""
         return self._record.task_description
 
     @property
     def status(self) -> WorkerStatus:
-        """Where the worker stands. It is final once its family is gone and its log is closed."""
+        """The state of the worker. It is final once its process family is gone and its log is closed."""
         return self._record.state.status
 
     @property
     def end(self) -> WorkerEnd | None:
-        """Why the worker ended; ``None`` while it has not."""
+        """Why the worker ended; ``None`` until it has."""
         return self._record.state.end
 
     @property
@@ -44,49 +44,49 @@ class Questions:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the command, also after its end; ``None`` before a successful start."""
+        """The process id of the command, kept after its end; ``None`` before a successful start."""
         return self._record.state.pid
 
     @property
     def report(self) -> AgentReport:
-        """What the agent has told of itself so far: usage, cost, session, activity, final answer."""
+        """What the agent has reported so far: usage, cost, session, activity, final answer."""
         return self._record.report
 
     @property
     def agent(self) -> str | None:
-        """Whose output it is read as, a key of ``AGENTS``; ``None`` before the start."""
+        """The agent whose output format is read, a key of ``AGENTS``; ``None`` before the start."""
         return self._record.state.agent
 
     @property
     def pid_start_time(self) -> float | None:
-        """When that process started, as the process table counts: with the pid it means no other process."""
+        """When that process started, in the process table's units: with the pid it identifies one process."""
         return self._record.state.pid_start_time
 
     @property
     def cookie(self) -> str | None:
-        """The name of its family, as every member carries it in its environment; ``None`` before the start."""
+        """The mark of its process family in the environment of every member; ``None`` before the start."""
         return self._record.state.cookie
 
     @property
     def leftovers(self) -> tuple[Member, ...]:
-        """The processes that outlived the command's normal exit, whether they were ended or may stay."""
+        """The processes that outlived the command's normal exit, whether they were ended or left running."""
         return self._record.state.leftovers
 
     @property
     def log_ref(self) -> LogRef | None:
-        """Which file its log is, whatever its name is by now; ``None`` before the start."""
+        """Identifies its log file, even after it was renamed; ``None`` before the start."""
         return self._record.log_ref
 
     @property
     def log_error(self) -> str | None:
-        """Why bytes are missing in the log, and how many; ``None`` if none are."""
+        """Why bytes are missing from the log, and how many; ``None`` if none are."""
         return self._record.log_error
 
     @property
     def on_change(self) -> Callable[[], object] | None:
-        """What is called after each change of the status or the report, if anything; assign it before the start.
+        """A callback for each change of the status or the report; assign it before the start.
 
-        It is called in the event loop's thread between two reads of the output, so it must be quick and never block.
+        It runs in the event loop's thread between two reads of the output, so it must be quick and never block.
         """
         return self._record.on_change
 
@@ -95,7 +95,7 @@ class Questions:
         self._record.on_change = callback
 
     def is_alive(self) -> bool:
-        """Tell whether the process itself is running."""
+        """Return whether the process itself is running."""
         return self._record.state.is_alive
 
     def get_exit_code(self) -> int | None:
@@ -105,12 +105,12 @@ class Questions:
     def get_token_usage(self) -> dict[str, int]:
         """Return the tokens used so far: ``input_tokens output_tokens cache_read_tokens cache_creation_tokens``.
 
-        The four are disjoint. ``report.usage_is_final`` tells whether the agent itself has confirmed them.
+        The four are disjoint. ``report.usage_is_final`` says whether the agent itself has confirmed them.
         """
         return self._record.report.usage.as_dict()
 
     def get_status_dict(self) -> dict[str, Any]:
-        """Return the whole state in types that ``json.dumps`` takes; times are ISO 8601 in UTC, durations seconds."""
+        """Return the whole state in types that ``json.dumps`` accepts; times are ISO 8601 in UTC, durations seconds."""
         return self._record.as_dict()
 
     def __repr__(self) -> str:

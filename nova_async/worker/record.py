@@ -19,7 +19,7 @@ __all__ = ["Record", "State"]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One moment of a worker's life. It is replaced as a whole, so that nobody ever sees half of a change."""
+    """A snapshot of a worker, replaced as a whole, so that nobody ever sees half of a change."""
 
     status: WorkerStatus = WorkerStatus.PENDING
     pid: int | None = None
@@ -45,21 +45,21 @@ class Record:
     task_id: str
     task_description: str
     wanted_log_path: Path
-    """Where the log begins; a later worker of the same id moves it aside. Perhaps relative: see ``folder``."""
+    """Where the log starts out, perhaps relative to ``folder``; a later worker with the same id renames it."""
     folder: Path = Path()
-    """The folder in which that path was given: the program may go elsewhere before the start, or later."""
+    """The current folder when that path was given: the program may change it before the start, or later."""
     state: State = field(default_factory=State)
     report: AgentReport = field(default_factory=AgentReport)
     log: LogWriter | None = None
     on_change: Callable[[], object] | None = None
 
     def set_state(self, state: State) -> None:
-        """Replace the state, and tell who wants to know."""
+        """Replace the state, and call ``on_change``."""
         self.state = state
         self._tell()
 
     def set_report(self, report: AgentReport) -> None:
-        """Replace the agent's report, and tell who wants to know."""
+        """Replace the agent's report, and call ``on_change``."""
         self.report = report
         self._tell()
 
@@ -68,13 +68,13 @@ class Record:
             return
         try:
             self.on_change()
-        except Exception as error:  # somebody else's code must not cost the worker its supervision
+        except Exception as error:  # the user's code must not cost the worker its supervision
             context = {"message": f"on_change callback of worker {self.task_id} failed", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
 
     @property
     def log_path(self) -> Path:
-        """Where the log lies now, in the words in which its place was given."""
+        """Where the log is now, relative if its path was given as a relative one."""
         wanted = self.wanted_log_path
         return wanted if self.log is None else wanted.with_name(self.log.path.name)
 
@@ -85,7 +85,7 @@ class Record:
 
     @property
     def log_ref(self) -> LogRef | None:
-        """Which file the log is, so that it can be found whatever its name is by then."""
+        """Identifies the log file, so that it can be found after it was renamed."""
         if self.log is None:
             return None
         device, inode = self.log.identity if self.log.is_regular else (None, None)
@@ -93,7 +93,7 @@ class Record:
 
     @property
     def log_error(self) -> str | None:
-        """What is or was wrong with the log, and how many bytes are missing in it."""
+        """What is or was wrong with the log, and how many bytes are missing from it."""
         if self.log is None or self.log.error is None:
             return None
         return f"{self.log.error} ({self.log.lost} bytes not logged)" if self.log.lost else self.log.error
@@ -106,7 +106,7 @@ class Record:
         return time.monotonic() - self.state.started_clock
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, in types that ``json.dumps`` takes; times are ISO 8601 in UTC."""
+        """Everything, in types that ``json.dumps`` accepts; times are ISO 8601 in UTC."""
         state, report, duration = self.state, self.report, self.duration_seconds
         return {
             "task_id": self.task_id,
@@ -139,5 +139,5 @@ class Record:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """Write a time as the state file has it."""
+    """Format a time as the state file does."""
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

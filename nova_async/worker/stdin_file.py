@@ -1,4 +1,4 @@
-"""A child's standard input as a file: a prompt of any length, read at leisure, and an end that surely comes (G38)."""
+"""A child's standard input as a file: a prompt of any length, and an end of file that is sure to come (G38)."""
 
 import os
 import tempfile
@@ -50,9 +50,9 @@ def stdin_of(given: Any) -> bytes | int:
 
 @asynccontextmanager
 async def as_file(given: bytes | int) -> AsyncIterator[int]:
-    """Give the descriptor of a nameless file that holds these bytes; a descriptor is given as it is.
+    """Yield the descriptor of a nameless file that holds these bytes; a descriptor is yielded as it is.
 
-    Raises the system's ``OSError`` where no temporary file can be written.
+    Raises the system's ``OSError`` if no temporary file can be written.
     """
     if isinstance(given, int):
         yield given

@@ -1,4 +1,4 @@
-"""``Worker``: the blocking face, for scripts and threads. Every word of it is ``AsyncWorker``'s, without ``await``."""
+"""``Worker``: ``AsyncWorker`` without ``await``, for scripts and threads."""
 
 import asyncio
 import threading
@@ -30,9 +30,9 @@ T = TypeVar("T")
 
 
 class Call(Generic[T]):
-    """A coroutine function on its way through the loop, begun and perhaps cancelled from another thread.
+    """A call of a coroutine function on the loop, started and perhaps cancelled from another thread.
 
-    ``begin`` and ``cancel`` run on the loop, in that order, so that a Ctrl-C may come between any two steps.
+    ``begin`` and ``cancel`` run on the loop, in that order, so that Ctrl-C may come between any two steps.
     """
 
     def __init__(self, function: Callable[..., Awaitable[T]], arguments: tuple[Any, ...]) -> None:
@@ -62,7 +62,7 @@ class Call(Generic[T]):
 
     def _note_end(self, task: "asyncio.Task[T]") -> None:
         if not task.cancelled():
-            task.exception()  # seen, also where Ctrl-C came first
+            task.exception()  # mark it as retrieved, even if Ctrl-C came first
         self.over.set()
 
     async def _run(self) -> T:
@@ -96,11 +96,11 @@ class BackgroundLoop:
     def call(self, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Run a coroutine function on the loop and return its result.
 
-        Ctrl-C cancels it, and comes through when it has ended: a start or an end is not left half done. A second one
-        comes through at once.
+        Ctrl-C cancels it and is raised once it has ended, so that no start or end is left half done. A second Ctrl-C
+        is raised at once.
 
-        Raises ``WorkerStateError`` if called from the loop itself, where it could only dead-lock, and at the
-        interpreter's exit, when the loop has ended.
+        Raises ``WorkerStateError`` if called from the loop itself, where it would deadlock, and at interpreter exit,
+        when the loop has stopped.
         """
         loop = self._running_loop()
         if self._thread == threading.get_ident():
@@ -120,7 +120,7 @@ class BackgroundLoop:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None and self._refusal is None:
-            # In a thread of its own: Ctrl-C comes to the main one, where it would leave the loop half started.
+            # In a thread of its own: Ctrl-C interrupts the main one, which would leave the loop half started.
             opening = threading.Thread(target=self._open)
             opening.start()
             opening.join()
@@ -147,7 +147,7 @@ class BackgroundLoop:
     async def _end_all(self) -> None:
         await asyncio.gather(*(worker.terminate(grace=0) for worker in self._workers))
         for values in list(self._iterations):
-            with suppress(RuntimeError):  # another thread is in it: it gets its end from the worker's
+            with suppress(RuntimeError):  # another thread is iterating: it ends when the worker does
                 await values.aclose()
 
 
@@ -156,9 +156,9 @@ LOOPS_OF_PARENTS: list[BackgroundLoop] = []
 
 
 def after_fork() -> None:
-    """Leave the parent its loop: in a forked child its thread does not exist."""
+    """Replace the parent's loop, whose thread does not exist in a forked child."""
     global LOOP
-    LOOPS_OF_PARENTS.append(LOOP)  # collected, its portal would wait for that thread to stop
+    LOOPS_OF_PARENTS.append(LOOP)  # kept: if it were collected, its portal would wait for that thread to stop
     LOOP = BackgroundLoop()
 
 
@@ -169,8 +169,8 @@ in_child(Step.FACADE, after_fork)
 class Worker(Questions):
     """One agent as a supervised process, for scripts: the same names as ``AsyncWorker``, blocking.
 
-    It may be used from any thread, also while an event loop runs there (which it then blocks). Leaving a ``with``
-    block terminates it; what is still running at the interpreter's exit is ended.
+    It may be used from any thread, even one that runs an event loop (which it then blocks). Leaving a ``with`` block
+    terminates it; workers still running at interpreter exit are ended.
 
     Raises ``ValueError`` as ``AsyncWorker`` does, and ``WorkerStateError`` in a forked child for its parent's worker.
     """
@@ -200,7 +200,7 @@ class Worker(Questions):
 
     @property
     def log_path(self) -> Path:
-        """Where the output goes, as an absolute path; assignable until the start."""
+        """Where the output goes, as an absolute path; assignable until ``start``."""
         return self._worker.log_path
 
     @log_path.setter
@@ -215,7 +215,7 @@ class Worker(Questions):
         env: Environment | None = None,
         stdin: Stdin | None = None,
     ) -> None:
-        """Start the command and begin to log and count its output; see ``AsyncWorker.start``."""
+        """Start the command, and log and count its output from then on; see ``AsyncWorker.start``."""
         LOOP.adopt(self._worker)
         self._call(partial(self._worker.start, cwd=cwd, env=env, stdin=stdin), command)
 
@@ -224,7 +224,7 @@ class Worker(Questions):
         return self._call(self._worker.wait, timeout)
 
     def terminate(self, grace: float = STOP_GRACE) -> None:
-        """End the worker with its whole family, and return when nobody of it is left; see ``AsyncWorker.terminate``."""
+        """End the worker with its whole process family; see ``AsyncWorker.terminate``."""
         self._call(self._worker.terminate, grace)
 
     def lines(self) -> Generator[str, None, None]:
@@ -262,6 +262,6 @@ class Worker(Questions):
                 except StopAsyncIteration:
                     return
         finally:
-            # Collected on the loop's own thread, or at the interpreter's exit, it is closed by the loop itself.
+            # If it is collected on the loop's own thread, or at interpreter exit, the loop itself closes it.
             with suppress(WorkerStateError):
                 self._call(values.aclose)

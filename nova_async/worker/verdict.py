@@ -1,4 +1,4 @@
-"""How a worker ended, in the words of the contract: a pure function of what happened."""
+"""How a worker ended, as status, end and error: a pure function of what happened."""
 
 import signal
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["Stop", "Verdict", "verdict"]
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why we ended a worker, as one word and as a sentence."""
+    """Why we ended a worker, as a word and as a sentence."""
 
     end: WorkerEnd
     why: str

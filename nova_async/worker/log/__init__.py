@@ -1,1 +1,1 @@
-"""A worker's log: the file on the disk, who writes it, and who follows it."""
+"""A worker's log: the file on disk, its writer, and its followers."""

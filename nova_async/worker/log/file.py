@@ -1,4 +1,4 @@
-"""The log on the disk: kept when a new one begins, appended to, opened again when somebody moved it away.
+"""The log on disk: kept when a new one begins, appended to, reopened if it is moved away.
 
 Everything here blocks; ``writer`` calls it in a thread.
 """
@@ -28,8 +28,8 @@ FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os
 PRIVATE = 0o600  # agents print secrets
 
 
-# A log has no name that lasts: the next attempt's takes it. So whoever moves one aside tells its owner, if that is one
-# of us; what another process moves is found by its identity.
+# A log does not keep its name: the next attempt takes it over. So a log file that renames another tells its owner, if
+# that is in this process; one renamed by another process is found by its identity.
 _logs: "WeakValueDictionary[FileIdentity, LogFile]" = WeakValueDictionary()
 
 
@@ -40,23 +40,23 @@ class LogFile(io.FileIO):
     """
 
     def __init__(self, path: Path) -> None:
-        path = path.absolute()  # the program may change its directory, its logs stay where they are
+        path = path.absolute()  # the program may change its directory; its logs stay where they are
         own_folder(path.parent)
         keep_previous(path)
         super().__init__(open_private(path), "ab", closefd=True)
-        self.path = path  # follows the file where a later worker of this process moves it aside
+        self.path = path  # kept up to date when a later worker of this process renames the file
         self._note_identity()
         self.start = self.seek(0, os.SEEK_END) if self.is_regular else 0
-        self.taken = 0  # bytes written so far: the truth also where the result of a write was lost to a cancellation
+        self.taken = 0  # bytes written so far: correct even if a cancellation lost the result of a write
         self._one_at_a_time = threading.Lock()
 
     def write(self, data: "ReadableBuffer", /, begin: int | None = None) -> int:
         """Write all of ``data`` and return its length in bytes.
 
-        With ``begin``, which was ``taken`` when this was handed over for the first time, it may be handed over again
-        while another thread may still be at it: no byte is written twice.
+        With ``begin``, the value of ``taken`` when this data was first handed over, it may be handed over again even
+        while another thread is still writing it: no byte is written twice.
 
-        Raises ``OSError`` where the disk takes no more; ``taken`` then says how much of it was written.
+        Raises ``OSError`` if the disk accepts no more; ``taken`` then says how much of it was written.
         """
         with self._one_at_a_time:
             if self.is_regular and not self.path.exists():
@@ -72,7 +72,7 @@ class LogFile(io.FileIO):
             return length
 
     def close(self) -> None:
-        """Close the file, after the write that may be under way in another thread."""
+        """Close the file, after any write under way in another thread."""
         with self._one_at_a_time:
             super().close()
 
@@ -84,7 +84,7 @@ class LogFile(io.FileIO):
             _logs[self.identity] = self
 
     def _open_again(self) -> None:
-        """Go on in a new file where the old one was moved or deleted, but never in somebody else's (G7, G27)."""
+        """Continue in a new file where the old one was moved or deleted, but never in somebody else's (G7, G27)."""
         try:
             new = open_private(self.path, os.O_EXCL)
         except FileExistsError:
@@ -104,7 +104,7 @@ def open_private(path: Path, more_flags: int = 0) -> int:
 
 
 def identity_of(status: os.stat_result) -> FileIdentity:
-    """Return what tells a file from all others, by whatever path it is reached."""
+    """Return what identifies a file, by whatever path it is reached."""
     return status.st_dev, status.st_ino
 
 
@@ -115,17 +115,17 @@ def keep_previous(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(status.st_mode):
-        return  # a device, a FIFO or a link: somebody put it there on purpose
+        return  # a device, a FIFO or a link: put there on purpose
     number = max((number for number, _ in kept_logs(path)), default=0) + 1
     while True:
         aside = path.with_name(f"{path.stem}~{number}{path.suffix}")
-        try:  # claim the name first: two workers of one id must not overwrite each other's evidence
+        try:  # claim the name first: two workers with one id must not overwrite each other's logs
             os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
         except FileExistsError:
             number += 1
             continue
         if (log := _logs.get(identity_of(status))) is not None:
-            log.path = aside  # before the move: its writer must not find its place empty and begin anew there
+            log.path = aside  # before the rename: its writer must not find its path empty and start a new file there
         path.replace(aside)
         return
 
@@ -139,9 +139,9 @@ def kept_logs(path: Path) -> Iterator[tuple[int, Path]]:
 
 
 def find_log(path: Path, identity: FileIdentity) -> Path:
-    """Return where a log lies by now that began at ``path``: there, or beside it, where a later one moved it aside.
+    """Return where a log that began at ``path`` is now: there, or beside it if a later log took its name.
 
-    Raises ``FileNotFoundError`` where it is gone.
+    Raises ``FileNotFoundError`` if it is gone.
     """
     try:
         if identity_of(path.stat()) == identity:

@@ -1,4 +1,4 @@
-"""Reading a log while it is being written: woken when there is more, at any number of readers, without memory."""
+"""Reading a log while it is being written: woken when there is more; any number of readers, at no cost in memory."""
 
 import asyncio
 import codecs
@@ -25,22 +25,22 @@ class GrowingLog(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Where it is."""
         ...
 
     @property
     def identity(self) -> FileIdentity:
-        """Which file it is, whatever its name is by now."""
+        """Which file it is, even after it was renamed."""
         ...
 
     @property
     def start(self) -> int:
-        """Where the attempt begins in the file, in bytes."""
+        """The offset in bytes at which the attempt begins in the file."""
         ...
 
     @property
     def written(self) -> int:
-        """Bytes of the attempt that are in the file by now."""
+        """Bytes of the attempt that are in the file so far."""
         ...
 
     @property
@@ -49,17 +49,16 @@ class GrowingLog(Protocol):
         ...
 
     async def more(self, seen: int) -> None:
-        """Return when ``written`` is above ``seen``, or never will be."""
+        """Wait until ``written`` is above ``seen``, or never will be."""
         ...
 
 
 async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
     """Yield the log from the attempt's first byte to its last, as it comes, in chunks of up to 256 KiB.
 
-    What was moved away, cut off or deleted before it could be read is left out, and nothing comes twice.
+    What was moved away, truncated or deleted before it could be read is left out, and nothing comes twice.
 
-    Raises ``io.UnsupportedOperation`` where the log is a device or a FIFO, and the system's ``OSError`` where it is
-    gone.
+    Raises ``io.UnsupportedOperation`` if the log is a device or a FIFO, and the system's ``OSError`` if it is gone.
     """
     if not log.is_regular:
         raise io.UnsupportedOperation(f"{log.path} cannot be read back: it is not a regular file")
@@ -92,15 +91,15 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
 
 
 def open_log(log: GrowingLog) -> io.FileIO:
-    """Open the very file that the log is written to, also when a later attempt has taken its name."""
+    """Open the very file that the log is written to, even if a later attempt has taken its name."""
     return io.FileIO(find_log(log.path, log.identity))
 
 
 def what_happened(log: GrowingLog, file: io.FileIO) -> Literal["moved", "cut", "lost"]:
-    """Tell why a log ends before the bytes that were written to it, and rewind it if it was cut off.
+    """Find out why a log is shorter than what was written to it, and rewind it if it was truncated.
 
-    Either it was moved away or deleted, and the writer went on in a new file at its place; or it was cut off, and the
-    writer went on at its new end; or they were lost with a file that nobody can find any more.
+    Either it was moved away or deleted, and the writer continued in a new file in its place; or it was truncated, and
+    the writer continued at its new end; or the bytes were lost with a file that can no longer be found.
     """
     status = os.fstat(file.fileno())
     if identity_of(status) != log.identity:
@@ -112,9 +111,9 @@ def what_happened(log: GrowingLog, file: io.FileIO) -> Literal["moved", "cut", "
 
 
 async def follow_lines(log: GrowingLog) -> AsyncGenerator[list[str], None]:
-    r"""Yield the lines of the log without their ``\n``, as many at a time as have come.
+    r"""Yield the lines of the log without their ``\n``, as many at a time as are available.
 
-    Bytes that are no UTF-8 are shown as ``\xff``. Raises as ``follow_bytes`` does.
+    Bytes that are not valid UTF-8 are shown as ``\xff``. Raises as ``follow_bytes`` does.
     """
     decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
     rest = ""

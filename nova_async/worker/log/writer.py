@@ -1,4 +1,4 @@
-"""The log writer: takes chunks without ever waiting, and writes whatever has gathered through aiofiles."""
+"""The log writer: accepts chunks without ever waiting, and writes what has accumulated through aiofiles."""
 
 import asyncio
 import time
@@ -14,15 +14,15 @@ from nova_async.worker.log.file import FileIdentity, LogFile
 
 __all__ = ["LogWriter"]
 
-QUEUE_BYTES = 8 * 1024 * 1024  # waiting for a slow disk; beyond it reading pauses and the child feels it (G6)
-WRITE_BYTES = 1024 * 1024  # most that is gathered into one write: as much as one read of a full pipe brings
-TAIL_BYTES = 256 * 1024  # kept while the disk takes nothing: what one wants to see first when it works again (G7)
-STALL_SECONDS = 30.0  # a disk that takes nothing for this long counts as failed (G6)
-LATE_SECONDS = 0.1  # a look for progress that comes this much too late proves nothing
+QUEUE_BYTES = 8 * 1024 * 1024  # waiting for a slow disk; beyond it reading pauses and the child is held up (G6)
+WRITE_BYTES = 1024 * 1024  # the most that goes into one write: as much as one read of a full pipe brings
+TAIL_BYTES = 256 * 1024  # kept while the disk accepts nothing: what people want to see first once it works again (G7)
+STALL_SECONDS = 30.0  # a disk that accepts nothing for this long counts as failed (G6)
+LATE_SECONDS = 0.1  # a check for progress that runs this much too late proves nothing
 RETRY_SECONDS = 2.0, 30.0  # first and longest pause before a failed disk is tried again
 
-# One write is a hop to a thread, about 0.1 ms of CPU. Beyond this many a second the logs of a busy fleet gather a
-# little instead of costing more than a fifth of a core; a single worker never notices.
+# One write is a hop to a thread, about 0.1 ms of CPU. Beyond this many a second, the logs of a busy fleet collect a
+# little more per write instead of costing more than a fifth of a core; a single worker never notices.
 WRITES_PER_SECOND = 2000
 BURST_SECONDS = 0.05
 
@@ -46,8 +46,8 @@ PACE = WritePace()
 class LogWriter:
     """Writes one worker's output to its log in the order it came.
 
-    A slow disk fills the queue (``is_full``: the reader should pause). A failing one loses what it must; the number
-    of lost bytes is marked in the log where they are missing, and told in ``error``. Neither ever raises.
+    A slow disk fills the queue (``is_full``: the reader should pause). A failing disk loses what does not fit; the
+    number of lost bytes is marked in the log where they are missing, and ``error`` says why. Neither ever raises.
     """
 
     def __init__(self, file: LogFile) -> None:
@@ -66,7 +66,7 @@ class LogWriter:
         self._holding_back = False  # the reader pauses until there is room
         self._failing = False
         self._closing = False
-        self._given_up = False  # a write hangs in its thread for ever
+        self._given_up = False  # a write hangs in its thread forever
         self._flushing: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._retry_seconds = RETRY_SECONDS[0]
@@ -83,12 +83,12 @@ class LogWriter:
 
     @property
     def path(self) -> Path:
-        """Where the log lies."""
+        """Where the log is."""
         return self._raw.path
 
     @property
     def identity(self) -> FileIdentity:
-        """Which file it is, whatever its name is by now."""
+        """Which file it is, even after it was renamed."""
         return self._raw.identity
 
     @property
@@ -98,21 +98,21 @@ class LogWriter:
 
     @property
     def start(self) -> int:
-        """Where this attempt begins in the file, in bytes."""
+        """The offset in bytes at which this attempt begins in the file."""
         return self._raw.start
 
     @property
     def written(self) -> int:
-        """Bytes of this attempt that are in the file by now, our marks included."""
+        """Bytes of this attempt that are in the file so far, including our marks."""
         return self._raw.taken
 
     @property
     def is_full(self) -> bool:
-        """Whether the reader should pause; never while the disk is failing, for then only a tail is kept."""
+        """Whether the reader should pause; never while the disk is failing, when only a tail is kept."""
         return self._queued >= QUEUE_BYTES
 
     def put(self, chunk: bytes) -> None:
-        """Take a chunk of output; returns at once."""
+        """Accept a chunk of output; returns at once."""
         self._queue.append(chunk)
         self._queued += len(chunk)
         if self._failing:
@@ -124,8 +124,8 @@ class LogWriter:
             self._start_flushing()
 
     async def more(self, seen: int) -> None:
-        """Return when the file holds more than ``seen`` bytes of this attempt, or never will."""
-        # In a loop: bytes can be read before they are acknowledged, and the wake-up for those is then no news.
+        """Wait until the file holds more than ``seen`` bytes of this attempt, or never will."""
+        # In a loop: bytes can be read before they are acknowledged, and the wake-up for those then brings nothing new.
         while self.written <= seen and not self.closed:
             news = asyncio.get_running_loop().create_future()
             self._followers.add(news)
@@ -135,7 +135,7 @@ class LogWriter:
                 self._followers.discard(news)
 
     async def close(self) -> None:
-        """Write what is left and close the file; a disk that takes nothing is given up after ``STALL_SECONDS``.
+        """Write what is left and close the file; a disk that accepts nothing is given up on after ``STALL_SECONDS``.
 
         Cancelled, it may be called again.
         """
@@ -151,14 +151,14 @@ class LogWriter:
         self._cancel_timers()
         self._drop_what_is_left()
         if self._given_up:
-            DISK_THREADS.submit(self._raw.close)  # it waits behind the write that hangs
+            DISK_THREADS.submit(self._raw.close)  # it waits for the write that hangs
         else:
             try:
                 await self._file.close()
-            except OSError as error:  # a network disk may tell of a lost write only now
+            except OSError as error:  # a network disk may report a lost write only now
                 self.error = error.strerror or str(error)
                 with suppress(OSError):
-                    self._raw.close()  # where no thread was granted for it
+                    self._raw.close()  # in case no thread could be started for it
         self.closed = True
         self._tell_followers()
 
@@ -188,7 +188,7 @@ class LogWriter:
         self._flushing = None
 
     def _next_to_write(self) -> bytes:
-        """Gather what is to be written next: the rest of a failed write, the mark of a gap, or what has come."""
+        """Collect what to write next: the rest of a failed write, the mark of a gap, or new output."""
         if self._in_flight:
             return self._in_flight
         self._in_flight_from = self._raw.taken
@@ -207,7 +207,7 @@ class LogWriter:
         return self._in_flight
 
     def _acknowledge(self) -> None:
-        """Take note of what the file has taken, and tell everybody who waits for that."""
+        """Note how much the file has accepted, and wake everybody who waits for that."""
         taken = self._raw.taken - self._in_flight_from
         self._in_flight_from += taken
         self._in_flight = self._in_flight[taken:]
@@ -230,7 +230,7 @@ class LogWriter:
                 news.set_result(None)
 
     def _fail(self, why: str) -> None:
-        """Go on without the disk: keep the last of what comes, count the rest, and try again later (G7)."""
+        """Carry on without the disk: keep the latest output, count the rest, and try again later (G7)."""
         self._failing = True
         self.error = why
         self._keep_only_the_tail()
@@ -256,7 +256,7 @@ class LogWriter:
             self.lost += surplus
 
     def _drop_what_is_left(self) -> None:
-        """Count what the disk would not take until the end; a mark that could not be written is no output."""
+        """Count what the disk never accepted; a mark that could not be written is not output."""
         self.lost += self._queued + (0 if self._writing_mark else len(self._in_flight))
         self._queue.clear()
         self._queued = 0
@@ -271,7 +271,7 @@ class LogWriter:
         self._stall = None
         if self._flushing is None or not (self._holding_back or self._closing):
             return
-        # Much too late: it was us who stood still (Ctrl-Z), and the writing thread with us.
+        # Much too late: we were suspended (Ctrl-Z), and the writing thread with us.
         stood_still = asyncio.get_running_loop().time() > due + LATE_SECONDS
         if stood_still or self._raw.taken != taken_before:
             self._watch_for_a_stall()
