@@ -3,8 +3,10 @@
 from nova_async.agents.agent import CUSTOM, Agent, Call, ModeOption, SessionFiles
 from nova_async.agents.event_reader import MODES
 from nova_async.agents.guarded import GuardedReader
+from nova_async.agents.layout import Layout, as_text
 from nova_async.agents.reader import MAX_LINE, MAX_RESULT, AgentReader, AgentReport, LineSplitter, UsageLimit
 from nova_async.agents.registry import AGENTS, DEFAULT_AGENT, recognise
+from nova_async.agents.rendering import Piece, PieceKind, Renderer
 
 __all__ = [
     "AGENTS",
@@ -18,9 +20,14 @@ __all__ = [
     "AgentReport",
     "Call",
     "GuardedReader",
+    "Layout",
     "LineSplitter",
     "ModeOption",
+    "Piece",
+    "PieceKind",
+    "Renderer",
     "SessionFiles",
     "UsageLimit",
+    "as_text",
     "recognise",
 ]

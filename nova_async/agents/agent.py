@@ -1,7 +1,7 @@
 """What one agent is: all that is particular about one kind of program, in one object."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -9,16 +9,30 @@ from nova_async.agents.event_reader import MODES
 from nova_async.agents.invocation import Names, agent_and_arguments
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReader
+from nova_async.agents.rendering import Piece, PlainRenderer, Renderer
 from nova_async.usage import TokenUsage
 from nova_async.words import Permissions
 
-__all__ = ["CUSTOM", "JSON_MODES", "Agent", "Call", "ModeOption", "ReaderMaker", "SessionFiles", "option", "text_or"]
+__all__ = [
+    "CUSTOM",
+    "JSON_MODES",
+    "Agent",
+    "Call",
+    "ModeOption",
+    "ReaderMaker",
+    "RendererMaker",
+    "SessionFiles",
+    "option",
+    "text_or",
+]
 
 CUSTOM = "custom"  # what a plan calls a command of its own; no agent has this name
 JSON_MODES = frozenset({"json", "stream-json"})
 
 # Output mode or None, what the resumed thread had used before or None -> a reader for one process.
 ReaderMaker = Callable[[str | None, TokenUsage | None], AgentReader]
+# Output mode or None -> a renderer for one process.
+RendererMaker = Callable[[str | None], Renderer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +131,7 @@ class Agent:
     session_files: SessionFiles | None = None
     mode_option: ModeOption | None = None
     make_reader: ReaderMaker = field(default=lambda mode, resumed_from: PlainReader(), repr=False)
+    make_renderer: RendererMaker = field(default=lambda mode: PlainRenderer(), repr=False)
     make_command: Callable[[Call], list[str]] | None = field(default=None, repr=False)
 
     def reader(self, mode: str | None = None, resumed_from: TokenUsage | None = None) -> AgentReader:
@@ -126,9 +141,25 @@ class Agent:
         what the resumed thread had used before (Codex, whose totals are the thread's). Raises ``ValueError`` for any
         other mode.
         """
-        if mode is not None and mode not in MODES:
-            raise ValueError(f"mode must be one of {', '.join(MODES)} or None, not {mode!r}")
-        return self.make_reader(mode, resumed_from)
+        return self.make_reader(_mode(mode), resumed_from)
+
+    def renderer(self, mode: str | None = None) -> Renderer:
+        """Return a new renderer, which turns the output of one process into pieces of text for people.
+
+        ``mode`` is as for ``reader``; with None, every line that looks like an event of this agent is shown as one.
+        Raises ``ValueError`` for any other mode.
+        """
+        return self.make_renderer(_mode(mode))
+
+    def render(self, output: bytes | Iterable[bytes], mode: str | None = None) -> Iterator[Piece]:
+        """Give an output, whole or in chunks as they come, as pieces of text for people.
+
+        Raises ``ValueError`` for a mode that is none.
+        """
+        renderer = self.renderer(mode)
+        for chunk in (output,) if isinstance(output, bytes) else output:
+            yield from renderer.feed(chunk)
+        yield from renderer.close()
 
     def command(
         self,
@@ -197,6 +228,12 @@ def option(name: str, value: object) -> list[str]:
 def text_or(make: ReaderMaker) -> ReaderMaker:
     """Count nothing in text mode, where the model could have said it (G44); elsewhere read events."""
     return lambda mode, before: PlainReader(counts_usage=False) if mode == "text" else make(mode, before)
+
+
+def _mode(mode: str | None) -> str | None:
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)} or None, not {mode!r}")
+    return mode
 
 
 def _permissions(word: Permissions | str) -> Permissions:

@@ -1,19 +1,22 @@
-"""Read through a reader that somebody else wrote: what it breaks costs its counting, never the worker."""
+"""Read and show by what somebody else wrote: what it breaks costs its counting or its looks, never the worker."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, final
 
-from nova_async._core.text import one_line
+from nova_async._core.text import clean, one_line
 from nova_async.agents.event_reader import MAX_DENIED, MAX_ERROR, MAX_TOOL_NAME
 from nova_async.agents.ledger import MAX_COUNT, MAX_MODELS, MAX_NAME
 from nova_async.agents.reader import MAX_RESULT, AgentReader, AgentReport, UsageByModel, UsageLimit
+from nova_async.agents.rendering import Piece, PieceKind, PlainRenderer, Renderer
 from nova_async.agents.wording import plain_id, plain_text
 from nova_async.usage import TokenUsage
 from nova_async.words import UsageSource
 
-__all__ = ["GuardedReader", "sentence_of"]
+__all__ = ["GuardedReader", "GuardedRenderer", "sentence_of"]
+
+MAX_DEPTH = 8  # of sub-agents, as they are indented
 
 
 @final
@@ -70,6 +73,47 @@ class GuardedReader:
         self._report = replace(self._report, error=note, usage_is_final=False)
 
 
+@final
+class GuardedRenderer:
+    """Passes everything on to another renderer until that raises or returns nonsense; from there on, shows lines.
+
+    ``make`` returns the renderer; it is called at once, and may fail, too.
+    """
+
+    def __init__(self, make: Callable[[], Renderer]) -> None:
+        self._plain = PlainRenderer()
+        self._renderer: Renderer | None = None
+        self._told: list[Piece] = []
+        try:
+            self._renderer = make()
+        except BaseException as error:
+            self._give_up(error)
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """Take the next bytes of the output, cut anywhere, and return what they show; it never raises."""
+        return self._ask(lambda renderer: renderer.feed(chunk))
+
+    def close(self) -> list[Piece]:
+        """Say that nothing more will come, and return what was held back; it never raises."""
+        return self._ask(lambda renderer: renderer.close())
+
+    def _ask(self, question: Callable[[Renderer], list[Piece]]) -> list[Piece]:
+        if self._renderer is not None:
+            try:
+                return [_checked_piece(piece) for piece in question(self._renderer)]
+            except BaseException as error:
+                self._give_up(error)
+        told, self._told = self._told, []
+        return [*told, *question(self._plain)]
+
+    def _give_up(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        self._renderer = None
+        note = f"its renderer failed: {sentence_of(error)}; lines are shown as they are from here on"
+        self._told = [Piece(PieceKind.WARNING, note)]
+
+
 def sentence_of(error: BaseException) -> str:
     """Say in one short line what somebody else's code has raised."""
     try:
@@ -99,6 +143,14 @@ def _checked(report: object) -> AgentReport:
         error=_line(report.error, MAX_ERROR),
         denied=tuple(one_line(tool, MAX_TOOL_NAME) for tool in report.denied[:MAX_DENIED]),
     )
+
+
+def _checked_piece(piece: object) -> Piece:
+    """Return a piece that is safe to show; raises ``TypeError`` for one that is not."""
+    if not isinstance(piece, Piece) or not isinstance(piece.text, str) or type(piece.depth) is not int:
+        raise TypeError(f"it returned {piece!r:.100}, which is no piece")
+    depth = max(0, min(piece.depth, MAX_DEPTH))
+    return replace(piece, kind=PieceKind(piece.kind), text=clean(piece.text), depth=depth)
 
 
 def _line(text: str | None, limit: int = MAX_NAME) -> str | None:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from nova_async.agents.agent import CUSTOM, Agent, Call, ReaderMaker
-from nova_async.agents.guarded import GuardedReader, sentence_of
+from nova_async.agents.agent import CUSTOM, Agent, Call, ReaderMaker, RendererMaker
+from nova_async.agents.guarded import GuardedReader, GuardedRenderer, sentence_of
 from nova_async.agents.reader import AgentReader
 from nova_async.usage import TokenUsage
 
@@ -78,9 +78,14 @@ def _checked(name: str, agent: object) -> Agent:
 
 
 def _guarded(agent: Agent) -> Agent:
-    """Return the agent with readers and commands that cannot harm whoever uses them."""
+    """Return the agent with readers, renderers and commands that cannot harm whoever uses them."""
     make_command = None if agent.make_command is None else _guarded_commands(agent.name, agent.make_command)
-    return replace(agent, make_reader=_guarded_readers(agent.make_reader), make_command=make_command)
+    return replace(
+        agent,
+        make_reader=_guarded_readers(agent.make_reader),
+        make_renderer=_guarded_renderers(agent.make_renderer),
+        make_command=make_command,
+    )
 
 
 def _guarded_readers(make: ReaderMaker) -> ReaderMaker:
@@ -88,6 +93,10 @@ def _guarded_readers(make: ReaderMaker) -> ReaderMaker:
         return GuardedReader(lambda: make(mode, resumed_from))
 
     return reader
+
+
+def _guarded_renderers(make: RendererMaker) -> RendererMaker:
+    return lambda mode: GuardedRenderer(lambda: make(mode))
 
 
 def _guarded_commands(name: str, make: Callable[[Call], list[str]]) -> Callable[[Call], list[str]]:

@@ -48,6 +48,11 @@ class Recording:
         return str(self.sidecar["mode"]).split("+")[0]
 
     @property
+    def mode_of_reader(self) -> str | None:
+        """The output mode as a reader is told it; None where the recorder did not note it."""
+        return None if self.mode == "raw" else self.mode
+
+    @property
     def is_comparable(self) -> bool:
         """False where the sidecar holds no truth, or the documented line counts what the model made up."""
         return self.mode != "raw" and not (self.agent == "claude" and self.path.name.startswith("ansi.text."))

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_async import TokenUsage
-from nova_async.agents import AGENTS, AgentReader, AgentReport, GuardedReader
+from nova_async.agents import AGENTS, AgentReader, AgentReport, GuardedReader, Piece, PieceKind
+from nova_async.agents.guarded import GuardedRenderer
 from tests.agents.recordings import KEPT_RECORDINGS, read
 
 GOOD = AgentReport(usage=TokenUsage(1, 2, 3, 4), usage_is_final=True, cost_usd=0.5, session_id="s1", result="done")
@@ -195,3 +196,53 @@ def test_a_reader_that_behaves_is_passed_on_unchanged(recording: Any) -> None:
 def test_our_own_readers_are_not_guarded() -> None:
     """They pay nothing for what they do not need."""
     assert not [name for name in ("claude", "codex", "plain") if isinstance(AGENTS[name].reader(), GuardedReader)]
+
+
+class OddRenderer:
+    """Shows one good piece, then whatever it is told to."""
+
+    def __init__(self, then: object) -> None:
+        self.then = then
+
+    def feed(self, chunk: bytes) -> Any:
+        """Show what is good, and else what it was told to."""
+        if chunk == b"good\n":
+            return [Piece(PieceKind.TEXT, "\x1b[31mgood", depth=99)]
+        if isinstance(self.then, BaseException):
+            raise self.then
+        return self.then
+
+    def close(self) -> Any:
+        """Hold nothing back."""
+        return []
+
+
+@pytest.mark.parametrize("then", [ValueError("broken"), SystemExit(1), None, ["text"], [Piece("odd", "x")], 5])  # type: ignore[arg-type]
+def test_a_renderer_that_breaks_is_replaced_by_lines(then: object) -> None:
+    """What it gave before is made fit to be shown, and from there on every line is shown as it is."""
+    guarded = GuardedRenderer(lambda: OddRenderer(then))
+    assert guarded.feed(b"good\n") == [Piece(PieceKind.TEXT, "good", depth=8)]
+    warning, line = guarded.feed(b"bad\n")
+    assert warning.kind is PieceKind.WARNING
+    assert warning.text.startswith("its renderer failed: ")
+    assert line == Piece(PieceKind.OTHER, "bad")
+    assert guarded.feed(b"good\nno end") == [Piece(PieceKind.OTHER, "good")]
+    assert guarded.close() == [Piece(PieceKind.OTHER, "no end")]
+    assert guarded.close() == []
+
+
+def test_a_renderer_that_cannot_be_made() -> None:
+    """That is told once, and the lines are shown."""
+
+    def make() -> OddRenderer:
+        raise KeyError("mode")
+
+    guarded = GuardedRenderer(make)
+    assert [piece.kind for piece in guarded.feed(b"a\n")] == [PieceKind.WARNING, PieceKind.OTHER]
+    assert [piece.kind for piece in guarded.feed(b"b\n")] == [PieceKind.OTHER]
+
+
+def test_ctrl_c_within_a_renderer_is_not_swallowed() -> None:
+    """Somebody wants to leave."""
+    with pytest.raises(KeyboardInterrupt):
+        GuardedRenderer(lambda: OddRenderer(KeyboardInterrupt())).feed(b"x\n")

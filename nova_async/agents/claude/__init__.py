@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option
 from nova_async.agents.claude.reader import ClaudeReader
+from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
 __all__ = ["CLAUDE"]
@@ -47,6 +48,13 @@ def command(call: Call) -> list[str]:
     ]
 
 
+def renderer(mode: str | None) -> Renderer:
+    """Show events; in text mode each line as it is."""
+    from nova_async.agents.claude.renderer import ClaudeRenderer  # only people need it
+
+    return PlainRenderer() if mode == "text" else ClaudeRenderer(CLAUDE.reader(mode))
+
+
 CLAUDE = Agent(
     name="claude",
     program="claude",
@@ -74,5 +82,6 @@ CLAUDE = Agent(
     ),
     mode_option=ModeOption(names=("--output-format",), with_value=VALUES),
     make_reader=lambda mode, _: ClaudeReader(mode),
+    make_renderer=renderer,
     make_command=command,
 )

@@ -5,6 +5,7 @@ From the recorded calls and the options of version 0.169.0 (docs/agents.md).
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.codex.reader import CodexReader
+from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
 __all__ = ["CODEX"]
@@ -29,6 +30,13 @@ def command(call: Call) -> list[str]:
     ]
 
 
+def renderer(mode: str | None) -> Renderer:
+    """Show events; in text mode each line as it is."""
+    from nova_async.agents.codex.renderer import CodexRenderer  # only people need it
+
+    return PlainRenderer() if mode == "text" else CodexRenderer(CODEX.reader(mode))
+
+
 CODEX = Agent(
     name="codex",
     program="codex",
@@ -42,5 +50,6 @@ CODEX = Agent(
     session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
     mode_option=ModeOption(flags=("--json", "--experimental-json")),
     make_reader=text_or(CodexReader),
+    make_renderer=renderer,
     make_command=command,
 )

@@ -18,7 +18,7 @@ from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
 
-__all__ = ["CodexReader"]
+__all__ = ["RECONNECTING", "CodexReader", "inner_message", "shell_command"]
 
 _STATUS = re.compile(r"(?:unexpected status|last status:) (\d{3})\b")
 _SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
@@ -91,9 +91,7 @@ class CodexReader(EventReader):
     def _show(self, item: _Item) -> None:
         match item.type:
             case "command_execution" if isinstance(item.command, str):
-                # Every command comes wrapped: /bin/bash -lc 'echo hi'
-                command = _SHELL.sub("", item.command[: 4 * MAX_ERROR], count=1)
-                self.activity = one_line(f"shell: {command.strip(chr(39))}")
+                self.activity = one_line(f"shell: {shell_command(item.command)}")
             case "collab_tool_call":
                 self.misses_calls = True
                 self.activity = one_line(f"sub-agent: {item.prompt if isinstance(item.prompt, str) else ''}")
@@ -129,7 +127,7 @@ class CodexReader(EventReader):
         if message.startswith(RECONNECTING):
             self.activity = one_line(f"retrying: {message[len(RECONNECTING) :]}")
             return
-        self.error = one_line(_inner_message(message), MAX_ERROR)
+        self.error = one_line(inner_message(message), MAX_ERROR)
         self.error_status = http_status(int(status[1])) if status else None
 
     def _succeed(self, usage: Any) -> None:
@@ -149,8 +147,13 @@ class CodexReader(EventReader):
         self.is_error, self.error, self.error_status, self.activity = False, None, None, None
 
 
-def _inner_message(message: str) -> str:
-    # What the model's server answered is passed on as it came, JSON and all.
+def shell_command(command: str) -> str:
+    """Take a command out of what every one comes in: ``/bin/bash -lc 'echo hi'``."""
+    return _SHELL.sub("", command[: 4 * MAX_ERROR], count=1).strip("'")
+
+
+def inner_message(message: str) -> str:
+    """Return what the model's server said; it is passed on as it came, JSON and all."""
     if message.startswith("{") and len(message) <= MAX_MODEL_ERROR:
         try:
             answer = json.loads(message)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.gemini.reader import GeminiReader
+from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
 __all__ = ["GEMINI"]
@@ -30,6 +31,13 @@ def command(call: Call) -> list[str]:
     ]
 
 
+def renderer(mode: str | None) -> Renderer:
+    """Show events; in text mode each line as it is."""
+    from nova_async.agents.gemini.renderer import GeminiRenderer  # only people need it
+
+    return PlainRenderer() if mode == "text" else GeminiRenderer(GEMINI.reader(mode), mode)
+
+
 GEMINI = Agent(
     name="gemini",
     program="gemini",
@@ -47,5 +55,6 @@ GEMINI = Agent(
     ),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
     make_reader=text_or(lambda mode, _: GeminiReader(mode)),
+    make_renderer=renderer,
     make_command=command,
 )

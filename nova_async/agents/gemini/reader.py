@@ -12,11 +12,12 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.ledger import MAX_NAME, Counts, count
-from nova_async.agents.reader import MAX_LINE, MAX_RESULT
+from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
 
-__all__ = ["GeminiReader"]
+__all__ = ["RETRY", "GeminiReader"]
 
 MAX_CALLS = 64  # tool calls under way at once; more are forgotten, oldest first
 MAX_PIECES = 1024  # kept apart; they come a few characters at a time
@@ -27,7 +28,7 @@ _TOLD = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
 REFUSALS = frozenset({"policy_violation", "path_not_in_workspace", "permission_denied"})
 TOOLS = frozenset({"run_shell_command", "write_file", "replace"})
 _REFUSED = ("Path not in workspace", "Access denied")  # told as invalid parameters
-_RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
+RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
 
 
 class _Line(msgspec.Struct):
@@ -69,8 +70,7 @@ class GeminiReader(EventReader):
         self._pieces_length = 0
         self._calls: dict[str, Any] = {}  # the names of the tools under way, by the ids of their calls
         self._warning: str | None = None
-        self._document: list[bytes] = []  # lines of what may be the document of json mode
-        self._document_size = 0
+        self._document = DocumentLines()
         self._takes_documents = mode != "stream-json"
 
     def opens(self, line: bytes) -> bool:
@@ -121,7 +121,7 @@ class GeminiReader(EventReader):
 
     def read_note(self, line: bytes) -> bool:
         """Take a line of standard error, which tells of retries."""
-        retry = _RETRY.match(line)
+        retry = RETRY.match(line)
         if retry:
             self.activity = f"retrying ({int(retry[2][:3])}), attempt {int(retry[1][:6])}"
             return True
@@ -170,19 +170,10 @@ class GeminiReader(EventReader):
     def _read_document_line(self, line: bytes) -> None:
         if self.is_error is not None:
             return  # the document is there; the model's text may follow it raw
-        if line.startswith(b"{"):  # inside the document every line is indented, so this can only begin one
-            self._document, self._document_size = [line], len(line)
-            if line.rstrip().endswith(b"}"):
-                self._read_document(line)
-        elif self._document:
-            self._document_size += len(line) + 1
-            if line.startswith(b"}"):
-                self._read_document(b"\n".join([*self._document, b"}"]))
-                self._document = []
-            elif self._document_size <= MAX_LINE:
-                self._document.append(line)
-            else:
-                self._document = []
+        if line.startswith(b"{") or self._document.is_open:
+            whole = self._document.take(line)
+            if whole is not None:
+                self._read_document(whole)
         elif line:
             self._changed |= self.read_note(line)
 

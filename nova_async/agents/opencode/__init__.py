@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.opencode.reader import OpencodeReader
+from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
 __all__ = ["OPENCODE"]
@@ -34,6 +35,13 @@ def command(call: Call) -> list[str]:
     ]
 
 
+def renderer(mode: str | None) -> Renderer:
+    """Show events; in text mode each line as it is."""
+    from nova_async.agents.opencode.renderer import OpencodeRenderer  # only people need it
+
+    return PlainRenderer() if mode == "text" else OpencodeRenderer(OPENCODE.reader(mode))
+
+
 OPENCODE = Agent(
     name="opencode",
     counts_live=True,
@@ -50,5 +58,6 @@ OPENCODE = Agent(
     session_files=SessionFiles(".local/share", "XDG_DATA_HOME", ("opencode/opencode.db",)),
     mode_option=ModeOption(names=("--format",)),
     make_reader=text_or(lambda mode, _: OpencodeReader(mode)),
+    make_renderer=renderer,
     make_command=command,
 )

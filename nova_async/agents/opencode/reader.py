@@ -15,7 +15,7 @@ from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
 
-__all__ = ["OpencodeReader"]
+__all__ = ["GOES_ON", "OpencodeReader"]
 
 GOES_ON = ("tool-calls", "unknown")  # reasons after which opencode takes another step
 ASKED = "The user rejected permission"  # there was nobody to ask: opencode takes no further step

@@ -5,6 +5,7 @@ From the recorded calls and the options of version 0.15.10 (docs/agents.md).
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.qwen.reader import QwenReader
+from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
 __all__ = ["QWEN"]
@@ -29,6 +30,13 @@ def command(call: Call) -> list[str]:
     ]
 
 
+def renderer(mode: str | None) -> Renderer:
+    """Show events; in text mode each line as it is."""
+    from nova_async.agents.qwen.renderer import QwenRenderer  # only people need it
+
+    return PlainRenderer() if mode == "text" else QwenRenderer(QWEN.reader(mode))
+
+
 QWEN = Agent(
     name="qwen",
     program="qwen",
@@ -44,5 +52,6 @@ QWEN = Agent(
     session_files=SessionFiles(".qwen", None, ("projects/*/chats/{session_id}.jsonl",)),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
     make_reader=text_or(lambda mode, _: QwenReader(mode)),
+    make_renderer=renderer,
     make_command=command,
 )
