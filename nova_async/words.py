@@ -64,7 +64,7 @@ class Outcome(StrEnum):
     AGENT_ERROR = "agent_error"
     """The agent itself reported a failure."""
     LOST_TAIL = "lost_tail"
-    """It exited with code 0, but without the agent's final result."""
+    """It exited with code 0, but without the agent's final result, or its sub-agents were still at work."""
     DENIED = "denied"
     """The agent was denied tools and achieved nothing: no file changed, no ``verify`` passed."""
     VERIFY = "verify"
@@ -78,6 +78,8 @@ class Outcome(StrEnum):
     AUTH = "auth"
     LIMIT = "limit"
     OVERLOAD = "overload"
+    NETWORK = "network"
+    """The agent could not reach its service, or lost it in the middle of an answer; no HTTP status came."""
     # What this machine said.
     SPAWN_ERROR = "spawn_error"
     """The command could not be started."""

@@ -2,6 +2,7 @@
 
 from nova_async.agents.agent import CUSTOM, Agent, Call, ModeOption, SessionFiles
 from nova_async.agents.event_reader import MODES
+from nova_async.agents.failures import failure_of_status
 from nova_async.agents.guarded import GuardedReader
 from nova_async.agents.layout import Layout, as_text
 from nova_async.agents.reader import MAX_LINE, MAX_RESULT, AgentReader, AgentReport, LineSplitter, UsageLimit
@@ -29,5 +30,6 @@ __all__ = [
     "SessionFiles",
     "UsageLimit",
     "as_text",
+    "failure_of_status",
     "recognise",
 ]

@@ -11,7 +11,7 @@ from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReader
 from nova_async.agents.rendering import Piece, PlainRenderer, Renderer
 from nova_async.usage import TokenUsage
-from nova_async.words import Permissions
+from nova_async.words import Outcome, Permissions
 
 __all__ = [
     "CUSTOM",
@@ -120,6 +120,8 @@ class Agent:
     """Output modes in which it prints while it works."""
     result_modes: frozenset[str] = frozenset()
     """Output modes in which a successful run ends with an event that says so."""
+    exit_meanings: Mapping[int, Outcome] = field(default_factory=dict)
+    """What it says by an exit code of its own, where no event of its says more."""
     caps_turns: bool = False
     """Whether it can be told to stop after so many turns."""
     caps_cost: bool = False

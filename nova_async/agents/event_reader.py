@@ -14,12 +14,14 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from nova_async._core.text import one_line
+from nova_async.agents.failures import MOST_WORDS, failure_of, limit_of_words
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReport, LineSplitter, UsageLimit
-from nova_async.words import UsageSource
+from nova_async.usage import TokenUsage
+from nova_async.words import Outcome, UsageSource
 
-__all__ = ["MAX_ERROR", "MODES", "EventReader", "decode", "http_status"]
+__all__ = ["MAX_ERROR", "MODES", "NEVER_ASKED", "EventReader", "decode", "http_status"]
 
 MAX_DENIED = 64  # tools named as refused; nobody reads more names, and MCP servers may bring hundreds
 MAX_TOOL_NAME = 100  # characters; those of MCP servers are long
@@ -39,6 +41,8 @@ class _Opening(msgspec.Struct):
 _OPENING = msgspec.json.Decoder(_Opening)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _COMPLAINT = re.compile(rb"\s*(?:fatal|error)\b", re.IGNORECASE)
+_NEVER = re.compile(rb"(?!)")
+NEVER_ASKED = "the agent reported success, but its model was never asked (0 tokens)"
 
 
 def decode(decoder: msgspec.json.Decoder[Shape], text: bytes | msgspec.Raw) -> Shape | None:
@@ -81,6 +85,8 @@ class EventReader(ABC):
     """Types of events with which this agent's output can begin."""
     COUNTS_TEXT: ClassVar[bool] = False
     """Whether the documented usage line counts as long as no event was seen."""
+    CANNOT_BEGIN: ClassVar[re.Pattern[bytes]] = _NEVER
+    """The lines, as the program words them, with which it gives up before its first event."""
 
     def __init__(self, mode: str | None = None) -> None:
         if mode is not None and mode not in MODES:
@@ -93,16 +99,21 @@ class EventReader(ABC):
         self.is_error: bool | None = None
         self.error: str | None = None
         self.error_status: int | None = None
+        self.failure: Outcome | None = None
         self.limit: UsageLimit | None = None
         self.cost_usd: float | None = None
         self.misses_calls = False
         """Whether calls are known to have been made that are counted nowhere."""
+        self.has_answered = False
+        """Whether its model has said or called anything; some servers do not tell what they have used."""
         self.denied: dict[str, None] = {}  # in order, each once
+        self.background: dict[str, str] = {}  # sub-agents that its end would cut off, by id, as it describes them
         self.ledger = UsageLedger()
         self._mode = mode
         self._text = None if mode in ("json", "stream-json") else PlainReader(counts_usage=self.COUNTS_TEXT)
         self._lines = LineSplitter()
-        self._complaint: str | None = None
+        self._complaint: str | None = None  # why it did not begin
+        self._last_note: str | None = None
         self._events_seen = False
         self._changed = False
         self._report = AgentReport(expects_result=self._text is None)
@@ -120,8 +131,10 @@ class EventReader(ABC):
             self._read([rest])
         if self._text is None:
             self.read_end()
-            if self._complaint and not self._events_seen and self.error is None:
-                self.error, self._changed = self._complaint, True
+            why = self._complaint or self._last_note
+            if why and not self._events_seen and self.error is None:
+                self._changed = True
+                self.fail(why, None)
 
     @property
     def report(self) -> AgentReport:
@@ -129,9 +142,9 @@ class EventReader(ABC):
         oversize = self._lines.oversize_lines
         if self._text is not None:
             text = self._text.report
-            if oversize == 0:
+            if oversize == 0 and self.error is None:
                 return text
-            report = replace(text, oversize_lines=oversize)
+            report = replace(text, oversize_lines=oversize, error=self.error, failure=self.failure, limit=self.limit)
             if report != self._report:
                 self._report = report
         elif self._changed or oversize != self._report.oversize_lines:
@@ -149,10 +162,30 @@ class EventReader(ABC):
             usage_source=UsageSource.FINAL if self.ledger.is_settled else source,
             usage_is_final=self.ledger.is_settled and not self.misses_calls,
             denied=tuple(self.denied), expects_result=True,
+            unfinished=tuple(self.background.values()) if self.is_error is False else (),
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
-            result=self.result, is_error=self.is_error, error=self.error, error_status=self.error_status,
-            limit=self.limit, oversize_lines=oversize,
+            result=self.result, limit=self.limit, oversize_lines=oversize, **self._verdict(usage),
         )  # fmt: skip
+
+    def _verdict(self, usage: TokenUsage) -> dict[str, Any]:
+        """Say how it ended; a success without its model (a prompt taken for a command of its own, a hook) is none."""
+        if self.is_error is False and not usage.total and not self.has_answered:
+            told = one_line(self.result or "", MAX_ERROR // 2)
+            return {"is_error": True, "error": f"{NEVER_ASKED}: {told}" if told else NEVER_ASKED}
+        return {
+            "is_error": self.is_error, "error": self.error, "error_status": self.error_status, "failure": self.failure,
+        }  # fmt: skip
+
+    def fail(self, words: str, status: int | None) -> None:
+        """Take note of what the agent itself says went wrong, and of the HTTP status that it names."""
+        self.error, self.error_status = one_line(words, MAX_ERROR), status
+        self.limit = limit_of_words(words, status)
+        self.failure = failure_of(words, status)
+
+    def succeed(self) -> None:
+        """Take note that it has succeeded, whatever went wrong on the way."""
+        self.is_error = False
+        self.error = self.error_status = self.failure = None
 
     def refuse(self, tool: Any) -> None:
         """Take note that the agent was refused a tool."""
@@ -182,8 +215,10 @@ class EventReader(ABC):
 
     def read_note(self, line: bytes) -> bool:
         """Take a line that is no event, which is the agent's standard error; say whether it changed anything."""
-        if self._complaint is None and _COMPLAINT.match(line):
-            self._complaint = one_line(line[: 4 * MAX_ERROR].decode("utf-8", "replace"), MAX_ERROR)
+        said = line[: 4 * MAX_ERROR].decode("utf-8", "replace")
+        self._last_note = one_line(said, MAX_ERROR) or self._last_note
+        if self._complaint is None and (_COMPLAINT.match(line) or self.CANNOT_BEGIN.match(line)):
+            self._complaint = self._last_note
         return False
 
     def read_end(self) -> None:  # noqa: B027 - to most agents the end says nothing
@@ -211,6 +246,8 @@ class EventReader(ABC):
                         lines = lines[number:]
                         break
                     self._text.stop_counting()
+                elif self._mode is None and self.error is None and self.CANNOT_BEGIN.match(line):
+                    self.fail(line[:MOST_WORDS].decode("utf-8", "replace"), None)
                 self._text.feed(line + b"\n")
             else:
                 return

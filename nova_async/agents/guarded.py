@@ -12,7 +12,7 @@ from nova_async.agents.reader import MAX_RESULT, AgentReader, AgentReport, Usage
 from nova_async.agents.rendering import Piece, PieceKind, PlainRenderer, Renderer
 from nova_async.agents.wording import plain_id, plain_text
 from nova_async.usage import TokenUsage
-from nova_async.words import UsageSource
+from nova_async.words import Outcome, UsageSource
 
 __all__ = ["GuardedReader", "GuardedRenderer", "sentence_of"]
 
@@ -141,7 +141,10 @@ def _checked(report: object) -> AgentReport:
         activity=_line(report.activity),
         result=plain_text(report.result, MAX_RESULT),
         error=_line(report.error, MAX_ERROR),
+        failure=None if report.failure is None else Outcome(report.failure),
         denied=tuple(one_line(tool, MAX_TOOL_NAME) for tool in report.denied[:MAX_DENIED]),
+        unfinished=tuple(one_line(name, MAX_TOOL_NAME) for name in report.unfinished[:MAX_DENIED]),
+        looks_like=_line(report.looks_like),
     )
 
 
@@ -177,9 +180,16 @@ def _is_cost(value: Any) -> bool:
     return value is None or (type(value) in (int, float) and math.isfinite(value) and 0 <= value <= MAX_COUNT)
 
 
+def _is_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
+
+# What an agent can say of itself; the other outcomes are about what happened to it, and not for it to say.
+FAILURES = frozenset({Outcome.AUTH, Outcome.NETWORK, Outcome.OVERLOAD, Outcome.BUDGET, Outcome.AGENT_ERROR})
 
 FIELDS: dict[str, Callable[[Any], bool]] = {
     "usage": _is_usage,
@@ -196,7 +206,10 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "error": _is_text,
     "error_status": lambda value: value is None or _is_count(value),
     "limit": lambda value: value is None or isinstance(value, UsageLimit),
-    "denied": lambda value: isinstance(value, tuple) and all(isinstance(tool, str) for tool in value),
+    "failure": lambda value: value is None or (isinstance(value, str) and value in FAILURES),
+    "denied": _is_names,
+    "unfinished": _is_names,
+    "looks_like": _is_text,
     "expects_result": _is_flag,
     "oversize_lines": _is_count,
 }

@@ -81,6 +81,8 @@ class AssistantLine(msgspec.Struct, gc=False, tag="assistant"):
     message: Message | None = None
     parent_tool_use_id: Any = None
     session_id: Any = None
+    error: Any = None
+    """Of Claude: the kind of failure, where these are its own words in place of the model's."""
 
 
 class SubAgentResult(msgspec.Struct, gc=False):

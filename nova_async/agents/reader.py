@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NoReturn, Protocol, final
 
 from nova_async.usage import TokenUsage
-from nova_async.words import UsageSource
+from nova_async.words import Outcome, UsageSource
 
 __all__ = ["MAX_LINE", "MAX_RESULT", "AgentReader", "AgentReport", "LineSplitter", "UsageByModel", "UsageLimit"]
 
@@ -77,11 +77,14 @@ class LineSplitter:
 class UsageLimit:
     """The account is over a usage limit; nothing will be served before it resets.
 
-    ``kind`` is the agent's own word, such as ``"five_hour"``; ``resets_at`` is in UTC, None where it was not said.
+    ``kind`` is the agent's own word, such as ``"five_hour"``, or else ours: ``daily``, ``usage``, ``quota``,
+    ``credit``. ``resets_at`` is in UTC, None where it was not said. ``resets_told`` is when it ends in the agent's own
+    words, such as ``"3:54 PM"``, which mean a moment only to who knows its time zone and the day.
     """
 
     kind: str
     resets_at: datetime | None = None
+    resets_told: str | None = None
 
 
 @final
@@ -128,10 +131,16 @@ class AgentReport:
     """What went wrong, in one sentence."""
     error_status: int | None = None
     """The HTTP status that the agent named for it."""
+    failure: Outcome | None = None
+    """What kind of failure it was, where the agent tells: ``auth``, ``network``, ``overload`` or ``budget``."""
     limit: UsageLimit | None = None
     """Set only while the account is really over a limit (G43)."""
     denied: tuple[str, ...] = ()
     """The tools that the agent was refused, in order, each once, as far as its output tells."""
+    unfinished: tuple[str, ...] = ()
+    """Sub-agents in the background that were still at work when the agent ended, as it describes them."""
+    looks_like: str | None = None
+    """The agent whose events these seem to be, where the output is read as plain text; nothing is counted by it."""
     expects_result: bool = False
     """Whether its output consists of events, so that a verdict must come; without one its end is missing (G33)."""
     oversize_lines: int = 0

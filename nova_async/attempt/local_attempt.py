@@ -12,6 +12,7 @@ from typing import Any, TypeVar, final
 
 from nova_async._core.cancellation import outlast
 from nova_async._core.threads import DiskThreads
+from nova_async.agents import AGENTS
 from nova_async.attempt.checkout import Checkout, Git, has_changed_since, look_at_checkout
 from nova_async.attempt.ends import bare_end, describe_refusal
 from nova_async.attempt.job import Job
@@ -139,7 +140,8 @@ class LocalAttempt:
             return self._bare(*describe_refusal(refusal, job.command, log_path))
         assert worker.end is not None
         report = worker.report
-        outcome = outcome_of(worker.end, worker.get_exit_code(), report)
+        meanings = AGENTS[worker.agent].exit_meanings if worker.agent is not None else {}
+        outcome = outcome_of(worker.end, worker.get_exit_code(), report, meanings)
         return replace(
             self._bare(outcome, sentence_for(outcome, worker.error, report)),
             exit_code=worker.get_exit_code(),

@@ -1,6 +1,9 @@
 """How an attempt ended, as one word: a pure function of what its worker and its agent said."""
 
-from nova_async.agents import AgentReport
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from nova_async.agents import AgentReport, failure_of_status
 from nova_async.words import Outcome, WorkerEnd
 
 __all__ = ["outcome_of", "sentence_for"]
@@ -14,37 +17,46 @@ BY_END = {
     WorkerEnd.OVER_BUDGET: Outcome.BUDGET,
     WorkerEnd.OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
 }
-REFUSED = {401, 403}
-OVERLOADED = {408, 425, 429, 500, 502, 503, 504, 522, 524, 529}  # the same request may succeed a little later
+NOTHING_SAID: Mapping[int, Outcome] = MappingProxyType({})
 
 
-def outcome_of(end: WorkerEnd, exit_code: int | None, report: AgentReport) -> Outcome:
+def outcome_of(
+    end: WorkerEnd, exit_code: int | None, report: AgentReport, exit_meanings: Mapping[int, Outcome] = NOTHING_SAID
+) -> Outcome:
     """Return the outcome of an agent's work, before the task's own check.
 
-    Success needs exit code 0 and, wherever the agent's events were seen, a final one without an error: an exit code
-    alone says little (G33, G40).
+    ``exit_meanings`` is what the agent says by its exit code. Success needs exit code 0 and, wherever the agent's
+    events were seen, a final one without an error: an exit code alone says little (G33, G40).
     """
     if end in BY_END:
         return BY_END[end]
     if report.limit is not None:
         return Outcome.LIMIT
-    if report.error_status in REFUSED:
-        return Outcome.AUTH
+    kind = report.failure or failure_of_status(report.error_status)
+    if exit_code and report.error_status is None and end is WorkerEnd.EXITED:  # by the words alone: the code knows more
+        kind = exit_meanings.get(exit_code, kind)
     if report.is_error:
-        return Outcome.OVERLOAD if report.error_status in OVERLOADED else Outcome.AGENT_ERROR
+        return kind or Outcome.AGENT_ERROR
     if end is WorkerEnd.LINGERED:  # we ended it: its exit code is ours
-        return Outcome.OK if report.is_error is False else Outcome.STALLED
+        return Outcome.STALLED if report.is_error is None else _finished(report)
     if exit_code != 0:
-        return Outcome.OVERLOAD if report.error_status in OVERLOADED else Outcome.EXIT
+        return kind or Outcome.EXIT
     if report.expects_result and report.is_error is None:
         return Outcome.LOST_TAIL
-    return Outcome.OK
+    return _finished(report)
+
+
+def _finished(report: AgentReport) -> Outcome:
+    """Return the outcome of a success: none where sub-agents were cut off in the middle of their work."""
+    return Outcome.LOST_TAIL if report.unfinished else Outcome.OK
 
 
 def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> str | None:
     """Say in one sentence why an agent's work was not a success; None if it was."""
     if outcome is Outcome.OK:
         return None
+    if outcome is Outcome.LOST_TAIL and report.unfinished:
+        return f"it ended while sub-agents were still at work: {', '.join(report.unfinished)}"
     if outcome is Outcome.LOST_TAIL:
         return "exited with code 0, but without a final result"
     if outcome is Outcome.LIMIT and report.limit is not None and report.limit.resets_at is not None:

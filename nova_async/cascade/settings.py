@@ -44,7 +44,7 @@ class RunSettings:
     """How many tasks of a class may run at once."""
     order: Literal["deps", "phase"] = "deps"
     retry_on: tuple[Outcome, ...] = (
-        Outcome.SIGNAL, Outcome.TIMEOUT, Outcome.STALLED, Outcome.LOST_TAIL, Outcome.OVERLOAD,
+        Outcome.SIGNAL, Outcome.TIMEOUT, Outcome.STALLED, Outcome.LOST_TAIL, Outcome.OVERLOAD, Outcome.NETWORK,
     )  # fmt: skip
     """Outcomes after which an attempt is repeated."""
     backoff: tuple[float, float] = (30.0, 600.0)

@@ -25,7 +25,7 @@ timeout = "45m"                 # one attempt may take so long ...
 idle_timeout = "10m"            # ... and be silent for so long
 retries = 1                     # further attempts, if the outcome is one of retry_on
 backoff = "30s..10m"            # pauses before them, growing
-# retry_on = ["signal", "timeout", "stalled", "lost_tail", "overload"]
+# retry_on = ["signal", "timeout", "stalled", "lost_tail", "overload", "network"]
 # verify = "pytest -q"          # after each success of the agent; must exit 0
 # prompt_suffix = "Commit your work when the checks pass."
 # env = { PYTHONDONTWRITEBYTECODE = "1" }

@@ -75,6 +75,7 @@ class Budget:
 
 def without_blame(end: AttemptEnd, cap_usd: float | None) -> AttemptEnd:
     """Take it for no failure of its task that an agent gave up at the cap that the run's budget had set it."""
-    if end.outcome is not Outcome.AGENT_ERROR or cap_usd is None or (end.cost_usd or 0.0) < cap_usd:
+    gave_up = end.outcome in (Outcome.AGENT_ERROR, Outcome.BUDGET) and not end.ended_by_us
+    if not gave_up or cap_usd is None or (end.cost_usd or 0.0) < cap_usd:
         return end
     return replace(end, outcome=Outcome.CANCELLED, error="stopped: the run's budget is used up")

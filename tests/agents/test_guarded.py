@@ -135,6 +135,10 @@ NONSENSE: list[tuple[str, Any]] = [
     ("limit", "weekly"),
     ("denied", ["Bash"]),
     ("denied", (1,)),
+    ("unfinished", (1,)),
+    ("failure", "ok"),
+    ("failure", []),
+    ("looks_like", 5),
     ("expects_result", None),
     ("oversize_lines", None),
 ]

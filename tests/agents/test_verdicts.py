@@ -7,6 +7,7 @@ import pytest
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, UsageLimit
+from nova_async.agents.event_reader import NEVER_ASKED
 from nova_async.words import UsageSource
 from tests.agents.recordings import KEPT_RECORDINGS, kept, read
 
@@ -47,7 +48,7 @@ VERDICTS: list[tuple[str, dict[str, Any]]] = [
     ("claude/refused-newest.sj.stdout", {"is_error": False, "denied": ("Bash",)}),
     (
         "claude/slash.sj.stdout",
-        {"is_error": True, "error": "it did nothing: no turn, no tokens (Unknown command: /users)", "turns": 0},
+        {"is_error": True, "error": f"{NEVER_ASKED}: Unknown command: /users", "turns": 0},
     ),
     ("codex/refused-patch.json.merged", {"is_error": False, "denied": ("apply_patch",)}),
     ("codex/subagent.json.merged", {"is_error": False, "usage_is_final": False, "usage_source": UsageSource.FINAL}),
@@ -338,9 +339,12 @@ def test_a_turn_without_tokens_is_no_failure_after_real_work() -> None:
 
 
 def test_a_turn_whose_tokens_nobody_tells_is_a_success() -> None:
-    """A server of somebody else's may count nothing: only without a turn has nothing been done."""
-    line = '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"modelUsage":{}}'
-    assert claude_says(line).is_error is False
+    """A server of somebody else's may count nothing: what its model has said is enough."""
+    line = '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"modelUsage":{},"result":"Done."}'
+    said = '{"type":"assistant","message":{"id":"a","model":"m","content":[{"type":"text","text":"Done."}]}}'
+    assert claude_says(said, line).is_error is False
+    assert claude_says(line).is_error is False  # json mode prints this line alone
+    assert claude_says('{"type":"system","subtype":"init","session_id":"s"}', line).is_error is True
 
 
 def test_declined_items_of_codex_are_refusals() -> None:

@@ -293,7 +293,8 @@ def test_a_budget_that_is_used_up_begins_nothing() -> None:
         (Outcome.AGENT_ERROR, 9.0, None, Outcome.AGENT_ERROR),
         (Outcome.OK, 9.0, 0.5, Outcome.OK),
         (Outcome.VERIFY, 9.0, 0.5, Outcome.VERIFY),
-        (Outcome.BUDGET, 9.0, 0.5, Outcome.BUDGET),
+        (Outcome.BUDGET, 0.5, 0.5, Outcome.CANCELLED),
+        (Outcome.BUDGET, 0.4, 0.5, Outcome.BUDGET),
     ],
 )
 def test_who_ends_at_the_runs_cap_is_not_to_blame(
@@ -302,6 +303,7 @@ def test_who_ends_at_the_runs_cap_is_not_to_blame(
     """An agent that gave up with all spent that the run had left has not failed; any other verdict stands."""
     end = replace(bare_end(AttemptId("run", "A", 1), outcome, "because"), cost_usd=cost)
     assert without_blame(end, cap).outcome is then
+    assert without_blame(replace(end, ended_by_us=True), cap).outcome is outcome
 
 
 def test_milestones_come_once() -> None:

@@ -12,8 +12,8 @@ from typing import Any, final
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.agents.claude.verdict import RateLimitLine, ResultLine, error_of, limit_of, limit_told
-from nova_async.agents.event_reader import MAX_ERROR, decode, http_status
+from nova_async.agents.claude.verdict import RateLimitLine, ResultLine, error_of, failure_in, limit_of, limit_told
+from nova_async.agents.event_reader import decode, http_status
 from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
 from nova_async.agents.message_lines import (
     SUB_AGENT,
@@ -88,12 +88,15 @@ class ClaudeReader(MessageReader):
     """Reads Claude Code; in text mode, and before the first event, the documented usage line counts too."""
 
     COUNTS_TEXT = True
+    CANNOT_BEGIN = re.compile(rb"(?:Not logged in|Invalid API key|Credit balance is too low)\b")
     REFUSAL = REFUSAL
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)
         self._speaking: dict[str, str] = {}  # parent tool call ("" for the main agent) -> id of the open message
         self._sub_agent_calls: dict[tuple[int, int, int], str] = {}  # input and cache counts -> message id
+        self._tells_steps = False  # not in json mode, where the result is its only line
+        self._failure_kind: Any = None  # of its last own words
         self._refused = False  # a 429 was answered by a retry: the API is busy, the account is not used up
 
     def read_events(self, lines: list[bytes]) -> None:
@@ -143,7 +146,9 @@ class ClaudeReader(MessageReader):
         parent = answer.parent_tool_use_id
         self.name_session(answer.session_id)
         if message.model == "<synthetic>":  # Claude's own words, such as an error; nothing was served
+            self._failure_kind = answer.error
             return
+        self.has_answered, self._failure_kind = True, None
         if parent is None:
             self.name_model(message.model)
         if message.usage is not None and isinstance(message.id, str):
@@ -191,6 +196,7 @@ class ClaudeReader(MessageReader):
                 self.ledger.put(f"agent:{ended.agentId}", counts, model)
 
     def _read_system(self, said: _SystemLine) -> None:
+        self._tells_steps = True
         self.name_session(said.session_id)
         match said.subtype:
             case "init":
@@ -230,16 +236,25 @@ class ClaudeReader(MessageReader):
         self.result = plain_text(ended.result, MAX_RESULT)
         # Never by the subtype alone: an API error says "success", too (docs/agents.md).
         self.is_error = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
-        self.error = error_of(ended) if self.is_error else None
-        if ended.num_turns == 0 and not self.is_error and not self.ledger.read()[0].total:
-            # A prompt that it takes for a command of its own, known or unknown, "succeeds" without a model.
-            told = one_line(self.result or "", MAX_ERROR // 2)
-            self.is_error, self.error = True, f"it did nothing: no turn, no tokens{f' ({told})' if told else ''}"
+        if self.is_error:
+            self._read_failure(ended)
+        else:
+            self.has_answered |= not self._tells_steps and bool(self.turns and self.result)
+            self.succeed()
         self.read_denials(ended.permission_denials)
-        self.error_status = http_status(ended.api_error_status) if self.is_error else None
-        if self.is_error and self.limit is None and not self._refused:
-            self.limit = limit_of(ended)
         self.forget_tools()
+        self._failure_kind = None
+
+    def _read_failure(self, ended: ResultLine) -> None:
+        limit = self.limit  # as an event before has announced it, with its reset
+        self.fail(error_of(ended), http_status(ended.api_error_status))
+        self.failure = failure_in(ended, self._failure_kind, self.failure)
+        if limit is not None:
+            self.limit = limit
+        elif self._refused:
+            self.limit = None
+        else:
+            self.limit = limit_of(ended, self._failure_kind) or self.limit
 
     def _settle(self, ended: ResultLine) -> None:
         self._sub_agent_calls.clear()

@@ -11,12 +11,20 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, http_status
+from nova_async.agents.failures import NO_NETWORK, limit_of_words
 from nova_async.agents.reader import UsageLimit
+from nova_async.words import Outcome
 
-__all__ = ["RateLimitLine", "ResultLine", "error_of", "limit_of", "limit_told"]
+__all__ = ["RateLimitLine", "ResultLine", "error_of", "failure_in", "limit_of", "limit_told"]
 
 API_ERROR = "API Error"  # what the API refused for a moment; a used-up account is worded "You've hit your … limit"
 KINDS = {"session limit": "five_hour", "weekly limit": "seven_day"}
+FAILURES = {
+    "authentication_failed": Outcome.AUTH,
+    "oauth_org_not_allowed": Outcome.AUTH,
+    "overloaded": Outcome.OVERLOAD,
+    "rate_limit": Outcome.OVERLOAD,
+}
 INTERNAL = "[ede_diagnostic]"  # a note of Claude to its makers, printed as an error after an interrupt
 
 
@@ -55,12 +63,27 @@ def error_of(ended: ResultLine) -> str:
     return one_line("; ".join(told) or str(ended.subtype or "it failed without a word"), MAX_ERROR)
 
 
-def limit_of(ended: ResultLine) -> UsageLimit | None:
+def failure_in(ended: ResultLine, kind: Any, told: Outcome | None) -> Outcome | None:
+    """Return what kind of failure ended a run: by its end, by the kind that Claude names, or as its words tell."""
+    if ended.subtype == "error_max_budget_usd":
+        return Outcome.BUDGET
+    if http_status(ended.api_error_status) is not None or not isinstance(kind, str):
+        return told
+    if kind == "server_error":  # without a status: the stream broke, or nobody answered
+        return told or (Outcome.NETWORK if not NO_NETWORK.search(error_of(ended)) else None)
+    return FAILURES.get(kind, told)
+
+
+def limit_of(ended: ResultLine, kind: Any = None) -> UsageLimit | None:
     """Return the limit that a failed run ran into at once, without a retry and without an event before it."""
+    if kind == "billing_error":
+        return UsageLimit("credit")
     text = ended.result if isinstance(ended.result, str) else ""
     if http_status(ended.api_error_status) != 429 or text.startswith(API_ERROR):
         return None
-    return UsageLimit(next((kind for words, kind in KINDS.items() if words in text), "unknown"))
+    told = limit_of_words(text, 429)
+    known = next((kind for words, kind in KINDS.items() if words in text), "unknown")
+    return UsageLimit(known, told.resets_at, told.resets_told) if told is not None else UsageLimit(known)
 
 
 def limit_told(info: dict[str, Any]) -> UsageLimit | None:

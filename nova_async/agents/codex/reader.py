@@ -13,7 +13,7 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
-from nova_async.agents.ledger import count
+from nova_async.agents.ledger import MAX_NAME, count
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
@@ -25,6 +25,8 @@ _SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
 # What its sandbox or its rules refuse is no event: some of it stands on standard error, the rest nowhere.
 _REJECTED = re.compile(rb"\S+\s+ERROR codex_core::tools::router: error=(patch rejected: |.{0,500} rejected: )")
 RECONNECTING = "Reconnecting..."
+RUNNING = "running"  # of a sub-agent
+MAX_AGENTS = 64  # sub-agents remembered; it runs a handful at once
 TOOLS = {"command_execution": "shell", "file_change": "apply_patch"}  # types of items that are calls of a tool
 MAX_MODEL_ERROR = 64 * 1024  # characters of an error that may be a JSON document of the model's server
 
@@ -37,6 +39,7 @@ class _Item(msgspec.Struct):
     tool: Any = None
     query: Any = None
     status: Any = None
+    agents_states: Any = None
 
 
 class _Line(msgspec.Struct):
@@ -114,21 +117,35 @@ class CodexReader(EventReader):
     def _complete(self, item: _Item) -> None:
         if item.type == "error":  # a warning, whatever its name says
             return
+        if isinstance(item.agents_states, dict):
+            self._note_agents(item.agents_states, item.prompt)
         if item.status == "declined":
             self.refuse(TOOLS.get(item.type, item.tool) if isinstance(item.type, str) else None)
+        self.has_answered = True
         if item.type == "agent_message":
             self._last_message = plain_text(item.text, MAX_RESULT)
             self.activity = "writing the answer"
         else:
             self.activity = "thinking"
 
+    def _note_agents(self, states: dict[Any, Any], prompt: Any) -> None:
+        for thread, state in states.items():
+            if not isinstance(state, dict) or not isinstance(thread, str) or len(thread) > MAX_NAME:
+                continue
+            # One that has just been spawned is told of as pending, and mostly never again.
+            if state.get("status") != RUNNING:
+                self.background.pop(thread, None)
+            elif len(self.background) < MAX_AGENTS:
+                self.background.setdefault(
+                    thread, one_line(prompt, 60) if isinstance(prompt, str) and prompt else thread
+                )
+
     def _complain(self, message: str) -> None:
         status = _STATUS.search(message[:MAX_MODEL_ERROR])
         if message.startswith(RECONNECTING):
             self.activity = one_line(f"retrying: {message[len(RECONNECTING) :]}")
             return
-        self.error = one_line(inner_message(message), MAX_ERROR)
-        self.error_status = http_status(int(status[1])) if status else None
+        self.fail(inner_message(message), http_status(int(status[1])) if status else None)
 
     def _succeed(self, usage: Any) -> None:
         used = usage if isinstance(usage, dict) else {}
@@ -144,7 +161,8 @@ class CodexReader(EventReader):
         self.ledger.settle({"": counts})
         self.turns = (self.turns or 0) + 1
         self.result = self._last_message
-        self.is_error, self.error, self.error_status, self.activity = False, None, None, None
+        self.activity = None
+        self.succeed()
 
 
 def shell_command(command: str) -> str:

@@ -6,6 +6,7 @@ From the recorded calls and the options of version 0.61.0 (docs/agents.md).
 from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.gemini.reader import GeminiReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
@@ -50,6 +51,7 @@ GEMINI = Agent(
     interrupt_seconds=0.0,
     streaming_modes=frozenset({"stream-json"}),
     result_modes=JSON_MODES,
+    exit_meanings=EXIT_MEANINGS,
     session_files=SessionFiles(
         ".gemini", None, ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl")
     ),

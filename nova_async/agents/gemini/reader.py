@@ -14,8 +14,9 @@ from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.ledger import MAX_NAME, Counts, count
-from nova_async.agents.reader import MAX_RESULT
+from nova_async.agents.reader import MAX_RESULT, UsageLimit
 from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
+from nova_async.words import Outcome
 
 __all__ = ["RETRY", "GeminiReader"]
 
@@ -28,6 +29,8 @@ _TOLD = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
 REFUSALS = frozenset({"policy_violation", "path_not_in_workspace", "permission_denied"})
 TOOLS = frozenset({"run_shell_command", "write_file", "replace"})
 _REFUSED = ("Path not in workspace", "Access denied")  # told as invalid parameters
+# Which of the two it was stands on standard error alone: "exceeded your current quota" may mean a minute or a day.
+_QUOTA = re.compile(rb".{0,400}?\b(Terminal|Retryable)QuotaError: ")
 RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
 
 
@@ -63,6 +66,7 @@ class GeminiReader(EventReader):
     """Reads Gemini CLI."""
 
     OPENINGS = frozenset({"init"})
+    CANNOT_BEGIN = re.compile(rb"When using (?:Gemini API|Vertex AI)|Please set an Auth method")
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)
@@ -70,6 +74,7 @@ class GeminiReader(EventReader):
         self._pieces_length = 0
         self._calls: dict[str, Any] = {}  # the names of the tools under way, by the ids of their calls
         self._warning: str | None = None
+        self._quota: bytes | None = None  # the kind of the last quota error that it told of
         self._document = DocumentLines()
         self._takes_documents = mode != "stream-json"
 
@@ -99,6 +104,7 @@ class GeminiReader(EventReader):
             case "message" if event and event.role == "assistant":
                 return self._say(event.content)
             case "tool_use" if event:
+                self.has_answered = True
                 self.activity = tool_call(event.tool_name, telling(event.parameters))
                 if isinstance(event.tool_id, str) and len(event.tool_id) <= MAX_NAME:
                     self._calls[event.tool_id] = event.tool_name
@@ -125,11 +131,15 @@ class GeminiReader(EventReader):
         if retry:
             self.activity = f"retrying ({int(retry[2][:3])}), attempt {int(retry[1][:6])}"
             return True
+        quota = _QUOTA.match(line)
+        if quota:
+            self._quota = quota[1]
         return super().read_note(line)
 
     def _say(self, content: Any) -> bool:
         text = plain_text(content, MAX_RESULT - self._pieces_length)
         if text:
+            self.has_answered = True
             self._pieces.append(text)
             if len(self._pieces) > MAX_PIECES:
                 self._pieces = ["".join(self._pieces)]
@@ -145,11 +155,11 @@ class GeminiReader(EventReader):
         self._settle(total, parts)
         tools = stats.get("tool_calls")
         self.turns = count(tools + 1) if type(tools) is int else None
-        self.is_error, self.activity = event.status != "success", None
-        if self.is_error:
+        self.activity = None
+        if event.status != "success":
             self._fail(event.error)
         else:
-            self.error = self.error_status = None
+            self.succeed()
             self.result = "".join(self._pieces)
 
     def _settle(self, total: Counts, parts: dict[str, Counts]) -> None:
@@ -164,8 +174,13 @@ class GeminiReader(EventReader):
         # What the model's server answered stands inside: [API Error: {"error":{"code":400,"message":"…"}}]
         code = _CODE.search(words)
         inner = _TOLD.search(words) if words.startswith(("[API Error: {", "{")) else None
-        self.error = one_line(inner[1] if inner else words, MAX_ERROR)
-        self.error_status = http_status(told.get("code")) or (http_status(int(code[1])) if code else None)
+        self.is_error = True
+        status = http_status(told.get("code")) or http_status(int(code[1]) if code else None)
+        self.fail(inner[1] if inner else words, status)
+        if self._quota == b"Terminal":
+            self.limit = self.limit or UsageLimit("quota")
+        elif self.limit is not None and (self._quota is not None or self.limit.kind == "quota"):
+            self.limit, self.failure = None, Outcome.OVERLOAD
 
     def _read_document_line(self, line: bytes) -> None:
         if self.is_error is not None:
@@ -192,10 +207,12 @@ class GeminiReader(EventReader):
             tools = document.stats.get("tools")
             calls = tools.get("totalCalls") if isinstance(tools, dict) else None
             self.turns = count(calls + 1) if type(calls) is int else None
-        self.is_error, self.activity = document.error is not None, None
-        if self.is_error:
+        self.activity = None
+        if document.error is not None:
             self._fail(document.error)
         else:
+            self.succeed()
+            self.has_answered = bool(document.response)
             self.result = plain_text(document.response, MAX_RESULT)
 
 

@@ -11,9 +11,11 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.failures import limit_of_words
 from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
+from nova_async.words import Outcome
 
 __all__ = ["GOES_ON", "OpencodeReader"]
 
@@ -79,7 +81,7 @@ class OpencodeReader(EventReader):
             case "step_start":
                 self.activity, self._stopped_by = "thinking", None
                 if not self._failed:  # the step before was not the last, whatever its reason said
-                    self.is_error = self.error = None
+                    self.is_error = self.error = self.failure = None
             case "text":
                 self._say(part)
             case "reasoning":
@@ -132,6 +134,7 @@ class OpencodeReader(EventReader):
         if self._failed or part.reason in GOES_ON:
             return
         self.activity = None
+        self.has_answered = True
         self.is_error = part.reason != "stop"
         if self.is_error:
             reason = part.reason if isinstance(part.reason, str) else "no reason given"
@@ -153,6 +156,12 @@ class OpencodeReader(EventReader):
         data = told.get("data")
         data = data if isinstance(data, dict) else {}
         words = data.get("message") or told.get("name")
-        self.error = one_line(words if isinstance(words, str) else "it failed without a word", MAX_ERROR)
-        self.error_status = http_status(data.get("statusCode"))
+        status = http_status(data.get("statusCode"))
+        self.fail(words if isinstance(words, str) else "it failed without a word", status)
+        if self.limit is None and isinstance(body := data.get("responseBody"), str):
+            self.limit = limit_of_words(body, status)  # such as a code insufficient_quota below a vague message
+        if told.get("name") == "ProviderAuthError":
+            self.failure = Outcome.AUTH
+        elif self.failure is None and data.get("isRetryable") is True:
+            self.failure = Outcome.NETWORK if status is None else Outcome.OVERLOAD
         self.is_error, self.activity, self._failed = True, None, True

@@ -4,6 +4,7 @@ From the recorded calls and the options of version 0.15.10 (docs/agents.md).
 """
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.qwen.reader import QwenReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
@@ -47,6 +48,7 @@ QWEN = Agent(
     interrupt_seconds=0.0,
     streaming_modes=frozenset({"stream-json"}),
     result_modes=JSON_MODES,
+    exit_meanings=EXIT_MEANINGS,
     caps_turns=True,
     counts_live=True,
     session_files=SessionFiles(".qwen", None, ("projects/*/chats/{session_id}.jsonl",)),

@@ -10,8 +10,8 @@ from typing import Any, final
 
 import msgspec
 
-from nova_async._core.text import one_line
-from nova_async.agents.event_reader import MAX_ERROR, decode, http_status
+from nova_async.agents.event_reader import decode, http_status
+from nova_async.agents.failures import MOST_WORDS
 from nova_async.agents.ledger import Counts, count
 from nova_async.agents.message_lines import AssistantLine, EventLine, MessageReader, Usage, UserLine, silent_line
 from nova_async.agents.reader import MAX_RESULT
@@ -24,7 +24,10 @@ __all__ = ["QwenReader"]
 _STREAMED = b'{"type":"stream_event",'
 _BLOCK_BEGINS = b'"event":{"type":"content_block_start"'
 STATS = ("prompt", "candidates", "cached", "")  # the names in ``stats``, which has no cache creation
-_API_ERROR = re.compile(r"\s*\[API Error: (?:(\d{3})\b)?(.*?)\]?\s*", re.DOTALL)
+API_ERROR = "[API Error: "
+_AFTER_IT = re.compile(r"\]\n(?:Please wait|Possible quota)")  # advice that follows the mark where it was a 429
+_STATUS = re.compile(r"(\d{3})\b|.*\(Status: (\d{3})\)")
+OAUTH = ("Qwen OAuth quota exceeded:", "Qwen OAuth free tier has been discontinued")  # told without the mark
 
 
 class _SystemLine(msgspec.Struct, tag="system"):
@@ -60,6 +63,7 @@ def _counts_of(used: Any, names: tuple[str, ...] = Usage.__struct_fields__) -> C
 class QwenReader(MessageReader):
     """Reads Qwen Code."""
 
+    CANNOT_BEGIN = re.compile(rb"No auth type is selected|Missing API key for ")
     REFUSAL = re.compile(rb'"Qwen Code requires permission to use ')
 
     def read_event(self, line: bytes) -> bool:
@@ -91,6 +95,7 @@ class QwenReader(MessageReader):
         self.name_session(answer.session_id)
         if answer.parent_tool_use_id is None:
             self.name_model(message.model)
+        self.has_answered = True
         if message.usage is not None and isinstance(message.id, str):
             counts = _counts_of(msgspec.structs.asdict(message.usage))
             if any(counts):  # all blocks of an answer but the last have none, and ids of their own
@@ -104,17 +109,18 @@ class QwenReader(MessageReader):
         self.result = plain_text(ended.result, MAX_RESULT)
         self.forget_tools()
         self.read_denials(ended.permission_denials)
-        refused = _API_ERROR.fullmatch((self.result or "")[: 4 * MAX_ERROR])
         failed = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
-        self.is_error = failed or refused is not None
-        self.error = self.error_status = None
+        told = ended.error.get("message") if isinstance(ended.error, dict) else None
+        words = next((text for text in (told, self.result) if isinstance(text, str) and text), "")
+        refused = _refusal_in(words)
         if refused is not None:
-            self.error = one_line(f"API error: {refused[1] or ''}{refused[2]}", MAX_ERROR)
-            self.error_status = http_status(int(refused[1])) if refused[1] else None
+            status = _STATUS.match(refused)
+            self.fail(f"API error: {refused}", http_status(int(status[1] or status[2])) if status else None)
         elif failed:
-            told = ended.error.get("message") if isinstance(ended.error, dict) else None
-            words = told or ended.result or ended.subtype
-            self.error = one_line(words if isinstance(words, str) else "it failed without a word", MAX_ERROR)
+            self.fail(words or (ended.subtype if isinstance(ended.subtype, str) else "it failed without a word"), None)
+        else:
+            self.succeed()
+        self.is_error = failed or refused is not None
 
     def _by_model(self, stats: Any, total: Counts) -> dict[str, Counts]:
         models = stats.get("models") if isinstance(stats, dict) else None
@@ -126,3 +132,16 @@ class QwenReader(MessageReader):
         if tuple(map(sum, zip(*by_model.values(), strict=True))) == total:
             return by_model
         return {self.model or "": total}  # it has one model at a time; the parts may only refine the total
+
+
+def _refusal_in(text: str) -> str | None:
+    """Return what the API answered in place of the model, or after the first words of an answer that broke off."""
+    if text.startswith(OAUTH):
+        return text[:MOST_WORDS]
+    at = 0 if text.lstrip().startswith(API_ERROR) else text.rfind(API_ERROR)
+    if at < 0:
+        return None
+    rest = text[at:].strip()
+    if at > 0 and not (rest.endswith("]") or _AFTER_IT.search(rest)):
+        return None  # the model talks about one
+    return rest.removeprefix(API_ERROR)[:MOST_WORDS].removesuffix("]")

@@ -1,0 +1,307 @@
+"""Recorded endings of the real agents: each has one right word, wherever the bytes were cut."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_async import TokenUsage
+from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents.failures import failure_of, limit_of_words
+from nova_async.attempt.outcome import outcome_of, sentence_for
+from nova_async.words import Outcome, WorkerEnd
+from tests.agents.recordings import KEPT, pieces
+
+VERDICTS = KEPT / "verdicts"
+NAMES = sorted(f"{path.parent.name}/{path.stem}" for path in VERDICTS.glob("*/*.json"))
+SIZES = (1, 7, 4096, 65536, 0)
+
+
+def sidecar(name: str) -> dict[str, Any]:
+    """Return the truth about a recorded ending."""
+    loaded: dict[str, Any] = json.loads((VERDICTS / f"{name}.json").read_bytes())
+    return loaded
+
+
+def read_verdict(name: str, mode: str | None, size: int) -> AgentReport:
+    """Read a recorded ending in chunks of this size; 0 is whole."""
+    reader = AGENTS[sidecar(name)["agent"]].reader(mode)
+    for chunk in pieces((VERDICTS / f"{name}.stdout").read_bytes(), size):
+        reader.feed(chunk)
+    reader.close()
+    return reader.report
+
+
+def outcome_told(report: AgentReport, truth: dict[str, Any]) -> Outcome:
+    """Return the outcome of a run that exited by itself."""
+    return outcome_of(WorkerEnd.EXITED, truth["exit_code"], report, AGENTS[truth["agent"]].exit_meanings)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("mode", [None, "stream-json"])
+def test_a_recorded_ending_has_its_word(name: str, mode: str | None) -> None:
+    """However the bytes were cut, and whether or not the command line told the mode, it is the same right word."""
+    truth = sidecar(name)
+    reports = [read_verdict(name, mode, size) for size in SIZES]
+    assert all(report == reports[0] for report in reports)
+    report = reports[0]
+    # Whether refused tools mattered is seen in the folder, which nobody looks at here.
+    expected = Outcome.OK if truth["outcome"] == Outcome.DENIED else truth["outcome"]
+    assert outcome_told(report, truth) == expected
+    assert report.usage == TokenUsage(**truth.get("printed", truth["served"]))
+    assert list(report.denied) == truth.get("denied", [])
+    if "usage_is_final" in truth:
+        assert report.usage_is_final is truth["usage_is_final"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_failure_is_told_in_one_sentence(name: str) -> None:
+    """What went wrong is said in the agent's own words, and never as a bare exit code."""
+    report, truth = read_verdict(name, None, 0), sidecar(name)
+    sentence = sentence_for(outcome_told(report, truth), None, report)
+    assert (sentence is None) == (truth["outcome"] in (Outcome.OK, Outcome.DENIED))
+    assert sentence != truth["outcome"]
+
+
+def test_a_limit_says_when_it_ends() -> None:
+    """In UTC where the agent tells a moment, in its own words where they need its clock and time zone."""
+    told = {name: read_verdict(name, None, 0).limit for name in NAMES if sidecar(name)["outcome"] == Outcome.LIMIT}
+    assert all(told.values())
+    assert str(told["claude/subscription-limit"].resets_at) == "2026-11-25 15:54:23+00:00"  # type: ignore[union-attr]
+    assert told["codex/usage-limit"].resets_told == "3:54 PM"  # type: ignore[union-attr]
+    assert told["codex/usage-limit-with-its-day"].resets_told == "Nov 28th, 2026 8:59 PM"  # type: ignore[union-attr]
+    assert told["gemini/daily-quota"].kind == "daily"  # type: ignore[union-attr]
+
+
+NETWORK, AUTH, OVERLOAD, OTHER = Outcome.NETWORK, Outcome.AUTH, Outcome.OVERLOAD, None
+WORDS = [
+    (NETWORK, "API Error: Unable to connect to API (ECONNRESET)"),
+    (NETWORK, "API Error: Request timed out. Check your internet connection and proxy settings"),
+    (NETWORK, "API Error: Response stalled mid-stream. The response above may be incomplete."),
+    (NETWORK, "API Error: Connection closed while thinking, before producing a response. Try again."),
+    (NETWORK, "stream disconnected before completion: error sending request"),
+    (NETWORK, "stream disconnected before completion: idle timeout waiting for SSE"),
+    (NETWORK, "Connection failed: error sending request for url (https://x/responses)"),
+    (NETWORK, "error sending request for url: dns error: failed to lookup address information"),
+    (NETWORK, "[API Error: exception TypeError: fetch failed sending request]"),
+    (NETWORK, "[API Error: terminated]"),
+    (NETWORK, "Connection error. (cause: getaddrinfo ENOTFOUND api.openai.com)"),
+    (NETWORK, "request to https://x failed, reason: connect ECONNREFUSED 127.0.0.1:9"),
+    (NETWORK, "socket hang up"),
+    (NETWORK, "read ETIMEDOUT"),
+    (NETWORK, "Model stream ended without a finish reason."),
+    (OTHER, "Unable to connect to API: SSL certificate verification failed. Check your proxy"),
+    (OTHER, "Unable to connect to API: Self-signed certificate detected"),
+    (AUTH, "Not logged in · Please run /login"),
+    (AUTH, "Please run /login · API Error: OAuth token has expired"),
+    (AUTH, "Invalid API key · Fix external API key"),
+    (AUTH, "Missing environment variable: `OPENAI_API_KEY`."),
+    (
+        AUTH,
+        "Your access token could not be refreshed because your refresh token has expired. Please log out",
+    ),
+    (AUTH, "When using Gemini API, you must specify the GEMINI_API_KEY environment variable."),
+    (AUTH, "No auth type is selected. Please configure an auth type in your settings"),
+    (AUTH, "Missing API key for OpenAI-compatible auth."),
+    (OVERLOAD, "API Error: Overloaded"),
+    (OVERLOAD, "[API Error: fake RESOURCE_EXHAUSTED]"),
+    (OVERLOAD, "exceeded retry limit, last status: 429 Too Many Requests"),
+    (OVERLOAD, "We're currently experiencing high demand, which may cause temporary errors."),
+    (OVERLOAD, "Selected model is at capacity. Please try a different model."),
+    (OTHER, "API Error: Claude's response exceeded the 32000 output token maximum."),
+    (OTHER, "Reached maximum number of turns (2)"),
+    (OTHER, "Prompt is too long"),
+    (OTHER, "The model returned an empty response with no text or thoughts. This may be a transient API issue"),
+    (OTHER, "fake invalid_request"),
+]
+
+
+@pytest.mark.parametrize(("kind", "words"), WORDS)
+def test_an_agents_words_tell_the_kind_of_failure(kind: Outcome | None, words: str) -> None:
+    """Trouble without an HTTP status is known by the agent's own sentence."""
+    assert failure_of(words, None) == kind
+    assert limit_of_words(words, None) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, AUTH),
+        (403, AUTH),
+        (429, OVERLOAD),
+        (500, OVERLOAD),
+        (503, OVERLOAD),
+        (529, OVERLOAD),
+        (400, OTHER),
+        (404, OTHER),
+    ],
+)
+def test_a_status_says_more_than_words(status: int, kind: Outcome | None) -> None:
+    """Where the server has answered, it was no trouble of the network, whatever its answer talks about."""
+    assert failure_of("connection refused by the tool", status) == kind
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "kind", "moment"),
+    [
+        ("You've hit your usage limit. Try again in 3 days 2 hours.", None, "usage", None),
+        ("You\u2019ve hit your limit \u00b7 resets 3pm (Europe/Berlin)", 429, "usage", None),
+        ("Claude AI usage limit reached|1795622063", 429, "usage", "2026-11-25 15:54:23+00:00"),
+        (
+            "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.",
+            400, "usage", "2026-12-01 00:00:00+00:00",
+        ),
+        ("You exceeded your current quota, please check your plan and billing details.", 429, "quota", None),
+        ("Rate limit reached for gpt-5 on requests per day (RPD): Limit 200, Used 200.", 429, "daily", None),
+        ("402 Insufficient Balance", 402, "credit", None),
+        ("Your credit balance is too low to access the Anthropic API.", 400, "credit", None),
+        ("Qwen OAuth quota exceeded: Your free daily quota has been reached.", None, "daily", None),
+    ],
+)  # fmt: skip
+def test_a_limit_of_the_account_is_known_by_its_words(
+    words: str, status: int | None, kind: str, moment: str | None
+) -> None:
+    """Each agent words it in its own way; a moment in UTC is taken where there is one."""
+    limit = limit_of_words(words, status)
+    assert limit is not None
+    assert (limit.kind, limit.resets_at and str(limit.resets_at)) == (kind, moment)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("Rate limit reached for gpt-5 on requests per min. Limit: 3 / min. Please try again in 20s.", 429),
+        ("Request rejected (429)", 429),
+        ("You've hit your usage limit", 500),
+        ("It resets on 2026-99-99 at 00:00 UTC", None),
+    ],
+)
+def test_a_busy_minute_is_no_limit_of_the_account(words: str, status: int) -> None:
+    """What passes in a minute, or what no status of a limit came with, is none."""
+    assert limit_of_words(words, status) is None
+
+
+@given(st.text(max_size=6000), st.none() | st.integers(400, 599))
+def test_any_words_can_be_asked_about(words: str, status: int | None) -> None:
+    """Nothing that an agent can say raises."""
+    failure_of(words, status)
+    limit_of_words(words, status)
+
+
+def qwen_says(result: str, output: int = 0) -> AgentReport:
+    """Read an answer of Qwen Code 0.15.10, and the result line that repeats it as a success."""
+    usage = {"input_tokens": 10 * output, "output_tokens": output}
+    message = {"id": "a", "model": "m", "content": [{"type": "text", "text": result}], "usage": usage}
+    reader = AGENTS["qwen"].reader("stream-json")
+    for line in (
+        {"type": "system", "subtype": "init", "session_id": "s"},
+        {"type": "assistant", "session_id": "s", "message": message},
+        {"type": "result", "subtype": "success", "is_error": False, "session_id": "s", "num_turns": 1,
+         "result": result, "usage": usage},
+    ):  # fmt: skip
+        reader.feed(json.dumps(line).encode() + b"\n")
+    reader.close()
+    return reader.report
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [
+        ("Half an ans[API Error: terminated (cause: other side closed)]", NETWORK),
+        ("Half an ans[API Error: 503 no healthy upstream]", OVERLOAD),
+        ("Half [API Error: 1] an ans[API Error: 401 invalid_api_key]", AUTH),
+        ("An ans[API Error: 429 slow down]\nPossible quota limitations in place or slow response times detected. "
+         "Please wait and try again later.", OVERLOAD),
+        ("[API Error: 429 slow down]\nPlease wait and try again later. To increase your limits, request", OVERLOAD),
+        ("[API Error: overloaded (Status: UNAVAILABLE)]", OVERLOAD),
+        ("[API Error: Model stream ended with empty response text.]", OTHER),
+    ],
+)  # fmt: skip
+def test_an_answer_of_qwen_that_broke_off_is_no_success(result: str, kind: Outcome | None) -> None:
+    """The mark of an error may come after the first words of an answer, and may be followed by advice."""
+    report = qwen_says(result)
+    assert (report.is_error, report.failure) == (True, kind)
+    assert (report.error or "").startswith("API error: ")
+
+
+@pytest.mark.parametrize("result", ["The log says [API Error: 401 x] twice, so I have fixed it.", "Done."])
+def test_a_model_of_qwen_may_talk_about_errors(result: str) -> None:
+    """A mark in the middle of a whole answer is the model's own word."""
+    assert qwen_says(result, output=9).is_error is False
+
+
+NEVER_ASKED = [
+    ("claude", [{"type": "result", "subtype": "success", "is_error": False, "num_turns": 0, "session_id": "s",
+                 "result": "Unknown command: /users", "modelUsage": {}}]),
+    ("claude", [{"type": "system", "subtype": "init", "session_id": "s"},
+                {"type": "assistant", "session_id": "s", "message": {"id": "a", "model": "<synthetic>", "content": [
+                    {"type": "text", "text": "blocked by hook"}]}},
+                {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "session_id": "s",
+                 "result": "blocked by hook", "modelUsage": {}}]),
+    ("qwen", [{"type": "system", "subtype": "init", "session_id": "s"},
+              {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "session_id": "s",
+               "result": "Command executed.", "usage": {"input_tokens": 0, "output_tokens": 0}}]),
+    ("codex", [{"type": "thread.started", "thread_id": "s"}, {"type": "turn.started"},
+               {"type": "turn.completed", "usage": {"input_tokens": 0, "output_tokens": 0}}]),
+    ("gemini", [{"type": "init", "session_id": "s"},
+                {"type": "result", "status": "success", "stats": {"total_tokens": 0, "input_tokens": 0}}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("agent", "events"), NEVER_ASKED)
+def test_a_success_without_the_model_is_none(agent: str, events: list[dict[str, Any]]) -> None:
+    """No token and no word of a model: whatever ended well, it was not the task."""
+    reader = AGENTS[agent].reader()
+    for event in events:
+        reader.feed(json.dumps(event).encode() + b"\n")
+    reader.close()
+    assert outcome_of(WorkerEnd.EXITED, 0, reader.report) == Outcome.AGENT_ERROR
+    assert "its model was never asked (0 tokens)" in (reader.report.error or "")
+
+
+def test_a_model_that_does_not_count_may_succeed() -> None:
+    """A server that reports no usage has answered all the same."""
+    assert qwen_says("Done.").is_error is False
+
+
+def test_a_budget_of_the_agents_own_is_the_word_budget() -> None:
+    """Claude stops at ``--max-budget-usd`` by itself."""
+    reader = AGENTS["claude"].reader("stream-json")
+    ended = {"type": "result", "subtype": "error_max_budget_usd", "is_error": True, "num_turns": 3, "session_id": "s",
+             "errors": ["Reached maximum budget ($0.15)"]}  # fmt: skip
+    reader.feed(json.dumps(ended).encode() + b"\n")
+    reader.close()
+    assert outcome_of(WorkerEnd.EXITED, 1, reader.report) == Outcome.BUDGET
+    assert reader.report.error == "Reached maximum budget ($0.15)"
+
+
+@pytest.mark.parametrize("code", [173, 247, 145, 147, 41])
+def test_an_exit_code_may_be_all_that_tells(code: int) -> None:
+    """Gemini CLI exits with the HTTP status modulo 256, or a code of its own, and may print nothing else."""
+    meanings = AGENTS["gemini"].exit_meanings
+    expected = OVERLOAD if code in (173, 247) else AUTH
+    assert outcome_of(WorkerEnd.EXITED, code, AgentReport(expects_result=True), meanings) == expected
+    assert outcome_of(WorkerEnd.EXITED, code, AgentReport(expects_result=True)) == Outcome.EXIT
+    # What its last event says by a status of its own says more than the code.
+    told = AgentReport(expects_result=True, is_error=True, error="x", error_status=400)
+    assert outcome_of(WorkerEnd.EXITED, code, told, meanings) == Outcome.AGENT_ERROR
+
+
+def test_what_was_cut_off_is_no_success() -> None:
+    """Sub-agents that were still at work are named, whoever ended the agent."""
+    report = AgentReport(expects_result=True, is_error=False, unfinished=("check the links", "sum up"))
+    for end in (WorkerEnd.EXITED, WorkerEnd.LINGERED):
+        assert outcome_of(end, 0, report) == Outcome.LOST_TAIL
+        assert outcome_of(end, 0, replace(report, unfinished=())) == Outcome.OK
+    sentence = sentence_for(Outcome.LOST_TAIL, None, report)
+    assert sentence == "it ended while sub-agents were still at work: check the links, sum up"
+
+
+def test_there_are_recordings() -> None:
+    """Every agent is there; a test over none could not fail."""
+    assert {sidecar(name)["agent"] for name in NAMES} == set(AGENTS) - {"plain"}
+    assert all((Path(VERDICTS) / f"{name}.stdout").is_file() for name in NAMES)

@@ -1,0 +1,37 @@
+"""Recorded endings of the real agents under a run: each task gets the right word and sentence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nova_async.agents import AGENTS
+from nova_async.cascade import Cascade, Task
+from nova_async.words import Outcome
+from tests.children import program
+from tests.orchestrator.test_running import run
+
+VERDICTS = Path(__file__).resolve().parents[1] / "data/verdicts"
+
+
+@pytest.mark.parametrize("manner", ["burst", "lines"])
+@pytest.mark.parametrize("agent", sorted(set(AGENTS) - {"plain"}))
+async def test_a_run_tells_recorded_endings_by_their_words(agent: str, manner: str, tmp_path: Path) -> None:
+    """A wrapper prints what the agent printed and exits as it did: outcome, sentence, tokens and refusals are right."""
+    recordings = {path.stem.replace(".", "-"): path for path in sorted((VERDICTS / agent).glob("*.json"))}
+    truths: dict[str, Any] = {task_id: json.loads(path.read_bytes()) for task_id, path in recordings.items()}
+
+    def replay(task: Task) -> list[str]:
+        output = recordings[task.id].with_suffix(".stdout")
+        return ["sh", "-c", f'"$@"; exit {truths[task.id]["exit_code"]}', "sh", *program("replay", manner, output)]
+
+    cascade = Cascade.of(Task(id=task_id, name=task_id) for task_id in recordings).with_options(retries=0)
+    report, _ = await run(cascade, tmp_path, agent=agent, command_for=replay)
+    for task_id, truth in truths.items():
+        task = report.tasks[task_id]
+        assert task.outcome == truth["outcome"], (task_id, task.outcome, task.error)
+        assert (task.error is None) == (truth["outcome"] == Outcome.OK), (task_id, task.error)
+        assert "exit code" not in (task.error or ""), (task_id, task.error)
+        assert task.usage.as_dict() == truth.get("printed", truth["served"]), task_id
+        assert list(task.denied) == truth.get("denied", [])
