@@ -36,7 +36,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator"},
 }
 
-DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "retry", "resume", "reporting")
+DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable", "retry", "resume", "reporting")
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = VALUES | {"agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}

@@ -128,6 +128,8 @@ class Agent:
     """Whether it can be told to stop at so many US dollars; the others must be watched, as far as they tell."""
     counts_live: bool = False
     """Whether it tells its tokens while it works; the others tell them at their end, too late for a limit to act."""
+    tells_cost: bool = True
+    """Whether it ever tells its cost, at its end at least; False where a budget in dollars could never be kept."""
     costs_live: bool = False
     """Whether it tells its cost while it works."""
     session_files: SessionFiles | None = None

@@ -15,7 +15,7 @@ from nova_async.agents.qwen import QWEN
 __all__ = ["AGENTS", "DEFAULT_AGENT", "recognise"]
 
 # Background shells ignore INT, and nothing is known to be gained by it.
-PLAIN = Agent(name="plain", program="", counts_live=True)
+PLAIN = Agent(name="plain", program="", counts_live=True, tells_cost=False)
 
 BUILT_IN: Mapping[str, Agent] = MappingProxyType(
     {agent.name: agent for agent in (CLAUDE, CODEX, GEMINI, OPENCODE, QWEN, PLAIN)}

@@ -101,6 +101,10 @@ class Cascade:
             return None
         return self.settings.command
 
+    def is_written(self, task: Task, option: str) -> bool:
+        """Tell whether somebody chose an option's value: on the command line, at the task, or in the front matter."""
+        return any(option in layer for layer in (self.overrides, task.written, self.settings.task_options))
+
     def waves(self) -> list[list[str]]:
         """Group all tasks so that each depends only on earlier groups, as early as possible."""
         return graph.waves_of(self._dependencies)

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade, Task
-from nova_async.cli.not_enforced import named
+from nova_async.orchestrator.countable import named
 
 __all__ = ["Calling", "callings"]
 

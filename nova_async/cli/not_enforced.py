@@ -2,6 +2,7 @@
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
+from nova_async.orchestrator.countable import late_budgets, named
 
 __all__ = ["not_enforced"]
 
@@ -38,29 +39,4 @@ def not_enforced(cascade: Cascade) -> list[str]:
     if turns:
         takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
         found.append(f"max_turns is not enforced{named(turns)}: only the command lines of {takers} take it")
-    return found + budgets_that_nothing_holds(cascade)
-
-
-def budgets_that_nothing_holds(cascade: Cascade) -> list[str]:
-    """Say which budgets come too late, because the agent tells its numbers at its end or not at all."""
-    settings, found = cascade.settings, []
-    # Of a command of the plan's own, nobody knows what its program prints.
-    tasks = [task for task in cascade.tasks.values() if cascade.command_of(task) is None]
-    for task_agent in dict.fromkeys(task.options.agent for task in tasks):
-        agent = AGENTS.get(task_agent)
-        mine = [task for task in tasks if task.options.agent == task_agent]
-        dollars = [task.id for task in mine if task.options.budget_usd or settings.budget_usd]
-        tokens = [task.id for task in mine if task.options.budget_tokens or settings.budget_tokens]
-        if agent is None:
-            continue
-        if dollars and not (agent.caps_cost or agent.costs_live):
-            found.append(f"budget_usd is not enforced{named(dollars)}: {agent.name} tells no cost while it works")
-        if tokens and not agent.counts_live:
-            found.append(f"budget_tokens acts late{named(tokens)}: {agent.name} tells its tokens at its end")
-    return found
-
-
-def named(tasks: list[str]) -> str:
-    """Name the tasks that are meant, or the first of many."""
-    more = f" and {len(tasks) - 3} more" if len(tasks) > 3 else ""
-    return f" ({', '.join(tasks[:3])}{more})"
+    return found + late_budgets(cascade)

@@ -25,6 +25,7 @@ from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag
 from nova_async.cli.places import JOURNAL, PLAN
 from nova_async.cli.say import say
+from nova_async.orchestrator.countable import budget_problems
 
 __all__ = ["BAD_INPUT", "command", "read_cascade"]
 
@@ -86,6 +87,12 @@ def show_plan(options: Options) -> int:
             write_json(
                 {"ok": False, "file": options.plan, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)}
             )
+        return BAD_INPUT
+    if problems := [f"{', '.join(tasks)}: {sentence}" for sentence, tasks in budget_problems(cascade).items()]:
+        for problem in problems:
+            say(f"{options.plan}: {problem}", err=True)
+        if options.json:
+            write_json({"ok": False, "file": options.plan, "problems": problems})
         return BAD_INPUT
     for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
         say(f"nova: {note}", err=True)

@@ -57,7 +57,7 @@ def make_job(
     elif template is not None:
         command, stdin = filled_command(settings, template, prompt, values)
         # Unless somebody said whose output it is, the program's name tells.
-        reader = options.agent if is_written(cascade, task, "agent") and options.agent in AGENTS else None
+        reader = options.agent if cascade.is_written(task, "agent") and options.agent in AGENTS else None
     elif options.agent not in AGENTS:
         raise ValueError(f"task {task.id}: agent '{options.agent}' needs a command in the front matter")
     else:
@@ -174,11 +174,6 @@ def limits_of(cascade: Cascade, task: Task, spent: Totals) -> Limits:
 def left_of(budget: float | None, used: float) -> float | None:
     """Return what is left of a budget, never nothing: an attempt that begins must be able to say a word."""
     return None if budget is None else max(0.01, budget - used)
-
-
-def is_written(cascade: Cascade, task: Task, option: str) -> bool:
-    """Tell whether somebody chose an option's value: on the command line, at the task, or in the front matter."""
-    return any(option in layer for layer in (cascade.overrides, task.written, cascade.settings.task_options))
 
 
 def fill(word: str, values: Mapping[str, str]) -> str:

@@ -221,7 +221,7 @@ def test_what_is_not_enforced_is_said(folder: Path) -> None:
     cascade = parse_cascade(text.replace("| Timeout |", "| Max Turns |").replace("1h30m", "7"))
     assert [sentence.split(" ")[0] for sentence in not_enforced(cascade)] == ["redact"]
     codex = cascade.with_options(agent="codex", worktree=True)
-    assert [sentence.split(" ")[0] for sentence in not_enforced(codex)][1:] == ["worktree", "max_turns", "budget_usd"]
+    assert [sentence.split(" ")[0] for sentence in not_enforced(codex)][1:] == ["worktree", "max_turns"]
     (folder / "b.md").write_text(text)
     done = nova("plan", "b.md", cwd=folder)
     assert done.returncode == 0
@@ -281,13 +281,21 @@ def test_a_budget_that_nothing_can_hold_is_said() -> None:
     rows += "".join(
         f"| {name} | x | {name} | 1 | 1000 |\n" for name in ("claude", "codex", "gemini", "opencode", "qwen")
     )
-    told = not_enforced(parse_cascade(rows))
-    assert told == [
-        "budget_usd is not enforced (codex): codex tells no cost while it works",
+    assert not_enforced(parse_cascade(rows)) == [
         "budget_tokens acts late (codex): codex tells its tokens at its end",
-        "budget_usd is not enforced (gemini): gemini tells no cost while it works",
         "budget_tokens acts late (gemini): gemini tells its tokens at its end",
-        "budget_usd is not enforced (qwen): qwen tells no cost while it works",
     ]
-    of_the_run = parse_cascade("+++\nbudget_usd = 5\nagent = 'codex'\n+++\n| ID | What |\n|---|---|\n| T1 | x |\n")
-    assert not_enforced(of_the_run) == ["budget_usd is not enforced (T1): codex tells no cost while it works"]
+
+
+def test_a_budget_that_cannot_be_counted_is_an_error(folder: Path) -> None:
+    """The plan is refused as it stands, and it is said what to write."""
+    (folder / "b.md").write_text("+++\nbudget_usd = 5\nagent = 'codex'\n+++\n| ID | What |\n|---|---|\n| T1 | x |\n")
+    said = (
+        "T1: budget_usd cannot be kept: codex never reports its cost. "
+        "Use budget_tokens instead, or an agent that reports it (claude, opencode)"
+    )
+    done = nova("plan", "b.md", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"b.md: {said}\n")
+    as_json = nova("plan", "b.md", "--json", cwd=folder)
+    assert as_json.returncode == 2
+    assert json.loads(as_json.stdout) == {"ok": False, "file": "b.md", "problems": [said]}

@@ -47,6 +47,7 @@ CODEX = Agent(
     interrupt_seconds=3.0,
     streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error
     result_modes=JSON_MODES,
+    tells_cost=False,
     session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
     mode_option=ModeOption(flags=("--json", "--experimental-json")),
     make_reader=text_or(CodexReader),

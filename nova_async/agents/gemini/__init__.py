@@ -51,6 +51,7 @@ GEMINI = Agent(
     interrupt_seconds=0.0,
     streaming_modes=frozenset({"stream-json"}),
     result_modes=JSON_MODES,
+    tells_cost=False,
     exit_meanings=EXIT_MEANINGS,
     session_files=SessionFiles(
         ".gemini", None, ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl")

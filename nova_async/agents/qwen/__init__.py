@@ -48,6 +48,7 @@ QWEN = Agent(
     interrupt_seconds=0.0,
     streaming_modes=frozenset({"stream-json"}),
     result_modes=JSON_MODES,
+    tells_cost=False,
     exit_meanings=EXIT_MEANINGS,
     caps_turns=True,
     counts_live=True,

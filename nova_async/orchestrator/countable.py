@@ -1,0 +1,122 @@
+"""Which budgets the agents of a plan can be held to, known from their commands alone. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import final
+
+from nova_async.agents import AGENTS, Agent, recognise
+from nova_async.cascade import Cascade, Task
+
+__all__ = ["budget_problems", "late_budgets"]
+
+NAMED = 3  # tasks in one sentence
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What can ever be known of what a task uses."""
+
+    program: str
+    """Whose output it is, for people."""
+    agent: Agent
+    mode: str | None
+    """Its output mode; None where only its output will tell."""
+    is_ours: bool
+    """Whether the command line is the agent's own, so that it is told its caps."""
+
+    @property
+    def tells_tokens(self) -> bool:
+        return self.mode != "text"
+
+    @property
+    def tells_dollars(self) -> bool:
+        return (self.agent.tells_cost and self.mode != "text") or (self.is_ours and self.agent.caps_cost)
+
+    @property
+    def counts_tokens_live(self) -> bool:
+        return self.agent.counts_live
+
+    @property
+    def counts_dollars_live(self) -> bool:
+        return self.agent.costs_live or (self.is_ours and self.agent.caps_cost)
+
+
+def budget_problems(cascade: Cascade, tasks: Iterable[Task] | None = None) -> dict[str, list[str]]:
+    """Say which budgets nothing could ever be counted against, each with the ids of its tasks.
+
+    ``tasks`` are those that would run; without it, all of the plan.
+    """
+    found: dict[str, list[str]] = {}
+    for task in cascade.tasks.values() if tasks is None else tasks:
+        counted = counted_of(cascade, task)
+        if counted is None:
+            continue
+        if (key := budget_key(cascade, task, "budget_usd")) is not None and not counted.tells_dollars:
+            found.setdefault(f"{key} cannot be kept: {why_no_dollars(counted)}", []).append(task.id)
+        if (key := budget_key(cascade, task, "budget_tokens")) is not None and not counted.tells_tokens:
+            found.setdefault(f"{key} cannot be kept: {why_no_tokens(counted)}", []).append(task.id)
+    return found
+
+
+def late_budgets(cascade: Cascade) -> list[str]:
+    """Say which budgets are noticed late, because the agent tells its numbers only at its end."""
+    late: dict[str, list[str]] = {}
+    for task in cascade.tasks.values():
+        counted = counted_of(cascade, task)
+        if counted is None:
+            continue
+        name = counted.agent.name
+        if budget_key(cascade, task, "budget_usd") and counted.tells_dollars and not counted.counts_dollars_live:
+            late.setdefault(f"budget_usd acts late{{}}: {name} tells its cost at its end", []).append(task.id)
+        if budget_key(cascade, task, "budget_tokens") and counted.tells_tokens and not counted.counts_tokens_live:
+            late.setdefault(f"budget_tokens acts late{{}}: {name} tells its tokens at its end", []).append(task.id)
+    return [sentence.format(named(tasks)) for sentence, tasks in late.items()]
+
+
+def counted_of(cascade: Cascade, task: Task) -> Counted | None:
+    """Return what can be known of a task's use; None where no command can be made for it."""
+    template, chosen = cascade.command_of(task), AGENTS.get(task.options.agent)
+    if template is None:
+        if chosen is None or chosen.make_command is None:
+            return None
+        try:
+            command = chosen.command("x", extra=task.options.agent_args)
+        except ValueError:
+            return None
+        return Counted(chosen.name, chosen, chosen.mode_of(command), is_ours=True)
+    recognised = recognise(template)
+    agent = chosen if chosen is not None and cascade.is_written(task, "agent") else recognised
+    mode = agent.mode_of(template)
+    if agent is not recognised and mode == "text":
+        mode = None  # a wrapper's command line does not show how it calls the agent
+    return Counted(template[0], agent, mode, is_ours=False)
+
+
+def budget_key(cascade: Cascade, task: Task, key: str) -> str | None:
+    """Return the key that sets a budget for a task: its own, or that of the run."""
+    if getattr(task.options, key):
+        return key if key in task.written or key in cascade.overrides else f"task_{key}"
+    return key if getattr(cascade.settings, key) else None
+
+
+def why_no_dollars(counted: Counted) -> str:
+    """Say why a cost will never be known, and what to write instead."""
+    tellers = [agent.name for agent in AGENTS.values() if agent.costs_live or agent.caps_cost]
+    instead = f"Use budget_tokens instead, or an agent that reports it ({', '.join(tellers)})"
+    if counted.agent.tells_cost:
+        return f"`{counted.program}` reports no cost in text mode. Let it print JSON events, or use budget_tokens"
+    if not counted.agent.program:
+        return f'`{counted.program}` reports no cost. {instead}; for a script around an agent, write agent = "NAME"'
+    return f"{counted.agent.name} never reports its cost. {instead}"
+
+
+def why_no_tokens(counted: Counted) -> str:
+    """Say why no token will ever be counted, and what to write instead."""
+    return f"`{counted.program}` reports no tokens in text mode. Let it print JSON events, or remove the budget"
+
+
+def named(tasks: list[str]) -> str:
+    """Name the tasks that are meant, or the first of many."""
+    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
+    return f" ({', '.join(tasks[:NAMED])}{more})"
