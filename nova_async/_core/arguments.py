@@ -1,15 +1,15 @@
-"""Refusing what a caller cannot have meant, with a sentence that says what to write instead."""
+"""Rejecting arguments that a caller cannot have meant, with a message that says what to write instead."""
 
 import math
 from typing import Any
 
 __all__ = ["as_seconds", "told"]
 
-LONGEST = 80  # characters of somebody's value inside a message
+LONGEST = 80  # characters of a value inside a message
 
 
 def told(value: object) -> str:
-    """Return a value as it stands in a message: its ``repr``, cut short; a stranger's that raises is no trouble."""
+    """Return a value for use in a message: its ``repr``, cut short; one that raises does no harm."""
     try:
         text = repr(value)
     except Exception:
@@ -18,10 +18,10 @@ def told(value: object) -> str:
 
 
 def as_seconds(name: str, value: Any) -> float:
-    """Return a duration in seconds; below zero and infinite are what they say.
+    """Return a duration in seconds; negative and infinite ones are allowed.
 
-    Raises ``TypeError`` for what is no number, and ``ValueError`` for one that no clock can wait for: with a NaN as a
-    timer, asyncio's loop sleeps for ever.
+    Raises ``TypeError`` if it is not a number, and ``ValueError`` for a number that no clock can wait for: with a NaN
+    timer, asyncio's loop sleeps forever.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {told(value)}")

@@ -1,1 +1,1 @@
-"""What happened, durably: the journal of all runs, the lock of its writer, and ``cascade_state.json`` for pollers."""
+"""What happened, durably: the journal of all runs, its writer's lock, and ``cascade_state.json`` for polling."""

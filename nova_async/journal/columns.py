@@ -1,8 +1,8 @@
-"""How single values go into a journal's columns and come out again.
+"""How single values are written to a journal's columns and read back.
 
-Whatever an agent may come up with is taken: a number that SQLite has no room for is bounded, one that is none is
-left out, and text that is no valid Unicode, as a path may be, goes in as bytes. What comes out has the type that it
-should have, or ``TypeError`` and ``ValueError`` say that a stranger wrote it.
+Anything that an agent may report is accepted: numbers too large for SQLite are bounded, NaN and infinity are left
+out, and text that is not valid Unicode, as in some paths, is stored as bytes. What is read back has the right type, or
+``TypeError`` or ``ValueError`` shows that another program wrote it.
 """
 
 import json
@@ -24,7 +24,7 @@ LARGEST = 2**63 - 1  # SQLite's integers have 64 bits, with a sign
 
 
 def to_moment(moment: datetime) -> str:
-    """Write a moment as text in UTC, so that moments sort and that a person can read them."""
+    """Write a moment as text in UTC, so that moments sort and people can read them."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -37,7 +37,7 @@ def as_moment(value: object) -> datetime:
 
 
 def to_text(text: str | None) -> str | bytes | None:
-    """Give SQLite a text that it takes."""
+    """Return text in a form that SQLite accepts."""
     if text is None or text.isascii():
         return text
     try:
@@ -57,7 +57,7 @@ def as_text(value: object) -> str:
 
 
 def cut(text: str | None, most: int = MOST_TEXT) -> str | None:
-    """Return the beginning of a text, at most so many bytes of UTF-8 and whole characters."""
+    """Return the beginning of a text: at most so many bytes of UTF-8, and whole characters only."""
     if text is None or len(text) * 4 <= most:
         return text
     encoded = text[:most].encode("utf-8", "surrogatepass")
@@ -69,7 +69,7 @@ def cut(text: str | None, most: int = MOST_TEXT) -> str | None:
 
 
 def to_whole(number: int | None) -> int | None:
-    """Give SQLite a whole number that it has room for."""
+    """Return an integer that fits into SQLite."""
     return None if number is None else max(-LARGEST - 1, min(int(number), LARGEST))
 
 
@@ -81,7 +81,7 @@ def as_whole(value: object) -> int:
 
 
 def to_real(number: float | None) -> float | None:
-    """Give SQLite a number; infinity and what is no number are unknown."""
+    """Return a finite number; infinity and NaN become None."""
     if number is None:
         return None
     try:
@@ -92,7 +92,7 @@ def to_real(number: float | None) -> float | None:
 
 
 def to_seconds(number: float) -> float:
-    """Give SQLite a time that has to be known: zero where it is no number."""
+    """Return a time that must not be None: zero if it is not a finite number."""
     return to_real(number) or 0.0
 
 
@@ -104,17 +104,17 @@ def as_real(value: object) -> float:
 
 
 def as_flag(value: object) -> bool:
-    """Read yes or no."""
+    """Read a boolean."""
     return bool(as_whole(value))
 
 
 def either(read: Callable[[object], T]) -> Callable[[object], T | None]:
-    """Let a reader of values also read that there is none."""
+    """Make a reader of values that also accepts None."""
     return lambda value: None if value is None else read(value)
 
 
 def to_word(vocabulary: type[StrEnum]) -> Callable[[Any], str]:
-    """Make a writer that refuses words which the vocabulary does not have: nobody could read them again."""
+    """Make a writer that rejects words outside the vocabulary, which could not be read back."""
     return lambda value: vocabulary(value).value
 
 
@@ -124,7 +124,7 @@ def from_word(vocabulary: type[Word]) -> Callable[[object], Word]:
 
 
 def to_json(value: object) -> str:
-    """Write a small structure as JSON; what JSON has no word for becomes its text, a number that is none ``null``."""
+    """Write a small structure as JSON; types that JSON lacks become their ``str()``, NaN and infinity ``null``."""
     try:
         return json.dumps(value, default=str, separators=(",", ":"), allow_nan=False)
     except ValueError:
@@ -132,7 +132,7 @@ def to_json(value: object) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Copy a structure without infinities, what is no number, and whole numbers of absurd length."""
+    """Copy a structure with NaN and infinity as None, and huge integers bounded."""
     if isinstance(value, float):
         return to_real(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -145,7 +145,7 @@ def finite(value: Any) -> Any:
 
 
 def as_json(value: object, kind: type[T]) -> T:
-    """Read a small structure that must be of that kind."""
+    """Read a small structure that must be of that type."""
     found = json.loads(as_text(value))
     if not isinstance(found, kind):
         raise TypeError(f"{value!r} is not a {kind.__name__}")

@@ -1,4 +1,4 @@
-"""How a run is, for whoever has only its state file: what the run itself wrote, and whether its supervisor lives."""
+"""The condition of a run, given only its state file: what the run itself wrote, and whether its supervisor is alive."""
 
 from collections.abc import Collection
 
@@ -20,7 +20,7 @@ ENDS = {
 
 
 def supervisor_lives(run: RunView) -> bool | None:
-    """Tell whether that very process lives, and not a later one with its number; None if the run names none."""
+    """Tell whether that very process is alive, not a later one with its pid; None if the run names none."""
     if run.pid is None:
         return None
     if run.pid_start_time is None:
@@ -30,10 +30,10 @@ def supervisor_lives(run: RunView) -> bool | None:
 
 
 def condition_of(run: RunView, tasks: Collection[TaskView]) -> Condition:
-    """Say how a run is.
+    """Return the condition of a run.
 
-    Its own word counts first: a program that runs plans may live on when they have ended. A file without that word is
-    of another version or of another program; there its tasks tell.
+    What the run itself wrote counts first: a program that runs plans may keep running after they have ended. A file
+    without that was written by another version or another program; then its tasks decide.
     """
     if run.end is not None:
         return ENDS[run.end]

@@ -1,4 +1,4 @@
-"""What is wrong with a journal, as a sentence that names the file and says what to do."""
+"""What is wrong with a journal, as a message that names the file and says what to do."""
 
 import contextlib
 import sqlite3
@@ -12,14 +12,14 @@ __all__ = ["DISK_TROUBLE", "explained", "refused", "understood"]
 START_OVER = "move it and its -wal file away to start over (finished tasks will run again)"
 CHECK_PERMISSIONS = "check the permissions of the file and its folder, or choose another path for the journal"
 
-# What SQLite says of the disk or the file: true for every record, and perhaps not a moment later.
+# SQLite's errors about the disk or the file: they affect every record, and may be over a moment later.
 DISK_TROUBLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN",
                 "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_NOMEM", "SQLITE_PROTOCOL",
                 "SQLITE_INTERRUPT")  # fmt: skip
 
 
 def explained(path: Path, error: BaseException) -> JournalError:
-    """Turn what SQLite or the system said about a journal into a sentence that names the file and the way out."""
+    """Turn an error of SQLite or the system into a message that names the journal's file and says what to do."""
     if isinstance(error, JournalError):
         return error
     code = getattr(error, "sqlite_errorname", "") or ""
@@ -41,7 +41,7 @@ def explained(path: Path, error: BaseException) -> JournalError:
 
 
 def refused(path: Path, refusal: Exception) -> JournalError:
-    """Say why one record was not taken."""
+    """Say why one record was rejected."""
     if isinstance(refusal, JournalError):
         return refusal
     error = JournalError(f"{path} rejected a record: {refusal}")
@@ -51,7 +51,7 @@ def refused(path: Path, refusal: Exception) -> JournalError:
 
 @contextlib.contextmanager
 def understood(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong while a journal is read into a ``JournalError``: its rows may be anybody's."""
+    """Turn whatever goes wrong while a journal is read into a ``JournalError``: anybody may have written its rows."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Values out of a JSON file that anybody may have written: each is what it should be, or nothing."""
+"""Values from a JSON file that anybody may have written: each has the right type, or is None or empty."""
 
 import math
 import re
@@ -12,8 +12,8 @@ __all__ = ["SURROGATES", "as_count", "as_flag", "as_moment", "as_number", "as_pi
 
 Word = TypeVar("Word", bound=StrEnum)
 SURROGATES = re.compile("[\ud800-\udfff]")
-LARGEST_PID = 2**31 - 1  # what the system's calls take
-LARGEST_COUNT = 2**63 - 1  # what SQLite and other readers of JSON take
+LARGEST_PID = 2**31 - 1  # what system calls accept
+LARGEST_COUNT = 2**63 - 1  # what SQLite and other readers of JSON accept
 
 
 def spelled(half: re.Match[str]) -> str:
@@ -23,25 +23,25 @@ def spelled(half: re.Match[str]) -> str:
 
 
 def as_table(value: Any) -> Mapping[str, Any]:
-    """Take a JSON object, or an empty one for anything else."""
+    """Return a JSON object, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def as_text(value: Any) -> str | None:
-    """Take a text that can be written anywhere, or nothing."""
+    """Return text that can be written anywhere, or None."""
     if not isinstance(value, str):
         return None
     return value if value.isascii() else SURROGATES.sub(spelled, value)
 
 
 def as_texts(value: Any) -> tuple[str, ...]:
-    """Take the texts of a list."""
+    """Return the strings of a list."""
     found = value if isinstance(value, list) else []
     return tuple(text for item in found if (text := as_text(item)) is not None)
 
 
 def as_number(value: Any) -> float | None:
-    """Take a finite number that is not negative, or nothing."""
+    """Return a finite number that is not negative, or None."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
@@ -52,23 +52,23 @@ def as_number(value: Any) -> float | None:
 
 
 def as_count(value: Any) -> int:
-    """Take a whole number, exactly, or 0; a nonsense one is cut to what 64 bits hold."""
+    """Return an integer, exactly, or 0; absurd ones are bounded to 0 and what 64 bits hold."""
     whole = value if isinstance(value, int) and not isinstance(value, bool) else int(as_number(value) or 0)
     return min(max(whole, 0), LARGEST_COUNT)
 
 
 def as_pid(value: Any) -> int | None:
-    """Take a number that a process may have, or nothing."""
+    """Return a possible pid, or None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_PID else None
 
 
 def as_flag(value: Any, otherwise: bool) -> bool:
-    """Take a truth, or what is given for when there is none."""
+    """Return a boolean, or ``otherwise`` for anything else."""
     return value if isinstance(value, bool) else otherwise
 
 
 def as_word(words: type[Word], value: Any) -> Word | None:
-    """Take one of these words, or nothing."""
+    """Return one of these words, or None."""
     try:
         return words(value)
     except ValueError:
@@ -76,7 +76,7 @@ def as_word(words: type[Word], value: Any) -> Word | None:
 
 
 def as_moment(value: Any) -> datetime | None:
-    """Take a moment in ISO 8601, in UTC; one without a zone is taken to be so."""
+    """Return a moment given in ISO 8601, in UTC, or None; one without a time zone is taken to be UTC."""
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What a journal knows of the past, and the questions that writers and readers of it share."""
+"""What a journal knows about the past, and the queries that its writers and readers share."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -17,35 +17,35 @@ __all__ = ["History", "Run", "read_attempts", "read_history", "read_runs"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run as the journal knows it."""
+    """One run as the journal has it."""
 
     start: RunStart
     fresh: bool = False
-    """Whether it let nothing earlier of its plan count."""
+    """Whether nothing earlier of its plan counts since."""
     ended_at: datetime | None = None
     end: RunEnd | None = None
-    """None while it works, and after a crash until the next run has looked."""
+    """None while it runs, and after a crash until the next run has recorded it."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Everything that a journal knows of one plan at one moment."""
+    """Everything that a journal knows about one plan at one moment."""
 
     runs: tuple[RunStart, ...] = ()
-    """Those of this plan, oldest first."""
+    """The runs of this plan, oldest first."""
     started_at: datetime | None = None
-    """The beginning of the first run that still counts: the last fresh one, or the first of all."""
+    """When the first run that still counts started: the last fresh one, or the very first."""
     attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    """All attempts ever of each task, oldest first: those that no longer count are among them."""
+    """All attempts ever of each task, oldest first, including those that no longer count."""
     milestones: Mapping[str, datetime] = field(default_factory=dict)
     """When each was reached."""
     unfinished_runs: tuple[RunStart, ...] = ()
-    """Those of all plans that nobody has ended: one that works right now, and those whose supervisor died."""
+    """The runs of all plans without an end: one that is running now, and those whose supervisor died."""
 
 
 def read_history(connection: sqlite3.Connection, plan: str) -> History:
-    """Read what is known of a plan, but for its events, as of one moment: the caller has begun a transaction."""
+    """Read all about a plan except its events, as of one moment: the caller has begun a transaction."""
     runs = read_runs(connection, "WHERE plan = ? ORDER BY rowid", to_text(plan))
     since = max((number for number, run in enumerate(runs) if run.fresh), default=0)
     attempts: dict[str, list[Attempt]] = {}

@@ -1,6 +1,6 @@
-"""A journal's file, open for writing, and put back where it belongs if somebody takes it away.
+"""A journal's file, open for writing, and restored if it is deleted or moved.
 
-All of it works in one thread, and may wait for the disk.
+All of it runs in one thread, and may wait for the disk.
 """
 
 import contextlib
@@ -23,25 +23,25 @@ from nova_async.journal.waiting import Record
 
 __all__ = ["JournalFile"]
 
-BUSY_SECONDS = 5.0  # another process that writes, such as `nova retry`, is done long before
-BUSY_PAUSE = 0.01  # seconds between two tries where SQLite does not wait by itself
-MOST_TRIES = 10  # whoever removes a folder is still at it when the journal is put back, and is done long before
-MOST_ASIDE = 1000  # names tried for a file that lies in our place
+BUSY_SECONDS = 5.0  # any other process that writes, such as `nova retry`, is done long before
+BUSY_PAUSE = 0.01  # seconds between two tries where SQLite itself does not wait
+MOST_TRIES = 10  # an `rm -r` of the folder may still be running when the journal is restored; it ends long before
+MOST_ASIDE = 1000  # names tried for a file found in our place
 
 
 @final
 class JournalFile:
-    """The one connection that writes, and the files behind it."""
+    """The only connection that writes, and the files behind it."""
 
     def __init__(self, path: Path, lock: RunLock | None) -> None:
-        """Open the file, and make it and its folder where there is none yet; a link stays a link.
+        """Open the file, creating it and its folder if needed; a link stays a link.
 
         Raises ``JournalError``, ``sqlite3.Error`` and ``OSError``; nothing is open then.
         """
         self.named = path
         self.path = Path(os.path.realpath(path))
         self.is_lost = False
-        """Whether another run works in this one's place: nothing can be written any more."""
+        """Whether another run has taken this one's place: then nothing can be written any more."""
         self._lock = lock
         make_file(self.path)
         self._connection = connect(self.named, self.path)
@@ -52,9 +52,9 @@ class JournalFile:
             raise
 
     def write(self, records: Sequence[Record]) -> None:
-        """Write records in one transaction, all of them but for those that are refused.
+        """Write records in one transaction, all except those that are rejected.
 
-        Raises ``sqlite3.Error`` where the disk or the file takes nothing; nothing is written then.
+        Raises ``sqlite3.Error`` if the disk or the file accepts nothing; nothing is written then.
         """
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -62,12 +62,12 @@ class JournalFile:
                 self._write_one(record)
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:  # after some errors SQLite has rolled back already
+            if self._connection.in_transaction:  # after some errors SQLite has already rolled back
                 self._connection.execute("ROLLBACK")
             raise
 
     def _write_one(self, record: Record) -> None:
-        """Write one record; if it is refused, the others are none the worse."""
+        """Write one record; if it is rejected, the others are unaffected."""
         record.refusal = None
         self._connection.execute("SAVEPOINT record")
         try:
@@ -80,9 +80,9 @@ class JournalFile:
         self._connection.execute("RELEASE record")
 
     def keep_in_place(self) -> str | None:
-        """Put the journal and its lock back if they have been taken away; say so then.
+        """Restore the journal and its lock if they were removed, and return a message that says so.
 
-        Raises ``JournalError``, ``sqlite3.Error`` and ``OSError`` where that cannot be done, perhaps only now.
+        Raises ``JournalError``, ``sqlite3.Error`` and ``OSError`` if that cannot be done, perhaps only for now.
         """
         if self.is_lost:
             raise JournalError(f"{self.named} is now in use by another run: stop this one")
@@ -119,13 +119,13 @@ class JournalFile:
             ) from error
 
     def _write_anew(self) -> Path | None:
-        """Put all that the open connection holds in the journal's place; return where another file there went.
+        """Write all that the open connection holds to the journal's path; return where a file found there was moved.
 
-        Until the last step the old connection is the journal, and after each step either is whole.
+        Until the last step the old connection is the journal, and after each step either one is whole.
         """
         new = self.path.with_name(self.path.name + ".new")
         copy = self._copy_to(new)
-        with contextlib.suppress(sqlite3.Error):  # what still lies there may be all that a crash leaves
+        with contextlib.suppress(sqlite3.Error):  # if we crash now, what is still there may be all that remains
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         aside = None if self._place.is_ours(self.path) else move_aside(self.path, self._place)
         for beside in files_of(self.path)[1:]:
@@ -137,7 +137,7 @@ class JournalFile:
         return aside
 
     def _go_over_to(self, copy: FileId | None) -> None:
-        """Write to the copy in the journal's place from now on, unless somebody has taken that away, too."""
+        """Switch to the copy at the journal's path, unless that has been removed, too."""
         connection = connect(self.named, self.path)
         try:
             place = place_of(connection, self.path)
@@ -150,7 +150,7 @@ class JournalFile:
         old.close()  # only now: it removes no files of a database that is no longer in its place
 
     def _copy_to(self, new: Path) -> FileId | None:
-        """Copy all that the open connection holds into another file, and return which one that is."""
+        """Copy all that the open connection holds into another file, and return that file's identity."""
         for leftover in (*files_of(new), new.with_name(new.name + "-journal")):
             leftover.unlink(missing_ok=True)
         make_file(new)
@@ -162,23 +162,23 @@ class JournalFile:
         return copied
 
     def close(self) -> None:
-        """Close the file; what could not be moved from its -wal file stays there and is not lost."""
+        """Close the file; what could not be moved out of its -wal file stays there and is not lost."""
         self._connection.close()
 
 
 def connect(named: Path, path: Path) -> sqlite3.Connection:
-    """Connect for writing: check what kind of file it is before anything in it is changed, then bring it up to date."""
+    """Connect for writing: check what kind of file it is before changing anything in it, then bring it up to date."""
     connection = open_to_write(path)
     try:
-        connection.execute("BEGIN")  # as of one moment: somebody else may be making the tables
+        connection.execute("BEGIN")  # as of one moment: another process may be creating the tables
         check_version(named, connection)
         connection.execute("COMMIT")
-        connection.execute("PRAGMA trusted_schema = OFF")  # whoever made the file may have put functions into it
+        connection.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere may have functions in its schema
         write_ahead(connection)
         for pragma in ("synchronous = FULL", "fullfsync = ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute("BEGIN IMMEDIATE")
-        version = check_version(named, connection)  # they may have been made meanwhile
+        version = check_version(named, connection)  # the tables may have been created meanwhile
         if version == 0:
             make_tables(connection)
         elif version < SCHEMA_VERSION:
@@ -192,7 +192,7 @@ def connect(named: Path, path: Path) -> sqlite3.Connection:
 
 
 def write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to a write-ahead log; SQLite itself does not wait here for somebody else to finish writing."""
+    """Switch to a write-ahead log; here SQLite itself does not wait for another process to finish writing."""
     give_up_at = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -205,7 +205,7 @@ def write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def is_gone(error: BaseException | None) -> bool:
-    """Tell whether something failed because a file that had just been there is gone."""
+    """Tell whether something failed because a file that was there a moment ago is gone."""
     if isinstance(error, JournalError):
         return is_gone(error.__cause__)
     code = getattr(error, "sqlite_errorname", "") or ""
@@ -213,12 +213,12 @@ def is_gone(error: BaseException | None) -> bool:
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """Connect to a file that is there: one that has just been taken away must not be made, empty, by SQLite."""
+    """Connect to an existing file: SQLite must not create an empty one in place of one that was just removed."""
     return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def place_of(connection: sqlite3.Connection, path: Path) -> Place:
-    """Return which files a connection has just opened; raises ``FileNotFoundError`` if they are gone already."""
+    """Return the files that a connection has just opened; raises ``FileNotFoundError`` if they are already gone."""
     place = Place(files_of(path))
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode == "wal" and len(place) < len(files_of(path)):
@@ -227,10 +227,10 @@ def place_of(connection: sqlite3.Connection, path: Path) -> Place:
 
 
 def make_file(path: Path) -> None:
-    """Make the folder and an empty file, for its owner only, and make sure that both outlive a power cut.
+    """Create the folder and an empty file, readable by its owner only, and make sure that both survive a power cut.
 
-    A file that is there is not opened: closing it again would give away the locks that SQLite has on it elsewhere in
-    this process.
+    An existing file is not opened: closing it again would release the locks that SQLite holds on it elsewhere in this
+    process.
     """
     own_folder(path.parent)
     try:
@@ -246,7 +246,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def move_aside(path: Path, ours: Place) -> Path | None:
-    """Move what lies there to a free name, with its own -wal file; return that name, None if nothing lay there."""
+    """Rename what is there to a free name, with its own -wal file; return that name, or None if nothing was there."""
     if not os.path.lexists(path):
         return None
     names = [path.with_name(f"{path.name}~{number}") for number in range(1, MOST_ASIDE)]

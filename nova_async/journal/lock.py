@@ -19,14 +19,14 @@ from nova_async.journal.explaining import explained
 
 __all__ = ["RunLock"]
 
-# How the kernel wants to be asked who holds a record lock. Elsewhere the file itself has to tell.
+# The layout of `struct flock`, to ask the kernel who holds a record lock. On other systems the file itself says.
 QUESTIONS = {"linux": "@hhqqi4x", "darwin": "@qqihh"}
 MOST_BYTES = 1024  # what a holder writes is far shorter
 
 
-MOST_TRIES = 10  # a lock file that is taken away between opening and locking is made again so often
+MOST_TRIES = 10  # how often a lock file that is removed between opening and locking is recreated
 
-# A POSIX record lock belongs to the process, so it does not tell two runs in one process apart: this does.
+# A POSIX record lock belongs to the process, so it cannot keep two runs in one process apart: this does.
 _held: dict[tuple[int, int], "RunLock"] = {}
 _guard = threading.Lock()
 
@@ -37,9 +37,9 @@ class RunLock:
 
     Its file is ``<journal>.lock`` beside the journal, links resolved. It is a POSIX record lock (``lockf``), not
     ``flock``: it belongs to this process alone, so that no child keeps it, forked ones included, and it ends with the
-    process, however that dies. The price: it also ends when this process closes *any* descriptor of the file, so
-    nobody here may open the file but this class. The file stays, for removing it would let two runs lock two
-    different files of that name.
+    process, however that dies. The price: it also ends when this process closes *any* descriptor of the file, so only
+    this class may open the file. The file is never removed, because that would let two runs lock two different files
+    of that name.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -50,15 +50,15 @@ class RunLock:
     def open(self) -> None:
         """Take the lock.
 
-        Raises ``RunLockedError`` if another process or another run of this one has it, and ``JournalError`` if its file
-        cannot be made or opened.
+        Raises ``RunLockedError`` if another process, or another run in this one, has it, and ``JournalError`` if its
+        file cannot be created or opened.
         """
         with _guard:
             if self._descriptors:
                 raise RunLockedError(os.getpid())
             place = Path(os.path.realpath(self.journal))
             self._path = place.with_name(place.name + ".lock")
-            # An older nova locks this file, for a journal in the usual place; it must not work beside us.
+            # An older nova locks this file, for a journal in the usual place; it must not run beside us.
             older = place.with_name("lock")
             if (place.parent.name, place.name) == (".nova", "journal.db") and older.exists():
                 self._take(older)
@@ -69,27 +69,28 @@ class RunLock:
                 raise
 
     def is_in_place(self) -> bool:
-        """Tell whether the lock's file still is where another run would look for it."""
+        """Tell whether the lock's file is still where another run would look for it."""
         try:
             return self._descriptors != [] and leads_to(self._path, self._descriptors[-1])
         except OSError:
             return True  # nobody can tell
 
     def take_again(self) -> None:
-        """Take the lock where its file has been taken away, and keep what else is held until ``close``.
+        """Take the lock again after its file was removed, and keep what else is held until ``close``.
 
-        Raises ``RunLockedError`` if somebody was faster, and ``JournalError`` if its file cannot be made or opened.
+        Raises ``RunLockedError`` if another run was faster, and ``JournalError`` if its file cannot be created or
+        opened.
         """
         with _guard:
             earlier = self._descriptors[:]
             self._take(self._path)
             for descriptor in earlier:
-                # A file that was only moved may still be found by another run; one without a name will not be.
+                # Another run may still find a file that was only moved, but not one without a name.
                 if os.fstat(descriptor).st_nlink == 0:
                     self._let_go(descriptor)
 
     def close(self) -> None:
-        """Give the lock back. Without it, and in a forked child, this does nothing."""
+        """Release the lock. If it is not held, and in a forked child, this does nothing."""
         with _guard:
             self._give_back()
 
@@ -142,7 +143,7 @@ class RunLock:
 
 
 def refuse_if_held_here(path: Path) -> None:
-    """Look without opening the file: closing it again would give the lock away."""
+    """Check without opening the file: closing it again would release the lock."""
     with contextlib.suppress(FileNotFoundError):
         if key_of(path.stat()) in _held:
             raise RunLockedError(os.getpid())
@@ -157,24 +158,24 @@ def leads_to(path: Path, descriptor: int) -> bool:
 
 
 def key_of(status: os.stat_result) -> tuple[int, int]:
-    """Return what tells a file from all others, by whatever path it is reached."""
+    """Return what identifies a file, by whatever path it is reached."""
     return status.st_dev, status.st_ino
 
 
 def write_holder(descriptor: int) -> None:
-    """Write who holds the lock into the file, for people and for systems that cannot be asked."""
+    """Write who holds the lock into the file, for people and for systems whose kernel cannot be asked."""
     holder = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with contextlib.suppress(OSError):  # the lock holds on a full disk too
+    with contextlib.suppress(OSError):  # the lock works on a full disk too
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)
 
 
 def read_holder(descriptor: int) -> dict[str, Any]:
-    """Read who says to hold the lock."""
+    """Read who holds the lock, according to the file."""
     try:
         holder = json.loads(os.pread(descriptor, MOST_BYTES, 0))
     except (OSError, ValueError):
@@ -183,7 +184,7 @@ def read_holder(descriptor: int) -> dict[str, Any]:
 
 
 def locking_pid(descriptor: int) -> int | None:
-    """Ask the kernel who holds the lock: the file may not have been written yet."""
+    """Ask the kernel who holds the lock, because the file may not have been written yet."""
     if sys.platform not in QUESTIONS or struct.calcsize("P") != 8:
         return None
     layout = QUESTIONS[sys.platform]

@@ -1,4 +1,4 @@
-"""The name under which a journal keeps what it knows of a plan."""
+"""The name under which a journal keeps what it knows about a plan."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ def plan_key(plan_path: Path, journal_path: Path) -> str:
 
     So two plans never share results, and a tree that is moved as a whole keeps them.
 
-    Raises ``ValueError`` where the path can be no path.
+    Raises ``ValueError`` if the path is impossible.
     """
     folder = os.path.dirname(os.path.realpath(journal_path))  # noqa: PTH120 - realpath gives text
     return os.path.relpath(os.path.realpath(plan_path), folder).replace(os.sep, "/")

@@ -26,7 +26,7 @@ __all__ = ["JournalReader", "PhaseStart"]
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0  # how long a reader waits for a writer that recovers the journal after a crash
-MOST_LOOKS = 10  # a file that changes under the reader's hands is looked at so often
+MOST_LOOKS = 10  # how often a read is tried if the file changes meanwhile
 SURE_LOOKS, PAUSE_SECONDS = 3, 0.01  # a -wal file alone must be seen so often, so far apart, to count as a dead copy
 
 LAST_OF_TASK = "a.number = (SELECT max(number) FROM attempts WHERE plan = a.plan AND task_id = a.task_id)"
@@ -40,18 +40,18 @@ class PhaseStart:
     phase: Phase
     at: datetime
     activity: str | None = None
-    """What was done in it, as noted last."""
+    """What was done in it, as last noted."""
 
 
 @final
 class JournalReader:
-    """Questions to a journal that anybody may ask at any time; no file is made or changed by them.
+    """Read access to a journal, for anybody at any time; no file is created or changed.
 
-    Each question opens the file anew and closes it, so that a reader may live as long as it likes, ask from any
-    thread, and outlive the journal. It waits for the disk: in an event loop, ask by ``asyncio.to_thread``.
+    Each call opens the file and closes it again, so a reader may be kept as long as you like, used from any thread,
+    and outlive the journal. It waits for the disk: in an event loop, use ``asyncio.to_thread``.
 
-    Every question raises ``JournalError`` where there is no journal, where it cannot be read, and where somebody else
-    has written into it what nova never would.
+    Every call raises ``JournalError`` if there is no journal, if it cannot be read, or if it contains data that nova
+    did not write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class JournalReader:
         return self._ask(lambda journal: read_runs(journal, "ORDER BY rowid DESC LIMIT ?", to_whole(limit)))
 
     def attempts(self, plan: str, task_id: str | None = None) -> list[Attempt]:
-        """Return all attempts of a plan, or of one of its tasks, in the order in which they began."""
+        """Return all attempts of a plan, or of one of its tasks, in the order in which they started."""
         which, parameters = "WHERE a.plan = ?", [to_text(plan)]
         if task_id is not None:
             which += " AND a.task_id = ?"
@@ -76,7 +76,7 @@ class JournalReader:
         return {attempt.start.id.task_id: attempt for attempt in found}
 
     def history(self, plan: str) -> History:
-        """Return everything about a plan but its events."""
+        """Return everything about a plan except its events."""
         return self._ask(lambda journal: read_history(journal, plan))
 
     def phases(self, id: AttemptId) -> list[PhaseStart]:  # noqa: A002
@@ -91,10 +91,11 @@ class JournalReader:
         )
 
     def changes(self, after: int, limit: int = 1000) -> list[Event]:
-        """Return what has happened since the event with that number, oldest first; go on from the last one's number.
+        """Return what has happened since the event with that number, oldest first; continue from the last one's number.
 
-        A number beyond ``last_number()`` is of another journal that lay in this place: begin again with 0. Events are
-        written soon, not durably: after a crash, which the next ``run_started`` tells of, ask for ``latest`` again.
+        A number beyond ``last_number()`` comes from another journal that used to be in this place: start again from 0.
+        Events are written soon, but not durably: after a crash, which shows in the next ``run_started``, call
+        ``latest`` again.
         """
         which = f"SELECT number, {names(EVENT)} FROM events WHERE number > ? ORDER BY number LIMIT ?"
         numbers = (to_whole(after), to_whole(limit))
@@ -103,23 +104,23 @@ class JournalReader:
         )
 
     def last_number(self) -> int:
-        """Return the number of the latest event, 0 before the first; none is ever used again."""
+        """Return the number of the latest event, 0 before the first; numbers are never reused."""
         question = "SELECT coalesce(max(number), 0) FROM events"
         return self._ask(lambda journal: as_whole(journal.execute(question).fetchone()[0]))
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """Ask in one transaction."""
+        """Run a query in one transaction."""
         with understood(self.path):
             for look in range(MOST_LOOKS):
                 way = how_to_open(self.path)
                 if way is COPY and look < SURE_LOOKS:
-                    time.sleep(PAUSE_SECONDS)  # a writer that is opening or closing leaves it so for an instant
+                    time.sleep(PAUSE_SECONDS)  # a writer that is opening or closing leaves it like this for an instant
                     continue
                 try:
                     with opened(self.path, way) as journal:
                         answer = question(journal)
                 except (sqlite3.Error, OSError) as error:
-                    # A writer may have come or gone meanwhile: then all of it counts for nothing.
+                    # A writer may have come or gone meanwhile: then the failure means nothing.
                     is_the_same = how_to_open(self.path) is way and not isinstance(error, FileNotFoundError)
                     if is_the_same or look == MOST_LOOKS - 1:
                         raise
@@ -129,13 +130,13 @@ class JournalReader:
             raise JournalError(f"{self.path} changes faster than it can be read: try again")
 
 
-# Without a -wal file nobody writes, and a plain read-only connection would make one and leave it behind. An immutable
-# one reads the file as it lies.
+# Without a -wal file nobody is writing, and a plain read-only connection would create one and leave it behind. An
+# immutable one reads the file as it is.
 QUIET = "immutable=1"
-# A writer works, or was killed: what lies in the -wal file counts. SQLite marks in the -shm file, its scratch-pad, how
-# far it reads. (With `readonly_shm=1` it would not, but then no writer could open the file in this process meanwhile.)
+# A writer is running, or was killed: the content of the -wal file counts. SQLite marks in the -shm file, its scratch
+# pad, how far it reads. (With `readonly_shm=1` it would not, but then no writer in this process could open the file.)
 BESIDE_A_WRITER = "mode=ro"
-# A -wal file alone, as a copied folder has it: SQLite cannot read it without making a -shm file.
+# A -wal file alone, as in a copied folder: SQLite cannot read it without creating a -shm file.
 COPY = "copy"
 
 
@@ -163,7 +164,7 @@ def opened(path: Path, way: str) -> Iterator[sqlite3.Connection]:
         else:
             address = f"{path.absolute().as_uri()}?{way}"
         journal = stack.enter_context(contextlib.closing(connect(address)))
-        journal.execute("PRAGMA trusted_schema = OFF")  # whoever made the file may have put functions into it
+        journal.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere may have functions in its schema
         journal.execute("BEGIN")  # all of it as of one moment
         version = check_version(path, journal)
         if version == 0:
@@ -177,12 +178,12 @@ def opened(path: Path, way: str) -> Iterator[sqlite3.Connection]:
 
 
 def connect(address: str) -> sqlite3.Connection:
-    """Connect for one question."""
+    """Connect for one query."""
     return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def copy_to(folder: Path, path: Path) -> Path:
-    """Copy a journal and what waits in its -wal file."""
+    """Copy a journal together with its -wal file."""
     for end in ("", "-wal"):
         shutil.copyfile(path.with_name(path.name + end), folder / (path.name + end))
     return folder / path.name

@@ -1,4 +1,4 @@
-"""Roll-ups: what the states of tasks mean for a group, a branch, the whole project."""
+"""Roll-ups: what the states of tasks mean for a group, a branch or the whole project."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -37,14 +37,14 @@ class Rollup:
     failed: int
     in_progress: int
     pending: int
-    """Blocked ones among them."""
+    """Includes the blocked ones."""
     blocked: int
     sums: Totals
-    """Tokens, cost and seconds of work, and whether they are all that there is."""
+    """Tokens, cost and seconds of work, and whether they are complete."""
 
     @property
     def progress(self) -> float:
-        """The completed part of all tasks, from 0 to 1."""
+        """The fraction of tasks that are completed, from 0 to 1."""
         return self.completed / self.total if self.total else 0.0
 
     @property
@@ -54,12 +54,12 @@ class Rollup:
 
 
 def status_word(state: TaskState) -> TaskStatus:
-    """Return what the state file calls a task's state: the finer ones are all pending."""
+    """Return the state file's word for a task's state; the finer states are all pending."""
     return STATUS.get(state, TaskStatus.PENDING)
 
 
 def status_of(statuses: Iterable[TaskStatus]) -> TaskStatus:
-    """Roll statuses up, of tasks or of groups of them: worst first, and completed only if everything is."""
+    """Roll up the statuses of tasks or groups: worst first, and completed only if everything is."""
     seen = set(statuses)
     for status in (TaskStatus.FAILED, TaskStatus.IN_PROGRESS):
         if status in seen:
@@ -83,7 +83,7 @@ def sum_up(tasks: Iterable[TaskView]) -> Totals:
 
 
 def roll_up(tasks: Iterable[TaskView]) -> Rollup:
-    """See tasks as one; none at all are pending."""
+    """Sum up several tasks as one; an empty set is pending."""
     tasks = list(tasks)
     counts = Counter(status_word(task.state) for task in tasks)
     return Rollup(

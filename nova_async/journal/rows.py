@@ -1,4 +1,4 @@
-"""Which column holds which field of a record: the tables are made, written and read from these lists."""
+"""Which column holds which field of a record: the tables are created, written and read from these lists."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -41,21 +41,21 @@ class Column(NamedTuple):
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
     field: str = ""
-    """Where the record has it; the column's own name if empty."""
+    """The record's field, if it is not named like the column."""
 
 
 def values(columns: Sequence[Column], record: object) -> tuple[Any, ...]:
-    """Return what the columns hold of a record; raises where a record is not what it should be."""
+    """Return a record's values for the columns; raises if a value has the wrong type."""
     return tuple(column.write(attrgetter(column.field or column.name)(record)) for column in columns)
 
 
 def fields(columns: Sequence[Column], row: Sequence[Any]) -> dict[str, Any]:
-    """Return a record's fields as its row holds them; raises where a stranger wrote it."""
+    """Return a record's fields from its row; raises if another program wrote it."""
     return {column.name: column.read(value) for column, value in zip(columns, row, strict=True)}
 
 
 def names(columns: Sequence[Column], prefix: str = "") -> str:
-    """Name the columns for a statement."""
+    """List the columns' names for a statement."""
     return ", ".join(prefix + column.name for column in columns)
 
 
@@ -70,7 +70,7 @@ def as_models(value: object) -> dict[str, TokenUsage]:
 
 
 def to_limits(limits: Mapping[str, float]) -> str:
-    """Write those limits that limit anything."""
+    """Write the limits that are finite numbers."""
     return to_json({name: limit for name, limit in limits.items() if to_real(limit) is not None})
 
 
@@ -80,7 +80,7 @@ def as_limits(value: object) -> dict[str, float]:
 
 
 def to_log(log: LogRef | None) -> str | None:
-    """Write which file a log is; as text, for there are inode numbers of 64 bits without a sign."""
+    """Write a log's identity; as text, because inode numbers can be unsigned 64-bit integers."""
     return None if log is None else to_json({"path": log.path, "device": log.device, "inode": log.inode})
 
 
@@ -92,7 +92,7 @@ def as_log(value: object) -> LogRef:
 
 
 def words(vocabulary: type[StrEnum]) -> tuple[Callable[[Any], str], Callable[[object], StrEnum]]:
-    """Return how words of a vocabulary are written and read."""
+    """Return a writer and a reader for the words of a vocabulary."""
     return to_word(vocabulary), from_word(vocabulary)
 
 
@@ -168,7 +168,7 @@ EVENT = (
     Column("run_id", "TEXT NOT NULL", *TEXT),
 )
 
-# What has to be asked for to make an Attempt of each row.
+# Selects all that makes up an Attempt.
 ATTEMPT = (
     f"SELECT {names(START, 'a.')}, {names(PROCESS, 'a.')}, {names(END, 'a.')}, {names(END, 'f.')} FROM attempts a"
     " LEFT JOIN finished f ON f.run_id = a.run_id AND f.task_id = a.task_id AND f.number = a.number"
@@ -176,12 +176,12 @@ ATTEMPT = (
 
 
 def run_of(row: Sequence[Any]) -> RunStart:
-    """Make a run of the columns ``RUN``."""
+    """Build a run from the columns ``RUN``."""
     return RunStart(**fields(RUN, row))
 
 
 def attempt_of(row: Sequence[Any]) -> Attempt:
-    """Make an attempt of what ``ATTEMPT`` selects."""
+    """Build an attempt from what ``ATTEMPT`` selects."""
     start, process, end, finished = split(row, START, PROCESS, END, END)
     about = fields(START, start)
     about["id"] = id = AttemptId(about.pop("run_id"), about.pop("task_id"), about.pop("number"))  # noqa: A001
@@ -194,13 +194,13 @@ def attempt_of(row: Sequence[Any]) -> Attempt:
 
 
 def end_of(id: AttemptId, row: Sequence[Any]) -> AttemptEnd:  # noqa: A002
-    """Make the end of an attempt of the columns ``END``."""
+    """Build the end of an attempt from the columns ``END``."""
     about = fields(END, row)
     return AttemptEnd(id=id, usage=TokenUsage(*(about.pop(name) for name in TOKENS)), **about)
 
 
 def event_of(number: int, row: Sequence[Any]) -> Event:
-    """Make an event of its number and the columns ``EVENT``."""
+    """Build an event from its number and the columns ``EVENT``."""
     return Event(number=as_whole(number), **fields(EVENT, row))
 
 

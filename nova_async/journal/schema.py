@@ -13,13 +13,13 @@ SCHEMA_VERSION = 2
 
 
 def listed(*parts: Sequence[Column]) -> str:
-    """Write columns as they stand in a table's definition."""
+    """Format columns for a table's definition."""
     return ", ".join(f"{column.name} {column.kind}" for columns in parts for column in columns)
 
 
-# An attempt without an outcome has not ended. `finished` holds what its agent had come to when its phase was over:
-# it stays when the attempt ends otherwise. `counts` is 0 for what lies before a reset. Event numbers are never used
-# again, so that a reader can go on from one.
+# An attempt without an outcome has not ended. `finished` holds its agent's result when that phase was over; it is kept
+# even if the attempt then ends differently. `counts` is 0 for everything before a reset. Event numbers are never
+# reused, so that a reader can continue from one.
 TABLES = (
     f"CREATE TABLE runs ({listed(RUN)}, fresh INTEGER NOT NULL DEFAULT 0, ended_at TEXT, how TEXT,"
     " UNIQUE (run_id, plan))",
@@ -40,7 +40,7 @@ TABLES = (
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables, within the caller's transaction."""
+    """Create the tables, within the caller's transaction."""
     for statement in TABLES:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,6 +1,6 @@
-"""The document of ``cascade_state.json``: what it says of a run and its tasks, and what a reader takes from it.
+"""The document in ``cascade_state.json``: what it says about a run and its tasks, and what a reader makes of it.
 
-Whatever another version or a stranger wrote there does no harm to a reader.
+Whatever another version or another program wrote there does no harm to a reader.
 """
 
 import json
@@ -38,7 +38,7 @@ LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 def run_document(run: RunView) -> dict[str, Any]:
-    """Build what the document says of the run: its parts ``project`` and ``nova``."""
+    """Build what the document says about the run: its parts ``project`` and ``nova``."""
     return {
         "project": {
             "name": run.project,
@@ -63,7 +63,7 @@ def run_document(run: RunView) -> dict[str, Any]:
 
 
 def task_document(view: TaskView) -> dict[str, Any]:
-    """Build what the document says of one task: the documented names, and whatever is ours under ``nova``."""
+    """Build what the document says about one task: the documented names, and our additions under ``nova``."""
     runs, ended = view.state is TaskState.IN_PROGRESS, view.state in ENDED
     return {
         "status": status_word(view.state),
@@ -102,9 +102,9 @@ def task_document(view: TaskView) -> dict[str, Any]:
 
 
 def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
-    """Build what the document says of one attempt; while it runs its outcome is null, and its log is ``live``.
+    """Build what the document says about one attempt; while it runs, its outcome is null and its log is ``live``.
 
-    ``log`` is null where there is none: not yet, or never.
+    ``log`` is null if there is none, yet or ever.
     """
     end = attempt.end
     log = end.log if end else live
@@ -131,10 +131,10 @@ def written_moment(moment: datetime | None) -> str | None:
 
 
 def encoded(value: Any) -> bytes:
-    """Encode as JSON that every reader takes.
+    """Encode as JSON that every reader accepts.
 
-    A name that is not UTF-8 reaches us with halves of surrogate pairs, at which jq and others stop: they are spelled
-    out. Raises ``ValueError`` for a number that JSON does not have.
+    A name that is not UTF-8 reaches us with lone surrogates, which jq and others reject: they are spelled out. Raises
+    ``ValueError`` for a number that JSON does not have.
     """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return SURROGATES.sub(lambda half: "\\" + spelled(half), text).encode()  # in JSON a backslash is two
@@ -143,9 +143,9 @@ def encoded(value: Any) -> bytes:
 def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
     """Read the run and its tasks as they were when the file was written.
 
-    What the file does not say is as in a view of nothing; an attempt without a time has that of the Unix epoch.
+    What the file does not say has its default; an attempt without a time gets that of the Unix epoch.
 
-    Raises ``StateFileError`` if there is no such file, or if it is none of ours.
+    Raises ``StateFileError`` if there is no such file, or if nova did not write it.
     """
     try:
         found = json.loads(path.read_bytes())
@@ -160,7 +160,7 @@ def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
 
 
 def read_run(project: Mapping[str, Any], nova: Mapping[str, Any]) -> RunView:
-    """Read what the document says of the run."""
+    """Read what the document says about the run."""
     supervisor = as_table(nova.get("supervisor"))
     reached = {
         as_text(name) or "": (as_text(as_table(said).get("message")) or "", as_moment(as_table(said).get("reached_at")))
@@ -186,7 +186,7 @@ def read_run(project: Mapping[str, Any], nova: Mapping[str, Any]) -> RunView:
 
 
 def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
-    """Read what the document says of one task."""
+    """Read what the document says about one task."""
     nova, usage = as_table(task.get("nova")), as_table(task.get("token_usage"))
     state = read_state_word(task.get("status"), nova)
     runs = state is TaskState.IN_PROGRESS
@@ -235,7 +235,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
 
 
 def read_state_word(status: Any, nova: Mapping[str, Any]) -> TaskState:
-    """Read where a task stands, in the finer words if they fit the status, which is what everybody goes by."""
+    """Read a task's state, in the finer words if they agree with the status, which takes precedence."""
     status = status if isinstance(status, str) and status in COLOURS else "pending"
     state = as_word(TaskState, nova.get("state"))
     if state is not None and status_word(state) == status:
@@ -246,13 +246,13 @@ def read_state_word(status: Any, nova: Mapping[str, Any]) -> TaskState:
 
 
 def read_attempts(task_id: str, told: Any, started_at: datetime | None) -> tuple[Attempt, ...]:
-    """Read a task's attempts; an earlier version gave them neither a number nor a beginning."""
+    """Read a task's attempts; an earlier version gave them neither a number nor a start time."""
     numbered = enumerate(told if isinstance(told, list) else [], 1)
     return tuple(read_attempt(task_id, as_table(said), place, started_at or LONG_AGO) for place, said in numbered)
 
 
 def read_attempt(task_id: str, said: Mapping[str, Any], place: int, otherwise: datetime) -> Attempt:
-    """Read one attempt; ``place`` is its number and ``otherwise`` its beginning where the file does not tell."""
+    """Read one attempt; ``place`` is its number and ``otherwise`` its start time if the file does not say."""
     log = read_log(said)
     start = AttemptStart(
         id=AttemptId("", task_id, as_count(said.get("number")) or place),
@@ -282,7 +282,7 @@ def read_attempt(task_id: str, said: Mapping[str, Any], place: int, otherwise: d
 
 
 def read_log(said: Mapping[str, Any]) -> LogRef | None:
-    """Read which log an attempt has; None if it has none, not yet or never."""
+    """Read which log an attempt has; None if it has none, yet or ever."""
     path, device, inode = as_text(said.get("log")), said.get("log_device"), said.get("log_inode")
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""``cascade_state.json``: the run as it stands, in the documented schema, for anyone who polls a file."""
+"""``cascade_state.json``: the run as it stands, in the documented schema, for programs that poll a file."""
 
 import asyncio
 import contextlib
@@ -15,17 +15,17 @@ from nova_async.views import RunView, TaskView
 
 __all__ = ["StateFile", "read_state", "run_document", "task_document"]
 
-PAUSE_SECONDS = 0.5  # at least so long from one write to the next while changes keep coming
-TRY_AGAIN_SECONDS = 5.0  # after a failed write; a disk stays full for longer than that, and one try costs little
+PAUSE_SECONDS = 0.5  # the shortest time from one write to the next while changes keep coming
+TRY_AGAIN_SECONDS = 5.0  # after a failed write; a disk usually stays full for longer, and one try costs little
 
 
 @final
 class StateFile:
-    """A file that follows a changing run: at once when all was quiet, else twice a second, never torn.
+    """A file that follows a changing run: at once after a quiet time, else twice a second, and never half written.
 
-    It belongs to one event loop. ``view`` and ``run`` are asked in that loop, ``view`` for the tasks that were touched
-    alone: what a write costs follows what has changed. Temporary files lie in the folder ``scratch``. A disk that
-    fails does not touch the run: ``on_trouble`` is told so, and None once a write has succeeded again.
+    It belongs to one event loop. ``view`` and ``run`` are called in that loop, ``view`` only for the tasks that were
+    touched: the cost of a write depends on what has changed. Temporary files are in the folder ``scratch``. A failing
+    disk does not affect the run: ``on_trouble`` is called with a message, and with None once a write succeeds again.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class StateFile:
         self._again: asyncio.TimerHandle | None = None
 
     def touch(self, task_ids: Iterable[str] = ()) -> None:
-        """Have the file written anew, now or in a moment: something about these tasks, or the run, has changed.
+        """Have the file rewritten, now or in a moment: something about these tasks, or the run, has changed.
 
         After ``close`` this does nothing.
         """
@@ -60,7 +60,7 @@ class StateFile:
             self._begin()
 
     async def flush(self) -> None:
-        """Write what has changed, without a pause. While more keeps coming, this goes on."""
+        """Write what has changed, without a pause; if more keeps coming, keep writing."""
         if self.error is not None:
             self._begin()
         while self._task is not None and not self._task.done():
@@ -69,7 +69,7 @@ class StateFile:
         self._hurry.clear()
 
     async def close(self) -> None:
-        """Write the last state; from now on nothing more is taken. Call it as often as you like."""
+        """Write the last state, and accept no more changes. May be called any number of times."""
         self._closed = True
         await self.flush()
         if self._again is not None:
@@ -81,7 +81,7 @@ class StateFile:
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
-        """Write as long as something is new; the task, and with it every timer, ends when all is quiet."""
+        """Write as long as something is new; when all is quiet the task ends, and with it every timer."""
         loop = asyncio.get_running_loop()
         while self._is_stale:
             if (pause := self._not_before - loop.time()) > 0:
@@ -102,7 +102,7 @@ class StateFile:
         except OSError as found:
             error = f"{self.path}: {found.strerror or found}"
             self._again = loop.call_later(TRY_AGAIN_SECONDS, self.touch)
-        except Exception as found:  # a wrong document is a bug, but the run is worth more than its picture
+        except Exception as found:  # a wrong document is a bug, but the run is worth more than its state file
             error = f"{self.path}: {found!r}"
             loop.call_exception_handler({"message": f"{self.path} cannot be written", "exception": found})
         if error is not None:

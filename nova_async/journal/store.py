@@ -1,11 +1,12 @@
-"""The journal: what every run with it has done, durably, in one SQLite file.
+"""The journal: what every run that uses it has done, durably, in one SQLite file.
 
-How durable: when a call that says so has returned, its record has been through ``fsync`` (``synchronous=FULL``, and
-``F_FULLFSYNC`` on macOS). It survives the death of this process at any moment, of the system, and a power cut, as far
-as the disk tells the truth. A record that nobody waits for is in the file within ``COMPANY_SECONDS`` and the time of
-a commit, and with the next durable one at the latest; at a kill those in between are lost, and nothing else is.
+How durable: when a call documented as durable has returned, its record has been through ``fsync``
+(``synchronous=FULL``, and ``F_FULLFSYNC`` on macOS). It survives the death of this process at any moment, a system
+crash, and a power cut, as far as the disk tells the truth. A record that nobody waits for is in the file within
+``COMPANY_SECONDS`` and the time of a commit, or with the next durable one if that comes first; a kill loses those in
+between, and nothing else.
 
-A disk that takes nothing fails those who wait, who may call again; what nobody waits for is kept and tried again.
+If the disk accepts nothing, calls that wait fail and may be repeated; other records are kept and tried again.
 """
 
 import asyncio
@@ -35,23 +36,23 @@ __all__ = ["Journal"]
 
 
 def silent(_: str) -> None:
-    """Tell nobody."""
+    """Ignore a message."""
 
 
 @final
 class Journal:
-    """The open journal. It belongs to the event loop that opened it; its file belongs to whoever holds the lock.
+    """The open journal. It belongs to the event loop that opened it; its file belongs to the holder of the lock.
 
-    One thread does all that touches the disk, and ends with ``close``. Whatever is to be written while a commit waits
-    for the disk goes into the next one, all of it together: eight attempts that end at the same time pay for one or
-    two ``fsync``, not for eight. A cancelled caller neither loses his record nor delays anybody else's.
+    One thread does all that touches the disk, and ends with ``close``. Records that arrive while a commit waits for the
+    disk all go into the next one: eight attempts that end at the same time pay for one or two ``fsync``, not for
+    eight. A cancelled call neither loses its record nor delays any other.
     """
 
     def __init__(self, path: Path, lock: RunLock | None, on_trouble: Callable[[str], object]) -> None:
         """Use ``open``."""
         self.path = path
         self.is_lost = False
-        """Whether another run works in this one's place: both would run the same tasks."""
+        """Whether another run has taken this one's place: both would run the same tasks."""
         self._lock = lock
         self._on_trouble = on_trouble
         self._run_id = ""
@@ -64,20 +65,20 @@ class Journal:
         self._closed = unstoppable()
         self._failure: JournalError | None = None
         self._told: set[str] = set()
-        # A daemon: a disk that hangs must not hang the end of the program with it.
+        # A daemon: a disk that hangs must not keep the program from exiting.
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
 
     @classmethod
     async def open(
         cls, path: Path, *, lock: RunLock | None = None, on_trouble: Callable[[str], object] = silent
     ) -> "Journal":
-        """Open the journal, and make it and its folder where there is none yet; one of an older nova is converted.
+        """Open the journal, creating it and its folder if needed; one of an older nova is converted.
 
-        ``lock`` is the journal's own, held by the caller; it is taken again if its file is taken away. ``on_trouble``
-        is called in the event loop, with a sentence, when something goes wrong that no caller is told: the file was
-        taken away and written again, or what nobody waits for cannot be written.
+        ``lock`` is the journal's own, held by the caller; it is taken again if its file is removed. ``on_trouble`` is
+        called in the event loop, with a message, when something goes wrong that no call reports: the file was removed
+        and has been restored, or a record that nobody waits for cannot be written.
 
-        Raises ``JournalError`` if it cannot be used; the text names the file and says what to do.
+        Raises ``JournalError`` if it cannot be used; the message names the file and says what to do.
         """
         journal = cls(path, lock, on_trouble)
         try:
@@ -97,86 +98,85 @@ class Journal:
         return journal
 
     async def begin_run(self, start: RunStart, *, fresh: bool = False) -> None:
-        """Write down that a run begins, durably; with ``fresh`` nothing earlier of its plan counts any more."""
+        """Record durably that a run begins; with ``fresh`` nothing earlier of its plan counts any more."""
         await self._written(writing.run_start(start, fresh))
         self._run_id = start.run_id
 
     async def end_run(self, run_id: str, ended_at: datetime, how: RunEnd) -> None:
-        """Write down that a run is over, durably; one that is over already stays as it is."""
+        """Record durably that a run is over; one that is already over stays as it is."""
         await self._written(writing.run_end(run_id, ended_at, how))
 
     async def begin_attempt(self, start: AttemptStart) -> None:
-        """Write down that an attempt begins, durably.
+        """Record durably that an attempt begins.
 
-        Raises ``JournalError``, also where the plan's task has an attempt of that number, or the run has never begun.
+        Raises ``JournalError``, also if the plan's task already has an attempt of that number, or the run never began.
         """
         await self._written(writing.attempt_start(start))
 
     def note_process(self, id: AttemptId, pid: int, pid_start_time: float, cookie: str | None) -> None:  # noqa: A002
-        """Have it written which process works for an attempt."""
+        """Record, soon, which process works for an attempt."""
         self._soon(lambda: writing.process(id, pid, pid_start_time, cookie))
 
     def note_phase(self, id: AttemptId, phase: Phase, at: datetime, activity: str | None = None) -> None:  # noqa: A002
-        """Have it written that a phase of an attempt has begun; called again, what is done in it by now."""
+        """Record, soon, that a phase of an attempt has begun; call it again to update the activity."""
         self._soon(lambda: writing.phase(id, phase, at, activity))
 
     async def finish_agent(self, finished: AttemptEnd) -> None:
-        """Write down, durably, what the agent of an attempt has come to, though the attempt goes on.
+        """Record durably the result of an attempt's agent, while the attempt goes on.
 
-        It is kept as ``Attempt.finished``, however the attempt ends. The first time stands.
+        It is kept as ``Attempt.finished``, however the attempt ends. The first call counts.
         """
         await self._written(writing.agent_end(finished))
 
     async def end_attempt(self, end: AttemptEnd) -> None:
-        """Write down how an attempt ended, durably. The first end stands: a second one is ignored.
+        """Record durably how an attempt ended. The first end counts: a second one is ignored.
 
-        So whoever was cancelled while he waited, or met a full disk, may simply call again.
+        So after a cancellation or a full disk, simply call it again.
         """
         await self._written(writing.attempt_end(end))
 
     async def open_attempts(self) -> list[Attempt]:
-        """Read the attempts of all plans that have no end, oldest first."""
+        """Return the attempts of all plans that have no end, oldest first."""
         found: list[Attempt] = await self._written(
             lambda connection: self._understood(writing.open_attempts, connection)
         )
         return found
 
     async def end_lost(self, ended_at: datetime, *, but_for: Collection[AttemptId] = ()) -> list[Attempt]:
-        """End every attempt of all plans that has no end as lost, because its supervisor died, and return them.
+        """End as lost every attempt, of any plan, that has no end because its supervisor died, and return them.
 
-        What their agents had come to is kept in their ends. Those in ``but_for`` go on elsewhere.
+        The results of their agents are kept in their ends. Those in ``but_for`` are still running elsewhere.
         """
         write = writing.lost_attempts(ended_at, but_for)
         lost: list[Attempt] = await self._written(lambda connection: self._understood(write, connection))
         return lost
 
     async def reset(self, plan: str, task_ids: Iterable[str]) -> None:
-        """Let the attempts so far of these tasks of a plan no longer count, durably."""
+        """Record durably that the attempts so far of these tasks of a plan no longer count."""
         await self._written(writing.reset(plan, task_ids))
 
     async def reach_milestone(self, plan: str, milestone_id: str, at: datetime) -> None:
-        """Write down that a milestone of a plan is reached, durably. The first time stands."""
+        """Record durably that a milestone of a plan is reached. The first time counts."""
         await self._written(writing.milestone(plan, milestone_id, at))
 
     def record(self, event: Event) -> None:
-        """Have it written that something happened, in the run that has begun unless the event names another.
+        """Record an event, soon, in the run that has begun unless the event names another.
 
-        Put down just before a durable call, it goes into the same transaction.
+        If a durable call follows at once, both go into the same transaction.
         """
         self._soon(lambda: writing.event(replace(event, run_id=event.run_id or self._run_id)))
 
     async def history(self, plan: str) -> History:
-        """Read everything about a plan but its events; what was put down before, by whomever, is in it."""
+        """Return everything about a plan except its events, including all that was recorded before this call."""
         history: History = await self._written(
             lambda connection: self._understood(lambda opened: read_history(opened, plan), connection)
         )
         return history
 
     async def close(self) -> None:
-        """Write what is left and close the file. Call it as often as you like; cancelled, it goes on by itself.
+        """Write what is left and close the file. May be called any number of times; if cancelled, it still completes.
 
-        Raises ``JournalError`` if something that nobody waited for could not be written; the file is closed all the
-        same.
+        Raises ``JournalError`` if something that nobody waited for could not be written; the file is closed anyway.
         """
         if self._pid != os.getpid():
             return  # a forked child has neither the thread nor anything of its own to write
@@ -188,14 +188,14 @@ class Journal:
             await outcome(self._closed)
         finally:
             if self._closed.done():
-                self._thread.join()  # it has nothing left to do but to end
+                self._thread.join()  # it has nothing left to do but end
 
     def _understood(self, read: writing.Write, connection: Any) -> Any:
         with understood(self.path):
             return read(connection)
 
     async def _written(self, write: writing.Write) -> Any:
-        """Have something written or read in the next transaction, and wait until that is on the disk."""
+        """Have something written or read in the next transaction, and wait until that is on disk."""
         if self._pid != os.getpid():
             raise JournalError(f"{self.path} was opened by the parent process: open it again after the fork")
         waiter = unstoppable()
@@ -203,7 +203,7 @@ class Journal:
             raise JournalError(f"{self.path} is closed")
         if not self._hurries:
             self._hurries = True
-            self._loop.call_soon(self._hurry)  # and not now: whoever else writes in this turn of the loop comes along
+            self._loop.call_soon(self._hurry)  # not now: other records of this turn of the loop join the transaction
         return await outcome(waiter)
 
     def _hurry(self) -> None:
@@ -211,7 +211,7 @@ class Journal:
         self._inbox.hurry()
 
     def _soon(self, make: Callable[[], writing.Write]) -> None:
-        """Have something written that nobody waits for. After ``close``, and in a forked child, this does nothing."""
+        """Have something written that nobody waits for. Does nothing after ``close`` or in a forked child."""
         if self._pid != os.getpid():
             return
         try:
@@ -236,7 +236,7 @@ class Journal:
             while (batch := self._inbox.take()) is not None:
                 self._write(file, batch)
             if self._inbox.left() == 0:
-                self._failure = None  # whoever waited has been told
+                self._failure = None  # those who waited have been told
             self._put_back(file)
         except BaseException as error:
             self._failure = explained(self.path, error)
@@ -255,12 +255,12 @@ class Journal:
         except Exception as error:
             self.is_lost = file.is_lost
             self._failed(batch, error)
-            # What nobody waits for is tried again, but where it never can be written.
+            # Records that nobody waits for are tried again, unless they can never be written.
             if not file.is_lost:
                 self._inbox.put_back([record for record in batch if record.waiter is None])
             return
         try:
-            self._put_back(file)  # taken away meanwhile, the records would be on no disk that anybody finds
+            self._put_back(file)  # if the file was removed meanwhile, nobody would find the records
         except Exception as error:
             self.is_lost = file.is_lost
             self._failed(batch, error)
@@ -299,7 +299,7 @@ class Journal:
         self._tell_once(f"{self.path} cannot be written: {waiting}")
 
     def _tell_once(self, text: str) -> None:
-        """Tell what is not worth telling again before something has been written."""
+        """Report a message, but not twice before something has been written."""
         if text not in self._told:
             self._told.add(text)
             self._tell(text)
@@ -319,16 +319,16 @@ class Journal:
             self._watch = None
         if not self._inbox.is_closed:
             self._watch = Watch(folder, self._loop, self._inbox.hurry)
-            self._inbox.hurry()  # it may have been taken away before anybody watched
+            self._inbox.hurry()  # it may have been removed before the watch began
 
 
 def unstoppable() -> "Future[Any]":
-    """Make a future that no cancellation of its waiter can end: the thread goes on, and tells it how it went."""
+    """Return a future that cancelling its waiter cannot end: the thread carries on and sets its result."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
 
 
 async def outcome(future: "Future[Any]") -> Any:
-    """Wait for what a thread has come to."""
+    """Wait for the result of a thread."""
     return await asyncio.wrap_future(future)

@@ -1,4 +1,4 @@
-"""Noticing at once that a journal is taken away: by ``git clean``, by ``rm -rf``, by renaming a folder above it."""
+"""Noticing at once that a journal is removed: by ``git clean``, by ``rm -rf``, by renaming a folder above it."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ FileId = tuple[int, int]
 
 @final
 class Place:
-    """Files that must stay where they are, as they are now."""
+    """Files that must stay where they are now."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._files: dict[Path, FileId] = {path: file for path in paths if (file := file_at(path)) is not None}
@@ -29,7 +29,7 @@ class Place:
         return all(self.is_ours(path) for path in self._files)
 
     def is_ours(self, path: Path) -> bool:
-        """Tell whether the file there is the one that was there; where nobody can look, it is."""
+        """Tell whether the file there is still the same one; if that cannot be checked, it is taken to be."""
         try:
             return file_at(path) == self._files.get(path)
         except OSError:
@@ -37,7 +37,7 @@ class Place:
 
 
 def file_at(path: Path) -> FileId | None:
-    """Return which file lies there, None for none."""
+    """Return the identity of the file at a path, or None if there is none."""
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -47,10 +47,10 @@ def file_at(path: Path) -> FileId | None:
 
 @final
 class Watch:
-    """Calls ``look`` in the event loop when something may have been taken out of a folder, or the folder itself.
+    """Calls ``look`` in the event loop when something in a folder, or the folder itself, may have been removed.
 
-    Nothing polls: the kernel tells. Where it cannot (no inotify left, a network file system), nobody is called;
-    a journal also looks by itself whenever it writes.
+    The kernel reports it, without polling. Where it cannot (no inotify left, a network file system), ``look`` is never
+    called; but a journal also checks whenever it writes.
     """
 
     def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
@@ -62,7 +62,7 @@ class Watch:
             loop.add_reader(self._news.fileno(), self._told)
 
     def close(self) -> None:
-        """Watch no longer; call it in the loop's thread."""
+        """Stop watching; call it in the loop's thread."""
         if self._news is not None:
             if not self._loop.is_closed():
                 self._loop.remove_reader(self._news.fileno())
@@ -84,7 +84,7 @@ if sys.platform == "linux":
 
     @final
     class News:  # pyright: ignore[reportRedeclaration]  # one of the two exists, whatever the system
-        """What inotify tells of a folder's entries, of the folder, and of those above it."""
+        """What inotify reports about a folder's entries, the folder itself, and those above it."""
 
         def __init__(self, folder: Path) -> None:
             libc = ctypes.CDLL(None, use_errno=True)
@@ -100,11 +100,11 @@ if sys.platform == "linux":
                 libc.inotify_add_watch(self._descriptor, os.fsencode(above), itself)
 
         def fileno(self) -> int:
-            """Return what becomes readable with news."""
+            """Return the descriptor that becomes readable when there is news."""
             return self._descriptor
 
         def take(self) -> None:
-            """Take what has been told so far."""
+            """Discard what has been reported so far."""
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._descriptor, MOST_NEWS):
                     pass
@@ -120,9 +120,9 @@ else:
 
     @final
     class News:
-        """What kqueue tells of a folder's entries, of the folder, and of those above it.
+        """What kqueue reports about a folder's entries, the folder itself, and those above it.
 
-        Only folders are opened: closing a descriptor of a database would give away SQLite's locks on it.
+        Only folders are opened: closing a descriptor of a database would release SQLite's locks on it.
         """
 
         def __init__(self, folder: Path) -> None:
@@ -137,11 +137,11 @@ else:
                     self._queue.control([select.kevent(self._folders[-1], select.KQ_FILTER_VNODE, add, told)], 0, 0)
 
         def fileno(self) -> int:
-            """Return what becomes readable with news."""
+            """Return the descriptor that becomes readable when there is news."""
             return self._queue.fileno()
 
         def take(self) -> None:
-            """Take what has been told so far."""
+            """Discard what has been reported so far."""
             while self._queue.control(None, MOST_NEWS, 0):
                 pass
 

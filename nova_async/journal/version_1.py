@@ -1,4 +1,4 @@
-"""Bringing a journal of format 1 up to date: it knew no plans, only one folder."""
+"""Converting a journal of format 1, which knew no plans, only one folder."""
 
 import sqlite3
 from pathlib import Path
@@ -17,7 +17,7 @@ COPY = (
     "INSERT INTO runs (run_id, plan, project, started_at, supervisor, pid, pid_start_time, max_workers, fresh,"
     " ended_at, how) SELECT run_id, plan_of(cascade_file), project, started_at, supervisor, pid, pid_start_time, 1, 0,"
     " ended_at, how FROM runs_1 ORDER BY rowid",
-    # It had no phases; the outcome tells which was the last.
+    # It had no phases; the outcome shows which was the last.
     "INSERT INTO attempts (run_id, task_id, number, plan, started_at, agent, prompt_digest, command, log_path, limits,"
     " counts, pid, pid_start_time, outcome, phase, ended_at, duration_seconds, error, exit_code, input_tokens,"
     " output_tokens, cache_read_tokens, cache_creation_tokens, usage_by_model, usage_is_final, cost_usd, session_id,"
@@ -30,7 +30,7 @@ COPY = (
     " CASE WHEN outcome IS NOT NULL THEN '[]' END, leftovers, forced, commit_sha, files_changed,"
     " log_of(outcome, log_path, final_log_path)"
     " FROM attempts_1 a JOIN runs r USING (run_id) ORDER BY a.rowid",
-    # One run at a time worked with a journal: the one that began last before a milestone has reached it.
+    # Only one run at a time used a journal: the one that began last before a milestone has reached it.
     "INSERT INTO milestones (plan, milestone_id, reached_at, counts) SELECT coalesce((SELECT plan FROM runs r"
     " WHERE r.started_at <= reached_at ORDER BY r.rowid DESC LIMIT 1), (SELECT plan FROM runs LIMIT 1)),"
     " milestone_id, reached_at, counts FROM milestones_1 WHERE EXISTS (SELECT 1 FROM runs) ORDER BY rowid",
@@ -40,14 +40,14 @@ COPY = (
 
 
 def log_of(outcome: str | None, log_path: str | bytes, final_log_path: str | bytes | None) -> str | None:
-    """Return where the log of an attempt lies; which file that is nobody wrote down."""
+    """Return where the log of an attempt is; its inode was not recorded."""
     if outcome is None or (outcome in ("spawn_error", "log_error") and final_log_path is None):
         return None  # it has not ended, or has left no log
     return to_log(LogRef(path=as_text(log_path if final_log_path is None else final_log_path)))
 
 
 def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
-    """Change all tables, within the caller's transaction and without foreign keys; ``path`` is the journal's own."""
+    """Convert all tables, within the caller's transaction and without foreign keys; ``path`` is the journal's own."""
     folder = path.parent.parent if path.parent.name == ".nova" else path.parent
 
     def plan_of(cascade_file: str | bytes) -> str | bytes | None:

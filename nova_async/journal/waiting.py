@@ -1,4 +1,4 @@
-"""What waits to be written, and when it is."""
+"""The queue of records waiting to be written, and when they are."""
 
 import threading
 import time
@@ -11,20 +11,20 @@ from nova_async.journal.writing import Write
 
 __all__ = ["Inbox", "Record"]
 
-COMPANY_SECONDS = 0.05  # a record that nobody waits for may wait so long for one to share its fsync with
-MOST_UNWRITTEN = 10_000  # records kept for a disk that is full; beyond these the oldest are given up
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds until what could not be written is tried again, doubling
+COMPANY_SECONDS = 0.05  # how long a record that nobody waits for may wait for others to share its fsync with
+MOST_UNWRITTEN = 10_000  # records kept while the disk is full; beyond that the oldest are dropped
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a failed write is tried again, doubling
 
 
 @final
 @dataclass(slots=True, eq=False)
 class Record:
-    """Something to be written or read, and what came of it."""
+    """Something to be written or read, and its result."""
 
     write: Write
     """Runs in the journal's thread, within a transaction."""
     waiter: "Future[Any] | None" = None
-    """Whoever waits until it is on the disk."""
+    """The future of a caller that waits until it is on disk."""
     result: Any = None
     refusal: Exception | None = None
 
@@ -33,8 +33,8 @@ class Record:
 class Inbox:
     """Records on their way from any thread to the one that writes them.
 
-    Records wait a moment for company, after a failure longer, and are then handed over all together; ``hurry`` has
-    that done at once.
+    Records wait a moment for others (longer after a failure) and are then handed over together; ``hurry`` ends the
+    wait.
     """
 
     def __init__(self, on_loss: Callable[[], None]) -> None:
@@ -50,11 +50,11 @@ class Inbox:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more is taken in."""
+        """Whether no more records are accepted."""
         return self._closed
 
     def put(self, record: Record) -> bool:
-        """Take in a record; False once it is closed."""
+        """Accept a record; False once it is closed."""
         with self._news:
             if self._closed:
                 return False
@@ -68,19 +68,19 @@ class Inbox:
         return True
 
     def hurry(self) -> None:
-        """Have what is there handed over at once, though it may be nothing."""
+        """Have what is there handed over at once, even if it is nothing."""
         with self._news:
             self._hurry = True
             self._news.notify()
 
     def close(self) -> None:
-        """Take in nothing more; what is there is still handed over."""
+        """Accept nothing more; what is there is still handed over."""
         with self._news:
             self._closed = True
             self._news.notify()
 
     def take(self) -> list[Record] | None:
-        """Wait for what is to be written next, perhaps nothing; None when there never will be anything again."""
+        """Wait for the records to write next, perhaps none; None once there will never be any again."""
         with self._news:
             while not (self._hurry or self._closed):
                 left = None if self._due is None else self._due - time.monotonic()
@@ -96,7 +96,7 @@ class Inbox:
             return records
 
     def put_back(self, records: list[Record]) -> None:
-        """Keep records that could not be written, before all others, and try them again after a pause."""
+        """Put back records that could not be written, ahead of all others, to be tried again after a pause."""
         with self._news:
             self._records[:0] = records
             self._unawaited += len(records)
@@ -109,7 +109,7 @@ class Inbox:
         self._pause = FIRST_PAUSE
 
     def left(self) -> int:
-        """Return how many records nobody has written."""
+        """Return how many records have not been written."""
         return len(self._records)
 
     def _give_up_the_oldest(self) -> None:

@@ -1,4 +1,4 @@
-"""What is written into a journal: one function per kind of record, each of which makes what a transaction calls."""
+"""What is written to a journal: one function per kind of record, which returns what the transaction has to call."""
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
@@ -17,12 +17,12 @@ __all__ = ["Write", "agent_end", "attempt_end", "attempt_start", "event", "lost_
 Write = Callable[[sqlite3.Connection], Any]
 
 THIS = "run_id = ? AND task_id = ? AND number = ?"
-OVER = "counts AND outcome IS NOT NULL"  # what still goes on belongs to whoever takes it over, not to the past
+OVER = "counts AND outcome IS NOT NULL"  # an attempt that is still running is not part of the past
 UPDATE_END = f"UPDATE attempts SET {', '.join(f'{column.name} = ?' for column in END)} WHERE {THIS}"
 
 
 def run_start(start: RunStart, fresh: bool) -> Write:
-    """Begin a run; a fresh one lets nothing earlier of its plan count."""
+    """Begin a run; after a fresh one nothing earlier of its plan counts."""
 
     def write(connection: sqlite3.Connection) -> None:
         row = (*values(RUN, start), int(fresh))
@@ -48,7 +48,7 @@ def run_end(run_id: str, ended_at: datetime, how: RunEnd) -> Write:
 
 
 def attempt_start(start: AttemptStart) -> Write:
-    """Begin an attempt; its plan must not have one with that number, and its run must have begun with that plan."""
+    """Begin an attempt; its task must not have one with that number yet, and its run must have begun with its plan."""
     return lambda connection: insert(connection, "attempts", START, values(START, start))
 
 
@@ -60,7 +60,7 @@ def process(id: AttemptId, pid: int, pid_start_time: float, cookie: str | None) 
 
 
 def phase(id: AttemptId, phase: Phase, at: datetime, activity: str | None) -> Write:  # noqa: A002
-    """Note that a phase of an attempt has begun; later, what is done in it."""
+    """Note that a phase of an attempt has begun, and later its activity."""
     row = (*key(id), to_word(Phase)(phase), to_moment(at), to_text(cut(activity)))
     statement = (
         "INSERT INTO phases (run_id, task_id, number, phase, at, activity) VALUES (?, ?, ?, ?, ?, ?)"
@@ -70,7 +70,7 @@ def phase(id: AttemptId, phase: Phase, at: datetime, activity: str | None) -> Wr
 
 
 def agent_end(finished: AttemptEnd) -> Write:
-    """Keep what the agent of an attempt has come to, though the attempt goes on. The first time stands."""
+    """Keep the result of an attempt's agent, while the attempt goes on. The first one counts."""
 
     def write(connection: sqlite3.Connection) -> None:
         check_begun(connection, finished.id)
@@ -98,7 +98,7 @@ def open_attempts(connection: sqlite3.Connection) -> list[Attempt]:
 
 
 def lost_attempts(ended_at: datetime, but_for: Collection[AttemptId]) -> Write:
-    """End every attempt that has no end as lost, with all that its agent has come to, and return them."""
+    """End as lost every attempt that has no end, keeping its agent's result, and return them."""
 
     def write(connection: sqlite3.Connection) -> list[Attempt]:
         lost = []
@@ -114,7 +114,7 @@ def lost_attempts(ended_at: datetime, but_for: Collection[AttemptId]) -> Write:
 
 
 def lost_end(attempt: Attempt, phase: Phase, ended_at: datetime) -> AttemptEnd:
-    """Make the end of an attempt whose supervisor died in that phase."""
+    """Return the end of an attempt whose supervisor died in that phase."""
     if attempt.finished is not None:
         return replace(attempt.finished, outcome=Outcome.LOST, phase=phase, ended_at=ended_at)
     seconds = max(0.0, (ended_at - attempt.start.started_at).total_seconds())  # no other clock has survived
@@ -124,7 +124,7 @@ def lost_end(attempt: Attempt, phase: Phase, ended_at: datetime) -> AttemptEnd:
 
 
 def last_phase(connection: sqlite3.Connection, attempt: Attempt) -> Phase:
-    """Return the phase that an attempt was in as far as anybody noted."""
+    """Return the phase that an attempt was in, as far as it was recorded."""
     rows = connection.execute(f"SELECT phase FROM phases WHERE {THIS}", key(attempt.start.id))
     noted = [Phase(name) for (name,) in rows]
     if attempt.finished is not None:
@@ -135,21 +135,21 @@ def last_phase(connection: sqlite3.Connection, attempt: Attempt) -> Phase:
 
 
 def reset(plan: str, task_ids: Iterable[str]) -> Write:
-    """Let the attempts so far of these tasks of a plan no longer count."""
+    """Make the attempts so far of these tasks of a plan no longer count."""
     rows = [(to_text(plan), to_text(task_id)) for task_id in task_ids]
     statement = f"UPDATE attempts SET counts = 0 WHERE plan = ? AND task_id = ? AND {OVER}"
     return lambda connection: connection.executemany(statement, rows).close()
 
 
 def milestone(plan: str, milestone_id: str, reached_at: datetime) -> Write:
-    """Note that a plan's milestone is reached, unless it has been."""
+    """Note that a plan's milestone is reached, unless it already was."""
     row = (to_text(plan), to_text(milestone_id), to_moment(reached_at))
     statement = "INSERT OR IGNORE INTO milestones (plan, milestone_id, reached_at) VALUES (?, ?, ?)"
     return lambda connection: connection.execute(statement, row).close()
 
 
 def event(event: Event) -> Write:
-    """Note that something happened; raises at once where the event is not what it should be."""
+    """Note that something happened; raises at once if the event is malformed."""
     row = values(EVENT, event)  # now: its data may change later
     return lambda connection: insert(connection, "events", EVENT, row)
 
@@ -165,7 +165,7 @@ def marks(row: tuple[Any, ...]) -> str:
 
 
 def key(id: AttemptId) -> tuple[Any, ...]:  # noqa: A002
-    """Return what tells an attempt from all others, as its columns hold it."""
+    """Return what identifies an attempt, as its columns hold it."""
     return to_text(id.run_id), to_text(id.task_id), to_whole(id.number)
 
 
@@ -176,6 +176,6 @@ def check_begun(connection: sqlite3.Connection, id: AttemptId) -> None:  # noqa:
 
 
 def exists(connection: sqlite3.Connection, rows: str, parameters: tuple[Any, ...]) -> bool:
-    """Tell whether there is such a row."""
+    """Tell whether such a row exists."""
     (found,) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})", parameters).fetchone()
     return bool(found)

@@ -1,4 +1,4 @@
-"""One family of processes: started in a session of its own, found wherever it went, and ended as one.
+"""A family of processes: started in a session of its own, found wherever its members went, and ended as one.
 
 Importing it on Windows, which has no sessions and no signals, raises ``UnsupportedPlatformError``.
 """

@@ -1,8 +1,8 @@
-"""What must still happen when the interpreter exits: nobody of a family may outlive its supervisor.
+"""What must still happen when the interpreter exits: no process of a family may outlive its supervisor.
 
 There are two moments. The early one comes before ``concurrent.futures`` joins its threads and refuses new work: an
-ordinary ``atexit`` hook would be too late for anyone who needs an executor, and never reached while a thread of an
-executor waits for a worker. The late one is that ordinary hook; it serves threads that Python waits for in between.
+ordinary ``atexit`` hook would be too late for code that needs an executor, and would never run while an executor's
+thread waits for a worker. The late one is that ordinary hook; it serves threads that Python waits for in between.
 """
 
 import atexit
@@ -26,7 +26,7 @@ _log = logging.getLogger("nova_async")
 
 
 class EndableFamily(Protocol):
-    """What a family has to offer here."""
+    """What is needed of a family here."""
 
     cookie: str
 
@@ -44,28 +44,28 @@ _late: list[Callable[[], object]] = []
 
 
 def expect(cookie: str) -> None:
-    """Note that a family with this cookie is about to be born."""
+    """Note that a family with this cookie is about to be started."""
     _expected.add(cookie)
 
 
 def register(family: EndableFamily) -> None:
-    """Kill this family at interpreter exit, unless it is forgotten before."""
+    """Kill this family at interpreter exit, unless ``forget`` is called before."""
     _families[family.cookie] = (family, threading.current_thread())
 
 
 def forget(cookie: str) -> None:
-    """Take a family off the list: it has ended, or may live on."""
+    """Take a family off the list: it has ended, or may keep running."""
     _families.pop(cookie, None)
     _expected.discard(cookie)
 
 
 def is_settled() -> bool:
-    """Tell whether no family of this process is alive or being born, as far as we know."""
+    """Tell whether no family of this process is alive or being started, as far as we know."""
     return not _families and not _expected
 
 
 def before_executors_stop(callback: Callable[[], object]) -> None:
-    """Call this at interpreter exit while executors still take work; the last one registered is called first.
+    """Call this at interpreter exit while executors still accept work; the last one registered is called first.
 
     The callbacks run before the remaining families are killed. One that raises does not stop the others.
     A forked child does not inherit them.
@@ -74,7 +74,7 @@ def before_executors_stop(callback: Callable[[], object]) -> None:
 
 
 def before_exit(callback: Callable[[], object]) -> None:
-    """Call this as late as an ordinary ``atexit`` hook, after the last family was killed; otherwise the same."""
+    """Like ``before_executors_stop``, but as late as an ordinary ``atexit`` hook, after the last family was killed."""
     _late.append(callback)
 
 
@@ -91,7 +91,7 @@ def _attempt(callback: Callable[[], object]) -> None:
 
 
 def _kill(families: list[EndableFamily]) -> None:
-    """Kill them all at once first, so that one that resists does not keep the others alive."""
+    """Signal them all first, so that one that resists does not keep the others alive."""
     deadline = time.monotonic() + PATIENCE
     for family in families:
         _attempt(partial(family.signal, signal.SIGKILL))

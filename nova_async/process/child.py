@@ -1,4 +1,4 @@
-"""One child process: in a session of its own, its output in a pipe of our own, its exit told truly."""
+"""One child process: in a session of its own, its output in a pipe of our own, its exit reported reliably."""
 
 import asyncio
 import os
@@ -31,11 +31,11 @@ _turns_lock = threading.Lock()
 
 
 class Child:
-    """A process that was started, until it and its output are done with.
+    """A started process and its output.
 
     ``pid`` is that of the leader: the process that was started itself. ``cookie`` is the family path in its
-    environment, ``output`` the read end of its stdout and stderr (non-blocking; -1 once closed), ``family`` it and
-    everyone who descends from it.
+    environment, ``output`` the read end of its stdout and stderr (non-blocking; -1 once closed), ``family`` the leader
+    and everything that descends from it.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Child:
     def returncode(self) -> int | None:
         """The exit code, negative for a signal; None until the loop has learned that the leader has exited.
 
-        255 is also what asyncio says if somebody else has reaped the process (G23).
+        asyncio also reports 255 if something else has reaped the process (G23).
         """
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Wait until the leader has exited and return its code; grandchildren and open pipes do not matter (G1).
+        """Wait until the leader has exited and return its code, whatever grandchildren or open pipes remain (G1).
 
-        May be cancelled, called again, and called by many at once.
+        It may be cancelled, called again, and called concurrently.
         """
         return await self._process.wait()
 
@@ -81,16 +81,16 @@ async def spawn(
     env: Mapping[str, str],
     stdin: int = DEVNULL,
 ) -> Child:
-    """Start a command as the leader of a family of its own.
+    """Start a command as the leader of a new family.
 
-    Cancelled at any moment it leaves nothing: no process, no descriptor, no task.
+    If it is cancelled, at any moment, it leaves nothing behind: no process, no descriptor, no task.
 
-    The child sees the program's name as it is written in ``command``. It starts in ``cwd``, ours if None. ``env`` is
+    The child sees the program's name as it is written in ``command``. It starts in ``cwd``, by default ours. ``env`` is
     its complete environment; the family cookie is added. ``stdin`` is a descriptor or ``DEVNULL``; never a pipe that
     nobody closes (G38).
 
-    Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and what the system says at the start
-    itself.
+    Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and the system's own error if the start
+    itself fails.
     """
     if stdin == subprocess.PIPE:
         raise ValueError("stdin must be a descriptor or DEVNULL: agents wait forever on a pipe that nobody closes")
@@ -145,7 +145,7 @@ async def _start(
             os.close(output)
             RATION.give_back(size)
         if isinstance(error, asyncio.CancelledError):
-            # Somebody cancels every task of the loop. asyncio has killed the leader; it may have had children.
+            # Every task of the loop is being cancelled. asyncio has killed the leader, but it may have had children.
             Family(0, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
         at_exit.forget(cookie)
         raise
@@ -155,7 +155,7 @@ async def _start(
 
 
 async def _nobody() -> None:
-    """Stand in for the exit of a leader that is not known."""
+    """Stand in for the exit of an unknown leader."""
 
 
 def _turn() -> asyncio.Semaphore:
@@ -167,8 +167,8 @@ def _turn() -> asyncio.Semaphore:
 async def _outlast(task: "asyncio.Task[T]") -> None:
     """Wait for a task to finish, however often we are cancelled meanwhile.
 
-    If the task itself is cancelled, somebody cancels every task of the loop, also one inside of asyncio's spawn that
-    its own clean-up then waits for in vain (https://github.com/python/cpython/pull/140805): a second cancel ends it.
+    If the task itself is cancelled, then every task of the loop is, including one inside asyncio's spawn that its own
+    clean-up then waits for in vain (https://github.com/python/cpython/pull/140805): a second cancel ends it.
     """
     while not task.done():
         torn_down = task.cancelling() > 0

@@ -12,7 +12,7 @@ __all__ = ["current_folder", "environment_of", "resolve", "words_of"]
 
 
 def words_of(command: Any) -> list[str]:
-    """Return the words of a command; each may be a text, bytes or a path, as in ``subprocess``.
+    """Return the words of a command; each may be a string, bytes or a path, as in ``subprocess``.
 
     Raises ``TypeError`` for anything else.
     """
@@ -28,7 +28,7 @@ def words_of(command: Any) -> list[str]:
 
 
 def environment_of(env: Any) -> dict[str, str]:
-    """Return a copy of an environment; names and values may be texts, bytes or paths, as in ``subprocess``.
+    """Return a copy of an environment; names and values may be strings, bytes or paths, as in ``subprocess``.
 
     Raises ``TypeError`` for anything else.
     """
@@ -45,12 +45,12 @@ def environment_of(env: Any) -> dict[str, str]:
 def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, env: Mapping[str, str]) -> list[str]:
     """Return the command with the absolute path of its program in first place.
 
-    The program is looked for as the child would: in the ``PATH`` of ``env``; a relative path, also one in ``PATH``,
-    starts at ``cwd``. Only what shows at the start itself is left to the system: a file that is no program, or whose
-    interpreter is missing.
+    The program is looked up as the child would: in the ``PATH`` of ``env``; relative paths, including those in
+    ``PATH``, start at ``cwd``. Only what cannot be seen beforehand is left to the system: a file that is not a program,
+    or whose interpreter is missing.
 
-    Raises ``TypeError`` as ``words_of`` does, ``ValueError`` for an empty command and for a NUL or an impossible
-    variable name, and what the system says, with the name in question (``FileNotFoundError``, ``NotADirectoryError``,
+    Raises ``TypeError`` as ``words_of`` does, ``ValueError`` for an empty command, a NUL or an invalid variable name,
+    and the system's own error, with the name in question (``FileNotFoundError``, ``NotADirectoryError``,
     ``PermissionError``).
     """
     words = words_of(command)
@@ -67,7 +67,7 @@ def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None
 
 
 def current_folder() -> str:
-    """Return the folder that we are in; one that was deleted has no name, and absolute paths need none."""
+    """Return the current folder; empty if it was deleted, which does not matter to absolute paths."""
     try:
         return os.getcwd()  # noqa: PTH109 - a text, to be joined
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def _check_directory(path: str) -> None:
 
 
 def _find_program(name: str, place: str, env: Mapping[str, str]) -> str:
-    """Try the places in order, as execvp does; a refusal is reported only if no later place has it."""
+    """Try the places in order, as execvp does; a refusal is reported only if no later place has the program."""
     if "/" in name:
         candidates = [os.path.join(place, name)]  # noqa: PTH118 (".." after a symbolic link has to stay)
     elif name:
@@ -100,7 +100,7 @@ def _find_program(name: str, place: str, env: Mapping[str, str]) -> str:
 
 
 def _what_exec_says(path: str) -> int:
-    """Return the error number that starting this file would give, 0 for none that shows from outside."""
+    """Return the error number that starting this file would give; 0 if none can be seen beforehand."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 (see above)
     except OSError as error:

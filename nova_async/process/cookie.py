@@ -1,7 +1,7 @@
 """The family cookie: an environment variable that every descendant inherits, wherever it moves.
 
-Its value is a path with one element, ``<supervisor>.<worker>``, per worker that the process descends from, outermost
-first. So a process started by a nested supervisor still belongs to the outer worker too.
+Its value is a path with one element, ``<supervisor>.<worker>``, for each worker that the process descends from,
+outermost first. So a process started by a nested supervisor still belongs to the outer worker too.
 """
 
 import itertools
@@ -17,12 +17,12 @@ _worker_numbers = itertools.count(1)
 
 
 def supervisor_id() -> str:
-    """Return the name of this OS process as a supervisor; a forked child has another."""
+    """Return the name of this OS process as a supervisor; a forked child has its own."""
     return _supervisor
 
 
 def inherited() -> str:
-    """Return the path of the workers that we ourselves descend from, or an empty text."""
+    """Return the path of the workers that this process itself descends from, or an empty string."""
     return os.environ.get(COOKIE_VARIABLE, "")
 
 
@@ -32,7 +32,7 @@ def new_cookie() -> str:
 
 
 def belongs_to(path: str | None, cookie: str) -> bool:
-    """Tell whether a process with this path is of the cookie's family, directly or through a nested supervisor."""
+    """Tell whether a process with this path belongs to the cookie's family, directly or through a nested supervisor."""
     return path is not None and (path == cookie or path.startswith(cookie + "/"))
 
 
@@ -42,7 +42,7 @@ def workers_of(path: str | None, supervisor: str) -> list[str]:
 
 
 def start_over_after_fork() -> None:
-    """Become another supervisor: a forked child must not be taken for its parent."""
+    """Become a separate supervisor: a forked child must not be taken for its parent."""
     global _supervisor, _worker_numbers
     _supervisor = os.urandom(6).hex()
     _worker_numbers = itertools.count(1)

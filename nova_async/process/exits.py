@@ -11,7 +11,7 @@ __all__ = ["until_exited"]
 
 
 async def until_exited(table: ProcessTable, whom: Iterable[Identity]) -> None:
-    """Wait until all of them have exited: woken by their pidfds, or looking again where there are none."""
+    """Wait until all of them have exited: woken by pidfds, or checking again at intervals where there are none."""
     loop = asyncio.get_running_loop()
     all_exited = loop.create_future()
     pidfds: set[int] = set()

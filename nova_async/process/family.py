@@ -1,4 +1,4 @@
-"""Everyone who descends from one child: found wherever they went, signalled by identity, proven gone."""
+"""Every process that descends from one child: found wherever it went, signalled by identity, proven gone."""
 
 import asyncio
 import os
@@ -18,26 +18,26 @@ from nova_async.process.table import TABLE, ProcessTable
 
 __all__ = ["Family", "Member"]
 
-UNKILLABLE_AFTER = 10.0  # seconds of SIGKILL until those still there are reported instead of waited for
-ROUND = 1.0  # seconds that one round of SIGKILL waits: meanwhile somebody may have been born
-LOOKS_AT_NEWCOMERS = 8  # then the next look at everyone has to tell
+UNKILLABLE_AFTER = 10.0  # seconds of SIGKILL after which survivors are reported instead of waited for
+ROUND = 1.0  # seconds that one round of SIGKILL waits: new members may have been born meanwhile
+LOOKS_AT_NEWCOMERS = 8  # then the next look at all processes has to decide
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One process; ``pid`` and ``start_time`` together mean it and nobody else."""
+    """One process, identified by ``pid`` and ``start_time`` together."""
 
     pid: int
-    start_time: float  # as the process table counts: ticks since boot, or seconds
+    start_time: float  # in the process table's units: ticks since boot, or seconds
     name: str
 
 
 class Family:
-    """The leader while it lives, its session, all descendants, whoever carries its cookie, and whoever was seen once.
+    """A leader with its session, all descendants, all processes that carry its cookie, and all that were members once.
 
-    ``pid`` is the leader, which leads a session of its own too; 0 for a family known by its cookie only. ``cookie`` is
-    the family path. ``born`` is ``time.monotonic()``, in seconds, and ``since`` is ``table.now()``, both before the
-    leader was started. ``leader_exit`` waits until the leader has exited and was reaped; ``table`` is asked about
+    ``pid`` is the leader, which also leads a session of its own; 0 for a family known by its cookie only. ``cookie`` is
+    the family path. ``born`` is ``time.monotonic()``, in seconds, and ``since`` is ``table.now()``, both taken before
+    the leader was started. ``leader_exit`` waits until the leader has exited and been reaped; ``table`` is asked about
     processes.
     """
 
@@ -58,10 +58,10 @@ class Family:
         self._table = table
         leader = table.look(pid) if pid else None
         if leader is not None and leader.parent != os.getpid():
-            leader = None  # exited and was reaped so quickly that the number is a stranger's already
-        # None: exited before we could look, so that nobody with its pid can be meant.
+            leader = None  # exited and was reaped so quickly that its pid already belongs to a stranger
+        # None: it exited before we could look, so no process with its pid is the leader.
         self._leader_start = leader.start_time if leader else None
-        self._since = since  # nobody of the family can be older
+        self._since = since  # no member can be older
         self._session_lives = pid > 0
         self._seen: dict[int, float] = {}  # start time by pid: once a member, always a member
         self._had_others = False
@@ -71,23 +71,23 @@ class Family:
 
     @property
     def leader_start_time(self) -> float | None:
-        """When the leader started, as the table counts; None if it had exited before anybody could look."""
+        """When the leader started, in the table's units; None if it exited before we could look."""
         return self._leader_start
 
     def members(self) -> list[Member]:
-        """Return everyone alive, the leader first, then by age; zombies and the dead do not count."""
+        """Return all living members, the leader first, then by age; zombies and the dead do not count."""
         found = self._look_at_everyone()
         self._note_end(found)
         return found
 
     async def look(self) -> list[Member]:
-        """Return what ``members`` does, by a look that other families share."""
+        """Return what ``members`` does, from a look that other families share."""
         found = await self._look_with_others()
         self._note_end(found)
         return found
 
     def known(self) -> list[Member]:
-        """Return the leader and those seen before, as far as they live, without a look at anyone else."""
+        """Return the leader and the members seen before, if alive, without looking for others."""
         entries = (self._table.look(pid) for pid in [self.pid, *self._seen] if pid > 1)
         alive = [entry for entry in entries if entry is not None and entry.alive]
         return [
@@ -97,27 +97,27 @@ class Family:
         ]
 
     def others(self) -> list[Member]:
-        """Return everyone alive but the leader; nearly free soon after the start of a leader that left nobody."""
+        """Return all living members but the leader; nearly free after a short life that left nothing behind."""
         found = self._look_at_newcomers()
         return self._without_leader(self._look_at_everyone() if found is None else found)
 
     async def look_for_others(self) -> list[Member]:
-        """Return what ``others`` does, by a look that other families share where one is needed."""
+        """Return what ``others`` does, from a look that other families share if one is needed."""
         found = self._look_at_newcomers()
         return self._without_leader(await self._look_with_others() if found is None else found)
 
     def signal(self, sig: int, members: Iterable[Member] | None = None) -> None:
-        """Send a signal to every member, or to those named, as far as they are still the same processes.
+        """Send a signal to every member, or to those named, if they are still the same processes.
 
         SIGCONT follows, so that a stopped member notices (not after SIGKILL, SIGCONT and the stopping signals).
-        A member of another user is left out in silence: the system does not let us.
+        Members that belong to another user are skipped silently: the system does not let us signal them.
         """
         for member in self.members() if members is None else members:
             if member.pid != orphan_guard.guard_pid():
                 send_signal(self._table, member, sig)
 
     def signal_group(self, sig: int) -> None:
-        """Send a signal to the leader's own process group, if the group is still the family's; SIGCONT follows."""
+        """Send a signal to the leader's own process group, if that is still the family's; SIGCONT follows."""
         if self.pid <= 1 or self.pid == os.getpgrp() or not self._owns_group():
             return
         with suppress(ProcessLookupError, PermissionError):
@@ -125,7 +125,7 @@ class Family:
                 os.killpg(self.pid, each)
 
     async def gone(self, timeout: float | None) -> bool:
-        """Wait at most ``timeout`` seconds until nobody is left; tell whether that is so. Woken, not polling."""
+        """Wait at most ``timeout`` seconds until no member is left; return whether that is so. Woken, not polling."""
         try:
             async with asyncio.timeout(timeout):
                 await self._leader_exit()
@@ -141,9 +141,9 @@ class Family:
         return True
 
     async def kill(self) -> list[Member]:
-        """SIGKILL everyone until nobody is left; return who is still there after 10 s.
+        """SIGKILL all members until none is left; return those still there after 10 s.
 
-        Those are in an uninterruptible system call, or another user's.
+        Those are in an uninterruptible system call, or belong to another user.
         """
         try:
             async with asyncio.timeout(UNKILLABLE_AFTER):
@@ -163,7 +163,7 @@ class Family:
         return []
 
     def kill_now(self, timeout: float = 2.0) -> None:
-        """SIGKILL everyone, without an event loop, until two looks find nobody or ``timeout`` seconds are over."""
+        """SIGKILL all members, without an event loop, until two looks find none or ``timeout`` seconds are over."""
         deadline = time.monotonic() + timeout
         looks_without_anyone = 0
         while looks_without_anyone < 2 and time.monotonic() < deadline:
@@ -181,7 +181,7 @@ class Family:
         return others
 
     async def _look_with_others(self) -> list[Member]:
-        """Look at all processes by a look that other families share, and at those who were born meanwhile."""
+        """Look at all processes, in a look that other families share, and at those born meanwhile."""
         for _ in range(LOOKS_AT_NEWCOMERS):
             snapshot = await look_together(self._table, self._since)
             found = self._pick(snapshot)
@@ -190,7 +190,7 @@ class Family:
         return self._look_at_everyone()
 
     def _look_at_everyone(self) -> list[Member]:
-        """Look at all processes, and at those who were born meanwhile."""
+        """Look at all processes, and at those born meanwhile."""
         for _ in range(LOOKS_AT_NEWCOMERS):
             found = self._pick(Snapshot(self._table, self._since))
             if found is not None:
@@ -198,10 +198,10 @@ class Family:
         return []
 
     def _pick(self, snapshot: Snapshot) -> list[Member] | None:
-        """Pick the members out of a look; None where so many were born meanwhile that it takes another one.
+        """Pick the members out of a look; None if so many were born meanwhile that another look is needed.
 
-        If nobody is among them, somebody may have forked and exited during the look, before it came by: the child is
-        among those who were born since it began.
+        If it finds none, a member may have forked and exited during the look, before its turn came: its child is among
+        the processes born since the look began.
         """
         last = snapshot.last_pid
         found = self._recognise(snapshot.everyone(self._since), path_of=snapshot.path_of)
@@ -219,7 +219,7 @@ class Family:
         return found
 
     def _look_at_newcomers(self) -> list[Member] | None:
-        """Look only at pids allocated since the leader's: at most a few, for a short life. None if that cannot do."""
+        """Look only at pids allocated since the leader's, few after a short life. None if that is not enough."""
         last = self._table.last_pid()
         if self._seen or last is None or not self.pid or self._leader_lives():
             return None
@@ -235,7 +235,7 @@ class Family:
             last = self._table.last_pid()
             if last is None:
                 return None
-            if last == done:  # nobody was born while we looked, and everyone there is no member
+            if last == done:  # nothing was born while we looked, and nothing there is a member
                 return found
         return None
 
@@ -261,7 +261,8 @@ class Family:
         if part is not None:
             found = {pid: entry for pid, entry in found.items() if self._table.is_process(pid)}
         self._seen = {pid: entry.start_time for pid, entry in found.items() if pid != self.pid}
-        # The leader first, the older before the younger: a shell must not see its child die before its own signal.
+        # The leader first, then the older before the younger: a shell must not see its child die before it is
+        # signalled itself.
         ordered = sorted(found.values(), key=lambda entry: (entry.pid != self.pid, entry.start_time, entry.pid))
         return [Member(entry.pid, entry.start_time, entry.name) for entry in ordered]
 
@@ -274,10 +275,10 @@ class Family:
         )
 
     def _notice_stranger(self, entries: list[ProcessEntry]) -> None:
-        """Forget the session's number once it can be somebody else's.
+        """Forget the session's number once it may be somebody else's.
 
-        The system gives no pid away while a session has that number: so the session has ended if a stranger has the
-        leader's pid, or if a look at everyone found nobody at all.
+        The system does not reuse a pid while a session has that number: so the session has ended if a stranger has the
+        leader's pid, or if a look at all processes found no member.
         """
         if any(entry.pid == self.pid and not self._is_leader(entry) for entry in entries):
             self._session_lives = False
@@ -292,7 +293,7 @@ class Family:
     def _owns_group(self) -> bool:
         leader = self._table.look(self.pid)
         if leader is not None:
-            return self._is_leader(leader)  # also as a zombie: unreaped, its number is taken
+            return self._is_leader(leader)  # even as a zombie: until it is reaped, its number is taken
         groups = (self._table.look(member.pid) for member in self.members())
         return any(entry is not None and entry.group == self.pid for entry in groups)
 

@@ -1,12 +1,12 @@
-"""The program of the orphan guard: waits for its supervisor's death, then ends whoever the supervisor left behind.
+"""The program of the orphan guard: waits for its supervisor's death, then ends the processes it left behind.
 
-Started by path, with a Python that loads no site-packages, so that it begins quickly and stays small.
+Started by path, with a Python that loads no site-packages, so that it starts quickly and stays small.
 
 Usage: guard_program.py PIPE PIDFD PID SUPERVISOR-ID [FOLDER]
 
-PIPE is the read end of a pipe from the supervisor: lines ``release <worker>`` and ``stop``, and its end.
-PIDFD is the supervisor's, or -1: a forked helper of the supervisor may keep the pipe open after its death.
-FOLDER is where psutil lies, on a system without /proc.
+PIPE is the read end of a pipe from the supervisor, which brings lines ``release <worker>`` and ``stop``, and end of
+file at its death. PIDFD is the supervisor's, or -1: a forked helper of it may keep the pipe open after its death.
+FOLDER is where psutil is, on a system without /proc.
 """
 
 import os
@@ -17,7 +17,7 @@ LOOK_AGAIN = 500  # ms; only without a pidfd, to notice the supervisor's death b
 
 
 def let_imports_find_this_folder() -> None:
-    """Stand in for the package, so that its few modules we need can be imported without all the rest."""
+    """Fake the package, so that the few modules we need can be imported without the rest."""
     for name, path in (("nova_async", []), ("nova_async.process", [os.path.dirname(os.path.abspath(__file__))])):  # noqa: PTH100, PTH120
         package = type(sys)(name)
         package.__path__ = path
@@ -35,7 +35,7 @@ class Instructions:
         self._rest = b""
 
     def read(self) -> None:
-        """Take in whatever has come; never waits."""
+        """Read what has arrived, without waiting."""
         while not self.ended:
             try:
                 data = os.read(self.pipe, 65536)
@@ -58,7 +58,7 @@ def wait_for_death(instructions: Instructions, pidfd: int, pid: int) -> None:
         poll.register(pidfd, select.POLLIN)
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(None if pidfd >= 0 else LOOK_AGAIN)}
-        instructions.read()  # also after its death: the last lines count
+        instructions.read()  # even after its death: the last lines count
         if instructions.ended or instructions.stop or pidfd in ready:
             return
         if pidfd < 0 and os.getppid() != pid:
@@ -68,7 +68,7 @@ def wait_for_death(instructions: Instructions, pidfd: int, pid: int) -> None:
 def main() -> None:
     """Guard one supervisor."""
     let_imports_find_this_folder()
-    from nova_async.process import sweep  # loaded now: at the supervisor's death every millisecond counts
+    from nova_async.process import sweep  # loaded early: at the supervisor's death every millisecond counts
     from nova_async.process.signalling import signal
 
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # blocked since our birth, see orphan_guard
@@ -82,7 +82,7 @@ def main() -> None:
         from nova_async.process import procfs as table  # type: ignore[no-redef]
     if os.path.exists("/proc/self/comm"):  # noqa: PTH110 (pathlib is dear here)
         with open("/proc/self/comm", "w") as comm:  # noqa: PTH123
-            comm.write("nova-guard")  # so that an agent's `pkill python` does not mean us
+            comm.write("nova-guard")  # so that an agent's `pkill python` does not hit us
     os.set_blocking(pipe, False)
     orphans = sweep.Orphans(supervisor, pid, table)
     instructions = Instructions(pipe)

@@ -1,6 +1,6 @@
-"""Pure: who is related to whom in a list of processes, and which pids can be news at all.
+"""Pure functions: which processes in a list are related, and which pids can be new.
 
-Shared with the orphan guard, so nothing is imported that it would have to load.
+Shared with the orphan guard, so it imports nothing that the guard would have to load.
 """
 
 TYPE_CHECKING = False
@@ -25,18 +25,18 @@ class ProcessEntry:
         self.parent = parent
         self.group = group
         self.session = session
-        self.start_time = start_time  # clock ticks since boot, or seconds, as the table counts
+        self.start_time = start_time  # in the table's units: clock ticks since boot, or seconds
         self.name = name
         self.alive = alive  # neither a zombie nor dead
 
 
 def same_start(one: float, other: float) -> bool:
-    """Tell whether two start times are one (seconds may differ in the last digit, ticks may not)."""
+    """Tell whether two start times are the same (seconds may differ in the last digit, ticks may not)."""
     return abs(one - other) < 0.005
 
 
 def pids_to_look_at(leader: int, last: int, elapsed: float, pid_limit: int) -> range | None:
-    """Return the pids allocated since the leader's, or None if only a full look can tell.
+    """Return the pids allocated since the leader's, or None if that takes a look at all processes.
 
     ``leader`` is the first pid of the family, ``last`` the pid that the system allocated last. ``elapsed`` is in
     seconds since before the leader was started, measured after ``last`` was read. ``pid_limit`` is how many pids there
@@ -54,13 +54,13 @@ def find_family(
     carries_cookie: "Callable[[int], bool]",
     never: "Collection[int]",
 ) -> "dict[int, ProcessEntry]":
-    """Return the living members by pid: the known, whoever carries the cookie, and all their descendants.
+    """Return the living members by pid: the known ones, those that carry the cookie, and all their descendants.
 
-    The cookie is asked for only where nothing else tells, because reading an environment is the dear part.
+    The cookie is checked only if nothing else decides, because reading an environment is the expensive part.
 
-    ``entries`` is the process table, or the part of it that can matter. ``is_known`` says yes to a process that needs
-    no further proof (the leader, its session, someone seen before); ``carries_cookie`` takes a pid. ``never`` are pids
-    that are nobody's family (init, ourselves, the orphan guard).
+    ``entries`` is the process table, or the part of it that can matter. ``is_known`` returns True for a process that
+    needs no further proof (the leader, its session, one seen before); ``carries_cookie`` takes a pid. ``never`` are
+    pids that belong to no family (init, ourselves, the orphan guard).
     """
     candidates = [entry for entry in entries if entry.alive and entry.pid not in never]
     children: dict[int, list[ProcessEntry]] = {}

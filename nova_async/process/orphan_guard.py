@@ -1,7 +1,7 @@
 """The orphan guard, seen from its supervisor: one small process that ends our families if we are killed (G15).
 
 It is started with the first child and shared by all event loops and threads of this OS process. A daemon thread waits
-for it and starts it again if somebody kills it. A forked child forgets it and, when it starts children, has its own.
+for it and restarts it if it is killed. A forked child drops it and gets its own once it starts children.
 """
 
 import logging
@@ -26,7 +26,7 @@ PROGRAM = Path(__file__).with_name("guard_program.py")
 DEAF_TO = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 # What an unusual Python needs to find its own libraries; nothing else of our environment concerns the guard.
 KEPT_VARIABLES = ("PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-MOST_RESTARTS, WINDOW = 5, 10.0  # so often in so many seconds, then it is given up: something here does not let it live
+MOST_RESTARTS, WINDOW = 5, 10.0  # restarts per seconds; beyond that it is given up: something here keeps killing it
 PATIENCE = 3.0  # seconds for a guard to end
 
 _log = logging.getLogger("nova_async")
@@ -52,12 +52,12 @@ class _Guard:
             self.tell(f"release {worker}")
 
     def tell(self, line: str) -> None:
-        """Write one line; if the guard is dead or stopped, its successor will be told."""
+        """Write one line; if the guard is dead or stopped, its successor will get it."""
         with suppress(BlockingIOError, BrokenPipeError):
             os.write(self.pipe, line.encode() + b"\n")
 
     def close(self) -> None:
-        """Close our descriptors; for the guard this is our death, unless it was told to stop."""
+        """Close our descriptors; the guard takes this for our death, unless it was told to stop."""
         for descriptor in (self.pipe, self.pidfd):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -72,9 +72,9 @@ _warned = False
 
 
 def ensure() -> None:
-    """Start the guard, unless it is there. From any thread; takes a millisecond or two the first time.
+    """Start the guard if it is not running. From any thread; takes a millisecond or two the first time.
 
-    Where no Python can be started (an embedding program), it warns once and goes on without a guard.
+    If no Python can be started (in an embedding program), it warns once and continues without a guard.
 
     Raises ``OSError`` if the system cannot start one more process.
     """
@@ -103,13 +103,13 @@ def ensure() -> None:
 
 
 def guard_pid() -> int | None:
-    """Return the pid of the guard of this process, None while there is none."""
+    """Return the pid of this process's guard, or None while there is none."""
     guard = _guard
     return guard.process.pid if guard is not None else None
 
 
 def release(cookie: str) -> None:
-    """Let the worker with this cookie live on after our end, whether we exit or are killed."""
+    """Let the worker with this cookie outlive us, whether we exit or are killed."""
     worker = cookie.rpartition("/")[2]
     at_exit.forget(cookie)
     with _lock:
@@ -119,7 +119,7 @@ def release(cookie: str) -> None:
 
 
 def stop() -> None:
-    """End the guard and its thread, sparing everyone, and close what belongs to it; ``ensure`` starts a new one."""
+    """End the guard and its thread, sparing all families, and close its descriptors; ``ensure`` starts a new one."""
     _end(sparing=True)
 
 
@@ -144,7 +144,7 @@ def _start(interpreter: str, pipe: int, pidfd: int) -> "subprocess.Popen[bytes]"
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     if inherited():
         environment[COOKIE_VARIABLE] = inherited()
-    # Blocked signals stay blocked in the new program: so it is deaf from its birth, not only once it has begun.
+    # Blocked signals stay blocked in the new program: so it ignores them from its first moment, not only once it runs.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, DEAF_TO)
     try:
         return subprocess.Popen(
@@ -162,7 +162,7 @@ def _start(interpreter: str, pipe: int, pidfd: int) -> "subprocess.Popen[bytes]"
 
 
 def _watch(guard: _Guard, interpreter: str) -> None:
-    """Wait for the guard; if it ends without having been told to, start it again. Runs in a thread of its own."""
+    """Wait for the guard; if it ends without being told to, start it again. Runs in a thread of its own."""
     global _guard
     deaths: list[float] = []
     while True:
@@ -198,12 +198,12 @@ def _end(*, sparing: bool) -> None:
 
 
 def _end_with_interpreter() -> None:
-    """Leave no guard behind; if families may be left, let it do its work first."""
+    """Leave no guard behind; if families may remain, let it end them first."""
     _end(sparing=at_exit.is_settled())
 
 
 def _start_over_after_fork() -> None:
-    """Forget the parent's guard, but close our copies of its descriptors, or it would wait for our end as well."""
+    """Drop the parent's guard, and close our copies of its descriptors, or it would wait for our end as well."""
     global _lock, _guard, _thread, _warned
     if _guard is not None:
         _guard.process.returncode = 0  # not our child: nothing to reap, nothing to warn about

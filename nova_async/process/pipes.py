@@ -1,7 +1,7 @@
-"""The pipe that a child writes its output to, as large as the system's ration allows (G34).
+"""The pipe that a child writes its output to, as large as the system's quota allows (G34).
 
-Linux lets an unprivileged user have 64 MiB in pipes altogether; beyond that every new pipe of that user, in whatever
-program, gets 8 KiB. So one OS process takes at most half of it for larger pipes, and less per child the more there are.
+Linux allows an unprivileged user 64 MiB in pipes altogether; beyond that, every new pipe of that user, in any program,
+gets 8 KiB. So one OS process uses at most half of it for larger pipes, and less per child the more children there are.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from nova_async._core.after_fork import Step, in_child
 __all__ = ["RATION", "PipeRation", "open_output_pipe"]
 
 LARGEST = 1024 * 1024  # bytes; what an unprivileged user may ask for (pipe-max-size)
-USUAL = 64 * 1024  # bytes; what a pipe has anyway
+USUAL = 64 * 1024  # bytes; a pipe's default size
 OURS = 32 * 1024 * 1024  # bytes; half of what an unprivileged user has
 EIGHTH = 8  # each child takes at most this part of what is left, so later ones get theirs
 
@@ -23,9 +23,9 @@ F_SETPIPE_SZ: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
 
 
 class PipeRation:
-    """Bytes for pipes, shared by everyone who opens one; for use from any thread.
+    """Bytes for pipes, shared by everything that opens one; for use from any thread.
 
-    ``budget`` is in bytes for all pipes together; beyond it each gets the usual size.
+    ``budget`` is in bytes for all pipes together; beyond it each gets the default size.
     """
 
     def __init__(self, budget: int = OURS) -> None:
@@ -48,7 +48,7 @@ class PipeRation:
             self.taken -= size
 
     def start_over(self) -> None:
-        """Forget everyone else's pipes and locks, in a forked child."""
+        """Reset in a forked child: the parent's pipes and locks are not ours."""
         self.taken = 0
         self._lock = threading.Lock()
 
@@ -75,7 +75,7 @@ def open_output_pipe() -> tuple[int, int, int]:
     size = RATION.take()
     os.set_blocking(read_end, False)
     if F_SETPIPE_SZ is not None:
-        # EPERM: this user has too many pipes already. A smaller pipe works as well, only not as far ahead.
+        # EPERM: this user already has too many pipes. A smaller pipe works too; it only buffers less.
         with contextlib.suppress(OSError):
             fcntl.fcntl(read_end, F_SETPIPE_SZ, size)
     return read_end, write_end, size

@@ -1,7 +1,7 @@
 """The process table of Linux, read from ``/proc`` with nothing but the standard library.
 
-``ESRCH``, ``ENOENT`` and ``EACCES`` are everyday answers here: processes end while we look, and some are not ours.
-Shared with the orphan guard, so nothing is imported that it would have to load.
+``ESRCH``, ``ENOENT`` and ``EACCES`` are normal answers here: processes end while we look, and some are not ours.
+Shared with the orphan guard, so it imports nothing that the guard would have to load.
 """
 
 import os
@@ -20,7 +20,7 @@ _pid_limit = 0
 
 
 def usable() -> bool:
-    """Tell whether ``/proc`` is there and speaks of our own pid namespace."""
+    """Tell whether ``/proc`` is mounted and shows our own pid namespace."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115 (see `everyone`)
     except OSError:
@@ -28,7 +28,7 @@ def usable() -> bool:
 
 
 def look(pid: int) -> ProcessEntry | None:
-    """Return one process, zombies included, or None if there is none (or a kernel thread)."""
+    """Return one process, zombies included, or None if there is none or it is a kernel thread."""
     stat = _read_small(f"/proc/{pid}/stat")
     return _parse(pid, stat, 0) if stat else None
 
@@ -46,10 +46,10 @@ def everyone(since: float = 0) -> list[ProcessEntry]:
 
 
 def path_of(pid: int) -> str | None:
-    """Return the family path in the environment with which the process was started; None if it has none for us.
+    """Return the family path in the environment that the process was started with; None if it has none or hides it.
 
-    A process in the middle of exec has no environment for a moment. It is looked at again, for 0.1 s at most: whoever
-    has left its session and parent would be a stranger to us just then.
+    A process in the middle of an exec briefly has no environment. It is checked again, for 0.1 s at most: one that has
+    left its session and parent would otherwise not be recognised at that moment.
     """
     deadline = 0.0
     pause = 0.0002  # seconds
@@ -66,7 +66,7 @@ def path_of(pid: int) -> str | None:
         in_exec = memory[:1] == [b"0"]
         deadline = deadline or time.monotonic() + LONGEST_EXEC
         if environment is None or (memory == before and not in_exec) or time.monotonic() > deadline:
-            return None  # not for us, or started with an empty one
+            return None  # not readable for us, or started with an empty one
         before = memory
         if in_exec:
             time.sleep(pause)
@@ -82,12 +82,12 @@ def _cookie_in(environment: bytes) -> str | None:
 
 
 def is_process(pid: int) -> bool:
-    """Tell a process from one of its threads, whose numbers can be asked for under ``/proc`` as well."""
+    """Tell a process from one of its threads, whose ids can be looked up under ``/proc`` as well."""
     return f"\nTgid:\t{pid}\n".encode() in _read_small(f"/proc/{pid}/status")
 
 
 def last_pid() -> int | None:
-    """Return the pid that was allocated last in our pid namespace (threads have pids, too)."""
+    """Return the most recently allocated pid in our pid namespace (threads have pids, too)."""
     try:
         return int(_read_small("/proc/loadavg").split()[-1])
     except (IndexError, ValueError):
@@ -103,7 +103,7 @@ def pid_limit() -> int:
 
 
 def now() -> float:
-    """Return a start time that no process started from now on can precede (clock ticks since boot)."""
+    """Return a time (clock ticks since boot) that is not after the start of any process started from now on."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")) - 1
 
 
@@ -121,7 +121,7 @@ def _parse(pid: int, stat: bytes, since: float) -> ProcessEntry | None:
 
 
 def _is_alive(fields: list[bytes]) -> bool:
-    """Say no to the dead; a zombie with threads is alive, because only its first thread has ended."""
+    """Return False for the dead; a zombie with threads is alive, because only its first thread has ended."""
     return fields[0] not in b"ZXx" or int(fields[17]) > 1
 
 
@@ -135,7 +135,7 @@ def _environment_of_a_thread(pid: int) -> bytes:
 
 
 def _read_small(path: str) -> bytes:
-    """Return a file that fits a page, or nothing."""
+    """Return the content of a file that fits in a page, or nothing."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -149,7 +149,7 @@ def _read_small(path: str) -> bytes:
 
 
 def _read_all(path: str) -> bytes | None:
-    """Return a file as far as it can be read; None if it is not for us."""
+    """Return the content of a file as far as it can be read; None if we may not open it."""
     chunks = []
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,7 +1,7 @@
 """The process table where there is no ``/proc``: the same questions as ``procfs``, answered by psutil.
 
-psutil is imported at the first question, because on Linux nobody asks.
-On macOS protected programs hide their environment: their family is known by session and parent link only.
+psutil is imported at the first call, because on Linux there is none.
+On macOS, protected programs hide their environment: they are recognised by session and parent link only.
 """
 
 import os
@@ -37,7 +37,7 @@ def everyone(since: float = 0) -> list[ProcessEntry]:
 
 
 def path_of(pid: int) -> str | None:
-    """Return the family path in the environment with which the process was started; None if it has none for us."""
+    """Return the family path in the environment that the process was started with; None if it has none or hides it."""
     import psutil
 
     try:
@@ -47,20 +47,20 @@ def path_of(pid: int) -> str | None:
 
 
 def is_process(pid: int) -> bool:
-    """Say yes: threads have no numbers of their own here."""
+    """Return True: threads have no ids of their own here."""
     return pid > 0
 
 
 def last_pid() -> int | None:
-    """Return None: only a look at everyone tells what is new."""
+    """Return None: only a look at all processes can find new ones."""
     return None
 
 
 def pid_limit() -> int:
-    """Return 0: the counter of pids is not known."""
+    """Return 0: the limit is not known."""
     return 0
 
 
 def now() -> float:
-    """Return a start time that no process started from now on can precede (seconds since the epoch)."""
+    """Return a time (seconds since the epoch) that is not after the start of any process started from now on."""
     return time.time() - 1

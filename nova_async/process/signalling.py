@@ -1,6 +1,6 @@
-"""Signals and waiting by identity, never by a bare pid: a number may belong to a stranger by now (G14).
+"""Signals and waiting by identity, never by a bare pid: the number may belong to a stranger by now (G14).
 
-Shared with the orphan guard, so nothing is imported that it would have to load.
+Shared with the orphan guard, so it imports nothing that the guard would have to load.
 """
 
 import os
@@ -27,7 +27,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds between looks where the sy
 
 
 def open_pidfd(pid: int) -> int | None:
-    """Return a descriptor of that process, or None where the system has none to give.
+    """Return a pidfd of that process, or None where the system cannot provide one.
 
     Raises ``ProcessLookupError`` if there is no such process.
     """
@@ -46,13 +46,13 @@ def is_still(table: "ProcessTable", who: "Identity") -> bool:
 
 
 def with_continue(sig: int) -> list[int]:
-    """Return the signal, followed by SIGCONT where a stopped process would otherwise never notice it (G49)."""
+    """Return the signal, followed by SIGCONT if a stopped process would otherwise never notice it (G49)."""
     lone = (0, signal.SIGKILL, signal.SIGCONT, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
     return [sig] if sig in lone else [sig, signal.SIGCONT]
 
 
 def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
-    """Signal that very process, if it is still there and we may; never init and never ourselves."""
+    """Signal that very process, if it still exists and we may; never init and never ourselves."""
     if who.pid <= 1 or who.pid == os.getpid():
         return
     try:
@@ -60,7 +60,7 @@ def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
     except ProcessLookupError:
         return
     try:
-        # Only now: whatever the descriptor holds cannot be replaced after this look.
+        # Only now: the descriptor pins its process, so this check stays true.
         if is_still(table, who):
             for each in with_continue(sig):
                 if pidfd is None:
@@ -68,7 +68,7 @@ def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
                 else:
                     signal.pidfd_send_signal(pidfd, each)
     except (ProcessLookupError, PermissionError):
-        pass  # gone meanwhile; or another user's, which is a limit that we document
+        pass  # gone meanwhile; or another user's, which is a documented limit
     finally:
         if pidfd is not None:
             os.close(pidfd)

@@ -1,7 +1,7 @@
-"""One look at all processes, taken in a thread and shared by everyone who asked before it began.
+"""One look at all processes, taken in a thread and shared by all that asked before it began.
 
-A look costs a millisecond per fifty processes. When a fleet ends, each family needs one or several; taken together
-they cost as much as one family's, and the event loop reads on meanwhile.
+A look costs a millisecond per fifty processes. When a fleet ends, each family needs one or several; shared, they cost
+as much as one family's, and the event loop keeps reading meanwhile.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ from nova_async.process.table import ProcessTable
 
 __all__ = ["LOOKING_THREADS", "Snapshot", "look_together"]
 
-# Of their own: a look must not wait behind the writes to a slow disk.
+# Separate threads: a look must not queue behind writes to a slow disk.
 LOOKING_THREADS = DiskThreads("nova-look")
 
 
 class Snapshot:
-    """All processes started since some moment, as they are now, with the cookies of those that somebody asks for."""
+    """All processes started since some moment, as they are now; cookies are read when asked for."""
 
     def __init__(self, table: ProcessTable, since: float) -> None:
-        self.last_pid = table.last_pid()  # read first: whoever is born during the look has a later one
+        self.last_pid = table.last_pid()  # read first: a process born during the look has a later one
         self._table = table
         self._entries = table.everyone(since)
         self._paths: dict[int, str | None] = {}
 
     def everyone(self, since: float) -> list[ProcessEntry]:
-        """Return all processes that started at or after that time of the table's own clock."""
+        """Return all processes that started at or after that time, in the table's units."""
         return [entry for entry in self._entries if entry.start_time >= since]
 
     def read_paths(self) -> None:
@@ -38,14 +38,14 @@ class Snapshot:
             self.path_of(entry.pid)
 
     def path_of(self, pid: int) -> str | None:
-        """Return the family path of a process, None where it has none or hides it."""
+        """Return the family path of a process; None if it has none or hides it."""
         if pid not in self._paths:
             self._paths[pid] = self._table.path_of(pid)
         return self._paths[pid]
 
 
 class NextLook:
-    """The look that one event loop takes next, and who waits for it; whoever asks later needs a later one."""
+    """The next look of one event loop, and those that wait for it; those that ask after it begins get a later one."""
 
     def __init__(self, table: ProcessTable) -> None:
         self._table = table
@@ -54,7 +54,7 @@ class NextLook:
         self._looking = False
 
     def join(self, since: float) -> "asyncio.Future[Snapshot]":
-        """Take part in it, for processes that started at or after that time."""
+        """Join it, for processes that started at or after that time."""
         loop = asyncio.get_running_loop()
         if not self._waiting and not self._looking:
             loop.call_soon(self._begin, loop)
@@ -68,7 +68,7 @@ class NextLook:
         self._looking = True
         try:
             LOOKING_THREADS.submit(self._look_and_tell, loop, waiting, since)
-        except OSError:  # no thread is to be had
+        except OSError:  # no thread can be started
             self._end(loop, waiting, self._look(since))
 
     def _look(self, since: float) -> Snapshot | OSError:
@@ -83,7 +83,7 @@ class NextLook:
         self, loop: asyncio.AbstractEventLoop, waiting: "list[asyncio.Future[Snapshot]]", since: float
     ) -> None:
         found = self._look(since)
-        with suppress(RuntimeError):  # the loop has been closed meanwhile, and nobody waits
+        with suppress(RuntimeError):  # the loop has been closed meanwhile, and nobody is waiting
             loop.call_soon_threadsafe(self._end, loop, waiting, found)
 
     def _end(
@@ -108,6 +108,6 @@ _looks: Looks = weakref.WeakKeyDictionary()
 
 
 async def look_together(table: ProcessTable, since: float) -> Snapshot:
-    """Look at all processes, together with everyone in this event loop who asks before the look begins."""
+    """Look at all processes, in one look with all who ask in this event loop before it begins."""
     of_this_loop = _looks.setdefault(asyncio.get_running_loop(), {})
     return await of_this_loop.setdefault(id(table), NextLook(table)).join(since)

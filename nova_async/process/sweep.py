@@ -1,7 +1,7 @@
-"""What the orphan guard does after its supervisor's death: end everyone who carries one of its cookies.
+"""What the orphan guard does after its supervisor's death: end every process that carries one of its cookies.
 
-Nobody is registered beforehand, so there is no moment between a child's start and its registration.
-Loaded by the guard, so nothing is imported that it would have to load.
+Nothing is registered beforehand, so there is no gap between a child's start and its registration.
+Loaded by the guard, so it imports as little as possible.
 """
 
 import os
@@ -20,14 +20,14 @@ __all__ = ["Orphans"]
 
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 UNKILLABLE_AFTER = 30.0  # seconds; then they are left to the system
-BETWEEN_LOOKS = 0.01  # seconds; who is just between fork and exec shows its cookie by then
+BETWEEN_LOOKS = 0.01  # seconds; a process that is between fork and exec shows its cookie by then
 
 
 class Orphans:
     """The families of one supervisor.
 
-    ``supervisor`` is its id, the first half of each of its workers' names. ``pid`` is its pid; it was started while
-    that was alive, so that nobody older need be looked at. ``table`` is asked about processes.
+    ``supervisor`` is its id, the first half of each of its workers' names. ``pid`` is its pid, looked up while it is
+    alive, so that no older process needs to be checked. ``table`` is asked about processes.
     """
 
     def __init__(self, supervisor: str, pid: int, table: "ProcessTable") -> None:
@@ -38,7 +38,7 @@ class Orphans:
         self._released: set[str] = set()
 
     def end(self, released: set[str]) -> None:
-        """SIGTERM, one second, SIGKILL until two looks find nobody; those of released workers are spared."""
+        """SIGTERM, one second, SIGKILL until two looks find none; processes of released workers are spared."""
         self._released = released
         start = time.monotonic()
         found = self.find()
@@ -60,7 +60,7 @@ class Orphans:
                 time.sleep(BETWEEN_LOOKS)
 
     def find(self) -> "list[ProcessEntry]":
-        """Return everyone alive who carries a cookie of this supervisor, and their descendants."""
+        """Return all living processes that carry a cookie of this supervisor, and their descendants."""
         found = find_family(
             self._table.everyone(self._since),
             is_known=lambda entry: False,

@@ -1,4 +1,4 @@
-"""The process table of this system: which of the two readers is in use, and what they have in common."""
+"""The process table of this system: the interface of its two readers, and which of them is in use."""
 
 from typing import NamedTuple, Protocol
 
@@ -9,7 +9,7 @@ __all__ = ["TABLE", "Identity", "ProcessId", "ProcessTable"]
 
 
 class Identity(Protocol):
-    """Which process is meant: a pid alone may be somebody else's by now."""
+    """What identifies a process: a pid alone may be somebody else's by now."""
 
     @property
     def pid(self) -> int:
@@ -18,12 +18,12 @@ class Identity(Protocol):
 
     @property
     def start_time(self) -> float:
-        """When it started, as the table counts."""
+        """When it started, in the table's units."""
         ...
 
 
 class ProcessId(NamedTuple):
-    """One process and no later one of the same number."""
+    """One process, and no later one with the same pid."""
 
     pid: int
     start_time: float
@@ -37,11 +37,11 @@ class ProcessTable(Protocol):
         ...
 
     def everyone(self, since: float = 0) -> list[ProcessEntry]:
-        """Return all processes that started at or after that time of the table's own clock."""
+        """Return all processes that started at or after that time, in the table's units."""
         ...
 
     def path_of(self, pid: int) -> str | None:
-        """Return the family path of a process, None where it has none or hides it."""
+        """Return the family path of a process; None if it has none or hides it."""
         ...
 
     def is_process(self, pid: int) -> bool:
@@ -49,7 +49,7 @@ class ProcessTable(Protocol):
         ...
 
     def last_pid(self) -> int | None:
-        """Return the pid allocated last, None where the system does not say."""
+        """Return the most recently allocated pid; None where the system does not say."""
         ...
 
     def pid_limit(self) -> int:
@@ -57,7 +57,7 @@ class ProcessTable(Protocol):
         ...
 
     def now(self) -> float:
-        """Return a start time that no process started from now on can precede."""
+        """Return a time that is not after the start of any process started from now on."""
         ...
 
 
