@@ -8,7 +8,12 @@ from typing import Any, NamedTuple, final
 from nova_async.usage import TokenUsage
 from nova_async.words import EventKind, Outcome, Phase
 
-__all__ = ["Attempt", "AttemptEnd", "AttemptFacts", "AttemptId", "AttemptStart", "Event", "LogRef", "RunStart"]
+__all__ = [
+    "EVENT_SCHEMA", "Attempt", "AttemptEnd", "AttemptFacts", "AttemptId", "AttemptStart", "Event", "LogRef", "RunStart",
+]  # fmt: skip
+
+EVENT_SCHEMA = 1
+"""Grows when something that programs read from an event means something else, or is gone; not for what is new."""
 
 
 class AttemptId(NamedTuple):
@@ -166,6 +171,7 @@ class Event:
     run_id: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as one flat JSON object: ``event``, ``at``, ``task`` if it concerns one, and the data."""
+        """Return it as a flat JSON object: ``event``, ``at``, ``schema``, ``task`` if it concerns one, and the data."""
         about = {} if self.task_id is None else {"task": self.task_id}
-        return {"event": str(self.kind), "at": self.at.isoformat(timespec="milliseconds"), **about, **self.data}
+        at = self.at.isoformat(timespec="milliseconds")
+        return {"event": str(self.kind), "at": at, "schema": EVENT_SCHEMA, **about, **self.data}

@@ -360,7 +360,7 @@ def test_events_bring_what_the_guide_says(folder: Path) -> None:
     script = "case $NOVA_TASK_ID$NOVA_ATTEMPT in A11) kill -9 $$;; B*) exit 3;; esac"
     ended = run(["nova", "run", "--json", "--command", shlex.join(["sh", "-c", script])], folder)
     events = [json.loads(line) for line in ended.stdout.splitlines()]
-    real = {event.pop("event"): [key for key in event if key not in ("at", "task")] for event in events}
+    real = {event.pop("event"): [key for key in event if key not in ("at", "schema", "task")] for event in events}
     assert set(EventKind) - set(real) == {EventKind.WARNING, EventKind.STOPPING}
     text = (DOCS / "guide.md").read_text()
     section = text[text.index("| event | what it brings |") : text.index("## Stop, resume, retry")]

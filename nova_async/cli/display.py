@@ -15,8 +15,13 @@ __all__ = ["Display", "cost_of", "doing", "tokens_of"]
 class Display(Protocol):
     """Shows a run. The first two methods only take note; ``draw`` may wait for a terminal that does not read."""
 
-    wants_views: bool
-    """Whether ``show`` is of any use."""
+    @property
+    def wants_views(self) -> bool:
+        """Whether ``show`` is of any use before the next ``draw``."""
+        ...
+
+    def rest(self) -> float | None:
+        """Return after how many seconds it is to be drawn again though nothing has happened; None: never."""
 
     def show(self, views: Mapping[str, TaskView]) -> None:
         """Take note of how all tasks stand; cheap."""

@@ -14,7 +14,6 @@ from nova_async.views import TaskView
 __all__ = ["Painter"]
 
 SHORTEST_PAUSE = 1 / 8  # seconds between two pictures
-CLOCK = 1.0  # seconds; the times in a table go on even if nothing happens
 SHARE = 10  # a picture that takes a second is drawn every ten at most
 
 
@@ -63,11 +62,8 @@ class Painter:
         self._news.set()
 
     async def _next_news(self) -> None:
-        if not self._display.wants_views:
-            await self._news.wait()
-            return
-        with suppress(TimeoutError):  # time for the clock
-            async with asyncio.timeout(CLOCK):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._display.rest()):
                 await self._news.wait()
 
     async def _pause(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shlex
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -18,11 +18,14 @@ from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import did_you_mean
 from nova_async.cli.display import Display
 from nova_async.cli.earlier import notes_on_earlier_runs
+from nova_async.cli.github import Annotated, Fence, is_github
+from nova_async.cli.heartbeat import Heartbeat
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, PLAN, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import prepare_process
+from nova_async.cli.reports import Reports, open_reports
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
@@ -69,6 +72,8 @@ class Options:
     fresh: bool = flag(help="Start over; ignore earlier results.")
     json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
     plain: bool = flag(help="Write lines instead of a table.")
+    joblog: str | None = option(metavar="FILE", help="Add a line for each attempt, in GNU parallel's columns.")
+    junit: str | None = option(metavar="FILE", help="Write how it ended as JUnit XML.")
     log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the logs go, as TASK.log.")
     state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, for whoever watches.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
@@ -86,7 +91,9 @@ def run_plan(options: Options) -> int:
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
             say(f"nova: {note}", err=True)
-    return asyncio.run(supervise(cascade, options))
+    fence = Fence() if is_github() and not options.json else None
+    with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
+        return asyncio.run(supervise(cascade, options, reports, fence))
 
 
 def with_command_line(cascade: Cascade, options: Options) -> Cascade:
@@ -131,8 +138,8 @@ def without_agents(cascade: Cascade) -> Cascade:
     return replace(cascade, tasks=tasks, settings=settings).with_options()
 
 
-async def supervise(cascade: Cascade, options: Options) -> int:
-    """Run, show, sum up."""
+async def supervise(cascade: Cascade, options: Options, reports: Reports, fence: Fence | None) -> int:
+    """Run, show, sum up. ``fence`` is there where a runner of GitHub reads us."""
     from nova_async.orchestrator.orchestrator import Orchestrator  # not before there is something to run
 
     painter: Painter | None = None
@@ -157,41 +164,47 @@ async def supervise(cascade: Cascade, options: Options) -> int:
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
     with ExitStack() as stack:
         stack.enter_context(listen(interruption))
-        view = stack.enter_context(choose_view(cascade, orchestrator, options))
+        view = stack.enter_context(choose_view(cascade, orchestrator, options, fence))
         if isinstance(view, RunTable):
             interruption.leaving = show_cursor
         painter = Painter(view, lambda: orchestrator.views, lost_our_reader)
         try:
-            report = await run_and_show(orchestrator, painter)
+            report = await run_and_show(orchestrator, painter, reports)
         except NovaError as error:
             problem = error
     if report is None:
         complain(str(problem))
         return BAD_INPUT
+    reports.finish(report)
     with suppress(OutputError):  # the run is over, and how it ended is its exit code
         sum_up(report, options, interrupted=interruption.signal is not None)
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
 
 
-async def run_and_show(orchestrator: "Orchestrator", painter: Painter) -> RunReport:
+async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: Reports) -> RunReport:
     """Run to the end, while it is shown."""
     following = asyncio.create_task(painter.follow(orchestrator.events()))
+    reporting = asyncio.create_task(reports.follow(orchestrator.events(), lambda: orchestrator.views))
     painting = asyncio.create_task(painter.paint())
     try:
         report = await orchestrator.run()
-        await following
+        await asyncio.wait((following, reporting))
         return report
     finally:
         following.cancel()
+        reporting.cancel()
         painter.close()
-        await asyncio.wait((following, painting))
+        await asyncio.wait((following, reporting, painting))
 
 
-def choose_view(cascade: Cascade, orchestrator: "Orchestrator", options: Options) -> Display:
+def choose_view(cascade: Cascade, orchestrator: "Orchestrator", options: Options, fence: Fence | None) -> Display:
     """Take a table for a person at a terminal, else lines."""
     console = Console(highlight=False)
-    if options.json or options.plain or not console.is_terminal or console.is_dumb_terminal:
-        return RunLines(as_json=options.json)
+    if options.json:
+        return RunLines(as_json=True)
+    if options.plain or not console.is_terminal or console.is_dumb_terminal:
+        lines = Heartbeat(RunLines())
+        return lines if fence is None else Annotated(lines, fence)
     return RunTable(
         cascade.project or cascade.name,
         len(cascade.tasks),

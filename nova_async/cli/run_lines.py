@@ -14,14 +14,20 @@ from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import EventKind, Phase
 
-__all__ = ["RunLines", "describe_event", "json_line", "text_line"]
+__all__ = ["RunLines", "as_json_line", "describe_event", "json_line", "text_line"]
 
 LONGEST = 500  # characters of an error in one line
 
 
 def json_line(event: Event) -> str:
     """Write an event as one line of JSON."""
-    return json.dumps(event.as_dict())  # not msgspec: it refuses halves of surrogate pairs, which paths may hold
+    return as_json_line(event.as_dict())
+
+
+def as_json_line(document: Mapping[str, Any]) -> str:
+    """Write a document as one line of JSON, in which a runner of GitHub finds no command: ``##[name]`` is one."""
+    text = json.dumps(document)  # not msgspec: it refuses halves of surrogate pairs, which paths may hold
+    return text.replace("##[", "#\\u0023[")  # only strings can hold it
 
 
 def text_line(event: Event) -> str:
@@ -142,6 +148,9 @@ class RunLines:
         self._write = json_line if as_json else text_line
         self._is_told: Callable[[Event], object] = (lambda event: True) if as_json else describe_event
         self._waiting: deque[Event] = deque()
+
+    def rest(self) -> None:
+        """Lines are written when something happens, and at no other time."""
 
     def show(self, views: Mapping[str, TaskView]) -> None:
         """Take note of nothing: lines tell what happens, not how it stands."""

@@ -1,6 +1,5 @@
 """How a run ended: what is done, what is not and why, what it took, and what to do next."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,14 @@ from typing import Any
 from nova_async._core.text import one_line
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
+from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
+from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
 from nova_async.views import RunReport, TaskView
 from nova_async.words import Outcome, TaskState
 
-__all__ = ["last_lines", "write_json_summary", "write_run_summary"]
+__all__ = ["last_lines", "log_that_tells", "write_json_summary", "write_run_summary"]
 
 LINES = 10  # of each failed task's log
 LOOK_AT = 64 * 1024  # bytes at the end of a log that are read for them
@@ -108,14 +109,20 @@ def describe_failure(task: TaskView) -> Iterator[Line]:
     yield [Span(f"{task.id} failed", Ink.RED), Span(how)]
     if task.error:
         yield f"  {one_line(task.error, 1000)}"
-    if task.log_path is None:
+    if (log := log_that_tells(task)) is None:
         return
-    log = Path(task.log_path)
-    if task.outcome is Outcome.VERIFY and (told := log.with_name(f"{task.id}~verify.log")).is_file():
-        log = told  # the agent itself succeeded; what its check printed says why it failed
     for line in last_lines(log):
         yield [Span(f"  │ {line}", Ink.GREY)]
     yield f"  log     {log}"
+
+
+def log_that_tells(task: TaskView) -> Path | None:
+    """Return the log that says why a task failed; None where there is none."""
+    if task.log_path is None:
+        return None
+    log = Path(task.log_path)
+    of_check = log.with_name(f"{task.id}~verify.log")  # there the agent itself has succeeded
+    return of_check if task.outcome is Outcome.VERIFY and of_check.is_file() else log
 
 
 def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
@@ -155,13 +162,14 @@ def last_lines(path: Path, count: int = LINES) -> list[str]:
 
 def write_json_summary(report: RunReport) -> None:
     """Write the summary as one line of JSON."""
-    say(json.dumps(summary_object(report)))
+    say(as_json_line(summary_object(report)))
 
 
 def summary_object(report: RunReport) -> dict[str, Any]:
     """Return the summary as one JSON object; ``event`` tells it from the lines before it."""
     return {
         "event": "summary",
+        "schema": EVENT_SCHEMA,
         "run_id": report.run_id,
         "project": report.project,
         "ok": report.ok,

@@ -26,6 +26,7 @@ __all__ = ["RunTable"]
 
 WIDE = 100  # columns from which there is room for names, attempts, and both kinds of tokens
 LONGEST_NAME = 28  # characters
+CLOCK = 1.0  # seconds
 SHORTEST = 3  # rows of tasks, on however low a terminal
 HEAD = 4  # lines above and below the tasks: two of progress, the titles, and "… more"
 
@@ -83,6 +84,10 @@ class RunTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    def rest(self) -> float:
+        """Return when the times in it are to go on, even if nothing happens."""
+        return CLOCK
 
     def show(self, views: Mapping[str, TaskView]) -> None:
         """Take note of how all tasks stand."""

@@ -1,0 +1,96 @@
+"""A line each minute while a run is shown as lines: in a log of CI or a pipe, silence looks like a hang."""
+
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TextIO, final
+
+from nova_async._core.text import one_line
+from nova_async.cli.display import Display, doing
+from nova_async.cli.figures import clock_time
+from nova_async.cli.say import write
+from nova_async.records import Event
+from nova_async.views import TaskView
+from nova_async.words import TaskState
+
+__all__ = ["Heartbeat", "heartbeat_line"]
+
+EVERY = 60.0  # seconds; the CI services that end silent jobs wait for ten minutes
+MOST_NAMED = 5  # tasks in one line
+NOT_DONE = (TaskState.FAILED, TaskState.BLOCKED)
+LONGEST_STEP = 60  # characters of what a task does
+
+
+@final
+class Heartbeat:
+    """Shows what another display of lines shows, and each minute what runs, since when, and how far the run is."""
+
+    def __init__(
+        self, lines: Display, output: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lines = lines
+        self._output = output
+        self._clock = clock
+        self._due = clock() + EVERY
+        self._views: Mapping[str, TaskView] = {}
+
+    @property
+    def wants_views(self) -> bool:
+        """Whether it is time for the line: until then nobody need look at all tasks."""
+        return self._clock() >= self._due or self._lines.wants_views
+
+    def rest(self) -> float:
+        """Return the seconds until the next line."""
+        return max(self._due - self._clock(), 0.0)
+
+    def show(self, views: Mapping[str, TaskView]) -> None:
+        """Take note of how all tasks stand."""
+        self._views = views
+        self._lines.show(views)
+
+    def say(self, event: Event) -> None:
+        """Take note of what happened."""
+        self._lines.say(event)
+
+    def draw(self) -> None:
+        """Write what has happened, and the line if it is time for it."""
+        self._lines.draw()
+        now = self._clock()
+        if now < self._due:
+            return
+        self._due = now + EVERY
+        if line := heartbeat_line(list(self._views.values())):
+            write(f"{clock_time(datetime.now(UTC))} {line}\n", self._output or sys.stdout)
+
+    def __enter__(self) -> Self:
+        self._lines.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.__exit__(kind, error, trace)
+
+
+def heartbeat_line(tasks: Collection[TaskView]) -> str:
+    """Say what runs, since when, and how far the run is; nothing where there are no tasks."""
+    by_state: dict[TaskState, list[TaskView]] = {}
+    for task in tasks:
+        by_state.setdefault(task.state, []).append(task)
+    counts = [f"{len(by_state.get(TaskState.COMPLETED, ()))} of {len(tasks)} completed"]
+    counts += [
+        f"{len(by_state[state])} {state}" for state in (TaskState.FAILED, TaskState.BLOCKED) if state in by_state
+    ]
+    at_work = by_state.get(TaskState.IN_PROGRESS) or by_state.get(TaskState.RETRYING) or []
+    named = [describe(task) for task in at_work[:MOST_NAMED]]
+    named += [f"{len(at_work) - MOST_NAMED} more"] if len(at_work) > MOST_NAMED else []
+    return f"still running: {', '.join(named) or 'nothing'} · {', '.join(counts)}" if tasks else ""
+
+
+def describe(task: TaskView) -> str:
+    """Name a task that is under way, since when it is, and what it does."""
+    since = f" since {clock_time(task.started_at)}" if task.started_at else ""
+    step = one_line(doing(task), LONGEST_STEP)
+    return f"{task.id}{since}" + (f" ({step})" if step else "")
