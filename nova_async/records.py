@@ -64,6 +64,7 @@ class AttemptStart:
     plan: str
     started_at: datetime
     agent: str
+    """Whose output it is: an agent, or ``plain`` for any other program."""
     prompt_digest: str
     command: tuple[str, ...] = ()
     """The whole command line; empty where none could be built."""

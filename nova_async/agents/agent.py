@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from nova_async.agents.event_reader import MODES
+from nova_async.agents.event_reader import MODES, EventReader
 from nova_async.agents.invocation import Names, agent_and_arguments
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReader
@@ -164,6 +164,11 @@ class Agent:
         for chunk in (output,) if isinstance(output, bytes) else output:
             yield from renderer.feed(chunk)
         yield from renderer.close()
+
+    def opens(self, line: bytes) -> bool:
+        """Whether its output can begin with such a line, as far as its reader knows events."""
+        reader = self.reader()
+        return isinstance(reader, EventReader) and reader.opens(line)
 
     def command(
         self,

@@ -12,7 +12,7 @@ from nova_async.agents.invocation import Names, agent_and_arguments
 from nova_async.agents.opencode import OPENCODE
 from nova_async.agents.qwen import QWEN
 
-__all__ = ["AGENTS", "DEFAULT_AGENT", "recognise"]
+__all__ = ["AGENTS", "DEFAULT_AGENT", "agent_of_output", "recognise"]
 
 # Background shells ignore INT, and nothing is known to be gained by it.
 PLAIN = Agent(name="plain", program="", counts_live=True, tells_cost=False)
@@ -74,3 +74,16 @@ def recognise(command: Sequence[Any]) -> Agent:
     """
     name, _ = agent_and_arguments(command, NAMES)
     return BUILT_IN[name or "plain"]
+
+
+def agent_of_output(line: bytes) -> Agent | None:
+    """Return the agent whose output such a line seems to begin; None for any other line.
+
+    For showing a log that nobody knows, and for nothing else: any program can print such a line (G44).
+    """
+    if not line.startswith((b"{", b"[")):
+        return None
+    found = [agent for agent in BUILT_IN.values() if agent.program and agent.opens(line)]
+    # Two of them print lines of one shape; the first one says which version of which program it is.
+    named = [agent for agent in found if f'"{agent.name}_code_version"'.encode() in line]
+    return next(iter(named or found), None)

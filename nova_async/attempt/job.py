@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
+from nova_async.agents import recognise
 from nova_async.records import AttemptEnd, AttemptId
 from nova_async.words import Leftovers
 from nova_async.worker.limits import Limits
@@ -45,6 +46,11 @@ class Job:
     """The file name of its log; the executor chooses the folder."""
     finished: AttemptEnd | None = None
     """The agent's result in an earlier attempt that was stopped during its check: only the check is left to run."""
+
+    @property
+    def agent_name(self) -> str:
+        """The agent whose output it is, as given or as its command tells."""
+        return self.agent or recognise(self.command).name
 
     def environment(self, here: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of its programs on a machine with these variables."""

@@ -17,7 +17,7 @@ COMMANDS = {
     "plan": "Check a plan and show in which order it would go; runs nothing.",
     "init": "Write a first plan, with a line about all that can stand in one.",
     "status": "Show how a run stands, also while it runs.",
-    "logs": "Write what a task printed, byte for byte.",
+    "logs": "Show what a task printed: its text, tool calls and their results; byte for byte into a pipe.",
     "retry": "Let the next run try failed tasks again, with all their attempts.",
     "exec": "Run one command as a supervised worker: its output passes through while it is logged and counted.",
     "agents": "Show the agents that nova can read, which of them are installed, and how it calls them.",

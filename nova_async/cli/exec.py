@@ -9,9 +9,10 @@ import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -20,6 +21,7 @@ from nova_async.agents import AGENTS, recognise
 from nova_async.agents.agent import Agent
 from nova_async.cascade.values import parse_duration
 from nova_async.cli.exec_stdin import input_of
+from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import prepare_process
@@ -30,6 +32,9 @@ from nova_async.process.child import resolve
 from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits
+
+if TYPE_CHECKING:
+    from nova_async.cli.rendered import Rendered
 
 __all__ = ["command"]
 
@@ -74,6 +79,7 @@ class Options:
         help="What becomes of processes that outlive the command.",
     )
     no_output: bool = flag(help="Log the output, but do not show it.")
+    raw: bool = flag(help="Pass an agent's events on byte for byte, on a terminal too.")
     quiet: bool = flag("--quiet", "-q", help="Write no summary and no notes of nova's own, only errors.")
     json: bool = flag(help="Write the summary as one line of JSON (on stderr).")
 
@@ -162,7 +168,7 @@ async def supervise(execution: Execution, stdin: int) -> int:
                 return BAD_INPUT  # it is the log, or the system, that refuses
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         if not options.no_output and sys.stdout is not None:  # None: closed by whoever started us
-            await show_output(worker)
+            await show_output(worker, writer_for(execution))
         exit_code = await worker.wait()
         if endings:
             await asyncio.wait(endings)
@@ -177,19 +183,33 @@ async def supervise(execution: Execution, stdin: int) -> int:
     return exit_code if exit_code >= 0 else exit_code_of(-exit_code)
 
 
-async def show_output(worker: AsyncWorker) -> None:
+async def show_output(worker: AsyncWorker, output: "Rendered | None") -> None:
     """Pass the output on as it is logged; when nobody reads ours any more, the work goes on unseen."""
     loop = asyncio.get_running_loop()
     sys.stdout.flush()
-    async with aclosing(worker.output()) as output:
-        async for chunk in output:
-            try:
-                await loop.run_in_executor(DISK_THREADS, write_all, sys.stdout.fileno(), chunk)
-            except OSError as error:
-                log = worker.log_ref.path if worker.log_ref else worker.log_path
-                complain(f"output is no longer shown ({error.strerror}); it is still logged in {log}")
-                stop_writing_to(sys.stdout)
-                return
+    write = partial(write_all, sys.stdout.fileno()) if output is None else output.write
+    try:
+        async with aclosing(worker.output()) as chunks:
+            async for chunk in chunks:
+                await loop.run_in_executor(DISK_THREADS, write, chunk)
+        if output is not None:
+            await loop.run_in_executor(DISK_THREADS, partial(output.end, is_over=True))
+    except OSError as error:
+        log = worker.log_ref.path if worker.log_ref else worker.log_path
+        complain(f"output is no longer shown ({error.strerror}); it is still logged in {log}")
+        stop_writing_to(sys.stdout)
+
+
+def writer_for(execution: Execution) -> "Rendered | None":
+    """Return what renders an agent's output for a person; None where the bytes are passed on as they are."""
+    agent, options = execution.agent, execution.options
+    if options.raw or not agent.program or not is_terminal(sys.stdout):
+        return None
+    from nova_async.cli.rendered import Rendered  # not for a pipe
+
+    # A script around an agent has options of its own.
+    mode = agent.mode_of(options.command) if recognise(options.command) is agent else None
+    return Rendered(sys.stdout, agent.name, mode)
 
 
 def complain(text: str) -> None:

@@ -1,4 +1,4 @@
-"""``nova logs``: what a task printed, as it printed it; and what it still prints."""
+"""``nova logs``: what a task printed, and what it still prints; rendered for a person, byte for byte for a pipe."""
 
 import os
 import re
@@ -7,19 +7,23 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, final
+from typing import TYPE_CHECKING, BinaryIO, final
 
 import click
 
+from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
-from nova_async.cli.say import say
+from nova_async.cli.say import say, stop_writing_to, write_all
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.state_document import read_state
-from nova_async.records import LogRef
+from nova_async.records import Attempt, LogRef
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition, TaskState
+
+if TYPE_CHECKING:
+    from nova_async.cli.rendered import Rendered
 
 __all__ = ["command"]
 
@@ -35,8 +39,12 @@ class Options:
 
     task: str = argument("TASK")
     follow: bool = flag("--follow", "-f", help="Go on while the task is under way.")
+    raw: bool = flag(help="Write every byte as it was printed, on a terminal too.")
     attempt: int | None = option(
         type=click.IntRange(min=1), metavar="N", help="The attempt with this number instead of the latest."
+    )
+    agent: str | None = option(
+        metavar="NAME", show_default="as the run knows it", help="Whose output it is, for showing it."
     )
     log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the logs are, as TASK.log.")
     state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
@@ -47,27 +55,78 @@ class NoLogError(Exception):
 
 
 def show_log(options: Options) -> int:
-    """Write what a task printed, byte for byte.
+    """Show what a task printed: its text, tool calls and their results; byte for byte into a pipe.
 
     TASK is its id. Attempts are counted as everywhere: from 1, over all runs.
     """
     source = Source(options)
     try:
+        if options.agent is not None:
+            check_agent(options.agent)
         if options.follow and options.attempt is None and source.is_to_come(source.look()):
-            follow(source)
+            follow(source, options)
         else:
-            with source.open(options.attempt) as log:
-                copy(log)
+            log = source.open(options.attempt)
+            with log.file:
+                output = output_for(log, options)
+                copy(log, output)
+                output.end(is_over=log.is_over)
     except NoLogError as problem:
         say(f"nova: {problem}", err=True)
         return BAD_INPUT
     except BrokenPipeError:
-        # Whoever read us has seen enough; what Python flushes at exit must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_writing_to(sys.stdout)  # whoever read us has seen enough
     except OSError as error:
         say(f"nova: cannot read {error.filename or 'the log'}: {error.strerror or error}", err=True)
         return BAD_INPUT
     return 0
+
+
+def check_agent(name: str) -> None:
+    """Raise ``click.UsageError`` if there is no such agent."""
+    from nova_async.agents import AGENTS
+
+    if name not in AGENTS:
+        raise click.UsageError(f"--agent: {name} is not one of {', '.join(AGENTS)}")
+
+
+@final
+class Bytes:
+    """Passes a log on byte for byte."""
+
+    def head(self, text: str) -> None:
+        """Write nothing that is not in the log."""
+
+    def write(self, chunk: bytes) -> None:
+        """Write the next bytes of it."""
+        sys.stdout.flush()
+        write_all(sys.stdout.fileno(), chunk)
+
+    def end(self, *, is_over: bool) -> None:
+        """Hold nothing back."""
+
+
+def output_for(log: "Log", options: Options) -> "Bytes | Rendered":
+    """Choose how a log is written."""
+    if options.raw or not is_terminal(sys.stdout):
+        return Bytes()
+    from nova_async.cli.rendered import Rendered  # with all agents: a pipe needs none
+
+    return Rendered(sys.stdout, options.agent or log.agent)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that is open."""
+
+    file: BinaryIO
+    number: int = 0
+    """The number of its attempt; 0 where no run knows it."""
+    agent: str | None = None
+    """Whose output it is; None where no run knows it."""
+    is_over: bool = True
+    """Whether its attempt has ended."""
 
 
 @final
@@ -99,11 +158,11 @@ class Source:
             return False
         return condition_of(self._run, self._tasks.values()) is Condition.RUNNING
 
-    def open(self, number: int | None) -> BinaryIO:
+    def open(self, number: int | None) -> Log:
         """Open the log of an attempt, or the latest there is. Raises ``NoLogError``."""
         task = self.look()
         if task is None:
-            return self._open_by_name(number)
+            return Log(self._open_by_name(number))
         if not task.attempts:
             because = f": {task.reason}" if task.reason else ""
             raise NoLogError(f"{task.id} has not run yet{because}")
@@ -118,7 +177,7 @@ class Source:
             raise NoLogError(f"attempt {wanted} of {task.id} has no log: {why}")
         if (log := self.open_log(ref)) is None:
             raise NoLogError(f"the log of attempt {wanted} of {task.id} is not in {Path(ref.path).parent}/ any more")
-        return log
+        return log_of_attempt(log, numbers[wanted])
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:
         """Open that very log, whatever its name is by now; None if it is gone."""
@@ -177,50 +236,58 @@ def logs_by_name(log_dir: Path, task_id: str) -> list[Path]:
     return [*(older[number] for number in sorted(older)), *([newest] if newest.exists() else [])]
 
 
-def follow(source: Source) -> None:
+def log_of_attempt(file: BinaryIO, attempt: Attempt) -> Log:
+    """Describe the log of an attempt."""
+    return Log(file, attempt.start.id.number, attempt.start.agent or None, is_over=attempt.end is not None)
+
+
+def follow(source: Source, options: Options) -> None:
     """Write the latest log, and go on while the task is under way, also to the logs of its next attempts.
 
     The state is asked before each look at the log, so that nothing is missed of what was written before it said "over".
     """
-    shown = 0
-    log: BinaryIO | None = None
+    log: Log | None = None
+    output: Bytes | Rendered | None = None
     try:
         while True:
             task = source.look()
             goes_on = source.is_to_come(task)
-            copied = copy(log) if log is not None else 0
-            following = next_log(source, task, shown)
+            copied = copy(log, output) if log is not None and output is not None else 0
+            following = next_log(source, task, log.number if log is not None else 0)
             if following is not None:
-                if log is not None:  # copied after its attempt was known to be over, so to its end
-                    log.close()
-                shown, log = following
+                if log is not None and output is not None:  # copied after its attempt was over, so to its end
+                    output.end(is_over=True)
+                    log.file.close()
+                is_next, log, output = log is not None, following, output_for(following, options)
+                if is_next:
+                    output.head(f"attempt {log.number}")
             elif not goes_on and not copied:
+                if output is not None:
+                    output.end(is_over=True)
                 return
             else:
                 time.sleep(LOOK_AGAIN)
     finally:
         if log is not None:
-            log.close()
+            log.file.close()
 
 
-def next_log(source: Source, task: TaskView | None, shown: int) -> tuple[int, BinaryIO] | None:
+def next_log(source: Source, task: TaskView | None, shown: int) -> Log | None:
     """Open the log of the next attempt that has one, of the latest at first; None if there is none yet."""
-    numbers = [attempt.start.id.number for attempt in task.attempts] if task is not None else []
-    for number in numbers if shown else reversed(numbers):
+    attempts = task.attempts if task is not None else ()
+    for attempt in attempts if shown else reversed(attempts):
+        number = attempt.start.id.number
         if task is not None and number > shown and (ref := log_of(task, number)) and (log := source.open_log(ref)):
-            return number, log
+            return log_of_attempt(log, attempt)
     return None
 
 
-def copy(log: BinaryIO) -> int:
-    """Write to our output what is new in the log, byte for byte; return how many bytes that were."""
+def copy(log: Log, output: "Bytes | Rendered") -> int:
+    """Write what is new in the log; return how many bytes that were."""
     copied = 0
-    output = sys.stdout.buffer
-    while chunk := log.read(CHUNK):
+    while chunk := log.file.read(CHUNK):
         output.write(chunk)
         copied += len(chunk)
-    if copied:
-        output.flush()
     return copied
 
 

@@ -122,6 +122,7 @@ def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
         "duration_seconds": end.duration_seconds if end else None,
         "log_device": log.device if log else None,
         "log_inode": log.inode if log else None,
+        "agent": attempt.start.agent,
     }
 
 
@@ -258,7 +259,7 @@ def read_attempt(task_id: str, said: Mapping[str, Any], place: int, otherwise: d
         id=AttemptId("", task_id, as_count(said.get("number")) or place),
         plan="",
         started_at=as_moment(said.get("started_at")) or otherwise,
-        agent="",
+        agent=as_text(said.get("agent")) or "",
         prompt_digest="",
         log_path=log.path if log else "",
     )

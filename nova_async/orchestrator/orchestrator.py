@@ -297,7 +297,7 @@ class Orchestrator:
             id=attempt,
             plan=self._records.plan,
             started_at=datetime.now(UTC),
-            agent=known.task.options.agent,
+            agent=job.agent_name if job is not None else known.task.options.agent,
             prompt_digest=digest,
             command=job.command if job is not None else (),
             log_path=str(self._log_dir / job.log_name) if job is not None else "",

@@ -34,7 +34,7 @@ PROJECT = {"name": str, "cascade_file": str, "started_at": TIME, "completed_at":
 ATTEMPT = {
     "outcome": TEXT, "exit_code": WHOLE, "log": TEXT, "session_id": TEXT, "cost_usd": AMOUNT, "leftovers": int,
     "forced": bool, "number": int, "started_at": Moment, "ended_at": TIME, "duration_seconds": AMOUNT,
-    "log_device": WHOLE, "log_inode": WHOLE,
+    "log_device": WHOLE, "log_inode": WHOLE, "agent": TEXT,
 }  # fmt: skip
 NOVA = {
     "name": str, "branch": str, "group": str, "attempt": int, "attempts": [ATTEMPT], "start_time": AMOUNT,
@@ -97,7 +97,7 @@ def attempts_of(draw: st.DrawFn, task_id: str, runs: bool) -> tuple[Attempt, ...
     found = []
     for number in range(1, draw(st.integers(int(runs), 3)) + 1):
         start = AttemptStart(
-            id=AttemptId("", task_id, number), plan="", started_at=draw(moment), agent="", prompt_digest=""
+            id=AttemptId("", task_id, number), plan="", started_at=draw(moment), agent=draw(text), prompt_digest=""
         )
         end = AttemptEnd(
             id=start.id, outcome=draw(st.sampled_from(Outcome)), phase=Phase.SETTLE, ended_at=draw(moment),
@@ -222,17 +222,17 @@ def test_a_running_and_an_ended_attempt() -> None:
         {
             "outcome": "signal", "exit_code": -9, "log": "logs/F1.log", "session_id": "s-1", "cost_usd": 0.1,
             "leftovers": 2, "forced": True, "number": 1, "started_at": at, "ended_at": ended,
-            "duration_seconds": 5.25, "log_device": 1, "log_inode": 2,
+            "duration_seconds": 5.25, "log_device": 1, "log_inode": 2, "agent": "claude",
         },
         {
             "outcome": "spawn_error", "exit_code": None, "log": None, "session_id": None, "cost_usd": None,
             "leftovers": 0, "forced": False, "number": 2, "started_at": at, "ended_at": ended,
-            "duration_seconds": 0.0, "log_device": None, "log_inode": None,
+            "duration_seconds": 0.0, "log_device": None, "log_inode": None, "agent": "claude",
         },
         {
             "outcome": None, "exit_code": None, "log": "logs/F1.log", "session_id": None, "cost_usd": None,
             "leftovers": 0, "forced": False, "number": 3, "started_at": at, "ended_at": None,
-            "duration_seconds": None, "log_device": 1, "log_inode": 3,
+            "duration_seconds": None, "log_device": 1, "log_inode": 3, "agent": "claude",
         },
     ]  # fmt: skip
 

@@ -168,6 +168,16 @@ def test_a_template_without_a_prompt_gets_it_on_standard_input() -> None:
     assert job("+++\ncommand = 'my-agent'\n+++\n| ID | What |\n|---|---|\n| F1 | hi |\n").stdin == "hi"
 
 
+@pytest.mark.parametrize(
+    ("head", "agent"),
+    [("", "claude"), ("agent = 'codex'", "codex"), ("command = 'sh -c true'", "plain"),
+     ("command = 'npx @openai/codex exec {prompt}'", "codex"), ("command = './w.sh {prompt}'\nagent = 'qwen'", "qwen")],
+)  # fmt: skip
+def test_whose_output_an_attempt_has(head: str, agent: str) -> None:
+    """It is the agent by whose reader it is read: as somebody said, or as the command's program tells."""
+    assert job(f"+++\n{head}\n+++\n| ID | What |\n|---|---|\n| F1 | hi |\n").agent_name == agent
+
+
 def test_the_environment_of_a_task() -> None:
     """All variables pass, or those named; the plan's own and the attempt's number come on top."""
     plan = "+++\nenv = {{MINE = 'yes'}}\n{}\n+++\n| ID | What |\n|---|---|\n| F1 | a |\n"
