@@ -8,7 +8,14 @@ if TYPE_CHECKING:
     from nova_async.attempt.executor import Executor, Lost, Running
     from nova_async.attempt.job import Job
     from nova_async.cascade import Cascade, CascadeError, Task, load_cascade, parse_cascade
-    from nova_async.errors import JournalError, NovaError, RunLockedError, StateFileError, WorkerStateError
+    from nova_async.errors import (
+        JournalError,
+        NovaError,
+        RunLockedError,
+        SelectionError,
+        StateFileError,
+        WorkerStateError,
+    )
     from nova_async.orchestrator.orchestrator import Orchestrator
     from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
     from nova_async.usage import TokenUsage
@@ -58,6 +65,7 @@ __all__ = [
     "RunReport",
     "RunView",
     "Running",
+    "SelectionError",
     "StateFileError",
     "Task",
     "TaskState",
@@ -104,6 +112,7 @@ ROOMS = {
     "RunReport": "views",
     "RunView": "views",
     "Running": "attempt.executor",
+    "SelectionError": "errors",
     "StateFileError": "errors",
     "Task": "cascade",
     "TaskState": "words",

@@ -4,9 +4,13 @@
 """
 
 import socket
+from collections.abc import Mapping, Sequence
 
-__all__ = ["JournalError", "NovaError", "RunLockedError", "StateFileError", "UnsupportedPlatformError",
-           "WorkerStateError"]  # fmt: skip
+__all__ = ["JournalError", "NovaError", "RunLockedError", "SelectionError", "StateFileError",
+           "UnsupportedPlatformError", "WorkerStateError"]  # fmt: skip
+
+
+MOST_TOLD = 5  # tasks in one sentence
 
 
 class NovaError(Exception):
@@ -23,6 +27,24 @@ class JournalError(NovaError):
 
 class StateFileError(NovaError, ValueError):
     """The state file does not exist, or is not one that nova wrote."""
+
+
+class SelectionError(NovaError, ValueError):
+    """The tasks that are to run need others that have not completed; no run was begun.
+
+    ``unmet`` has each of them with those that are missing.
+    """
+
+    def __init__(self, unmet: Mapping[str, Sequence[str]]) -> None:
+        self.unmet = {task_id: tuple(needs) for task_id, needs in unmet.items()}
+        told = [f"{task_id} needs {', '.join(needs)}" for task_id, needs in list(self.unmet.items())[:MOST_TOLD]]
+        more = f"; and {len(self.unmet) - MOST_TOLD} more like it" if len(self.unmet) > MOST_TOLD else ""
+        first = next(iter(self.unmet))
+        cure = f"select them too, as `--until {first}` does"
+        super().__init__(f"{'; '.join(told)}{more}: not completed and not selected; {cure}")
+
+    def __reduce__(self) -> tuple[type["SelectionError"], tuple[Mapping[str, Sequence[str]]]]:
+        return SelectionError, (self.unmet,)  # otherwise it would be made anew of its sentence
 
 
 class RunLockedError(NovaError):

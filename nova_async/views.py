@@ -22,6 +22,8 @@ class TaskView:
     branch: str = ""
     group: str = ""
     state: TaskState = TaskState.WAITING
+    is_selected: bool = True
+    """Whether it is one of those that the run was to run."""
     phase: Phase | None = None
     """The phase of the running attempt; None while none runs."""
     phase_since: datetime | None = None
@@ -135,10 +137,10 @@ class RunReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every task has completed."""
-        return all(task.state == TaskState.COMPLETED for task in self.tasks.values())
+        """Whether every task has completed that the run was to run."""
+        return all(task.state == TaskState.COMPLETED for task in self.tasks.values() if task.is_selected)
 
     @property
     def exit_code(self) -> int:
-        """0 if every task has completed, 1 otherwise."""
+        """0 if every task has completed that the run was to run, 1 otherwise."""
         return 0 if self.ok else 1

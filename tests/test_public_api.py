@@ -12,7 +12,7 @@ import nova_async
 
 PROMISED = {
     *("Worker", "AsyncWorker", "WorkerStatus", "WorkerEnd", "TokenUsage", "AgentReport", "UsageLimit", "Limits"),
-    *("NovaError", "WorkerStateError", "JournalError", "RunLockedError", "StateFileError"),
+    *("NovaError", "WorkerStateError", "JournalError", "RunLockedError", "SelectionError", "StateFileError"),
     *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade"),
     *("Orchestrator", "RunReport", "RunView", "TaskView", "MilestoneView", "Event"),
     *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),

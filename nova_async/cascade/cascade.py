@@ -1,15 +1,16 @@
 """The plan itself: tasks, what they wait for, where they stand, and in which order they should go."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
 from nova_async.cascade import graph
-from nova_async.cascade.diagnostics import CascadeError, Diagnostic
+from nova_async.cascade.diagnostics import CascadeError, Diagnostic, shown
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import TaskOptions
 from nova_async.cascade.prompts import result_problems
+from nova_async.cascade.selection import check_ids, matching, with_all_they_need
 from nova_async.cascade.settings import RunSettings
 
 __all__ = ["Cascade", "Task", "graph_problems"]
@@ -104,6 +105,22 @@ class Cascade:
     def is_written(self, task: Task, option: str) -> bool:
         """Tell whether somebody chose an option's value: on the command line, at the task, or in the front matter."""
         return any(option in layer for layer in (self.overrides, task.written, self.settings.task_options))
+
+    def select(
+        self, tasks: Collection[str] = (), *, only: str | None = None, until: Collection[str] = ()
+    ) -> frozenset[str]:
+        """Return the ids of the tasks that are meant, for ``Orchestrator(only=…)``.
+
+        They are ``tasks``, and those of ``until`` with all that they need; all, where neither names one. Of these the
+        expression ``only`` takes some, such as ``"tag:api,!T7"``. Raises ``ValueError`` for what names no task.
+        """
+        named = check_ids(self.tasks, tasks) | with_all_they_need(self.tasks, check_ids(self.tasks, until))
+        selected = named or set(self.tasks)
+        if only is not None:
+            selected &= matching(self.tasks, only)
+            if not selected:
+                raise ValueError(f"{shown(only)} leaves none of the tasks that are named")
+        return frozenset(selected)
 
     def waves(self) -> list[list[str]]:
         """Group all tasks so that each depends only on earlier groups, as early as possible."""

@@ -2,16 +2,30 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from nova_async._core.arguments import told
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
 
-__all__ = ["check_arguments"]
+__all__ = ["check_arguments", "check_only"]
 
 EXECUTORS_HAVE = ("submit", "reclaim", "close")
+
+
+def check_only(cascade: Cascade, only: Any) -> frozenset[str] | None:
+    """Return the ids of the tasks that are to run, checked; None where all are.
+
+    Raises ``TypeError`` for a single text, and ``ValueError`` for no id at all or one that no task has.
+    """
+    if only is None:
+        return None
+    if isinstance(only, str) or not isinstance(only, Collection):
+        raise TypeError(f"only must be a collection of task ids, not {told(only)}: write only={{'T1'}}")
+    if not only:
+        raise ValueError("only names no task: leave it out to run all")
+    return cascade.select(only)
 
 
 def check_arguments(

@@ -7,7 +7,7 @@ writes anything down; ``now`` is in seconds on a clock that nobody sets.
 import heapq
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -102,16 +102,22 @@ class RunState:
         reached: Iterable[str] = (),
         budget: Budget | None = None,
         chance: random.Random | None = None,
+        only: Collection[str] | None = None,
     ) -> "RunState":
         """Return the state of a run that is about to begin.
 
         ``completed`` and ``failed`` are the tasks that need no attempt in it, ``running`` those whose attempts of an
-        earlier run still go on.
+        earlier run still go on. With ``only`` no other task begins.
         """
         return cls(
             cascade=cascade,
             schedule=Schedule(
-                cascade, max_workers=max_workers, completed=list(completed), failed=list(failed), running=list(running)
+                cascade,
+                max_workers=max_workers,
+                completed=list(completed),
+                failed=list(failed),
+                running=list(running),
+                only=only,
             ),
             outcomes={task: list((outcomes or {}).get(task, ())) for task in cascade.tasks},
             budget=budget or Budget(),

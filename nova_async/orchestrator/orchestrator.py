@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.cascade import Cascade
 from nova_async.errors import JournalError
 from nova_async.orchestrator import actions, happenings, reporting
-from nova_async.orchestrator.arguments import check_arguments
+from nova_async.orchestrator.arguments import check_arguments, check_only
 from nova_async.orchestrator.budget import without_blame
 from nova_async.orchestrator.commands import CommandMaker, make_job
 from nova_async.orchestrator.decide import RunState, decide
@@ -33,7 +33,7 @@ from nova_async.orchestrator.run_records import Earlier, RunRecords
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event
 from nova_async.views import RunReport, RunView, TaskView
-from nova_async.words import EventKind, Outcome, Phase, RunEnd, TaskState
+from nova_async.words import EventKind, Outcome, Phase, RunEnd
 
 __all__ = ["Orchestrator"]
 
@@ -47,10 +47,11 @@ class Orchestrator:
     ``agent`` overrides the plan's agents. ``command_for`` makes a task's command line, instead of the agent's own or
     the plan's. ``on_change`` is called with a task's id, or None for the run, whenever something about it has changed;
     it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
-    ``retry_failed`` tries again what failed in them.
+    ``retry_failed`` tries again what failed in them. ``only`` are the ids of the tasks that are to run, such as
+    ``cascade.select`` returns: nothing is begun, forgotten or tried again of any other.
 
-    Raises ``ValueError`` for a number of workers below one or an agent that nobody knows, and ``TypeError`` for what is
-    something else altogether, such as a path in place of a cascade: read it with ``load_cascade``.
+    Raises ``ValueError`` for a number of workers below one, an agent that nobody knows and an id that is none, and
+    ``TypeError`` for what is something else altogether, such as a path in place of a cascade.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class Orchestrator:
         executor: Executor | None = None,
         fresh: bool = False,
         retry_failed: bool = False,
+        only: Collection[str] | None = None,
     ) -> None:
         check_arguments(cascade, agent, max_workers, {"command_for": command_for, "on_change": on_change}, executor)
         self.cascade = cascade if agent is None else cascade.with_options(agent=agent)
         self.max_workers = max_workers or cascade.settings.max_workers
+        self._only = check_only(cascade, only)
         self._agent = agent
         self._command_for = command_for
         self._log_dir, self._root = Path(log_dir), Path(root)
@@ -85,7 +88,8 @@ class Orchestrator:
             self.cascade, Path(journal), Path(state_file), max_workers=self.max_workers,
             view=self._picture.view, on_trouble=self._note_trouble,
         )  # fmt: skip
-        self._state = RunState.of(self.cascade, max_workers=self.max_workers)  # until earlier runs are known
+        # Until earlier runs are known.
+        self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)
         self._telling = Telling(self._records, self._picture, on_change)
         self._placed: dict[str, Placed] = {}
         self._ending = 0  # attempts that are over, and not yet written down so
@@ -121,7 +125,8 @@ class Orchestrator:
 
         Cancelling it stops everything gracefully, saves the state, and is delivered at the end; a second cancellation
         kills. Raises ``RunLockedError`` if another run works with the same journal, ``JournalError`` if the journal
-        cannot be used, and ``RuntimeError`` at a second call.
+        cannot be used, ``SelectionError`` if a task of ``only`` needs one that is not among them and has not completed,
+        and ``RuntimeError`` at a second call.
         """
         if self._has_run:
             raise RuntimeError("an orchestrator runs once: make a new one")
@@ -130,7 +135,9 @@ class Orchestrator:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._close_executor)
             stack.callback(self._telling.events.close)  # also for whoever follows a run that cannot begin
-            opened = self._records.opened(self._executor, fresh=self._fresh, retry_failed=self._retry_failed)
+            opened = self._records.opened(
+                self._executor, fresh=self._fresh, retry_failed=self._retry_failed, only=self._only
+            )
             self._begin(await stack.enter_async_context(opened))
             while not self._over.is_set() or self._work:
                 await insist(self._over.wait, self._cancel)
@@ -168,12 +175,13 @@ class Orchestrator:
         self._known.update(take_over(self.cascade, history))
         self._state = resumed_state(
             self.cascade, self._known, max_workers=self.max_workers, reached=self._records.milestones,
-            running={attempt.task_id for attempt in earlier.running},
+            running={attempt.task_id for attempt in earlier.running}, only=self._only,
         )  # fmt: skip
         schedule = self._state.schedule
         self._has_begun = True
         self._telling.tell(EventKind.RUN_STARTED, None, run_id=self._records.run_id, project=self.cascade.project,
-                   total=len(self._known), completed=len(schedule.completed), failed=len(schedule.failed))  # fmt: skip
+                   total=len(self._known), completed=len(schedule.completed), failed=len(schedule.failed),
+                           **({} if self._only is None else {"selected": len(self._only)}))  # fmt: skip
         for attempt, found in earlier.running.items():
             placed = self._place(attempt)
             self._work.begin(self._adopt(placed, found), if_cut_off=partial(self._give_back, attempt.task_id))
@@ -182,7 +190,7 @@ class Orchestrator:
         self._happens(happenings.Begun())
 
     async def _end_run(self, seconds: float) -> RunReport:
-        ok = all(view.state is TaskState.COMPLETED for view in self.views.values())
+        ok = reporting.all_completed(self.views)
         # A stop that the plan wants after a failure is that failure.
         stopped = self._stopped.is_set() or self._state.budget.is_used_up
         how = RunEnd.COMPLETED if ok else RunEnd.STOPPED if stopped else RunEnd.FAILED

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import final
@@ -56,5 +57,7 @@ class Picture:
         if (moment := state.retry_at(task_id)) is not None:
             left = moment - asyncio.get_running_loop().time()
             retry_at = datetime.now(UTC) + timedelta(seconds=left)
-        why = reporting.reason(where, blocked_by, schedule.waits_for(task_id), over=self._is_over())
-        return self._known[task_id].view(where, blocked_by, why, retry_at)
+        why = reporting.reason(where, blocked_by, schedule.waits_for(task_id), over=self._is_over(),
+                               selected=schedule.is_selected(task_id))  # fmt: skip
+        view = self._known[task_id].view(where, blocked_by, why, retry_at)
+        return view if schedule.is_selected(task_id) else replace(view, is_selected=False)

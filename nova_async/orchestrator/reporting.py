@@ -11,7 +11,7 @@ from nova_async.records import AttemptEnd
 from nova_async.views import RunReport, RunView, TaskView
 from nova_async.words import TaskState
 
-__all__ = ["about", "digest", "numbers", "reason", "run_report"]
+__all__ = ["about", "all_completed", "digest", "numbers", "reason", "run_report"]
 
 
 def digest(task: Task) -> str:
@@ -19,8 +19,12 @@ def digest(task: Task) -> str:
     return hashlib.sha256(task.description.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def reason(state: TaskState, blocked_by: Sequence[str], waits_for: Sequence[str], *, over: bool) -> str | None:
+def reason(
+    state: TaskState, blocked_by: Sequence[str], waits_for: Sequence[str], *, over: bool, selected: bool = True
+) -> str | None:
     """Say why a task does not run at this moment; None where that is plain. Nothing waits once the run is over."""
+    if state is TaskState.WAITING and not selected:
+        return "not selected"
     if state is TaskState.BLOCKED:
         return f"blocked by {', '.join(blocked_by)}"
     if over:
@@ -30,6 +34,11 @@ def reason(state: TaskState, blocked_by: Sequence[str], waits_for: Sequence[str]
     if state is TaskState.WAITING and waits_for:
         return f"waits for {', '.join(waits_for)}"
     return "waits for a free worker" if state is TaskState.READY else None
+
+
+def all_completed(views: Mapping[str, TaskView]) -> bool:
+    """Tell whether all has completed that the run was to run."""
+    return all(view.state is TaskState.COMPLETED for view in views.values() if view.is_selected)
 
 
 def about(end: AttemptEnd | None) -> dict[str, Any]:

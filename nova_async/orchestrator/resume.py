@@ -1,16 +1,19 @@
 """What earlier runs of a plan mean for the next one. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from nova_async.cascade import Cascade
+from nova_async.cascade.selection import unmet_needs
+from nova_async.errors import SelectionError
 from nova_async.journal.history import History
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.decide import RunState
 from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.retry import may_be_retried
 from nova_async.words import Outcome
 
-__all__ = ["resumed_state", "take_over"]
+__all__ = ["check_selection", "resumed_state", "take_over"]
 
 
 def take_over(cascade: Cascade, history: History) -> dict[str, TaskKnown]:
@@ -36,8 +39,12 @@ def resumed_state(
     max_workers: int,
     reached: Iterable[str] = (),
     running: Iterable[str] = (),
+    only: Collection[str] | None = None,
 ) -> RunState:
-    """Return the state of a run that goes on from there; ``running`` are tasks that an executor never stopped."""
+    """Return the state of a run that goes on from there; ``running`` are tasks that an executor never stopped.
+
+    With ``only`` no other task begins.
+    """
     running = set(running)
     completed = [task_id for task_id, task in known.items() if task_id not in running and is_completed(task)]
     done = {*completed, *running}
@@ -51,6 +58,7 @@ def resumed_state(
         failed=failed,
         running=running,
         reached=reached,
+        only=only,
         budget=Budget(
             max_tokens=cascade.settings.budget_tokens,
             max_cost_usd=cascade.settings.budget_usd,
@@ -60,12 +68,24 @@ def resumed_state(
     )
 
 
+def check_selection(cascade: Cascade, history: History, only: Collection[str], running: Iterable[str] = ()) -> None:
+    """Raise ``SelectionError`` if a task of ``only`` needs one that is not among them and has not completed."""
+    known = take_over(cascade, history)
+    settled = {*running, *(task_id for task_id, task in known.items() if is_completed(task))}
+    if unmet := unmet_needs(cascade.tasks, only, settled):
+        raise SelectionError(unmet)
+
+
 def is_completed(known: TaskKnown) -> bool:
     """Tell whether a task needs no attempt: it has completed, or was ticked off.
 
-    A tick does not outvote the task's own check: an agent may have set it before that failed.
+    A tick does not outvote the task's own check: an agent may have set it before that failed, or was cut short.
     """
-    return Outcome.OK in known.outcomes or (known.task.done and not known.has_failed_its_check)
+    if Outcome.OK in known.outcomes:
+        return True
+    task = known.task
+    is_to_be_checked = task.options.verify is not None and known.left_to_check(digest(task)) is not None
+    return task.done and not known.has_failed_its_check and not is_to_be_checked
 
 
 def has_given_up(cascade: Cascade, known: TaskKnown) -> bool:

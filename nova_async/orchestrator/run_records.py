@@ -4,7 +4,7 @@ import asyncio
 import math
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from nova_async.journal.lock import RunLock
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.state_file import StateFile
 from nova_async.journal.store import Journal
+from nova_async.orchestrator.resume import check_selection
 from nova_async.orchestrator.retry import FREE
 from nova_async.orchestrator.survivors import end_earlier_families
 from nova_async.process.cookie import supervisor_id
@@ -80,10 +81,13 @@ class RunRecords:
         self._end: RunEnd | None = None
 
     @asynccontextmanager
-    async def opened(self, executor: Executor, *, fresh: bool, retry_failed: bool) -> AsyncIterator[Earlier]:
+    async def opened(
+        self, executor: Executor, *, fresh: bool, retry_failed: bool, only: Collection[str] | None = None
+    ) -> AsyncIterator[Earlier]:
         """Take the lock, end what earlier runs have left, begin a new one, and read what is known.
 
-        Raises ``RunLockedError`` and ``JournalError``.
+        With ``only``, all that is done to earlier results is done to those of these tasks. Raises ``RunLockedError``,
+        ``JournalError`` and ``SelectionError``.
         """
         with RunLock(self.path) as lock:
             self.journal = journal = await Journal.open(self.path, lock=lock, on_trouble=self._on_trouble)
@@ -92,6 +96,8 @@ class RunRecords:
                 running = await end_earlier_families(
                     journal, history.unfinished_runs, self._cascade.settings.leftovers, executor
                 )
+                if only is not None:
+                    check_selection(self._cascade, history, only, (attempt.task_id for attempt in running))
                 entry = TABLE.look(os.getpid())
                 start = RunStart(
                     run_id=self.run_id,
@@ -103,10 +109,13 @@ class RunRecords:
                     pid_start_time=entry.start_time if entry else 0.0,
                     max_workers=self._max_workers,
                 )
-                await journal.begin_run(start, fresh=fresh)
+                await journal.begin_run(start, fresh=fresh and only is None)
                 self._has_begun = True
+                if fresh and only is not None:
+                    await journal.reset(self.plan, only)
                 if retry_failed:
-                    await journal.reset(self.plan, failed_tasks(await journal.history(self.plan)))
+                    failed = failed_tasks(await journal.history(self.plan))
+                    await journal.reset(self.plan, [task for task in failed if only is None or task in only])
                 history = await journal.history(self.plan)
                 self._take_over(history)
                 self._open_state_file()

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from nova_async.cascade import Cascade
 from nova_async.words import TaskState
@@ -16,7 +16,7 @@ class Schedule:
     """The tasks of a cascade on their way: waiting → ready → in progress → completed, failed or retrying.
 
     ``completed``, ``failed`` and ``running`` are those of earlier runs. A failed task's dependants are blocked; the
-    rest goes on.
+    rest goes on. Tasks that are not in ``only`` never become ready.
     """
 
     def __init__(
@@ -27,12 +27,14 @@ class Schedule:
         completed: Iterable[str] = (),
         failed: Iterable[str] = (),
         running: Iterable[str] = (),
+        only: Collection[str] | None = None,
     ) -> None:
         self.places = max_workers
         """How many there are now; that may change at any time, and then ends nothing that runs."""
         self.changed: set[str] = set(cascade.tasks)
         """Tasks whose state, or what it depends on, has changed since somebody cleared this."""
         self._cascade = cascade
+        self._only = only
         self._states: dict[str, TaskState] = dict.fromkeys(cascade.tasks, TaskState.WAITING)
         self._counts: Counter[TaskState] = Counter(self._states.values())
         self._missing = {task.id: len(set(task.depends_on)) for task in cascade.tasks.values()}
@@ -78,6 +80,10 @@ class Schedule:
     def state(self, task_id: str) -> TaskState:
         """Return where a task stands."""
         return self._states[task_id]
+
+    def is_selected(self, task_id: str) -> bool:
+        """Tell whether this run is to run a task."""
+        return self._only is None or task_id in self._only
 
     def count(self, state: TaskState) -> int:
         """Return how many tasks stand there."""
@@ -189,7 +195,7 @@ class Schedule:
             self._classes[name] += by
 
     def _make_ready_if_free(self, task_id: str) -> None:
-        if self._missing[task_id] == 0 and self._states[task_id] == TaskState.WAITING:
+        if self._missing[task_id] == 0 and self.is_selected(task_id) and self._states[task_id] == TaskState.WAITING:
             self.retry_now(task_id)
 
     def _release_dependents(self, task_id: str) -> None:

@@ -93,6 +93,26 @@ async def test_a_stop_while_a_task_is_checked_does_not_pay_its_agent_again(tmp_p
     assert [event.data["phase"] for event in events if event.kind is EventKind.PHASE_STARTED] == ["verify"]
 
 
+async def test_a_tick_does_not_take_the_place_of_a_check_that_was_cut_short(tmp_path: Path) -> None:
+    """An agent that ticked its box before the run was stopped during its check is still checked, and not paid again."""
+    (tmp_path / "slow").touch()
+    rows = "- [ ] T1 sed -i 's/\\[ \\] T1/[x] T1/' p.md; echo ran >> ran\n  - verify: " + SLOW.replace(
+        "done'", "done; exit 3'"
+    )
+    runner = orchestrator(write(tmp_path / "p.md", rows), tmp_path)
+    running = asyncio.create_task(runner.run())
+    while not (tmp_path / "checking").exists():
+        await asyncio.sleep(0.01)
+    runner.stop()
+    await running
+    (tmp_path / "slow").unlink()
+    again = load_cascade(tmp_path / "p.md")
+    assert again.tasks["T1"].done
+    report, _ = await run(again, tmp_path)
+    assert report.tasks["T1"].outcome is Outcome.VERIFY
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
 async def test_a_changed_prompt_is_another_task(tmp_path: Path) -> None:
     """What was only left to be checked is run again where its prompt has changed since."""
     (tmp_path / "slow").touch()
