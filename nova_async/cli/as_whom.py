@@ -1,7 +1,7 @@
 """As whom tasks run: which agents, with which permissions, and the command lines that these become."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -41,10 +41,13 @@ class Calling:
         }  # fmt: skip
 
 
-def callings(cascade: Cascade) -> list[Calling]:
-    """Return the ways in which the plan's agents are called; tasks with a command of the plan's own are left out."""
+def callings(cascade: Cascade, ids: Iterable[str] | None = None) -> list[Calling]:
+    """Return the ways in which the agents of these tasks, or of all, are called.
+
+    Tasks with a command of the plan's own are left out.
+    """
     tasks: dict[tuple[str, str, tuple[str, ...]], list[Task]] = {}
-    for task in cascade.tasks.values():
+    for task in map(cascade.tasks.__getitem__, cascade.tasks if ids is None else ids):
         options = task.options
         if cascade.command_of(task) is None and options.agent in AGENTS:
             tasks.setdefault((options.agent, str(options.permissions), options.agent_args), []).append(task)

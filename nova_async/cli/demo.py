@@ -53,7 +53,7 @@ def show_demo(options: Options) -> int:
         say(f"nova: cannot use {error.filename or options.dir}: {error.strerror or error}", err=True)
         return BAD_INPUT
     say(f"nova: the demo runs in {folder}; its agent only pretends to work", err=True)
-    code = run.run_plan(run.Options(plan=PLAN, json=options.json, plain=options.plain))
+    code = run.run_plan(run.Options(words=(PLAN,), json=options.json, plain=options.plain))
     us = "nova" if shutil.which("nova") else f"{sys.executable} -m nova_async"
     say(f"nova: look around: `cd {folder}`, then `{us} status`, `{us} logs S2`, `{us} plan`", err=True)
     return code

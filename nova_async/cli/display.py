@@ -61,7 +61,7 @@ def _doing(task: TaskView, *, is_over: bool) -> str:
         case TaskState.RETRYING if task.retry_at is not None and not is_over:
             return f"retrying at {clock_time(task.retry_at)}"
         case _:
-            return "" if is_over else task.reason or ""
+            return "" if is_over and task.is_selected else task.reason or ""
 
 
 def _at_work(task: TaskView) -> str:

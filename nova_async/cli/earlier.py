@@ -1,12 +1,16 @@
 """What earlier runs in this place mean for a plan: said before anything is skipped because of them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nova_async.cascade import Cascade
 from nova_async.errors import NovaError
 from nova_async.words import Outcome
 
-__all__ = ["notes_on_earlier_runs"]
+if TYPE_CHECKING:
+    from nova_async.journal.history import History
+
+__all__ = ["earlier_runs", "notes_on_earlier_runs"]
 
 MOST_NAMED = 10  # tasks in one line
 
@@ -31,6 +35,20 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     changed = [task_id for task_id, mark in done.items()
                if task_id in cascade.tasks and mark != digest(cascade.tasks[task_id])]  # fmt: skip
     return [describe_changed(changed)] if changed else []
+
+
+def earlier_runs(cascade: Cascade, journal: Path) -> "History":
+    """Read what a journal knows of a plan; where there is no journal, that is nothing.
+
+    Raises ``JournalError`` for one that cannot be read.
+    """
+    from nova_async.journal.history import History
+    from nova_async.journal.plan_key import plan_key
+    from nova_async.journal.reader import JournalReader
+
+    if not journal.exists():
+        return History()
+    return JournalReader(journal).history(plan_key(Path(cascade.name), journal))
 
 
 def describe_changed(task_ids: list[str]) -> str:

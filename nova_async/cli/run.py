@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +17,15 @@ from rich.console import Console
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import did_you_mean
+from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
-from nova_async.cli.earlier import notes_on_earlier_runs
+from nova_async.cli.dry_run import show_dry_run
+from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.painter import Painter
-from nova_async.cli.places import JOURNAL, LOG_DIR, PLAN, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import prepare_process
 from nova_async.cli.reports import Reports, open_reports
@@ -32,11 +35,12 @@ from nova_async.cli.run_table import RunTable
 from nova_async.cli.say import OutputError, say, stop_writing_to
 from nova_async.cli.signals import Interruption, exit_code_of, listen
 from nova_async.errors import NovaError
-from nova_async.views import RunReport
+from nova_async.views import RunReport, TaskView
 from nova_async.words import Permissions
 
 if TYPE_CHECKING:
     from nova_async.orchestrator.orchestrator import Orchestrator
+    from nova_async.orchestrator.outlook import Outlook
 
 __all__ = ["command"]
 
@@ -48,7 +52,14 @@ SHORT = 0.2  # seconds
 class Options:
     """What the command line says about a run."""
 
-    plan: str = argument("[PLAN]", default=PLAN)
+    words: tuple[str, ...] = argument("[PLAN] [TASK…]", default=(), nargs=-1)
+    only: tuple[str, ...] = option(
+        multiple=True, default=(), metavar="EXPR", help="Run the tasks that T1,T*,tag:x,group:Name,!T2 means."
+    )
+    until: tuple[str, ...] = option(
+        multiple=True, default=(), metavar="TASK", help="Run this task and all that it needs."
+    )
+    dry_run: bool = flag(help="Show what would run and what would be skipped; start nothing.")
     agent: str | None = option(metavar="NAME", help="Run all tasks with this agent (see nova agents).")
     command: str | None = option(metavar='"PROG … {prompt}"', help="Run all tasks with this command; no shell sees it.")
     permissions: str | None = option(
@@ -82,18 +93,47 @@ class Options:
 def run_plan(options: Options) -> int:
     """Run a plan, a few tasks at a time; what is completed already is not run again.
 
-    PLAN is CASCADE.md unless you name another. The exit code is 0 if all tasks are completed, 1 if not, 2 for bad
-    input, and 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP. Ctrl-C once asks the agents to stop, twice kills them;
-    the next run goes on from there.
+    PLAN is CASCADE.md unless you name another. With TASKs these run alone, also those that failed before. The exit
+    code is 0 if all of them are completed, 1 if not, 2 for bad input, and 130, 143 or 129 after Ctrl-C, SIGTERM or
+    SIGHUP. Ctrl-C once asks the agents to stop, twice kills them; the next run goes on from there.
     """
     prepare_process()
-    cascade = with_command_line(read_cascade(options.plan), options)
+    plan, tasks = plan_and_tasks(options.words)
+    cascade = with_command_line(read_cascade(plan), options)
+    only = chosen_tasks(cascade, tasks, options.only, options.until)
+    options = replace(options, retry_failed=options.retry_failed or bool(tasks))
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
             say(f"nova: {note}", err=True)
+    try:
+        if only is not None or options.dry_run:
+            outlook = outlook_for(cascade, only, options)
+            for task_id in tasks:
+                if (why := outlook.skipped.get(task_id)) is not None:
+                    say(f"nova: {task_id} is not run: {why}; `nova retry {task_id}` lets it run again", err=True)
+            if options.dry_run:
+                workers = options.max_workers or cascade.settings.max_workers
+                show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
+                return 0
+    except NovaError as error:
+        complain(str(error))
+        return BAD_INPUT
     fence = Fence() if is_github() and not options.json else None
     with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
-        return asyncio.run(supervise(cascade, options, reports, fence))
+        return asyncio.run(supervise(cascade, only, options, reports, fence))
+
+
+def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options) -> "Outlook":
+    """Return what the run would do, by what is in the journal now.
+
+    Raises ``JournalError`` for a journal that cannot be read, and ``SelectionError`` as the run does.
+    """
+    from nova_async.orchestrator.outlook import look_ahead
+
+    return look_ahead(
+        cascade, earlier_runs(cascade, Path(options.journal)), max_workers=options.max_workers, only=only,
+        fresh=options.fresh, retry_failed=options.retry_failed,
+    )  # fmt: skip
 
 
 def with_command_line(cascade: Cascade, options: Options) -> Cascade:
@@ -138,7 +178,9 @@ def without_agents(cascade: Cascade) -> Cascade:
     return replace(cascade, tasks=tasks, settings=settings).with_options()
 
 
-async def supervise(cascade: Cascade, options: Options, reports: Reports, fence: Fence | None) -> int:
+async def supervise(
+    cascade: Cascade, only: frozenset[str] | None, options: Options, reports: Reports, fence: Fence | None
+) -> int:
     """Run, show, sum up. ``fence`` is there where a runner of GitHub reads us."""
     from nova_async.orchestrator.orchestrator import Orchestrator  # not before there is something to run
 
@@ -159,15 +201,16 @@ async def supervise(cascade: Cascade, options: Options, reports: Reports, fence:
         root=options.cwd,
         retry_failed=options.retry_failed,
         fresh=options.fresh,
+        only=only,
         on_change=on_change,
     )
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
     with ExitStack() as stack:
         stack.enter_context(listen(interruption))
-        view = stack.enter_context(choose_view(cascade, orchestrator, options, fence))
+        view = stack.enter_context(choose_view(cascade, len(only or cascade.tasks), orchestrator, options, fence))
         if isinstance(view, RunTable):
             interruption.leaving = show_cursor
-        painter = Painter(view, lambda: orchestrator.views, lost_our_reader)
+        painter = Painter(view, lambda: selected(orchestrator.views), lost_our_reader)
         try:
             report = await run_and_show(orchestrator, painter, reports)
         except NovaError as error:
@@ -197,7 +240,14 @@ async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: 
         await asyncio.wait((following, reporting, painting))
 
 
-def choose_view(cascade: Cascade, orchestrator: "Orchestrator", options: Options, fence: Fence | None) -> Display:
+def selected(views: Mapping[str, TaskView]) -> Mapping[str, TaskView]:
+    """Return the tasks that the run is about: the others take no room on a screen."""
+    return {task_id: view for task_id, view in views.items() if view.is_selected}
+
+
+def choose_view(
+    cascade: Cascade, total: int, orchestrator: "Orchestrator", options: Options, fence: Fence | None
+) -> Display:
     """Take a table for a person at a terminal, else lines."""
     console = Console(highlight=False)
     if options.json:
@@ -207,7 +257,7 @@ def choose_view(cascade: Cascade, orchestrator: "Orchestrator", options: Options
         return lines if fence is None else Annotated(lines, fence)
     return RunTable(
         cascade.project or cascade.name,
-        len(cascade.tasks),
+        total,
         orchestrator.max_workers,
         console,
         remaining_path=cascade.remaining_path,

@@ -102,7 +102,8 @@ def run_started(data: Mapping[str, Any]) -> str:
     """Say what is to do, and what is done already."""
     done, total = int(data.get("completed") or 0), int(data.get("total") or 0)
     name = data.get("project") or "the run"
-    return f"{name}: {total} tasks" + (f", {done} of them completed before" if done else "")
+    chosen = f", {data['selected']} selected" if "selected" in data else ""
+    return f"{name}: {total} tasks{chosen}" + (f", {done} of them completed before" if done else "")
 
 
 def run_ended(data: Mapping[str, Any]) -> str:

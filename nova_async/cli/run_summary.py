@@ -29,15 +29,17 @@ def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
 
 def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
     """Give the summary line by line."""
-    tasks = report.tasks.values()
+    tasks = [task for task in report.tasks.values() if task.is_selected]
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     blocked = [task for task in tasks if task.state is TaskState.BLOCKED]
     completed = sum(task.state is TaskState.COMPLETED for task in tasks)
-    open_tasks = len(report.tasks) - completed - len(failed) - len(blocked)
-    parts = [Span(f"{completed} of {len(report.tasks)} completed", Ink.GREEN if report.ok else Ink.BOLD)]
+    open_tasks = len(tasks) - completed - len(failed) - len(blocked)
+    left_out = len(report.tasks) - len(tasks)
+    parts = [Span(f"{completed} of {len(tasks)} completed", Ink.GREEN if report.ok else Ink.BOLD)]
     parts += [Span(f"{len(failed)} failed", Ink.RED)] if failed else []
     parts += [Span(f"{len(blocked)} blocked")] if blocked else []
     parts += [Span(f"{open_tasks} unfinished")] if open_tasks else []
+    parts += [Span(f"{left_out} not selected")] if left_out else []
     yield ""
     counted = [piece for part in parts for piece in (Span(", "), part)][1:]
     yield [Span(one_line(report.project) or "The run", Ink.BOLD), Span(": "), *counted]
@@ -185,6 +187,7 @@ def summary_object(report: RunReport) -> dict[str, Any]:
         "tasks": {
             task.id: {
                 "state": task.state,
+                "selected": task.is_selected,
                 "attempt": task.attempt,
                 "outcome": task.outcome,
                 "error": task.error,

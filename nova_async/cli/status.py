@@ -236,6 +236,8 @@ def sentence(picture: Picture) -> str:
     parts += [f"{total.failed} failed"] if total.failed else []
     parts += [f"{total.blocked} blocked"] if total.blocked else []
     parts += [f"{total.in_progress} {'lost' if picture.is_over else 'in progress'}"] if total.in_progress else []
+    left_out = sum(not task.is_selected and task.state is not TaskState.COMPLETED for task in picture.tasks.values())
+    parts += [f"{left_out} not selected"] if left_out else []
     if sums.usage.total:
         complete = sums.usage_is_final or not picture.is_over
         parts.append(f"{describe_tokens(sums.usage.total, complete=complete)} tokens")

@@ -10,10 +10,10 @@ from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.decide import RunState
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.reporting import digest
-from nova_async.orchestrator.retry import may_be_retried
+from nova_async.orchestrator.retry import FREE, may_be_retried
 from nova_async.words import Outcome
 
-__all__ = ["check_selection", "resumed_state", "take_over"]
+__all__ = ["check_selection", "failed_tasks", "resumed_state", "take_over"]
 
 
 def take_over(cascade: Cascade, history: History) -> dict[str, TaskKnown]:
@@ -74,6 +74,16 @@ def check_selection(cascade: Cascade, history: History, only: Collection[str], r
     settled = {*running, *(task_id for task_id, task in known.items() if is_completed(task))}
     if unmet := unmet_needs(cascade.tasks, only, settled):
         raise SelectionError(unmet)
+
+
+def failed_tasks(history: History) -> list[str]:
+    """Return the tasks that have failed; what was only stopped goes on where it stood."""
+    failed = []
+    for task_id, attempts in history.attempts.items():
+        outcomes = [attempt.end.outcome for attempt in attempts if attempt.counts and attempt.end is not None]
+        if outcomes and Outcome.OK not in outcomes and outcomes[-1] not in FREE:
+            failed.append(task_id)
+    return failed
 
 
 def is_completed(known: TaskKnown) -> bool:

@@ -19,7 +19,7 @@ from nova_async.journal.lock import RunLock
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.state_file import StateFile
 from nova_async.journal.store import Journal
-from nova_async.orchestrator.resume import check_selection
+from nova_async.orchestrator.resume import check_selection, failed_tasks
 from nova_async.orchestrator.retry import FREE
 from nova_async.orchestrator.survivors import end_earlier_families
 from nova_async.process.cookie import supervisor_id
@@ -250,13 +250,3 @@ class RunRecords:
             except JournalError:
                 if not self.is_lost:  # that has been told, and is what ended the run
                     raise
-
-
-def failed_tasks(history: History) -> list[str]:
-    """Return the tasks that have failed; what was only stopped goes on where it stood."""
-    failed = []
-    for task_id, attempts in history.attempts.items():
-        outcomes = [attempt.end.outcome for attempt in attempts if attempt.counts and attempt.end is not None]
-        if outcomes and Outcome.OK not in outcomes and outcomes[-1] not in FREE:
-            failed.append(task_id)
-    return failed

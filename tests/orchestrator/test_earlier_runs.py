@@ -13,8 +13,8 @@ from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.event_stream import EventStream
 from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.resume import failed_tasks
 from nova_async.orchestrator.retry_command import retry_tasks
-from nova_async.orchestrator.run_records import failed_tasks
 from nova_async.words import EventKind, Outcome, RunEnd
 from tests.journal.making import event
 from tests.journal.making import run as run_start

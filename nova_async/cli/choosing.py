@@ -1,0 +1,45 @@
+"""Which plan and which of its tasks a command line means."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from nova_async.cascade import Cascade
+from nova_async.cli.places import PLAN
+from nova_async.cli.say import say
+
+__all__ = ["chosen_tasks", "plan_and_tasks"]
+
+BAD_INPUT = 2
+
+
+def plan_and_tasks(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Tell the plan from the tasks in ``[PLAN] [TASK…]``: the first word is the plan if it can be one.
+
+    Raises ``click.UsageError`` where there are tasks and no plan.
+    """
+    if words and (words[0].endswith(".md") or "/" in words[0] or Path(words[0]).exists()):
+        return words[0], tuple(words[1:])
+    if words and not Path(PLAN).exists():
+        raise click.UsageError(f"{words[0]} is not a file, and there is no {PLAN} here that could have such a task")
+    return PLAN, tuple(words)
+
+
+def chosen_tasks(
+    cascade: Cascade, tasks: Sequence[str], only: Sequence[str], until: Sequence[str]
+) -> frozenset[str] | None:
+    """Return the tasks that are named; None for all.
+
+    Raises ``click.UsageError`` for a selection that makes no sense, and ``click.exceptions.Exit`` with code 2 where it
+    names what is not in the plan.
+    """
+    if tasks and until:
+        raise click.UsageError("name tasks, which run alone, or --until, which brings what they need; not both")
+    if not tasks and not only and not until:
+        return None
+    try:
+        return cascade.select(tasks, only=",".join(only) if only else None, until=until)
+    except ValueError as error:
+        say(f"nova: {cascade.name}: {error}", err=True)
+        raise click.exceptions.Exit(BAD_INPUT) from None

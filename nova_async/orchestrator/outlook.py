@@ -1,0 +1,90 @@
+"""What a run would do, before it does anything. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+from nova_async.cascade import Cascade
+from nova_async.journal.history import History
+from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.reporting import digest
+from nova_async.orchestrator.resume import check_selection, failed_tasks, resumed_state, take_over
+from nova_async.words import Outcome, TaskState
+
+__all__ = ["Outlook", "look_ahead"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Which tasks a run would begin, and why it would skip the others."""
+
+    rounds: tuple[tuple[str, ...], ...]
+    """Those that it would begin, in order, if all of a round ended together and well."""
+    skipped: Mapping[str, str]
+    """Why each of the others would not begin, in file order."""
+    to_check: frozenset[str]
+    """Those of which only the check is left."""
+
+
+def look_ahead(
+    cascade: Cascade,
+    history: History,
+    *,
+    max_workers: int | None = None,
+    only: Collection[str] | None = None,
+    fresh: bool = False,
+    retry_failed: bool = False,
+) -> Outlook:
+    """Return what a run with these settings would do. Raises ``SelectionError`` as the run does."""
+    if only is not None:
+        check_selection(cascade, history, only)
+    if fresh:
+        history = History() if only is None else without_results(history, only)
+    if retry_failed:
+        history = without_results(history, [task for task in failed_tasks(history) if only is None or task in only])
+    known = take_over(cascade, history)
+    state = resumed_state(cascade, known, max_workers=max_workers or cascade.settings.max_workers, only=only)
+    schedule, rounds = state.schedule, []
+    is_used_up = state.budget.is_used_up
+    skipped = {}
+    while not is_used_up and (begun := tuple(iter(schedule.start_next, None))):
+        rounds.append(begun)
+        for task_id in begun:
+            schedule.complete(task_id)
+    begins = {task_id for begun in rounds for task_id in begun}
+    for task_id, task in known.items():
+        if task_id not in begins:
+            where = schedule.state(task_id)
+            why = reason(task, where, schedule.blocked_by(task_id), is_selected=schedule.is_selected(task_id))
+            skipped[task_id] = why or "the budget of the run is used up"
+    to_check = frozenset(task_id for task_id in begins if known[task_id].left_to_check(digest(known[task_id].task)))
+    return Outlook(tuple(rounds), skipped, to_check)
+
+
+def reason(known: TaskKnown, state: TaskState, blocked_by: Collection[str], *, is_selected: bool) -> str:
+    """Say why a task would not begin; nothing where it could."""
+    match state:
+        case TaskState.COMPLETED if Outcome.OK in known.outcomes:
+            return "completed before"
+        case TaskState.COMPLETED:
+            return "ticked off in the plan"
+        case _ if not is_selected:
+            return "not selected"
+        case TaskState.FAILED:
+            return f"failed before ({known.outcomes[-1]})"
+        case TaskState.BLOCKED:
+            return f"blocked by {', '.join(blocked_by)}"
+        case _:
+            return ""
+
+
+def without_results(history: History, task_ids: Collection[str]) -> History:
+    """Return a history in which the attempts of these tasks no longer count, as after ``nova retry``."""
+    return replace(
+        history,
+        attempts={
+            task_id: tuple(replace(attempt, counts=attempt.counts and task_id not in task_ids) for attempt in attempts)
+            for task_id, attempts in history.attempts.items()
+        },
+    )
