@@ -41,9 +41,9 @@ DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable"
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = VALUES | {"agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}
 PURE_IMPORTS = {
-    "__future__", "abc", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "functools",
-    "graphlib", "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib", "types", "typing",
-    "unicodedata", "msgspec", "markdown_it",
+    "__future__", "abc", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",
+    "functools", "graphlib", "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib",
+    "types", "typing", "unicodedata", "msgspec", "markdown_it",
 }  # fmt: skip
 # The ways of pure rooms to the system.
 DOORS = {

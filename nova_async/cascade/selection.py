@@ -45,10 +45,10 @@ def named_by(tasks: "Mapping[str, Task]", word: str) -> set[str]:
     """Return the tasks that one word of an expression names."""
     if not word:
         raise ValueError("an empty word names no task (write T1,T2 or tag:x or !T3)")
+    names_of: Callable[[Task], Iterable[str]]
     kind, colon, pattern = word.partition(":")
     if not colon:
-        names_of: Callable[[Task], Iterable[str]] = lambda task: (task.id,)  # noqa: E731 - the third of a kind
-        kind, pattern = "", word
+        kind, pattern, names_of = "", word, id_of
     elif kind.strip().casefold() in KINDS:
         kind = kind.strip().casefold()
         names_of = KINDS[kind]
@@ -63,6 +63,11 @@ def named_by(tasks: "Mapping[str, Task]", word: str) -> set[str]:
     return {task.id for task in tasks.values() if not names.isdisjoint(names_of(task))}
 
 
+def id_of(task: "Task") -> Iterable[str]:
+    """Return what a word without a kind may name."""
+    return (task.id,)
+
+
 def check_ids(tasks: "Mapping[str, Task]", ids: Iterable[str]) -> set[str]:
     """Return these ids as a set. Raises ``ValueError`` for one that no task has."""
     ids = set(ids)
@@ -75,7 +80,8 @@ def guess(word: str, known: Iterable[str]) -> str:
     """Say which name may be meant, or else which ones there are."""
     names = list(known)
     more = ", …" if len(names) > MOST_NAMED else ""
-    return did_you_mean(word, names) or (names and f"; there are {', '.join(names[:MOST_NAMED])}{more}") or ""
+    there_are = f"; there are {', '.join(names[:MOST_NAMED])}{more}" if names else ""
+    return did_you_mean(word, names) or there_are
 
 
 def with_all_they_need(tasks: "Mapping[str, Task]", ids: Iterable[str]) -> set[str]:

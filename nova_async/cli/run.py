@@ -107,10 +107,13 @@ def run_plan(options: Options) -> int:
             say(f"nova: {note}", err=True)
     try:
         if only is not None or options.dry_run:
+            from nova_async.orchestrator.outlook import COMPLETED_BEFORE
+
             outlook = outlook_for(cascade, only, options)
             for task_id in tasks:
                 if (why := outlook.skipped.get(task_id)) is not None:
-                    say(f"nova: {task_id} is not run: {why}; `nova retry {task_id}` lets it run again", err=True)
+                    cure = f"; `nova retry {task_id}` lets it run again" if why == COMPLETED_BEFORE else ""
+                    say(f"nova: {task_id} is not run: {why}{cure}", err=True)
             if options.dry_run:
                 workers = options.max_workers or cascade.settings.max_workers
                 show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)

@@ -11,7 +11,9 @@ from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.resume import check_selection, failed_tasks, resumed_state, take_over
 from nova_async.words import Outcome, TaskState
 
-__all__ = ["Outlook", "look_ahead"]
+__all__ = ["COMPLETED_BEFORE", "Outlook", "look_ahead"]
+
+COMPLETED_BEFORE = "completed before"
 
 
 @final
@@ -66,7 +68,7 @@ def reason(known: TaskKnown, state: TaskState, blocked_by: Collection[str], *, i
     """Say why a task would not begin; nothing where it could."""
     match state:
         case TaskState.COMPLETED if Outcome.OK in known.outcomes:
-            return "completed before"
+            return COMPLETED_BEFORE
         case TaskState.COMPLETED:
             return "ticked off in the plan"
         case _ if not is_selected:

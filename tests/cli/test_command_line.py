@@ -39,7 +39,7 @@ def test_every_command_has_help(flag: str, tmp_path: Path) -> None:
         (["--frobnicate"], "No such option"),
         (["run", "--max-workers", "x"], "is not a valid integer"),
         (["run", "--max-worker", "3"], "Did you mean"),
-        (["run", "--fresh", "a.md", "b.md"], "unexpected extra argument"),
+        (["plan", "a.md", "b.md"], "unexpected extra argument"),
         (["logs"], "Missing argument 'TASK'"),
         (["retry"], "Missing argument 'TASK…'"),
         (["logs", "F1", "--attempt", "0"], "not in the range"),

@@ -39,7 +39,7 @@ ATTEMPT = {
 NOVA = {
     "name": str, "branch": str, "group": str, "attempt": int, "attempts": [ATTEMPT], "start_time": AMOUNT,
     "cookie": TEXT, "blocked_by": [str], "cost_usd": AMOUNT, "usage_exact": bool, "usage_is_final": bool,
-    "cost_is_complete": bool, "state": str, "phase": TEXT, "phase_since": TIME,
+    "cost_is_complete": bool, "state": str, "selected": bool, "phase": TEXT, "phase_since": TIME,
     "retry_at": TIME,
     "duration_seconds": float, "denied": [str],
     "log_error": TEXT,
@@ -124,7 +124,7 @@ def views(draw: st.DrawFn) -> TaskView:
         attempts = (*attempts[:-1], Attempt(start=start))
     sessions = [found.end.session_id for found in attempts if found.end and found.end.session_id]
     return TaskView(
-        id=task_id, name=draw(text), branch=draw(text), group=draw(text), state=state,
+        id=task_id, name=draw(text), branch=draw(text), group=draw(text), state=state, is_selected=draw(st.booleans()),
         phase=draw(st.sampled_from(Phase)) if runs else None, phase_since=draw(moment) if runs else None,
         retry_at=None if runs else draw(st.none() | moment),
         attempt=len(attempts),
