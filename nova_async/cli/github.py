@@ -16,8 +16,8 @@ from typing import Self, final
 
 from nova_async._core.text import clean, one_line
 from nova_async.cli.display import Display
+from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import describe_event
-from nova_async.cli.run_summary import last_lines, log_that_tells
 from nova_async.cli.say import write
 from nova_async.records import Event
 from nova_async.views import TaskView
@@ -130,11 +130,11 @@ class Annotated:
             self._fence.tell(annotation(level, title.strip(), describe_event(event)))
 
     def _fold_log(self, task: TaskView) -> None:
-        log = log_that_tells(task)
-        lines = last_lines(log) if log is not None else []
+        lines = end_of_log(task)
         if not lines:
             return
-        self._fence.tell(f"::group::{escaped(one_line(f'{task.id} failed: the end of {log}'))}\n")
+        head = one_line(f"{task.id} failed: the end of {log_that_tells(task)}")
+        self._fence.tell(f"::group::{escaped(head)}\n")
         write("\n".join(lines) + "\n", sys.stdout)
         self._fence.tell("::endgroup::\n")
 

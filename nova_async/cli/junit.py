@@ -8,7 +8,7 @@ from datetime import UTC
 from pathlib import Path
 
 from nova_async._core.text import clean
-from nova_async.cli.run_summary import last_lines, log_that_tells
+from nova_async.cli.log_end import end_of_log
 from nova_async.views import RunReport, TaskView
 from nova_async.words import TaskState
 
@@ -61,8 +61,7 @@ def add_case(suite: ET.Element, group: str, task: TaskView) -> None:
         outcome = task.outcome.value if task.outcome else ""
         error = text(task.error or outcome)[:LONGEST]
         failure = ET.SubElement(case, "failure", {"message": f"{outcome}: {error}", "type": outcome})
-        log = log_that_tells(task)
-        failure.text = text("\n".join([error, *(last_lines(log) if log else [])]))
+        failure.text = text("\n".join([error, *end_of_log(task)]))
     elif task.state is not TaskState.COMPLETED:
         ET.SubElement(case, "skipped", {"message": text(task.reason or "not run to its end")})
     if task.log_path is not None:

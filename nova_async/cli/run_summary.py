@@ -1,24 +1,23 @@
 """How a run ended: what is done, what is not and why, what it took, and what to do next."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from nova_async._core.text import one_line
+from nova_async.cli.columns import columns_of_terminal, cut
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
+from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
 from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
 from nova_async.views import RunReport, TaskView
-from nova_async.words import Outcome, TaskState
+from nova_async.words import TaskState
 
-__all__ = ["last_lines", "log_that_tells", "write_json_summary", "write_run_summary"]
+__all__ = ["write_json_summary", "write_run_summary"]
 
-LINES = 10  # of each failed task's log
-LOOK_AT = 64 * 1024  # bytes at the end of a log that are read for them
-LONGEST_LINE = 300  # characters of each; an event of an agent may be a megabyte
+LINES = 5  # of each failed task's log; `nova logs` shows the rest
 MOST_TOLD = 10  # failed tasks that are told in full; the others are named
 
 
@@ -113,18 +112,11 @@ def describe_failure(task: TaskView) -> Iterator[Line]:
         yield f"  {one_line(task.error, 1000)}"
     if (log := log_that_tells(task)) is None:
         return
-    for line in last_lines(log):
-        yield [Span(f"  │ {line}", Ink.GREY)]
+    width = columns_of_terminal()
+    for line in end_of_log(task, LINES):
+        told = [Span(f"  │ {line}", Ink.GREY)]
+        yield told if width is None else cut(told, width)
     yield f"  log     {log}"
-
-
-def log_that_tells(task: TaskView) -> Path | None:
-    """Return the log that says why a task failed; None where there is none."""
-    if task.log_path is None:
-        return None
-    log = Path(task.log_path)
-    of_check = log.with_name(f"{task.id}~verify.log")  # there the agent itself has succeeded
-    return of_check if task.outcome is Outcome.VERIFY and of_check.is_file() else log
 
 
 def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
@@ -145,21 +137,6 @@ def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: 
     elif open_tasks or interrupted:
         yield ""
         yield "Resume with `nova run`"
-
-
-def last_lines(path: Path, count: int = LINES) -> list[str]:
-    """Return the last lines of a log, without reading more than its end; none if it cannot be read."""
-    try:
-        with path.open("rb") as log:
-            size = log.seek(0, 2)
-            log.seek(max(size - LOOK_AT, 0))
-            end = log.read(LOOK_AT)
-    except OSError:
-        return []
-    lines = end.decode("utf-8", "backslashreplace").split("\n")
-    # The first one may be cut.
-    told = [line for line in lines[1 if size > LOOK_AT and len(lines) > 1 else 0 :] if line.strip()]
-    return [one_line(line, LONGEST_LINE) for line in told[-count:]]
 
 
 def write_json_summary(report: RunReport) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from nova_async.cli.figures import describe_cost, describe_tokens, short_count, stopwatch, write_seconds
 from nova_async.cli.ink import plain
 from nova_async.cli.run_lines import RunLines
-from nova_async.cli.run_summary import describe_run, last_lines, summary_object
+from nova_async.cli.run_summary import describe_run, summary_object
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.time_left import time_left
 from nova_async.journal.rollup import sum_up
@@ -257,7 +257,7 @@ def test_the_summary_of_a_failure(tmp_path: Path) -> None:
     text = "\n".join(told_by(report(failed, *blocked)))
     assert "1 failed, 2 blocked" in text
     assert "F1 failed Task F1: exit in attempt 2, 1 min 0 s\n  exit code [3]" in text
-    assert text.count("│ line") == 10
+    assert text.count("│ line") == 5
     assert "line 29 \\xff" in text
     assert f"log     {log}" in text
     assert "blocked by F1: F2, F3" in text
@@ -368,24 +368,6 @@ def test_the_summary_as_json() -> None:
     assert (answer["event"], answer["ok"]) == ("summary", False)
     assert answer["tasks"]["F2"]["error"] == "x"
     assert answer["token_usage"]["cache_read_tokens"] == 60_000
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (b"", []),
-        (b"\n\n", []),
-        (b"a", ["a"]),
-        (b"a\n\nb\n", ["a", "b"]),
-        (b"x" * 100_000, ["x" * 299 + "…"]),
-        (b"x" * 100_000 + b"\nlast\n", ["last"]),
-    ],
-)
-def test_last_lines(tmp_path: Path, content: bytes, told: list[str]) -> None:
-    """The end of a log is read, and of a line without an end no more than is shown."""
-    (tmp_path / "log").write_bytes(content)
-    assert last_lines(tmp_path / "log") == told
-    assert last_lines(tmp_path / "nowhere") == []
 
 
 def test_figures() -> None:

@@ -1,0 +1,61 @@
+"""The end of a failed task's log, in a few lines that a person can read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nova_async._core.text import one_line
+from nova_async.agents import AGENTS, Layout, Piece, PieceKind
+from nova_async.views import TaskView
+from nova_async.words import Outcome
+
+__all__ = ["end_of_log", "last_lines", "log_that_tells"]
+
+LINES = 10
+LOOK_AT = 256 * 1024  # bytes at the end of a log that are read for them; one event of an agent may be a megabyte
+LONGEST_LINE = 300  # characters of each
+# What is said elsewhere, or tells nothing about a failure.
+PASSED_OVER = frozenset({PieceKind.NOTE, PieceKind.PROMPT, PieceKind.THINKING, PieceKind.END, PieceKind.ERROR})
+
+
+def end_of_log(task: TaskView, count: int = LINES) -> list[str]:
+    """Return the last lines of the log that says why a task failed: what its agent said, tools gave, or stderr told."""
+    log = log_that_tells(task)
+    if log is None:
+        return []
+    is_of_agent = task.attempts and str(log) == task.log_path
+    return last_lines(log, count, agent=task.attempts[-1].start.agent if is_of_agent else None)
+
+
+def log_that_tells(task: TaskView) -> Path | None:
+    """Return the log that says why a task failed; None where there is none."""
+    if task.log_path is None:
+        return None
+    log = Path(task.log_path)
+    of_check = log.with_name(f"{task.id}~verify.log")  # there the agent itself has succeeded
+    return of_check if task.outcome is Outcome.VERIFY and of_check.is_file() else log
+
+
+def last_lines(path: Path, count: int = LINES, *, agent: str | None = None) -> list[str]:
+    """Return the last lines of a log, without reading more than its end; none if it cannot be read.
+
+    The events of an ``agent`` are shown as text.
+    """
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, 2)
+            log.seek(max(size - LOOK_AT, 0))
+            end = log.read(LOOK_AT)
+    except OSError:
+        return []
+    if size > LOOK_AT and b"\n" in end:
+        end = end[end.index(b"\n") + 1 :]  # the first line may be cut
+    known = AGENTS.get(agent) if agent else None
+    pieces = (known or AGENTS["plain"]).render(end)
+    return [one_line(line, LONGEST_LINE) for line in lines_of(pieces) if line.strip()][-count:]
+
+
+def lines_of(pieces: Iterator[Piece]) -> list[str]:
+    """Return pieces as lines, without those that are passed over."""
+    layout = Layout()
+    shown = layout.add(piece for piece in pieces if piece.kind not in PASSED_OVER)
+    return shown.split("\n")
