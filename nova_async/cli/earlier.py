@@ -1,5 +1,6 @@
 """What earlier runs in this place mean for a plan: said before anything is skipped because of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from nova_async.words import Outcome
 if TYPE_CHECKING:
     from nova_async.journal.history import History
 
-__all__ = ["earlier_runs", "notes_on_earlier_runs"]
+__all__ = ["earlier_runs", "notes_on_earlier_runs", "skipped_tasks"]
 
 MOST_NAMED = 10  # tasks in one line
 
@@ -49,6 +50,18 @@ def earlier_runs(cascade: Cascade, journal: Path) -> "History":
     if not journal.exists():
         return History()
     return JournalReader(journal).history(plan_key(Path(cascade.name), journal))
+
+
+def skipped_tasks(cascade: Cascade, journal: Path) -> Mapping[str, str]:
+    """Return the tasks that the next run would skip because of earlier ones, each with the reason."""
+    if not journal.exists():
+        return {}
+    from nova_async.orchestrator.outlook import look_ahead
+
+    try:
+        return look_ahead(cascade, earlier_runs(cascade, journal)).skipped
+    except NovaError:
+        return {}  # whoever opens it for a run says what is wrong with it
 
 
 def describe_changed(task_ids: list[str]) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from nova_async.cascade.front_matter import KEY_OF
 from nova_async.cascade.load import find_settings
 from nova_async.cli.as_whom import callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
-from nova_async.cli.earlier import notes_on_earlier_runs
+from nova_async.cli.earlier import notes_on_earlier_runs, skipped_tasks
 from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.mermaid import flowchart
@@ -97,11 +97,11 @@ def show_plan(options: Options) -> int:
     for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
         say(f"nova: {note}", err=True)
     if options.json:
-        write_json(document(cascade))
+        write_json({**document(cascade), "skipped": skipped_tasks(cascade, Path(JOURNAL))})
     elif options.mermaid:
         say(flowchart(cascade), nl=False)
     else:
-        write_plan(cascade)
+        write_plan(cascade, skipped_tasks(cascade, Path(JOURNAL)))
     return 0
 
 
@@ -164,8 +164,11 @@ def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
 
 
-def write_plan(cascade: Cascade) -> None:
-    """Write for people: the waves, each with its tasks, then the longest chain, milestones and counts."""
+def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
+    """Write for people: the waves, each with its tasks, then the longest chain, milestones and counts.
+
+    ``skipped`` are the tasks that the next run would not begin, each with the reason.
+    """
     front = TaskOptions.layered(cascade.settings.task_options)
     lines: list[Line] = [[Span(one_line(cascade.project or cascade.name), Ink.BOLD)]]
     for title, settings in settings_by_place(cascade, front):
@@ -179,7 +182,8 @@ def write_plan(cascade: Cascade) -> None:
         for place, task_id in enumerate(wave):
             task = cascade.tasks[task_id]
             wave_number = [Span(f"wave {number}" if place == 0 else "", Ink.GREY)]
-            others = [Span(remarks(task, front), Ink.GREY)]
+            why = f"skipped: {skipped[task_id]}" if task_id in skipped and not task.done else ""
+            others = [Span(" · ".join(filter(None, (why, remarks(task, front)))), Ink.GREY)]
             rows.append([wave_number, [Span(task.id, Ink.BOLD)], name_of(task), others])
     lines += table_lines(rows, folding=(2, 3), width=columns_of_terminal())
     for milestone in cascade.milestones:

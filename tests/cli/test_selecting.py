@@ -76,6 +76,17 @@ def test_named_tasks_run_alone(folder: Path) -> None:
     assert "2 of 3 completed · 1 not selected" in status.stdout
 
 
+def test_the_plan_shows_what_would_be_skipped(folder: Path) -> None:
+    """What earlier runs have completed, or left failed, stands beside each task."""
+    assert "skipped" not in nova("plan", cwd=folder).stdout
+    nova("run", cwd=folder)
+    told = nova("plan", cwd=folder).stdout
+    assert "A  Types  skipped: completed before · tags api" in told
+    assert "B  Store  skipped: failed before (exit) · after A · tags api" in told
+    assert "C  Docs   skipped: blocked by B · after B" in told
+    assert json.loads(nova("plan", "--json", cwd=folder).stdout)["skipped"]["A"] == "completed before"
+
+
 def test_until_brings_what_a_task_needs(folder: Path) -> None:
     """And --only takes some of it away."""
     (folder / "ok").touch()
