@@ -136,9 +136,14 @@ class RunReport:
     """Problems with logs, state file or journal that cost no task."""
 
     @property
+    def selected(self) -> Mapping[str, TaskView]:
+        """The tasks that the run was to run; all, unless it was told which."""
+        return {task_id: task for task_id, task in self.tasks.items() if task.is_selected}
+
+    @property
     def ok(self) -> bool:
         """Whether every task has completed that the run was to run."""
-        return all(task.state == TaskState.COMPLETED for task in self.tasks.values() if task.is_selected)
+        return all(task.state == TaskState.COMPLETED for task in self.selected.values())
 
     @property
     def exit_code(self) -> int:

@@ -29,9 +29,9 @@ def junit_document(report: RunReport) -> bytes:
     """Return the document: a suite for each group, a case for each task; what did not run counts as skipped."""
     project = report.project or "nova"
     groups: dict[str, list[TaskView]] = {}
-    for task in report.tasks.values():
+    for task in report.selected.values():
         groups.setdefault(" / ".join(filter(None, (task.branch, task.group))) or project, []).append(task)
-    root = ET.Element("testsuites", {"name": text(project), **counts(report.tasks.values())})
+    root = ET.Element("testsuites", {"name": text(project), **counts(report.selected.values())})
     root.set("time", f"{report.duration_seconds:.3f}")
     for place, (group, tasks) in enumerate(groups.items()):
         suite = ET.SubElement(root, "testsuite", {"name": text(group), "id": str(place), **counts(tasks)})

@@ -28,7 +28,7 @@ def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
 
 def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
     """Give the summary line by line."""
-    tasks = [task for task in report.tasks.values() if task.is_selected]
+    tasks = report.selected.values()
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     blocked = [task for task in tasks if task.state is TaskState.BLOCKED]
     completed = sum(task.state is TaskState.COMPLETED for task in tasks)
@@ -92,7 +92,7 @@ def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
 
 def describe_troubles(report: RunReport) -> Iterator[Line]:
     """Give what went wrong without failing a task: missing bytes in logs, refused tools, a disk that was full."""
-    tasks = report.tasks.values()
+    tasks = report.selected.values()
     troubles = list(report.warnings)
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
     troubles += [f"{task.id} was refused {', '.join(task.denied)}" for task in tasks if task.denied]

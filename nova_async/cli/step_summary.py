@@ -41,7 +41,7 @@ def step_summary(report: RunReport, room: int = LARGEST) -> str:
         "| task | | state | attempts | time | tokens | cost | |",
         "|---|---|---|--:|--:|--:|--:|---|",
     ]
-    tasks = sorted(report.tasks.values(), key=lambda task: task.state is not TaskState.FAILED)
+    tasks = sorted(report.selected.values(), key=lambda task: task.state is not TaskState.FAILED)
     size = sum(len(line.encode()) + 1 for line in lines) + ROOM_FOR_THE_END
     shown = 0
     for row in map(row_of, tasks):
@@ -58,7 +58,7 @@ def step_summary(report: RunReport, room: int = LARGEST) -> str:
 
 def head(report: RunReport) -> Iterator[str]:
     """Give what stands above the table."""
-    states = [task.state for task in report.tasks.values()]
+    states = [task.state for task in report.selected.values()]
     counts = [f"{states.count(TaskState.COMPLETED)} of {len(states)} completed"]
     counts += [f"{states.count(state)} {state}" for state in (TaskState.FAILED, TaskState.BLOCKED) if state in states]
     yield f"### {inert(report.project) or 'nova run'}: {', '.join(counts)}"

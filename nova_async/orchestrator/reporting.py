@@ -59,7 +59,7 @@ def about(end: AttemptEnd | None) -> dict[str, Any]:
 
 def numbers(report: RunReport) -> dict[str, Any]:
     """Return the report's numbers, for the event that ends a run; it counts the tasks that it was to run."""
-    states = [task.state for task in report.tasks.values() if task.is_selected]
+    states = [task.state for task in report.selected.values()]
     return {
         "completed": states.count(TaskState.COMPLETED),
         "failed": states.count(TaskState.FAILED),

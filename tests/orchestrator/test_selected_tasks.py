@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nova_async.cli.junit import junit_document
 from nova_async.errors import SelectionError
 from nova_async.journal.reader import JournalReader
 from nova_async.orchestrator.decide import RunState, decide
@@ -30,7 +31,7 @@ async def test_only_these_run(tmp_path: Path) -> None:
     cascade = plan(CHAIN)
     report, events = await run(cascade, tmp_path, only={"A", "X"})
     assert sorted(ran(tmp_path)) == ["A", "X"]
-    assert (report.ok, report.exit_code) == (True, 0)
+    assert (report.ok, report.exit_code, list(report.selected)) == (True, 0, ["A", "X"])
     assert [(task.id, task.state, task.reason) for task in report.tasks.values() if not task.is_selected] == [
         ("B", TaskState.WAITING, "not selected"),
         ("C", TaskState.WAITING, "not selected"),
@@ -71,6 +72,9 @@ async def test_a_failure_among_them_is_one(tmp_path: Path) -> None:
     report, _ = await run(plan(CHAIN), tmp_path, only={"X"})
     assert report.ok, "B's failure is no business of this run"
     assert report.tasks["B"].state is TaskState.FAILED
+    document = junit_document(report).decode()
+    assert document.count("<testcase ") == 1
+    assert 'failures="0"' in document
 
 
 @pytest.mark.parametrize("how", ["fresh", "retry_failed"])
