@@ -14,10 +14,12 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from nova_async._core.text import one_line
+from nova_async.agents.background import Background
 from nova_async.agents.failures import MOST_WORDS, failure_of, limit_of_words
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReport, LineSplitter, UsageLimit
+from nova_async.agents.wording import plain_id
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
 
@@ -102,12 +104,14 @@ class EventReader(ABC):
         self.failure: Outcome | None = None
         self.limit: UsageLimit | None = None
         self.cost_usd: float | None = None
+        self.cost_before = 0.0
+        """Of processes whose output came before this one's."""
         self.misses_calls = False
         """Whether calls are known to have been made that are counted nowhere."""
         self.has_answered = False
         """Whether its model has said or called anything; some servers do not tell what they have used."""
         self.denied: dict[str, None] = {}  # in order, each once
-        self.background: dict[str, str] = {}  # sub-agents that its end would cut off, by id, as it describes them
+        self.background = Background()
         self.ledger = UsageLedger()
         self._mode = mode
         self._text = None if mode in ("json", "stream-json") else PlainReader(counts_usage=self.COUNTS_TEXT)
@@ -162,7 +166,7 @@ class EventReader(ABC):
             usage_source=UsageSource.FINAL if self.ledger.is_settled else source,
             usage_is_final=self.ledger.is_settled and not self.misses_calls,
             denied=tuple(self.denied), expects_result=True,
-            unfinished=tuple(self.background.values()) if self.is_error is False else (),
+            unfinished=self.background.names if self.is_error is False else (),
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
             result=self.result, limit=self.limit, oversize_lines=oversize, **self._verdict(usage),
         )  # fmt: skip
@@ -186,6 +190,23 @@ class EventReader(ABC):
         """Take note that it has succeeded, whatever went wrong on the way."""
         self.is_error = False
         self.error = self.error_status = self.failure = None
+
+    def begin_process(self, session_id: Any) -> None:
+        """Take a session's id from an event that begins one.
+
+        Another id than before is another process in the same output (a script that calls the agent twice): what it
+        uses comes on top, and its own end decides.
+        """
+        name = plain_id(session_id)
+        if name is None or name == self.session_id:
+            return
+        if self.session_id is not None:
+            self.misses_calls |= not self.ledger.is_settled
+            self.ledger.close_book()
+            self.cost_before = self.cost_usd or 0.0
+            self.is_error = self.error = self.error_status = self.failure = self.limit = None
+            self.background.clear()
+        self.session_id = name
 
     def refuse(self, tool: Any) -> None:
         """Take note that the agent was refused a tool."""

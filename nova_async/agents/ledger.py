@@ -39,7 +39,7 @@ def bounded(usage: TokenUsage) -> TokenUsage:
 class UsageLedger:
     """A settled total that the agent printed, plus the messages seen since, by model."""
 
-    __slots__ = ("_messages", "_open", "_settled", "_sums", "is_settled")
+    __slots__ = ("_before", "_messages", "_open", "_settled", "_sums", "is_settled")
 
     def __init__(self) -> None:
         self._messages: dict[str, Counts] = {}
@@ -48,6 +48,7 @@ class UsageLedger:
         self._sums: dict[str, list[int]] = {}
         self._open: dict[str, list[int]] = {}
         self._settled: dict[str, Counts] = {}
+        self._before: dict[str, TokenUsage] = {}  # of processes that have ended, by model
         self.is_settled = False
 
     def raise_to(self, message: str, counts: Counts, model: str = "") -> None:
@@ -93,22 +94,36 @@ class UsageLedger:
             a, b, c, d = settled.get(name, NOTHING)
             settled[name] = (a + counts[0], b + counts[1], c + counts[2], d + counts[3])
         self._settled = settled
-        self._messages.clear()
-        self._sums.clear()
-        self._open.clear()
+        self._forget_messages()
         self.is_settled = True
+
+    def close_book(self) -> None:
+        """Keep what has been counted up to now: later totals are those of another process, and come on top."""
+        self._before, self._settled = self._by_model(), {}
+        self._forget_messages()
+        self.is_settled = False
 
     def read(self) -> tuple[TokenUsage, UsageByModel]:
         """Return the total and its parts by model; tokens of an unnamed model are in the total only."""
-        by_model = {name: TokenUsage(*counts) for name, counts in self._settled.items()}
-        for name, counts in self._open.items():
-            usage = TokenUsage(*counts)
-            by_model[name] = by_model[name] + usage if name in by_model else usage
+        by_model = self._by_model()
         total = TokenUsage()
         for usage in by_model.values():
             total += usage
         by_model.pop("", None)
         return bounded(total), UsageByModel({name: bounded(usage) for name, usage in by_model.items()})
+
+    def _by_model(self) -> dict[str, TokenUsage]:
+        by_model = dict(self._before)
+        for counted in (self._settled, self._open):
+            for name, counts in counted.items():
+                usage = TokenUsage(*counts)
+                by_model[name] = by_model[name] + usage if name in by_model else usage
+        return by_model
+
+    def _forget_messages(self) -> None:
+        self._messages.clear()
+        self._sums.clear()
+        self._open.clear()
 
     def _new_sum(self, model: str) -> list[int]:
         model = model[:MAX_NAME] if len(self._open) < MAX_MODELS else ""

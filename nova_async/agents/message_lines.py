@@ -30,6 +30,7 @@ __all__ = [
 MAX_TOOLS = 64  # calls under way at once; more are forgotten, oldest first
 SUB_AGENT = "sub-agent: "
 TOOLS = ("tool_use", "server_tool_use")
+CALL_OFF = ("TaskStop", "task_stop")  # with which an agent ends a sub-agent of its own
 SPOKEN = ("text", "thinking", "redacted_thinking", *TOOLS)
 
 
@@ -55,6 +56,7 @@ class ToolInput(msgspec.Struct, gc=False):
     description: Any = None
     prompt: Any = None
     skill: Any = None
+    task_id: Any = None
 
 
 class Block(msgspec.Struct, gc=False):
@@ -89,6 +91,7 @@ class SubAgentResult(msgspec.Struct, gc=False):
     """``tool_use_result`` where the tool was a sub-agent of Claude; other tools put all sorts of things there."""
 
     agentId: Any = None
+    isAsync: Any = None
     resolvedModel: Any = None
     usage: Any = None
 
@@ -170,7 +173,14 @@ class MessageReader(EventReader):
 
     def name_session(self, session_id: Any) -> None:
         """Take the session's id from a line that carries one."""
-        if session_id != self.session_id:
+        if self.session_id is None:
+            self.session_id = plain_id(session_id)
+
+    def end_session(self, session_id: Any) -> None:
+        """Take the session's id from a line that sums a run up; json modes print no other."""
+        if self.ledger.is_settled:
+            self.begin_process(session_id)
+        else:
             self.session_id = plain_id(session_id) or self.session_id
 
     def name_model(self, model: Any) -> None:
@@ -188,6 +198,8 @@ class MessageReader(EventReader):
             for block in message.content:
                 if block.type in SPOKEN:
                     self._block = block, parent
+                if block.name in CALL_OFF and block.input is not None:
+                    self.background.remove(block.input.task_id)
                 if block.type == "tool_use" and isinstance(block.id, str) and len(block.id) <= MAX_NAME:
                     self._tools[block.id] = block, parent
                     if len(self._tools) > MAX_TOOLS:

@@ -12,6 +12,7 @@ from typing import Any, final
 import msgspec
 
 from nova_async._core.text import one_line
+from nova_async.agents.background import TaskFields
 from nova_async.agents.claude.verdict import RateLimitLine, ResultLine, error_of, failure_in, limit_of, limit_told
 from nova_async.agents.event_reader import decode, http_status
 from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
@@ -48,17 +49,14 @@ REFUSAL = re.compile(
 MAX_SPEAKERS = 256  # sub-agents with an answer under way at once
 
 
-class _SystemLine(msgspec.Struct, tag="system"):
+class _SystemLine(TaskFields, tag="system"):
     subtype: Any = None
     session_id: Any = None
     model: Any = None
-    status: Any = None
     attempt: Any = None
     max_retries: Any = None
     error_status: Any = None
     error: Any = None
-    description: Any = None
-    task_type: Any = None
     fallback_model: Any = None
 
 
@@ -184,6 +182,8 @@ class ClaudeReader(MessageReader):
     def _read_user(self, said: UserLine) -> None:
         self.show_results(said.message)
         ended = said.tool_use_result
+        if isinstance(ended, SubAgentResult) and ended.isAsync is not True:
+            self.background.remove(ended.agentId)
         if isinstance(ended, SubAgentResult) and isinstance(ended.agentId, str) and isinstance(ended.usage, dict):
             # The last call of a foreground sub-agent is printed nowhere else.
             counts = _counts_of(ended.usage)
@@ -200,6 +200,8 @@ class ClaudeReader(MessageReader):
         self.name_session(said.session_id)
         match said.subtype:
             case "init":
+                self.begin_process(said.session_id)
+                self.background.begin_turn()
                 self.name_model(said.model)
                 self.show("starting")
             case "status" if said.status == "requesting":
@@ -210,10 +212,11 @@ class ClaudeReader(MessageReader):
                 self._read_retry(said)
             case "thinking_tokens":
                 self.show("thinking")
-            case "task_started" if isinstance(said.description, str):
-                self.show(
-                    one_line(("background: " if said.task_type == "local_bash" else SUB_AGENT) + said.description)
-                )
+            case "task_started" | "task_updated" | "task_notification":
+                self.background.read(said.subtype, said)
+                if said.subtype == "task_started" and isinstance(said.description, str):
+                    what = "background: " if said.task_type == "local_bash" else SUB_AGENT
+                    self.show(one_line(what + said.description))
             case "task_progress" if isinstance(said.description, str):
                 self.show(one_line(SUB_AGENT + said.description))
             case "model_fallback" if isinstance(said.fallback_model, str):
@@ -228,11 +231,11 @@ class ClaudeReader(MessageReader):
             self.error, self.error_status = "the API key was refused (authentication_failed)", status
 
     def _read_result(self, ended: ResultLine) -> None:
-        self.name_session(ended.session_id)
+        self.end_session(ended.session_id)
         self._settle(ended)
         self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
         cost = money(ended.total_cost_usd)
-        self.cost_usd = self.cost_usd if cost is None else cost
+        self.cost_usd = self.cost_usd if cost is None else self.cost_before + cost
         self.result = plain_text(ended.result, MAX_RESULT)
         # Never by the subtype alone: an API error says "success", too (docs/agents.md).
         self.is_error = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"

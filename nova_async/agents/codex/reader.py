@@ -13,7 +13,7 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
-from nova_async.agents.ledger import MAX_NAME, count
+from nova_async.agents.ledger import count
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
@@ -26,7 +26,6 @@ _SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
 _REJECTED = re.compile(rb"\S+\s+ERROR codex_core::tools::router: error=(patch rejected: |.{0,500} rejected: )")
 RECONNECTING = "Reconnecting..."
 RUNNING = "running"  # of a sub-agent
-MAX_AGENTS = 64  # sub-agents remembered; it runs a handful at once
 TOOLS = {"command_execution": "shell", "file_change": "apply_patch"}  # types of items that are calls of a tool
 MAX_MODEL_ERROR = 64 * 1024  # characters of an error that may be a JSON document of the model's server
 
@@ -70,7 +69,7 @@ class CodexReader(EventReader):
         event = decode(_LINE, line)
         match event.type if event else None:
             case "thread.started" if event:
-                self.session_id = plain_id(event.thread_id)
+                self._begin(event.thread_id)
                 self.activity = "starting"
             case "turn.started":
                 self.activity = "thinking"
@@ -90,6 +89,11 @@ class CodexReader(EventReader):
             case _:
                 return False
         return True
+
+    def _begin(self, thread: Any) -> None:
+        if self.session_id is not None and plain_id(thread) != self.session_id:
+            self._before = TokenUsage()  # that was another thread's
+        self.begin_process(thread)
 
     def _show(self, item: _Item) -> None:
         match item.type:
@@ -130,15 +134,11 @@ class CodexReader(EventReader):
 
     def _note_agents(self, states: dict[Any, Any], prompt: Any) -> None:
         for thread, state in states.items():
-            if not isinstance(state, dict) or not isinstance(thread, str) or len(thread) > MAX_NAME:
-                continue
             # One that has just been spawned is told of as pending, and mostly never again.
-            if state.get("status") != RUNNING:
-                self.background.pop(thread, None)
-            elif len(self.background) < MAX_AGENTS:
-                self.background.setdefault(
-                    thread, one_line(prompt, 60) if isinstance(prompt, str) and prompt else thread
-                )
+            if isinstance(state, dict) and state.get("status") == RUNNING:
+                self.background.add(thread, prompt)
+            else:
+                self.background.remove(thread)
 
     def _complain(self, message: str) -> None:
         status = _STATUS.search(message[:MAX_MODEL_ERROR])

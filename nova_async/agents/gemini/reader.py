@@ -98,7 +98,7 @@ class GeminiReader(EventReader):
         event = decode(_LINE, line)
         match event.type if event else None:
             case "init" if event:
-                self.session_id = plain_id(event.session_id)
+                self.begin_process(event.session_id)
                 self.model = one_line(event.model) if isinstance(event.model, str) else None
                 self.activity = "starting"
             case "message" if event and event.role == "assistant":

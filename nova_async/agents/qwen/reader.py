@@ -10,10 +10,20 @@ from typing import Any, final
 
 import msgspec
 
+from nova_async._core.text import one_line
+from nova_async.agents.background import TaskFields
 from nova_async.agents.event_reader import decode, http_status
 from nova_async.agents.failures import MOST_WORDS
 from nova_async.agents.ledger import Counts, count
-from nova_async.agents.message_lines import AssistantLine, EventLine, MessageReader, Usage, UserLine, silent_line
+from nova_async.agents.message_lines import (
+    SUB_AGENT,
+    AssistantLine,
+    EventLine,
+    MessageReader,
+    Usage,
+    UserLine,
+    silent_line,
+)
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_text
 
@@ -34,6 +44,7 @@ class _SystemLine(msgspec.Struct, tag="system"):
     subtype: Any = None
     session_id: Any = None
     model: Any = None
+    data: TaskFields | None = None
 
 
 class _ResultLine(msgspec.Struct, tag="result"):
@@ -79,9 +90,14 @@ class QwenReader(MessageReader):
             case UserLine(message=message):
                 self.show_results(message)
             case _SystemLine(subtype="init") as begun:
-                self.name_session(begun.session_id)
+                self.begin_process(begun.session_id)
+                self.background.begin_turn()
                 self.name_model(begun.model)
                 self.show("starting")
+            case _SystemLine(subtype="task_started" | "task_notification" as subtype, data=TaskFields() as told):
+                self.background.read(subtype, told)
+                if subtype == "task_started" and isinstance(told.description, str):
+                    self.show(one_line(SUB_AGENT + told.description))
             case _ResultLine() as ended:
                 self._read_result(ended)
             case _:
@@ -103,7 +119,7 @@ class QwenReader(MessageReader):
         self.show_answer(message, answer.parent_tool_use_id)
 
     def _read_result(self, ended: _ResultLine) -> None:
-        self.name_session(ended.session_id)
+        self.end_session(ended.session_id)
         self.ledger.settle(self._by_model(ended.stats, _counts_of(ended.usage)))
         self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
         self.result = plain_text(ended.result, MAX_RESULT)
