@@ -26,7 +26,7 @@ __all__ = ["LocalAttempt", "run_attempt"]
 
 T = TypeVar("T")
 
-VERIFY_SECONDS = 3600.0  # a test suite of an hour is long; a check that hangs must not hold up the run for ever
+VERIFY_SECONDS = 3600.0  # a test suite of an hour is long; a check that hangs must not hold up the run forever
 
 # Separate threads: a git that hangs on a dead disk must not occupy the threads that logs are written in.
 GIT_THREADS = DiskThreads("nova-git")

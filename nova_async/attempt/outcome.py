@@ -25,7 +25,7 @@ def outcome_of(
 ) -> Outcome:
     """Return the outcome of an agent's work, before the task's own check.
 
-    ``exit_meanings`` is what the agent says by its exit code. Success needs exit code 0 and, wherever the agent's
+    ``exit_meanings`` is what the agent's exit codes mean. Success needs exit code 0 and, wherever the agent's
     events were seen, a final one without an error: an exit code alone says little (G33, G40).
     """
     if end in BY_END:
@@ -33,7 +33,7 @@ def outcome_of(
     if report.limit is not None:
         return Outcome.LIMIT
     kind = report.failure or failure_of_status(report.error_status)
-    if exit_code and report.error_status is None and end is WorkerEnd.EXITED:  # by the words alone: the code knows more
+    if exit_code and report.error_status is None and end is WorkerEnd.EXITED:  # known by words alone: trust the code
         kind = exit_meanings.get(exit_code, kind)
     if report.is_error:
         return kind or Outcome.AGENT_ERROR
@@ -47,7 +47,7 @@ def outcome_of(
 
 
 def _finished(report: AgentReport) -> Outcome:
-    """Return the outcome of a success: none where sub-agents were cut off in the middle of their work."""
+    """Return the outcome of an apparent success: it is none if sub-agents were cut off while working."""
     return Outcome.LOST_TAIL if report.unfinished else Outcome.OK
 
 
@@ -56,7 +56,7 @@ def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> st
     if outcome is Outcome.OK:
         return None
     if outcome is Outcome.LOST_TAIL and report.unfinished:
-        return f"it ended while sub-agents were still at work: {', '.join(report.unfinished)}"
+        return f"ended while sub-agents were still running: {', '.join(report.unfinished)}"
     if outcome is Outcome.LOST_TAIL:
         return "exited with code 0, but without a final result"
     if outcome is Outcome.LIMIT and report.limit is not None and report.limit.resets_at is not None:

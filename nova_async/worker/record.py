@@ -80,7 +80,7 @@ class Record:
 
     @property
     def absolute_log_path(self) -> Path:
-        """Where the log lies now, wherever the program is."""
+        """Where the log is now, as an absolute path."""
         return self.folder / self.log_path
 
     @property

@@ -22,7 +22,7 @@ class HasFileno(Protocol):
 
 
 Stdin = bytes | str | int | HasFileno
-"""Text or bytes of any length; or an open file or its descriptor, which the child then reads by itself."""
+"""Text or bytes of any length; or an open file or its descriptor, which the child then reads itself."""
 
 
 def stdin_of(given: Any) -> bytes | int:

@@ -298,7 +298,7 @@ def test_what_was_cut_off_is_no_success() -> None:
         assert outcome_of(end, 0, report) == Outcome.LOST_TAIL
         assert outcome_of(end, 0, replace(report, unfinished=())) == Outcome.OK
     sentence = sentence_for(Outcome.LOST_TAIL, None, report)
-    assert sentence == "it ended while sub-agents were still at work: check the links, sum up"
+    assert sentence == "ended while sub-agents were still running: check the links, sum up"
 
 
 def test_there_are_recordings() -> None:
