@@ -28,6 +28,8 @@ class TaskView:
     """The phase of the running attempt; None while none runs."""
     phase_since: datetime | None = None
     """When that phase began."""
+    is_stopping: bool = False
+    """Whether its attempt was asked to end, and has not ended yet."""
     attempt: int = 0
     """The number of the current or latest attempt, counted from 1 over all runs; 0 before the first."""
     outcome: Outcome | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from nova_async._core.cancellation import outlast
+from nova_async._core.text import one_line
 from nova_async._core.threads import DiskThreads
-from nova_async.agents import AGENTS
+from nova_async.agents import AGENTS, AgentReport
 from nova_async.attempt.checkout import Checkout, Git, has_changed_since, look_at_checkout
 from nova_async.attempt.ends import bare_end, describe_refusal
 from nova_async.attempt.job import Job
@@ -25,6 +27,9 @@ from nova_async.worker.limits import Limits
 __all__ = ["LocalAttempt", "run_attempt"]
 
 T = TypeVar("T")
+
+LONGEST_CHECK = 80  # characters of a check's command line, before the last line that it has printed
+LEAVING = "finished, leaving"  # what an agent does between its final result and its exit
 
 VERIFY_SECONDS = 3600.0  # a test suite of an hour is long; a check that hangs must not hold up the run forever
 
@@ -85,12 +90,23 @@ class LocalAttempt:
             pid=worker.pid if worker is not None and worker.is_alive() else None,
             pid_start_time=worker.pid_start_time if worker is not None else None,
             cookie=worker.cookie if worker is not None else None,
-            activity=report.activity if report is not None else None,
+            activity=self._activity(report),
             log=finished.log if finished is not None else worker.log_ref if worker is not None else None,
             log_error=worker.log_error if worker is not None else None,
             finished=finished,
             **({} if numbers is None else {name: getattr(numbers, name) for name in NUMBERS}),
         )
+
+    def _activity(self, report: AgentReport | None) -> str | None:
+        """Say what it does now: also that the agent is done and has not gone yet, and which check runs."""
+        if self._phase is Phase.VERIFY:
+            printed = report.activity if report is not None else None
+            check = one_line(shlex.join(self._job.verify or ()), LONGEST_CHECK)
+            return f"{check}: {printed}" if printed else check
+        if report is None:
+            return None
+        is_done = self._phase is Phase.RUN and report.is_error is not None
+        return LEAVING if is_done else report.activity
 
     def stop(self, grace: float) -> None:
         """Ask it to end and kill it ``grace`` seconds later, now or as soon as it has started."""

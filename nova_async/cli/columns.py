@@ -34,20 +34,26 @@ def table_lines(
     right: frozenset[int] = frozenset(),
     folding: Sequence[int] = (),
     cutting: Mapping[int, int] | None = None,
+    filling: int | None = None,
 ) -> Iterator[list[Span]]:
     """Give the lines of a table: columns as wide as their cells, those in ``right`` set to the right.
 
     Where it is wider than ``width``, the columns ``folding`` are folded into as many lines as their cells need, and
-    those in ``cutting`` are cut; before that they get at most so many columns each.
+    those in ``cutting`` are cut; before that they get at most so many columns each. The column ``filling`` gets what is
+    left, so that a table which is drawn again and again keeps its shape.
     """
     if not rows:
         return
     rows = [[_spans(cell) for cell in row] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     if width is not None:
+        if filling is not None:
+            widths[filling] = max(widths[filling], 1)  # it is there, whatever stands in it
         for place, most in (cutting or {}).items():
             widths[place] = min(widths[place], most)
         _narrow(widths, [*(cutting or {}), *folding], width)
+        if filling is not None:
+            widths[filling] += max(width - _width_of_all(widths), 0)
     for row in rows:
         cells = [
             fold(cell, widths[place]) if place in folding else [cut(cell, widths[place])]
@@ -108,7 +114,7 @@ def _chopped(word: str, width: int) -> list[str]:
 
 def _narrow(widths: list[int], flexible: Sequence[int], width: int) -> None:
     """Take from the widest of these columns until the table fits, or none can be narrower."""
-    while (excess := sum(widths) + GAP * (sum(map(bool, widths)) - 1) - width) > 0:
+    while (excess := _width_of_all(widths) - width) > 0:
         ordered = sorted(flexible, key=lambda place: widths[place], reverse=True)
         if not ordered or widths[ordered[0]] <= NARROWEST:
             return
@@ -119,8 +125,13 @@ def _narrow(widths: list[int], flexible: Sequence[int], width: int) -> None:
         widths[widest] -= max(step, 1)
 
 
+def _width_of_all(widths: Sequence[int]) -> int:
+    """Return how wide the whole table is; a column in which nothing stands takes no place."""
+    return sum(widths) + GAP * (sum(map(bool, widths)) - 1)
+
+
 def _side_by_side(cells: Sequence[Sequence[Span]], widths: Sequence[int], right: frozenset[int]) -> list[Span]:
-    """Set cells beside one another; a column in which nothing stands takes no place."""
+    """Set cells beside one another."""
     line = list[Span]()
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         if not width:

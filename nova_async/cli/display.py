@@ -1,15 +1,17 @@
 """What shows a run while it goes on, and what it says of each task: the same words in the table, lines and status."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
-from nova_async.cli.figures import clock_time, describe_cost, describe_tokens
+from nova_async.cli.figures import describe_cost, describe_tokens, stopwatch
+from nova_async.cli.ink import Ink, Span
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import Phase, TaskState
 
-__all__ = ["Display", "cost_of", "doing", "tokens_of"]
+__all__ = ["Display", "Look", "cost_of", "doing", "look_of", "time_of", "tokens_of"]
 
 
 class Display(Protocol):
@@ -39,6 +41,46 @@ class Display(Protocol):
     ) -> None: ...
 
 
+class Look(NamedTuple):
+    """How a task's state is shown: a sign and a word, which say all, and a colour."""
+
+    sign: str
+    word: str
+    ink: Ink
+
+    def as_cell(self) -> list[Span]:
+        """Return it as it stands in a table."""
+        return [Span(f"{self.sign} {self.word}", self.ink)]
+
+
+LOOKS = {
+    TaskState.IN_PROGRESS: Look("▸", "running", Ink.BLUE),
+    TaskState.FAILED: Look("✗", "failed", Ink.RED),
+    TaskState.RETRYING: Look("↻", "retrying", Ink.MAGENTA),
+    TaskState.READY: Look("-", "ready", Ink.PLAIN),
+    TaskState.WAITING: Look("-", "waiting", Ink.GREY),
+    TaskState.BLOCKED: Look("⊘", "blocked", Ink.RED),
+    TaskState.COMPLETED: Look("✓", "completed", Ink.GREEN),
+}
+AT_WORK = {Phase.PREPARE: "starting", Phase.RUN: "running", Phase.VERIFY: "checking", Phase.SETTLE: "finishing"}
+
+
+def look_of(task: TaskView, *, is_over: bool = False) -> Look:
+    """Return how a task's state is shown. Once the run ``is_over``, what has not come to its end stays as it is."""
+    usual = LOOKS[task.state]
+    if is_over and task.state is TaskState.IN_PROGRESS:
+        return Look("✗", "lost", Ink.RED)  # its supervisor died
+    if not task.is_selected and task.state is TaskState.WAITING:
+        return Look("-", "not selected", Ink.GREY)
+    if is_over and task.state in (TaskState.READY, TaskState.WAITING, TaskState.RETRYING):
+        return Look("-", "stopped" if task.attempt else "not started", Ink.PLAIN)
+    if task.state is not TaskState.IN_PROGRESS:
+        return usual
+    if task.is_stopping:
+        return Look("!", "stopping", Ink.MAGENTA)
+    return usual._replace(word=AT_WORK.get(task.phase, "starting") if task.phase else "starting")
+
+
 def doing(task: TaskView, *, is_over: bool = False) -> str:
     """Say what a task does, why it failed, or what it waits for; once the run ``is_over`` it waits for nothing.
 
@@ -51,41 +93,32 @@ def doing(task: TaskView, *, is_over: bool = False) -> str:
 def _doing(task: TaskView, *, is_over: bool) -> str:
     match task.state:
         case TaskState.IN_PROGRESS:
-            return "" if is_over else _at_work(task)
+            return "" if is_over else task.activity or ""
         case TaskState.FAILED:
             return task.error or (task.outcome.value if task.outcome else "")
         case TaskState.COMPLETED:
-            return ""
+            return f"refused: {', '.join(task.denied)}" if task.denied else ""
         case TaskState.BLOCKED:
             return task.reason or f"blocked by {', '.join(task.blocked_by) or 'a failure'}"
         case TaskState.RETRYING if task.retry_at is not None and not is_over:
-            return f"retrying at {clock_time(task.retry_at)}"
+            left = max((task.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
+            return f"in {stopwatch(left)}" + (f": {task.error}" if task.error else "")
         case _:
-            return "" if is_over and task.is_selected else task.reason or ""
+            return "" if is_over or not task.is_selected else task.reason or ""
 
 
-def _at_work(task: TaskView) -> str:
-    match task.phase:
-        case Phase.PREPARE:
-            return "starting"
-        case Phase.RUN:
-            return task.activity or "working"
-        case Phase.VERIFY:
-            since = f" since {clock_time(task.phase_since)}" if task.phase_since else ""
-            return f"checking{since}: {task.activity}" if task.activity else f"checking{since}"
-        case Phase.SETTLE:
-            return "finishing"
-        case _:
-            return task.activity or "starting"
+def time_of(task: TaskView) -> str:
+    """Write how long a task has worked, for a table; nothing before it has begun."""
+    return stopwatch(task.duration_seconds) if task.attempt or task.duration_seconds else ""
 
 
-def tokens_of(task: TaskView, count: int, *, is_over: bool = False) -> str:
-    """Write some of a task's tokens for a table; nothing where none are known.
+def tokens_of(task: TaskView, *, is_over: bool = False) -> str:
+    """Write a task's tokens for a table; nothing where none are known.
 
     While it runs it is plain that more may come; once it does not, what is known to be too little is marked so.
     """
     complete = task.usage_is_final or (task.state is TaskState.IN_PROGRESS and not is_over)
-    return describe_tokens(count, complete=complete, short=True) if task.usage.total else ""
+    return describe_tokens(task.usage.total, complete=complete, short=True) if task.usage.total else ""
 
 
 def cost_of(task: TaskView) -> str:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.display import Display, doing
+from nova_async.cli.display import Display, doing, look_of
 from nova_async.cli.figures import clock_time
 from nova_async.cli.say import write
 from nova_async.records import Event
@@ -92,5 +92,6 @@ def heartbeat_line(tasks: Collection[TaskView]) -> str:
 def describe(task: TaskView) -> str:
     """Name a task that is under way, since when it is, and what it does."""
     since = f" since {clock_time(task.started_at)}" if task.started_at else ""
-    step = one_line(doing(task), LONGEST_STEP)
+    word = look_of(task).word
+    step = one_line(" ".join(filter(None, ("" if word == "running" else word, doing(task)))), LONGEST_STEP)
     return f"{task.id}{since}" + (f" ({step})" if step else "")

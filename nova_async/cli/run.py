@@ -1,18 +1,16 @@
 """``nova run``: a whole plan, shown while it runs, and summed up."""
 
 import asyncio
-import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
@@ -34,6 +32,7 @@ from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.say import OutputError, say, stop_writing_to
 from nova_async.cli.signals import Interruption, exit_code_of, listen
+from nova_async.cli.terminal import can_draw
 from nova_async.errors import NovaError
 from nova_async.views import RunReport, TaskView
 from nova_async.words import Permissions
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 BAD_INPUT = 2
-SHORT = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,9 +208,10 @@ async def supervise(
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
     with ExitStack() as stack:
         stack.enter_context(listen(interruption))
-        view = stack.enter_context(choose_view(cascade, len(only or cascade.tasks), orchestrator, options, fence))
+        total = len(only or cascade.tasks)
+        view = stack.enter_context(choose_view(cascade, total, orchestrator, options, fence, interruption))
         if isinstance(view, RunTable):
-            interruption.leaving = show_cursor
+            interruption.leaving = view.leave_at_once
         painter = Painter(view, lambda: selected(orchestrator.views), lost_our_reader)
         try:
             report = await run_and_show(orchestrator, painter, reports)
@@ -249,21 +248,29 @@ def selected(views: Mapping[str, TaskView]) -> Mapping[str, TaskView]:
 
 
 def choose_view(
-    cascade: Cascade, total: int, orchestrator: "Orchestrator", options: Options, fence: Fence | None
+    cascade: Cascade,
+    total: int,
+    orchestrator: "Orchestrator",
+    options: Options,
+    fence: Fence | None,
+    interruption: Interruption,
 ) -> Display:
     """Take a table for a person at a terminal, else lines."""
-    console = Console(highlight=False)
+
+    def can_insist() -> bool:
+        return interruption.signal == signal.SIGINT
+
     if options.json:
         return RunLines(as_json=True)
-    if options.plain or not console.is_terminal or console.is_dumb_terminal:
-        lines = Heartbeat(RunLines())
+    if options.plain or not can_draw(sys.stdout):
+        lines = Heartbeat(RunLines(can_insist=can_insist))
         return lines if fence is None else Annotated(lines, fence)
     return RunTable(
         cascade.project or cascade.name,
         total,
         orchestrator.max_workers,
-        console,
         remaining_path=cascade.remaining_path,
+        can_insist=can_insist,
     )
 
 
@@ -279,13 +286,6 @@ def lost_our_reader(error: OSError) -> None:
     """Say that nobody sees us any more, and let the work go on."""
     complain(f"the run is no longer shown ({error.strerror}); it goes on")
     stop_writing_to(sys.stdout)
-
-
-def show_cursor() -> None:
-    """Give the terminal its cursor back, which our table has hidden; one that takes nothing now is not waited for."""
-    writing = Thread(target=os.write, args=(sys.stdout.fileno(), b"\x1b[?25h\n"), daemon=True)
-    writing.start()
-    writing.join(SHORT)
 
 
 def complain(text: str) -> None:

@@ -17,6 +17,7 @@ from nova_async.words import EventKind, Phase
 __all__ = ["RunLines", "as_json_line", "describe_event", "json_line", "text_line"]
 
 LONGEST = 500  # characters of an error in one line
+INSIST = "; press Ctrl-C again to kill them"
 
 
 def json_line(event: Event) -> str:
@@ -30,9 +31,10 @@ def as_json_line(document: Mapping[str, Any]) -> str:
     return text.replace("##[", "#\\u0023[")  # only strings can hold it
 
 
-def text_line(event: Event) -> str:
-    """Write an event as one line for people, with the time."""
-    return f"{clock_time(event.at)} {describe_event(event)}"
+def text_line(event: Event, *, can_insist: bool = False) -> str:
+    """Write an event as one line for people, with the time, and that a second Ctrl-C kills where that is so."""
+    hint = INSIST if can_insist and event.kind is EventKind.STOPPING and event.data.get("running") else ""
+    return f"{clock_time(event.at)} {describe_event(event)}{hint}"
 
 
 def describe_event(event: Event) -> str:
@@ -90,7 +92,7 @@ def stopping(data: Mapping[str, Any]) -> str:
     running = ", ".join(map(str, data.get("running") or ()))
     if not running:
         return "stopping: nothing new begins"
-    return f"stopping {running}; press Ctrl-C again to kill them"
+    return f"stopping {running}"
 
 
 def warning(data: Mapping[str, Any]) -> str:
@@ -140,13 +142,19 @@ TEXTS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
 
 @final
 class RunLines:
-    """Writes each event as a line."""
+    """Writes each event as a line. ``can_insist`` tells whether a second Ctrl-C would kill what is being stopped."""
 
     wants_views = False
 
-    def __init__(self, output: TextIO | None = None, *, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        output: TextIO | None = None,
+        *,
+        as_json: bool = False,
+        can_insist: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._output = output
-        self._write = json_line if as_json else text_line
+        self._write = json_line if as_json else lambda event: text_line(event, can_insist=can_insist())
         self._is_told: Callable[[Event], object] = (lambda event: True) if as_json else describe_event
         self._waiting: deque[Event] = deque()
 

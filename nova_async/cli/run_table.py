@@ -1,21 +1,23 @@
 """A run on a terminal: a table that is drawn over itself, with what must not be missed above it."""
 
+import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Self, final
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
 from nova_async._core.text import one_line
-from nova_async.cli.display import cost_of, doing, tokens_of
+from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
+from nova_async.cli.columns import cut
 from nova_async.cli.figures import describe_cost, describe_duration, short_count, stopwatch
+from nova_async.cli.ink import Ink, Line, Span, colours_of
 from nova_async.cli.run_lines import text_line
+from nova_async.cli.say import write
+from nova_async.cli.task_rows import Choice, choose, describe_left_out, groups_of, task_table
+from nova_async.cli.terminal import Terminal
 from nova_async.cli.time_left import time_left
 from nova_async.journal.rollup import sum_up
 from nova_async.records import Event
@@ -24,34 +26,28 @@ from nova_async.words import EventKind, TaskState
 
 __all__ = ["RunTable"]
 
-WIDE = 100  # columns from which there is room for names, attempts, and both kinds of tokens
-LONGEST_NAME = 28  # characters
 CLOCK = 1.0  # seconds
 SHORTEST = 3  # rows of tasks, on however low a terminal
-HEAD = 4  # lines above and below the tasks: two of progress, the titles, and "… more"
+HEAD = 3  # lines above the tasks: two of progress, and the titles
+LONGEST_TABLE = 60  # rows that stay at the end; of a larger plan, finished groups are folded
+SHORT = 0.2  # seconds; who leaves at once does not wait for a terminal that takes nothing
 
-# In this order they are shown when not all fit, and counted when they are left out.
-STATES: Mapping[TaskState, tuple[str, str]] = {
-    TaskState.IN_PROGRESS: ("running", "yellow"),
-    TaskState.FAILED: ("failed", "red"),
-    TaskState.RETRYING: ("retrying", "magenta"),
-    TaskState.READY: ("ready", "cyan"),
-    TaskState.WAITING: ("waiting", "dim"),
-    TaskState.BLOCKED: ("blocked", "dim red"),
-    TaskState.COMPLETED: ("done", "green"),
-}
 PERMANENT = {
-    EventKind.TASK_FAILED: "red",
-    EventKind.TASK_RETRYING: "magenta",
-    EventKind.MILESTONE: "bold cyan",
-    EventKind.WARNING: "bold yellow",
-    EventKind.STOPPING: "bold yellow",
+    EventKind.TASK_FAILED: Ink.RED,
+    EventKind.TASK_RETRYING: Ink.MAGENTA,
+    EventKind.MILESTONE: Ink.BOLD,
+    EventKind.WARNING: Ink.AMBER,
+    EventKind.STOPPING: Ink.BOLD,
 }
+BAR = {TaskState.COMPLETED: Ink.GREEN, TaskState.FAILED: Ink.RED, TaskState.IN_PROGRESS: Ink.BLUE}
 
 
 @final
 class RunTable:
-    """Shows all tasks that fit, those that run first; a context manager that leaves the terminal as it was."""
+    """Shows all tasks that fit, those that run first; a context manager that leaves the terminal as it was.
+
+    ``can_insist`` tells whether a second Ctrl-C would kill what is being stopped.
+    """
 
     wants_views = True
 
@@ -60,30 +56,36 @@ class RunTable:
         project: str,
         total: int,
         max_workers: int,
-        console: Console,
+        *,
         remaining_path: Callable[[str], int] | None = None,
+        can_insist: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._project = one_line(project, 200) or "nova run"
+        self._project = one_line(project) or "nova run"
         self._total = total
         self._max_workers = max_workers
-        self._console = console
         self._remaining_path = remaining_path
+        self._can_insist = can_insist
         self._views: Mapping[str, TaskView] = {}
         self._said: deque[Event] = deque()
-        self._changed: dict[str, int] = {}  # task -> when its state changed last, as a running number
-        self._states: dict[str, TaskState] = {}
-        self._changes = 0
         self._started = time.monotonic()
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._terminal = Terminal(sys.stdout)
+        self._canvas = Canvas(lambda text: write(text, sys.stdout), colours_of(sys.stdout))
+        self._drawing = Lock()
+        self._on_exit = ExitStack()
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._on_exit.enter_context(self._terminal)
+        with suppress(OSError):
+            write(HIDE_CURSOR, sys.stdout)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        with self._on_exit, suppress(OSError):
+            if kind is None and self._views:
+                self._draw(self.last_picture(self._terminal.size.columns))
+            write(SHOW_CURSOR, sys.stdout)
 
     def rest(self) -> float:
         """Return when the times in it are to go on, even if nothing happens."""
@@ -99,69 +101,78 @@ class RunTable:
             self._said.append(event)
 
     def draw(self) -> None:
-        """Write the lines that stay, and draw the table anew."""
-        while self._said:
-            event = self._said.popleft()
-            self._console.print(Text(text_line(event), style=PERMANENT[event.kind]), soft_wrap=True)
-        self._live.update(self.picture(), refresh=True)
+        """Write the lines that stay, and draw the table anew; nothing while others have the terminal."""
+        if self._terminal.is_ours:
+            self._terminal.take()
+            self._draw(self.picture(*self._terminal.size))
 
-    def picture(self) -> RenderableType:
-        """Return the progress and the table, as they are now."""
+    def suspend(self) -> None:
+        """Leave the terminal to others: the picture stays, and the cursor is below it."""
+        ours = self._drawing.acquire(timeout=SHORT)  # whoever draws may be waiting for a terminal that takes nothing
+        try:
+            self._canvas.leave()
+            self._write_if_possible(SHOW_CURSOR)
+            self._terminal.give_back()
+        finally:
+            if ours:
+                self._drawing.release()
+
+    def resume(self) -> None:
+        """Have the terminal again; the next picture comes below whatever others wrote."""
+        if self._terminal.is_ours:
+            self._terminal.take()
+            self._write_if_possible(HIDE_CURSOR)
+
+    def leave_at_once(self) -> None:
+        """Leave the terminal as it was, without waiting for anything."""
+        self._terminal.give_back()
+        self._write_if_possible(SHOW_CURSOR + "\n")
+
+    def _write_if_possible(self, text: str) -> None:
+        """Write to a terminal that may take nothing now, and is then not waited for."""
+
+        def attempt() -> None:
+            with suppress(OSError):
+                write(text, sys.stdout)
+
+        writing = Thread(target=attempt, daemon=True)
+        writing.start()
+        writing.join(SHORT)
+
+    def _draw(self, picture: Sequence[Line]) -> None:
+        with self._drawing:
+            insist, said = self._can_insist(), list[Line]()
+            while self._said:
+                event = self._said.popleft()
+                said.append([Span(text_line(event, can_insist=insist), PERMANENT[event.kind])])
+            self._canvas.draw(picture, self._terminal.size.columns, said)
+
+    def picture(self, columns: int, lines: int) -> list[Line]:
+        """Return the progress and as much of the table as fits, as they are now."""
         views = self._views
-        self._note_changes(views)
-        size = self._console.size
-        rows = max(size.height - HEAD - 1, SHORTEST)  # one line less than there are, or the terminal scrolls
-        groups = {(view.branch, view.group) for view in views.values()}
-        table = self._new_table(size.width)
-        # A lone group needs no heading.
-        if len(views) + (len(groups) if len(groups) > 1 else 0) <= rows:
-            self._add_groups(table, views, size.width)
-            return Group(self._progress(views, size.width), table)
-        order = list(STATES)
-        chosen = sorted(
-            views.values(),
-            key=lambda view: (view.state is not TaskState.IN_PROGRESS, -self._age(view), order.index(view.state)),
-        )
-        for view in chosen[:rows]:
-            table.add_row(*self._cells(view, size.width, ""))
-        left_out: Counter[TaskState] = Counter(view.state for view in chosen[rows:])
-        if not left_out:
-            return Group(self._progress(views, size.width), table)
-        more = ", ".join(f"{left_out[state]} more {STATES[state][0]}" for state in order if left_out[state])
-        foot = Text(f"… {more}", "dim", no_wrap=True, overflow="ellipsis")
-        return Group(self._progress(views, size.width), table, foot)
+        rows = max(lines - HEAD - 1, SHORTEST)  # one line less than there are, or the terminal scrolls
+        choice = choose(groups_of(views.values()), rows)
+        picture = [*self._progress(views, columns), *task_table(choice, width=columns), *_foot(choice)]
+        return [cut(line, columns) for line in picture]
 
-    def _note_changes(self, views: Mapping[str, TaskView]) -> None:
-        for task_id, view in views.items():
-            if self._states.get(task_id) != view.state:
-                if task_id in self._states:
-                    self._changes += 1
-                    self._changed[task_id] = self._changes
-                self._states[task_id] = view.state
+    def last_picture(self, columns: int) -> list[Line]:
+        """Return the table that stays when the run is over: a line for each task, or for each group that is done."""
+        groups = groups_of(self._views.values())
+        choice = choose(groups, None, folds=False)
+        if len(choice.tasks) + len(choice.headings) > LONGEST_TABLE:
+            failed = sum(view.state is TaskState.FAILED for view in self._views.values())
+            choice = choose(groups, max(LONGEST_TABLE, failed + len(groups)))
+        picture = [*task_table(choice, width=columns, is_over=True), *_foot(choice, is_over=True)]
+        return [cut(line, columns) for line in picture]
 
-    def _age(self, view: TaskView) -> int:
-        return self._changed.get(view.id, 0)
-
-    def _progress(self, views: Mapping[str, TaskView], width: int) -> RenderableType:
+    def _progress(self, views: Mapping[str, TaskView], width: int) -> list[Line]:
         states = Counter(view.state for view in views.values())
-        done, failed = states[TaskState.COMPLETED], states[TaskState.FAILED]
-        head = Table.grid(padding=(0, 2, 0, 0))
-        head.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width // 3, 10))
-        head.add_column(no_wrap=True)
-        head.add_column(no_wrap=True)
-        bar = ProgressBar(
-            total=max(self._total, 1),
-            completed=done + failed,
-            width=max(min(width // 3, 60), 8),
-            complete_style="green",
-            finished_style="green",
-        )
-        counted = Text(f"{done}/{self._total}")
-        if failed:
-            counted.append(f"  {failed} failed", "red")
-        if blocked := states[TaskState.BLOCKED]:
-            counted.append(f"  {blocked} blocked", "red")
-        head.add_row(Text(self._project, "bold"), bar, counted)
+        done, failed, blocked = (states[state] for state in (TaskState.COMPLETED, TaskState.FAILED, TaskState.BLOCKED))
+        name = Span(one_line(self._project, max(width // 3, 10)), Ink.BOLD)
+        head: list[Span] = [name, Span("  "), *_bar(states, self._total, max(min(width // 3, 60), 8))]
+        head.append(Span(f"  {done}/{self._total}"))
+        head += [Span(f"  {failed} failed", Ink.RED)] if failed else []
+        head += [Span(f"  {blocked} blocked", Ink.RED)] if blocked else []
         parts = [f"{stopwatch(time.monotonic() - self._started)} elapsed"]
         left = time_left(views.values(), self._max_workers, self._remaining_path)
         parts += [f"~{describe_duration(left) if left >= 10 else f'{left:.0f} s'} left"] if left is not None else []
@@ -172,51 +183,22 @@ class RunTable:
             parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out")
         if sums.cost_usd:
             parts.append(describe_cost(sums.cost_usd, complete=sums.cost_is_complete))
-        return Group(head, Text(" · ".join(parts), "dim", no_wrap=True, overflow="ellipsis"))
+        return [head, [Span(" · ".join(parts), Ink.GREY)]]
 
-    def _new_table(self, width: int) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=True)
-        table.add_column("task", no_wrap=True, overflow="ellipsis", max_width=max(width // 4, 8))
-        table.add_column("state", no_wrap=True)
-        table.add_column("doing", no_wrap=True, overflow="ellipsis", ratio=1)
-        if width >= WIDE:
-            table.add_column("try", justify="right", no_wrap=True)
-            table.add_column("in", justify="right", no_wrap=True)
-            table.add_column("out", justify="right", no_wrap=True)
-        else:
-            table.add_column("tokens", justify="right", no_wrap=True)
-        table.add_column("cost", justify="right", no_wrap=True)
-        table.add_column("time", justify="right", no_wrap=True)
-        return table
 
-    def _add_groups(self, table: Table, views: Mapping[str, TaskView], width: int) -> None:
-        groups: dict[tuple[str, str], list[TaskView]] = {}
-        for view in views.values():
-            groups.setdefault((view.branch, view.group), []).append(view)
-        for (branch, group), tasks in groups.items():
-            title = one_line(group or branch)
-            if len(groups) > 1:
-                done = sum(task.state is TaskState.COMPLETED for task in tasks)
-                table.add_row(Text(title or "-", "bold"), Text(f"{done}/{len(tasks)}", "dim"))
-            for task in tasks:
-                table.add_row(*self._cells(task, width, "  " if len(groups) > 1 else ""))
+def _bar(states: Counter[TaskState], total: int, width: int) -> list[Span]:
+    """Draw how far the run is: what is completed, what failed, what runs, what is to come."""
+    bar, drawn, so_far = list[Span](), 0, 0
+    for state, ink in BAR.items():
+        so_far += states[state]
+        until = width * so_far // max(total, 1)
+        bar.append(Span("━" * (until - drawn), ink))
+        drawn = until
+    return [*bar, Span("─" * (width - drawn), Ink.GREY)]
 
-    def _cells(self, view: TaskView, width: int, indent: str) -> list[Text]:
-        word, style = STATES[view.state]
-        name = one_line(view.name, LONGEST_NAME) if width >= WIDE and view.name else ""
-        task = Text(f"{indent}{view.id}", "bold" if view.state is TaskState.IN_PROGRESS else "")
-        task.append(f" {name}" if name else "", "dim")
-        what = Text(one_line(doing(view)), "red" if view.state is TaskState.FAILED else "")
-        if width < WIDE and view.attempt > 1:
-            word = f"{word} ({view.attempt})"  # the attempt has no column of its own
-        cells = [task, Text(word, style), what]
-        if width >= WIDE:
-            cells.append(Text(str(view.attempt) if view.attempt else ""))
-            taken = view.usage.total - view.usage.output_tokens
-            cells.append(Text(tokens_of(view, taken)))
-            cells.append(Text(tokens_of(view, view.usage.output_tokens)))
-        else:
-            cells.append(Text(tokens_of(view, view.usage.total)))
-        cells.append(Text(cost_of(view)))
-        cells.append(Text(stopwatch(view.duration_seconds) if view.attempt else "", "dim"))
-        return cells
+
+def _foot(choice: Choice, *, is_over: bool = False) -> list[Line]:
+    """Count what is not shown."""
+    counts = describe_left_out(choice.left_out(), is_over=is_over)
+    more = ", ".join(f"{count} more {word}" for word, count in counts.items())
+    return [[Span(f"… {more}", Ink.GREY)]] if more else []

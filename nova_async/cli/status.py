@@ -1,20 +1,21 @@
 """``nova status``: how a run stands, read from its state file; it may be running, over, or dead."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.columns import columns_of_terminal, table_lines
-from nova_async.cli.display import cost_of, doing, tokens_of
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens, stopwatch
+from nova_async.cli.columns import columns_of_terminal
+from nova_async.cli.display import doing, look_of
+from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE
 from nova_async.cli.say import say
+from nova_async.cli.task_rows import choose, groups_of, task_table
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
 from nova_async.journal.rollup import Rollup, roll_up, status_word
@@ -25,10 +26,9 @@ from nova_async.words import Condition, TaskState
 __all__ = ["command"]
 
 FAILED, BAD_INPUT = 1, 2
+A_SCREEN = 20  # tasks
+MOST_TOLD = 10  # failed tasks above the table
 LONGEST = 1_000  # characters of an error or a warning
-TITLES = ("task", "state", "doing", "attempt", "tokens", "cost", "time")
-INKS = {"failed": Ink.RED, "in_progress": Ink.BLUE, "completed": Ink.GREEN, "pending": Ink.GREY}
-NUMBERS = frozenset(range(3, 7))  # the columns that are set to the right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,63 +170,30 @@ def rollup_document(rollup: Rollup) -> dict[str, Any]:
 
 
 def write_status(picture: Picture, path: Path) -> None:
-    """Write for people: a head, a table by branch and group, what failed, and the sums."""
-    run, condition = picture.run, picture.condition
+    """Write for people: a head, what needs somebody, a table by group as in the run itself, and the sums."""
+    run, condition, width = picture.run, picture.condition, columns_of_terminal()
     by = f" (pid {run.pid})" if condition is Condition.RUNNING and run.pid else ""
     since = f", started {clock_time(run.started_at)}" if run.started_at and condition is Condition.RUNNING else ""
     lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {condition}{by}{since}"]]
     if condition is Condition.DEAD:
         lines.append("The supervisor died before the run had ended. Resume with `nova run`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
-    rows: list[list[Line]] = [list(TITLES), *rows_of(picture)]
-    lines += table_lines(rows, right=NUMBERS, folding=[TITLES.index("doing")], width=columns_of_terminal())
+    lines += attention(picture)
+    is_long = len(picture.tasks) > A_SCREEN
+    choice = choose(groups_of(picture.tasks.values()), None, folds=is_long and width is not None)
+    lines += task_table(choice, width=width, is_over=picture.is_over, folds_text=True)
     say(*lines, sentence(picture))
 
 
-def rows_of(picture: Picture) -> Iterator[list[Line]]:
-    """Give a row for every task, under its branch and group."""
-    for (branch, group), tasks in picture.groups().items():
-        indent = ""
-        if branch or group:
-            together = roll_up(tasks)
-            title = one_line(" / ".join(filter(None, (branch, group))))
-            done = f"{together.completed} of {together.total}"
-            state = painted(together.status.replace("_", " "), together.status)
-            yield [[Span(title, Ink.BOLD)], state, done, "", *sums_of(picture, together)]
-            indent = "  "
-        for task in tasks:
-            what = one_line(doing(task, is_over=picture.is_over), LONGEST)
-            yield [indent + one_line(task.id), state_of(picture, task), what, *cells_of(picture, task)]
-
-
-def state_of(picture: Picture, task: TaskView) -> Line:
-    """Write a task's state: what ran when its supervisor died is lost, what waits for whatever is pending."""
-    if picture.is_over and task.state is TaskState.IN_PROGRESS:
-        return painted("lost", "failed")
-    named = task.state is TaskState.BLOCKED or (task.state is TaskState.RETRYING and not picture.is_over)
-    status = status_word(task.state)
-    return painted((task.state.value if named else status).replace("_", " "), status)
-
-
-def painted(word: str, status: str) -> Line:
-    """Return a word in the ink of a status."""
-    return [Span(word, INKS[status])]
-
-
-def cells_of(picture: Picture, task: TaskView) -> Iterable[str]:
-    """Return attempt, tokens, cost and time of one task; empty where it has not run."""
-    time = stopwatch(task.duration_seconds) if task.attempt or task.duration_seconds else ""
-    tokens = tokens_of(task, task.usage.total, is_over=picture.is_over)
-    return str(task.attempt or ""), tokens, cost_of(task), time
-
-
-def sums_of(picture: Picture, rollup: Rollup) -> Iterable[str]:
-    """Return tokens, cost and time of several tasks; empty where nothing is known."""
-    sums = rollup.sums
-    complete = sums.usage_is_final or not picture.is_over
-    tokens = describe_tokens(sums.usage.total, complete=complete, short=True) if sums.usage.total else ""
-    cost = describe_cost(sums.cost_usd, complete=sums.cost_is_complete) if sums.usage.total or sums.cost_usd else ""
-    return tokens, cost, stopwatch(sums.duration_seconds) if sums.duration_seconds else ""
+def attention(picture: Picture) -> Iterator[Line]:
+    """Give the failed tasks of a plan that is longer than a screen: there they are far down."""
+    failed = [task for task in picture.tasks.values() if task.state is TaskState.FAILED]
+    if len(picture.tasks) <= A_SCREEN:
+        return
+    for task in failed[:MOST_TOLD]:
+        yield [*look_of(task).as_cell(), f" {task.id} {one_line(task.name)}: {one_line(doing(task), LONGEST)}"]
+    if len(failed) > MOST_TOLD:
+        yield f"and {len(failed) - MOST_TOLD} more failed"
 
 
 def sentence(picture: Picture) -> str:
@@ -235,7 +202,7 @@ def sentence(picture: Picture) -> str:
     parts = [f"{total.completed} of {total.total} completed"]
     parts += [f"{total.failed} failed"] if total.failed else []
     parts += [f"{total.blocked} blocked"] if total.blocked else []
-    parts += [f"{total.in_progress} {'lost' if picture.is_over else 'in progress'}"] if total.in_progress else []
+    parts += [f"{total.in_progress} {'lost' if picture.is_over else 'running'}"] if total.in_progress else []
     left_out = sum(not task.is_selected and task.state is not TaskState.COMPLETED for task in picture.tasks.values())
     parts += [f"{left_out} not selected"] if left_out else []
     if sums.usage.total:

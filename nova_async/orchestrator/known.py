@@ -157,6 +157,7 @@ class TaskKnown:
             state=state,
             phase=facts.phase if self.placed is not None else None,
             phase_since=facts.phase_since,
+            is_stopping=self.placed is not None and self.placed.is_stopping,
             attempt=last.start.id.number if last else 0,
             outcome=end.outcome if end else None,
             error=end.error if end else None,

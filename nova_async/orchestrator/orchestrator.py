@@ -371,7 +371,7 @@ class Orchestrator:
         number = placed.id.number
         self._records.note_facts(placed.id, before, facts)
         if facts.phase is not before.phase and facts.phase in (Phase.VERIFY, Phase.SETTLE):
-            self._telling.tell(EventKind.PHASE_STARTED, task_id, attempt=number, phase=str(facts.phase))
+            self._telling.tell(EventKind.PHASE_STARTED, task_id, **reporting.about_phase(number, facts))
         if facts.pid is not None and facts.pid != before.pid and facts.phase is Phase.RUN:
             if number > 1:
                 self._work.begin(self._known[task_id].find_logs())

@@ -47,6 +47,11 @@ class Placed:
         self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._patience: asyncio.TimerHandle | None = None
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._grace is not None
+
     async def run(self, executor: Executor, job: Job) -> AttemptEnd:
         """Submit the job and wait for its end."""
         if self._grace is not None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from nova_async.cascade import Task
 from nova_async.journal.rollup import sum_up
-from nova_async.records import AttemptEnd
+from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.views import RunReport, RunView, TaskView
 from nova_async.words import TaskState
 
-__all__ = ["about", "all_completed", "digest", "numbers", "reason", "run_report"]
+__all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report"]
 
 
 def digest(task: Task) -> str:
@@ -55,6 +55,11 @@ def about(end: AttemptEnd | None) -> dict[str, Any]:
         "cost_usd": end.cost_usd,
         **({"denied": list(end.denied)} if end.denied else {}),
     }
+
+
+def about_phase(number: int, facts: AttemptFacts) -> dict[str, Any]:
+    """Return what the events tell of a phase that begins in an attempt of that number: also which check it is."""
+    return {"attempt": number, "phase": str(facts.phase), **({"activity": facts.activity} if facts.activity else {})}
 
 
 def numbers(report: RunReport) -> dict[str, Any]:

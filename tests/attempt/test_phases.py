@@ -41,7 +41,9 @@ async def test_each_phase_is_told(tmp_path: Path, job: MakeJob) -> None:
     pids = {facts.phase: facts.pid for facts in told if facts.pid}
     assert pids[Phase.RUN] != pids[Phase.VERIFY]
     activities = {facts.phase: facts.activity for facts in told if facts.activity}
-    assert activities == {Phase.RUN: "working", Phase.VERIFY: "checking"}
+    check = "sh -c 'echo checking; test -e made'"
+    assert activities == {Phase.RUN: "working", Phase.VERIFY: f"{check}: checking"}
+    assert check in [facts.activity for facts in told]  # before it has printed anything
     checking = [facts for facts in told if facts.phase is Phase.VERIFY]
     assert all(facts.finished is not None and facts.finished.outcome is Outcome.OK for facts in checking)
     assert (tmp_path / "logs/A1.log").read_text() == "working\n"

@@ -60,7 +60,7 @@ def test_every_command(folder: Path) -> None:
         ["run", "--plain", "--retry-failed", plan], ["run", "--json", "--fresh"], ["status"], ["status", "--json"],
         ["plan", plan + "x"], ["run", plan + "x"], ["status", EVIL], ["logs", EVIL], ["retry", EVIL], [EVIL],
         ["run", "--agent", EVIL], ["run", "--command", f"'{EVIL}"], ["exec", "--", EVIL], ["init", plan],
-        ["exec", "-q", "--task", "x", "--", "sh", "-c", f"exit 3 # {EVIL}"],
+        ["exec", "--task", "x", "--", "sh", "-c", f"exit 3 # {EVIL}"],
     ):  # fmt: skip
         done = nova(*words, cwd=folder, env=environment)
         assert_harmless(done.stdout)
@@ -86,7 +86,7 @@ def test_the_names_of_leftovers(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "named")
     rename = "ctypes.CDLL(None).prctl(15, b'a\\x1b[2Jb\\n', 0, 0, 0)"
     script = f"import ctypes, time; {rename}; open('named', 'w').close(); time.sleep(60)"
-    done = nova("exec", "-q", "--", "sh", "-c", f'{sys.executable} -c "{script}" & cat named', cwd=tmp_path)
+    done = nova("exec", "--", "sh", "-c", f'{sys.executable} -c "{script}" & cat named', cwd=tmp_path)
     assert "left    ab (pid" in done.stderr
     assert_harmless(done.stderr)
 

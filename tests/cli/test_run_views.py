@@ -4,12 +4,13 @@ import io
 import json
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.cells import cell_len
 
 from nova_async.cli.figures import describe_cost, describe_tokens, short_count, stopwatch, write_seconds
 from nova_async.cli.ink import plain
@@ -45,12 +46,9 @@ def happened(kind: str, task_id: str | None = None, **data: Any) -> Event:
 
 def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24, total: int | None = None) -> list[str]:
     """Return the lines of a table of that size, without colours."""
-    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    table = RunTable("Shop", total or len(tasks), 3, console)
+    table = RunTable("Shop", total or len(tasks), 3)
     table.show(tasks)
-    with console.capture() as captured:
-        console.print(table.picture())
-    return captured.get().splitlines()
+    return [plain(line) for line in table.picture(width, height)]
 
 
 def test_the_table() -> None:
@@ -61,7 +59,7 @@ def test_the_table() -> None:
             view("F2", "in_progress", activity="Bash: pytest -q"),
             view("F3", "failed", error="exit code 3"),
             view("F4", "blocked", reason="blocked by F3"),
-            view("F5", "retrying", reason="tried again at 12:00:30", attempt=1),
+            view("F5", "retrying", retry_at=datetime.now(UTC) + timedelta(seconds=29.9), error="overloaded", attempt=2),
         )
     )
     text = [" ".join(line.split()) for line in lines]
@@ -70,21 +68,26 @@ def test_the_table() -> None:
     assert "elapsed" in text[1]
     assert text[1].endswith("1/3 busy · 94.2k in, 6.0k out · $1.50")
     assert text[3:] == [
-        "F1 done 33.4k $0.50 1:00",
-        "F2 running Bash: pytest -q 33.4k $0.50 1:00",
-        "F3 failed exit code 3 33.4k $0.50 1:00",
-        "F4 blocked blocked by F3",
-        "F5 retrying tried again at 12:00:30 0:00",
+        "F1 Task F1 ✓ completed 33.4k $0.50 1:00",
+        "F2 Task F2 ▸ running Bash: pytest -q 33.4k $0.50 1:00",
+        "F3 Task F3 ✗ failed exit code 3 33.4k $0.50 1:00",
+        "F4 Task F4 ⊘ blocked blocked by F3",
+        "F5 Task F5 ↻ retrying in 0:29: overloaded 2 0:00",
     ]
 
 
-def test_groups_have_headings_where_there_is_room() -> None:
-    """Tasks stand below their group, indented; on a low terminal the headings are left out."""
-    tasks = by_id(view("F1", "completed", group="Base"), view("F2", group="Base"), view("A1", group="App"))
-    lines = [line.rstrip() for line in picture(tasks)]
-    assert [line.split()[0] for line in lines[3:]] == ["Base", "F1", "F2", "App", "A1"]
-    assert lines[4].startswith("  F1")
-    assert [line.split()[0] for line in picture(tasks, height=8)[3:]] == ["F2", "A1", "F1"]
+def test_groups_have_headings() -> None:
+    """Tasks stand below their group, indented and in the order of the plan; a finished group is one line."""
+    tasks = by_id(
+        view("F1", "completed", group="Base"), view("F2", group="Base"), view("A1", "completed", group="App"),
+        view("A2", "completed", group="App"), view("W1", group="Words"),
+    )  # fmt: skip
+    lines = picture(tasks)
+    assert [line.split()[0] for line in lines[3:]] == ["Base", "F1", "F2", "App", "Words", "W1"]
+    assert lines[4].startswith("  F1 Task F1")
+    assert lines[3].split()[:2] == ["Base", "1/2"]
+    assert " ".join(lines[6].split()) == "App ✓ 2/2 66.8k $1.00 2:00"
+    assert picture(by_id(view("F1", group="Base")))[3].startswith("F1")  # a lone group needs no heading
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 8), (80, 24), (100, 30), (200, 60)])
@@ -108,44 +111,72 @@ def test_it_fits_the_terminal(width: int, height: int) -> None:
     lines = picture(tasks, width=width, height=height)
     assert len(lines) < height
     assert len(lines) > height - 4
-    assert all(Console().measure(line).maximum <= width for line in lines)
+    assert all(cell_len(line) <= width for line in lines)
     assert not any("\x1b" in line for line in lines)
 
 
-def test_those_that_run_come_first() -> None:
-    """When not all tasks fit, the running ones are shown first, then those that changed last; the rest is counted."""
-    tasks = by_id(*(view(f"T{number}") for number in range(40)))
-    console = Console(file=io.StringIO(), width=80, height=13, force_terminal=True, color_system=None)
-    table = RunTable("Shop", 40, 3, console)
-    steps = [("T5", "completed"), ("T30", "completed"), ("T39", "in_progress")]
-    for task_id, state in [("T0", "waiting"), *steps]:
-        tasks = {**tasks, task_id: view(task_id, state)}
-        table.show(tasks)
-        with console.capture() as captured:
-            console.print(table.picture())
-    lines = captured.get().splitlines()
-    assert [line.split()[0] for line in lines[3:7]] == ["T39", "T30", "T5", "T0"]
-    assert lines[-1].split() == ["…", "32", "more", "waiting"]
+def large_plan(*changed: TaskView) -> Mapping[str, TaskView]:
+    """Return 120 tasks in 8 groups, some of them in other states."""
+    tasks = by_id(*(view(f"T{number}", group=f"G{number // 15}") for number in range(120)))
+    return {**tasks, **{task.id: replace(task, group=tasks[task.id].group) for task in changed}}
 
 
-def test_what_must_not_be_missed_stays_above_the_table() -> None:
-    """Failures, retries and milestones are lines of their own; the table itself is gone at the end."""
-    output = io.StringIO()
-    console = Console(file=output, width=80, height=24, force_terminal=True, color_system=None)
-    with RunTable("Shop", 2, 3, console) as table:
-        table.show(by_id(view("F1", "in_progress"), view("F2")))
-        table.say(happened("attempt_started", "F1", attempt=1))
-        table.say(happened("milestone", id="m", message="Half [bold] of it."))
-        table.say(
-            happened("task_failed", "F1", outcome="exit", error="exit code 3", duration_seconds=1.0, blocks=["F2"])
-        )
-        table.draw()
-        table.draw()
-    text = output.getvalue()
-    assert text.count("12:00:00 milestone: Half [bold] of it.") == 1
-    assert text.count("12:00:00 F1 failed after 1.0 s: exit code 3; it blocks F2") == 1
-    assert "started" not in text
-    assert text.rstrip("\x1b[?25h\n").endswith("\x1b[2K")  # the last line of the table is erased
+def test_what_matters_is_shown_of_a_large_plan() -> None:
+    """Where not all fit: what runs, what failed, then what comes next, each below its group; the rest is counted."""
+    changed = [view("T5", "completed"), view("T30", "failed", error="exit code 3"), view("T119", "in_progress")]
+    lines = picture(large_plan(*changed))
+    assert len(lines) == 23
+    first = [line.split()[0] for line in lines[3:-1]]
+    assert first[:2] == ["G0", "T0"]
+    assert [first[first.index("G2") + 1], first[-2], first[-1]] == ["T30", "G7", "T119"]
+    assert [name for name in first if name.startswith("G")] == [f"G{number}" for number in range(8)]
+    assert "exit code 3" in next(line for line in lines if "T30" in line)
+    assert lines[-1] == "… 108 more waiting, 1 more completed"
+
+
+def test_rows_keep_their_order() -> None:
+    """While tasks begin, fail and end, none of those that are shown changes places with another."""
+    dice, tasks = random.Random(2), dict(large_plan())
+    order = {task_id: place for place, task_id in enumerate(tasks)}
+    for _ in range(200):
+        task_id = dice.choice(list(tasks))
+        tasks[task_id] = replace(view(task_id, dice.choice(list(TaskState))), group=tasks[task_id].group)
+        shown = [order[name] for line in picture(tasks)[3:] if (name := line.split()[0]) in order]
+        assert shown == sorted(shown)
+        running = [task.id for task in tasks.values() if task.state is TaskState.IN_PROGRESS]
+        assert {order[name] for name in running[:5]} <= set(shown)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
+def test_the_table_keeps_its_shape(columns: int) -> None:
+    """Whatever a task does, the columns stand where they stood."""
+    shapes = set()
+    for activity in ("", "short", "日本語 " * 30, "👨\u200d👩\u200d👧 " * 40, "x" * 500):
+        lines = picture(by_id(view("F1", "in_progress", activity=activity)), width=columns)
+        assert all(cell_len(line) <= columns for line in lines)
+        shapes.add((lines[2].index("state"), cell_len(lines[3].rstrip())))
+    assert len(shapes) == 1
+
+
+def last_picture(tasks: Mapping[str, TaskView]) -> list[str]:
+    """Return the lines that stay at the end of a run."""
+    table = RunTable("Shop", len(tasks), 3)
+    table.show(tasks)
+    return [plain(line) for line in table.last_picture(80)]
+
+
+def test_what_stays_at_the_end() -> None:
+    """A line for each task; of a large plan one for each finished group, and one for every task that failed."""
+    tasks = by_id(view("F1", "completed", group="A"), view("F2", group="B"), view("F3", "ready", group="B", attempt=1))
+    lines = [" ".join(line.split()) for line in last_picture(tasks)]
+    assert lines[1:] == ["A ✓ 1/1 33.4k $0.50 1:00", "F1 Task F1 ✓ completed 33.4k $0.50 1:00", "B 0/2",
+                         "F2 Task F2 - not started", "F3 Task F3 - stopped 0:00"]  # fmt: skip
+    done = [view(f"T{number}", "completed") for number in range(15)]
+    failed = [view(f"T{number}", "failed", error="x") for number in range(30, 120)]
+    lines = last_picture(large_plan(*done, *failed))
+    assert lines[1].split()[:3] == ["G0", "✓", "15/15"]
+    assert sum("failed" in line for line in lines) == 90
+    assert lines[-1] == "… 15 more not started"
 
 
 def test_lines() -> None:
@@ -179,7 +210,7 @@ def test_lines() -> None:
         "12:00:00 F1 checking",
         "12:00:00 warning: journal.db was taken away; it is written anew",
         "12:00:00 milestone: Half. (open it)",
-        "12:00:00 stopping F1; press Ctrl-C again to kill them",
+        "12:00:00 stopping F1",
         "12:00:00 ended: 1 completed, 1 failed, 2 blocked in 2 min 40 s",
     ]
 
@@ -313,28 +344,34 @@ def test_unknown_in_the_table() -> None:
         )
     )
     assert [" ".join(line.split()) for line in lines[3:]] == [
-        "F1 done 1:00",
-        "F2 failed x ≥ 33.4k - 1:00",
-        "F3 running working 33.4k - 1:00",
-        "F4 done ≥ 33.4k ≥ $0.25 1:00",
+        "F1 Task F1 ✓ completed 1:00",
+        "F2 Task F2 ✗ failed x ≥ 33.4k - 1:00",
+        "F3 Task F3 ▸ running 33.4k - 1:00",
+        "F4 Task F4 ✓ completed ≥ 33.4k ≥ $0.25 1:00",
     ]
     assert " ".join(lines[1].split()).endswith("busy · 94.2k in, 6.0k out · ≥ $0.25")
     assert "$" not in picture(by_id(view("F1", "completed", **partly)))[1]
 
 
 def test_what_a_running_task_is_at() -> None:
-    """The table tells the phases of an attempt apart, and that bytes of a log are missing."""
+    """The table tells the phases of an attempt apart, that it is being stopped, and that bytes of a log are missing."""
     lines = picture(
         by_id(
             view("F1", "in_progress", phase=Phase.PREPARE),
-            view("F2", "in_progress", phase=Phase.VERIFY, activity="12 items"),
+            view("F2", "in_progress", phase=Phase.VERIFY, activity="pytest -q: 12 items"),
             view("F3", "in_progress", phase=Phase.SETTLE),
             view("F4", "in_progress", activity="ls", log_error="disk full"),
+            view("F5", "in_progress", activity="finished, leaving"),
+            view("F6", "in_progress", activity="ls", is_stopping=True),
+            view("F7", "completed", denied=("Bash",)),
+            view("F8", "ready", reason="waits for a free worker"),
         )
     )
-    doing = [" ".join(line.split()) for line in lines[3:]]
-    told = ("starting", "checking: 12 items", "finishing", "ls · log error: disk full")
-    assert all(f"running {word} " in line for word, line in zip(told, doing, strict=True))
+    doing = [" ".join(line.split()[3:]).rpartition(" 33.4k")[0] or " ".join(line.split()[3:]) for line in lines[3:]]
+    assert doing == [
+        "▸ starting", "▸ checking pytest -q: 12 items", "▸ finishing", "▸ running ls · log error: disk full",
+        "▸ running finished, leaving", "! stopping ls", "✓ completed refused: Bash", "- ready waits for a free worker",
+    ]  # fmt: skip
 
 
 def test_troubles_are_in_the_summary() -> None:
@@ -349,17 +386,6 @@ def test_troubles_are_in_the_summary() -> None:
     many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]
     lines = [line for line in told_by(report(*many)) if "warning" in line]
     assert lines[-1] == "  warning and 40 more like these"
-
-
-def test_warnings_stay_above_the_table() -> None:
-    """A warning is a line that does not vanish with the table."""
-    output = io.StringIO()
-    console = Console(file=output, width=80, height=24, force_terminal=True, color_system=None)
-    with RunTable("Shop", 1, 3, console) as table:
-        table.show(by_id(view("F1", "in_progress")))
-        table.say(happened("warning", message="the disk is full"))
-        table.draw()
-    assert output.getvalue().count("12:00:00 warning: the disk is full") == 1
 
 
 def test_the_summary_as_json() -> None:

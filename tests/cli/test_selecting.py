@@ -72,7 +72,7 @@ def test_named_tasks_run_alone(folder: Path) -> None:
     assert done.stderr == "nova: A is not run: completed before; `nova retry A` lets it run again\n"
     assert (folder / "ran").read_text() == "A\nB\nB\n"
     status = nova("status", cwd=folder)
-    assert "C     pending    not selected" in status.stdout
+    assert "C Docs   - not selected\n" in status.stdout
     assert "2 of 3 completed · 1 not selected" in status.stdout
 
 

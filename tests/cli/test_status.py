@@ -65,39 +65,45 @@ def test_a_run_at_work(tmp_path: Path) -> None:
         ourselves(),
         task("F1", TaskState.COMPLETED),
         task("F2", TaskState.IN_PROGRESS, activity="Bash: pytest"),
-        task("F3", TaskState.WAITING, reason="waits for F2"),
+        task("F3", TaskState.WAITING, reason="waits for F2", name="Store"),
+        task("W1", TaskState.WAITING, group="Words"),
     )
     assert lines[0] == f"Shop: running (pid {os.getpid()})"
-    assert lines[1] == "task state doing attempt tokens cost time"
-    assert lines[2].startswith("App / Base in progress 1 of 3 2.0k ≥ $0.50 1:5")
-    assert lines[3] == "F1 completed 1 1.0k $0.50 0:12"
-    assert lines[4].startswith("F2 in progress Bash: pytest 1 1.0k - 1:4")
-    assert lines[5] == "F3 pending waits for F2"
-    assert lines[-1].startswith("1 of 3 completed · 1 in progress · 2,012 tokens · ≥ $0.50 · 1 min 5")
+    assert lines[1] == "task state doing tokens cost time"
+    assert lines[2].startswith("Base 1/3 2.0k ≥ $0.50 1:5")
+    assert lines[3] == "F1 ✓ completed 1.0k $0.50 0:12"
+    assert lines[4].startswith("F2 ▸ running Bash: pytest 1.0k - 1:4")
+    assert lines[5:8] == ["F3 Store - waiting waits for F2", "Words 0/1", "W1 - waiting"]
+    assert lines[-1].startswith("1 of 4 completed · 1 running · 2,012 tokens · ≥ $0.50 · 1 min 5")
 
 
 @pytest.mark.parametrize(
     ("phase", "activity", "told"),
     [
         (Phase.PREPARE, None, "starting"),
-        (Phase.RUN, None, "working"),
-        (Phase.RUN, "Bash: ls", "Bash: ls"),
-        (Phase.VERIFY, None, "checking"),
-        (Phase.VERIFY, "collected 12 items", "checking: collected 12 items"),
-        (Phase.SETTLE, "collected 12 items", "finishing"),
+        (Phase.RUN, None, "running"),
+        (Phase.RUN, "Bash: ls", "running Bash: ls"),
+        (Phase.VERIFY, "pytest -q: collected 12 items", "checking pytest -q: collected 12 items"),
+        (Phase.SETTLE, None, "finishing"),
     ],
 )
 def test_what_an_attempt_is_at(tmp_path: Path, phase: Phase, activity: str | None, told: str) -> None:
     """In every phase one sees what is done, and the clock goes on."""
-    doing = status(tmp_path, ourselves(), task("F1", TaskState.IN_PROGRESS, phase=phase, activity=activity))[3]
-    assert doing.startswith(f"F1 in progress {told} 1 1.0k - 1:4")
+    doing = status(tmp_path, ourselves(), task("F1", TaskState.IN_PROGRESS, phase=phase, activity=activity))[2]
+    assert doing.startswith(f"F1 ▸ {told} 1.0k - 1:4")
+
+
+def test_a_task_that_is_being_stopped(tmp_path: Path) -> None:
+    """It is not said to run."""
+    lines = status(tmp_path, ourselves(), task("F1", TaskState.IN_PROGRESS, is_stopping=True, activity="Bash: ls"))
+    assert lines[2].startswith("F1 ! stopping Bash: ls 1.0k")
 
 
 def test_the_time_of_earlier_attempts_counts(tmp_path: Path) -> None:
     """A running task has worked for as long as its ended attempts and the present one together."""
     attempts = (attempt(number=1, outcome=Outcome.STALLED, duration_seconds=3600.0), attempt(number=2, outcome=None))
     lines = status(tmp_path, ourselves(), task("F1", TaskState.IN_PROGRESS, attempt=2, attempts=attempts))
-    assert "1:01:4" in lines[3]
+    assert "1:01:4" in lines[2]
 
 
 def test_a_run_that_failed(tmp_path: Path) -> None:
@@ -108,7 +114,7 @@ def test_a_run_that_failed(tmp_path: Path) -> None:
     assert done.returncode == 1
     lines = lines_of(done.stdout)
     assert lines[0] == "Shop: failed"
-    assert lines[3:5] == ["F1 failed exit code 3 1 1.0k $0.50 0:12", "F2 blocked blocked by F1"]
+    assert lines[2:4] == ["F1 ✗ failed exit code 3 1.0k $0.50 0:12", "F2 ⊘ blocked blocked by F1"]
     assert lines[-1].startswith("0 of 2 completed · 1 failed · 1 blocked · 1,006 tokens · $0.50")
 
 
@@ -119,11 +125,11 @@ def test_a_run_that_is_over_in_a_program_that_lives_on(tmp_path: Path, end: RunE
         tmp_path,
         ourselves(end=end),
         task("F1", TaskState.READY, reason="waits for a free worker"),
-        task("F2", TaskState.RETRYING, reason="tried again at 12:00:00"),
+        task("F2", TaskState.RETRYING, attempt=1),
         task("F3", TaskState.WAITING, reason="waits for F1"),
     )
     assert lines[0] == f"Shop: {word}"
-    assert lines[3:6] == ["F1 pending", "F2 pending", "F3 pending"]
+    assert lines[2:5] == ["F1 - not started", "F2 - stopped 0:00", "F3 - not started"]
 
 
 def test_a_run_whose_supervisor_died(tmp_path: Path) -> None:
@@ -134,7 +140,7 @@ def test_a_run_whose_supervisor_died(tmp_path: Path) -> None:
     assert done.returncode == 1
     lines = lines_of(done.stdout)
     assert lines[:2] == ["Shop: dead", "The supervisor died before the run had ended. Resume with `nova run`"]
-    assert lines[4:6] == ["F1 lost 1 ≥ 1.0k - 0:07", "F2 pending"]
+    assert lines[3:5] == ["F1 ✗ lost ≥ 1.0k - 0:07", "F2 - not started"]
     assert lines[-1] == "0 of 2 completed · 1 lost · ≥ 1,006 tokens · 7.0 s of work"
 
 
@@ -160,10 +166,10 @@ def test_nothing_known_is_not_nothing(tmp_path: Path) -> None:
     silent = task("F1", TaskState.COMPLETED, usage=TokenUsage(), usage_is_final=False, cost_usd=None)
     partly = task("F2", TaskState.FAILED, usage_is_final=False, cost_usd=0.25, cost_is_complete=False)
     lines = status(tmp_path, run_view(end=RunEnd.FAILED), silent)
-    assert lines[3] == "F1 completed 1 0:12"
+    assert lines[2] == "F1 ✓ completed 0:12"
     assert lines[-1] == "1 of 1 completed · 13 s of work"
     lines = status(tmp_path, run_view(end=RunEnd.FAILED), silent, partly)
-    assert lines[4] == "F2 failed exit code 3 1 ≥ 1.0k ≥ $0.25 0:12"
+    assert lines[3] == "F2 ✗ failed exit code 3 ≥ 1.0k ≥ $0.25 0:12"
     assert lines[-1] == "1 of 2 completed · 1 failed · ≥ 1,006 tokens · ≥ $0.25 · 26 s of work"
 
 
@@ -172,7 +178,16 @@ def test_troubles_are_shown(tmp_path: Path) -> None:
     run = run_view(end=RunEnd.COMPLETED, warnings=("the state file: No space left on device",))
     lines = status(tmp_path, run, task("F1", TaskState.COMPLETED, log_error="12 bytes are missing: disk full"))
     assert lines[1] == "warning the state file: No space left on device"
-    assert "log error: 12 bytes are missing: disk full" in lines[4]
+    assert "log error: 12 bytes are missing: disk full" in lines[3]
+
+
+def test_failures_of_a_long_plan_come_first(tmp_path: Path) -> None:
+    """Where the table is longer than a screen, what failed stands above it, with the reason."""
+    tasks = [task(f"T{number}", TaskState.WAITING) for number in range(30)]
+    tasks[25] = task("T25", TaskState.FAILED, name="Store")
+    lines = status(tmp_path, run_view(end=RunEnd.FAILED), *tasks)
+    assert lines[1] == "✗ failed T25 Store: exit code 3"
+    assert len(lines) == 1 + 1 + 1 + 30 + 1
 
 
 def test_no_escape_reaches_the_terminal(tmp_path: Path) -> None:
@@ -183,7 +198,7 @@ def test_no_escape_reaches_the_terminal(tmp_path: Path) -> None:
     write_state(tmp_path, run, by_id(view))
     done = nova("status", cwd=tmp_path)
     assert not {"\x1b", "\x07", "\r"} & set(done.stdout)
-    assert len(done.stdout.splitlines()) == 6
+    assert len(done.stdout.splitlines()) == 5
 
 
 @pytest.mark.skipif(not HAS_SETSID, reason="setsid(1) is not there")

@@ -39,7 +39,7 @@ ATTEMPT = {
 NOVA = {
     "name": str, "branch": str, "group": str, "attempt": int, "attempts": [ATTEMPT], "start_time": AMOUNT,
     "cookie": TEXT, "blocked_by": [str], "cost_usd": AMOUNT, "usage_exact": bool, "usage_is_final": bool,
-    "cost_is_complete": bool, "state": str, "selected": bool, "phase": TEXT, "phase_since": TIME,
+    "cost_is_complete": bool, "state": str, "selected": bool, "phase": TEXT, "phase_since": TIME, "is_stopping": bool,
     "retry_at": TIME,
     "duration_seconds": float, "denied": [str],
     "log_error": TEXT,
@@ -126,7 +126,7 @@ def views(draw: st.DrawFn) -> TaskView:
     return TaskView(
         id=task_id, name=draw(text), branch=draw(text), group=draw(text), state=state, is_selected=draw(st.booleans()),
         phase=draw(st.sampled_from(Phase)) if runs else None, phase_since=draw(moment) if runs else None,
-        retry_at=None if runs else draw(st.none() | moment),
+        retry_at=None if runs else draw(st.none() | moment), is_stopping=runs and draw(st.booleans()),
         attempt=len(attempts),
         outcome=last.end.outcome if last and last.end else None,
         error=draw(texts) if state is TaskState.FAILED else None, reason=None if runs else draw(texts),

@@ -134,7 +134,7 @@ async def test_what_is_checked_is_visible(tmp_path: Path) -> None:
     cascade = write(tmp_path / "p.md", CHECKED.format(SLOW))
     runner = orchestrator(cascade, tmp_path)
     running = asyncio.create_task(runner.run())
-    while runner.views["T1"].activity != "checking":
+    while not (runner.views["T1"].activity or "").endswith(": checking"):
         await asyncio.sleep(0.01)
     view = runner.views["T1"]
     assert (view.state, view.phase) == (TaskState.IN_PROGRESS, Phase.VERIFY)

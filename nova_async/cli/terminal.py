@@ -1,0 +1,99 @@
+"""The terminal while a run is drawn on it: what is typed is not shown and goes nowhere, and it is left as it was."""
+
+import os
+import termios
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TextIO, final
+
+from nova_async.cli.ink import is_terminal
+
+__all__ = ["Terminal", "can_draw"]
+
+SIGNS = "✓✗▸↻⊘━─…·≥"  # what a table is made of
+
+LOCAL_MODES = 3  # where a terminal's attributes have them
+FALLBACK = os.terminal_size((80, 24))  # for a terminal that does not know its own size
+
+
+def can_draw(stream: TextIO | None) -> bool:
+    """Tell whether a table can be drawn on a stream, over itself, for a person who wants to have it so.
+
+    ``FORCE_COLOR`` makes no terminal of a pipe. ``NOVA_PLAIN`` or ``ACCESSIBLE`` ask for lines, as screen readers do.
+    """
+    environment = os.environ
+    if stream is None or not is_terminal(stream) or environment.get("TERM", "dumb") in ("dumb", "unknown"):
+        return False
+    if environment.get("NOVA_PLAIN") or environment.get("ACCESSIBLE"):
+        return False
+    try:
+        SIGNS.encode(stream.encoding)
+    except UnicodeEncodeError:
+        return False
+    return is_in_foreground(stream.fileno())
+
+
+def is_in_foreground(descriptor: int) -> bool:
+    """Tell whether we may use that terminal; a job in the background would draw over what somebody else writes."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # it is not our controlling terminal: nobody else's job is there
+        return True
+
+
+@final
+class Terminal:
+    """A terminal that is ours from ``take`` to ``give_back``; neither waits for a terminal that takes nothing now.
+
+    As a context manager it is given back on every way out.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._descriptor = -1
+        self._before: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        self._descriptor = os.dup(self._stream.fileno())  # our output may go elsewhere, once nobody reads it any more
+        self.take()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.give_back()
+        os.close(self._descriptor)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we may draw: not while we are in the background."""
+        return is_in_foreground(self._descriptor)
+
+    @property
+    def size(self) -> os.terminal_size:
+        """How many columns and lines it has now."""
+        try:
+            size = os.get_terminal_size(self._descriptor)
+        except OSError:
+            return FALLBACK
+        return size if min(size) > 0 else FALLBACK
+
+    def take(self) -> None:
+        """Show nothing of what is typed; Ctrl-C, Ctrl-Z and Ctrl-S still do what they do."""
+        if self._before is not None or not self.is_ours:  # in the background, asking for it would stop us
+            return
+        with suppress(termios.error):  # it is none, or it is gone
+            before = termios.tcgetattr(self._descriptor)
+            wanted = [*before]
+            wanted[LOCAL_MODES] &= ~(termios.ECHO | termios.ECHONL)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, wanted)
+            self._before = before
+
+    def give_back(self) -> None:
+        """Let the terminal be as it was, and forget what was typed: it was not meant for the shell."""
+        before, self._before = self._before, None
+        if before is None or not self.is_ours:
+            return
+        with suppress(termios.error):
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, before)
