@@ -234,7 +234,7 @@ def describe_value(name: str, value: Any) -> str:
         return describe_cost(value)
     if name == "backoff":
         return "..".join(map(write_seconds, value))
-    if name in ("command", "verify"):
+    if name in ("command", "verify", "agent_args"):
         return shlex.join(value)
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "none"

@@ -89,3 +89,11 @@ def test_long_chains_are_quick() -> None:
     rows = "".join(f"| T{n} | {{{{T0.result}}}} | T{n - 1} |\n" for n in range(1, 5000))
     cascade = parse_cascade(f"| ID | What | After |\n|---|---|---|\n| T0 | a | |\n{rows}")
     assert result_problems(cascade.tasks, "") == []
+
+
+@pytest.mark.parametrize("piece", ["1.", "{{", " ", "{{a ", "-a", "{error}", "{{  "])
+def test_hostile_prompts_take_linear_time(piece: str) -> None:
+    """Whatever is repeated a hundred thousand times behind an opening: the test would time out if time grew faster."""
+    prompt = "{{" + piece * 100_000
+    assert list(results_wanted(prompt)) == []
+    assert len(fill_prompt(prompt, lambda task_id: None, "")) <= len(prompt)
