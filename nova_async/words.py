@@ -10,6 +10,7 @@ __all__ = [
     "Outcome",
     "Permissions",
     "Phase",
+    "PlanOrder",
     "RunEnd",
     "TaskState",
     "TaskStatus",
@@ -189,6 +190,17 @@ class OnFailure(StrEnum):
     """Nothing new starts."""
     STOP = "stop"
     """Nothing new starts, and running tasks are stopped."""
+
+
+class PlanOrder(StrEnum):
+    """Whether the order of a plan's file counts."""
+
+    AUTO = "auto"
+    """As the plan seems to mean it."""
+    DEPS = "deps"
+    """No: only what tasks say that they depend on."""
+    PHASE = "phase"
+    """Yes, and so does what tasks say."""
 
 
 class Permissions(StrEnum):

@@ -5,6 +5,7 @@ from nova_async.cascade.diagnostics import CascadeError, Diagnostic
 from nova_async.cascade.load import load_cascade
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import TaskOptions, parse_option
+from nova_async.cascade.order import Order
 from nova_async.cascade.reading import parse_cascade
 from nova_async.cascade.settings import ModelPrice, RunSettings
 
@@ -14,6 +15,7 @@ __all__ = [
     "Diagnostic",
     "Milestone",
     "ModelPrice",
+    "Order",
     "RunSettings",
     "Task",
     "TaskOptions",

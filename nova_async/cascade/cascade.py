@@ -9,6 +9,7 @@ from nova_async.cascade import graph
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic, shown
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import TaskOptions
+from nova_async.cascade.order import Order
 from nova_async.cascade.prompts import result_problems
 from nova_async.cascade.selection import check_ids, matching, with_all_they_need
 from nova_async.cascade.settings import RunSettings
@@ -61,6 +62,10 @@ class Cascade:
     """Options given by ``with_options``."""
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Options given by ``with_defaults``."""
+    order: Order = field(default_factory=Order)
+    """Whether the order of the file counts, and why."""
+    skipped: Mapping[str, Task] = field(default_factory=dict, hash=False)
+    """Optional tasks, which are not among ``tasks``."""
 
     def __post_init__(self) -> None:
         problems = graph_problems(self.tasks, self.name)

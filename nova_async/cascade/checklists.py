@@ -1,91 +1,165 @@
-"""Check-lists as spec-kit writes them: ``- [ ] T002 [P] [US1] Lint (depends on T001)``."""
+"""Check-lists: ``- [ ] T002 [P] [US1] Lint (depends on T001)``, with parts of tasks as items of their own."""
 
-import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import final
 
-from nova_async.cascade.blocks import Block
-from nova_async.cascade.diagnostics import Findings
-from nova_async.cascade.drafts import Section, TaskDraft
-from nova_async.cascade.ids import ID, clean_id, split_dependencies
+from nova_async.cascade.diagnostics import Findings, shown
+from nova_async.cascade.drafts import Drafts, Kind, OptionValues, Section, TaskDraft
+from nova_async.cascade.ids import made_id
+from nova_async.cascade.lists import Item, lines_without
 from nova_async.cascade.option_lists import read_option_list
+from nova_async.cascade.task_headings import META_LINE
+from nova_async.cascade.wordings import Line, PlanIds, Waits, read_key_lines, read_sentence
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from markdown_it.token import Token
-
-__all__ = ["is_task_item", "read_checklist"]
-
-ITEM = re.compile(
-    rf"\[(?P<mark>[ xX])\]\s+(?P<id>[`*]{{0,3}}\#?{ID}[:.]?[`*]{{0,3}})[:.]?(?=\s|$)(?P<rest>.*)", re.ASCII | re.DOTALL
-)
-TAGS = re.compile(r"\s*\[([A-Za-z0-9._-]{1,40})\](?!\()")
-DEPENDS = re.compile(r"\s*\(\s*depends\s+on:?\s+([^()]*)\)", re.IGNORECASE)
+__all__ = ["NO_PARENT", "ChecklistReader", "Parent", "has_tasks"]
 
 
-def is_task_item(text: str) -> bool:
-    """Tell whether the text of a list item begins a task: a box and an id with a digit."""
-    found = ITEM.match(text)
-    return found is not None and any(char.isdigit() for char in found["id"])
+@final
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The item that the items of an inner list are parts of."""
+
+    ids: tuple[str, ...] = ()
+    """Its id and those of the items around it, the outermost first; items without an id have none."""
+    name: str = ""
+    about: str = ""
+    """What it says besides its title: its parts must know it."""
+    is_optional: bool = False
+    waits: Waits = field(default_factory=Waits)
+    """What all of its parts wait for."""
 
 
-def read_checklist(
-    block: Block, lines: list[str], section: Section, findings: Findings
-) -> "Iterator[TaskDraft | Block]":
-    """Give the tasks of a top-level list, and its other items as blocks of their own."""
-    for tokens in _items(block):
-        start, end = tokens[0].map or (0, 0)
-        text = tokens[2].content if len(tokens) > 2 and tokens[1].type == "paragraph_open" else ""
-        if is_task_item(text):
-            yield _read_item(tokens, lines, section, findings)
+NO_PARENT = Parent()
+
+
+@final
+@dataclass(slots=True)
+class ChecklistReader:
+    """Reads the lists of one file."""
+
+    lines: list[str]
+    plan: PlanIds
+    drafts: Drafts
+    options: OptionValues
+    findings: Findings
+    makes_ids: bool
+    """No item of the file has an id, so they are named after their words."""
+    _unnamed: list[Item] = field(default_factory=list)
+    _criteria: list[Item] = field(default_factory=list)
+
+    def read(self, items: Sequence[Item], section: Section, parent: Parent, *, about_criteria: bool) -> None:
+        """Take the tasks of a list; what looks like one and is none is counted (W115, W119)."""
+        self._unnamed, self._criteria = [], []
+        self._read(items, section, parent, about_criteria=about_criteria)
+        self._report_unnamed()
+        if self._criteria:
+            first = self._criteria[0]
+            count = "1 criterion is" if len(self._criteria) == 1 else f"{len(self._criteria)} criteria are"
+            text = (
+                f"{count} not run (first: {shown(first.label.sentence)}); if one is a task, write `Task` before its id"
+            )
+            self.findings.add(first.start + 1, "W119", text)
+
+    def _report_unnamed(self) -> None:
+        if not self._unnamed:
+            return
+        first = self._unnamed[0]
+        count = "1 item" if len(self._unnamed) == 1 else f"{len(self._unnamed)} items"
+        if self.makes_ids:
+            text = f"{count} without an id, so ids are made of the words, and a reworded item is a new task; "
+            text += f"begin items with an id: `- [ ] T1 {_start(first)}`"
         else:
-            yield Block("list_item", start, end, tuple(tokens))
+            text = f"{count} without an id ignored (first: {shown(first.label.sentence)}); to run them, add ids"
+        self.findings.add(first.start + 1, "W115", text)
+
+    def _read(self, items: Sequence[Item], section: Section, parent: Parent, *, about_criteria: bool) -> None:
+        for item in items:
+            label = item.label
+            is_named = item.task_id and not item.task_id.replace(".", "").isdigit()
+            if label.has_box and (label.is_criterion or (about_criteria and not is_named and label.word != "task")):
+                self._criteria.append(item)
+            elif any(map(has_tasks, item.children)):
+                self._read_group(item, section, parent, about_criteria=about_criteria)
+            elif item.task_id:
+                self.drafts.add(self._read_task(item, item.task_id, section, parent))
+            elif label.has_box and label.sentence.strip():
+                self._read_unnamed(item, section, parent)
+            elif not label.has_box and any(inner.label.has_box for inner in item.family()):
+                # A phase that is an item: `1. **Setup**`, with boxes below it.
+                inside = replace(parent, name=_title(item.text))
+                self._read(item.children, section, inside, about_criteria=about_criteria)
+
+    def _read_unnamed(self, item: Item, section: Section, parent: Parent) -> None:
+        self._unnamed.append(item)
+        if self.makes_ids:
+            task_id = made_id(_title(item.label.sentence), self.drafts.folded_ids)
+            self.drafts.add(self._read_task(item, task_id, section, parent, text=item.label.sentence))
+
+    def _read_group(self, item: Item, section: Section, parent: Parent, *, about_criteria: bool) -> None:
+        """Read the parts of an item; what else it says is told to each of them."""
+        label, ids = item.label, parent.ids
+        if item.task_id and self.drafts.add_group(item.task_id, item.start + 1):
+            ids = (*ids, item.task_id)
+        if label.is_parallel:
+            text = f"[P] on {item.task_id or 'an item'} is ignored, because it is only a group: mark its tasks"
+            self.findings.add(item.start + 1, "W112", text)
+        left_out = [(child.start, child.end) for child in item.children if has_tasks(child)]
+        waits = Waits(list(parent.waits.words), parent.waits.declares)
+        text = label.text if item.task_id else item.text
+        title = _title(read_sentence(text, item.start + 1, waits, self.plan, self.findings))
+        own = lines_without(self.lines, item.text_end, item.end, left_out)
+        own = read_key_lines(own, waits, self.plan, self.findings)
+        about = "" if _is_nothing(own) else "\n".join(text for _, text in own).strip("\n").rstrip()
+        about = "\n\n".join(filter(None, (parent.about, f"Part of {title}:\n{about}" if about else "")))
+        inside = Parent(ids, title, about, parent.is_optional or label.is_optional, waits)
+        tasks = [child for child in item.children if has_tasks(child)]
+        self._read(tasks, section, inside, about_criteria=about_criteria)
+
+    def _read_task(self, item: Item, task_id: str, section: Section, parent: Parent, text: str = "") -> TaskDraft:
+        label = item.label
+        section = replace(section, group=section.group or parent.name)
+        draft = TaskDraft(task_id, item.start + 1, section, kind=Kind.ITEM, done=label.is_done)
+        draft.waits.words.extend(parent.waits.words)
+        draft.waits.declares = parent.waits.declares
+        draft.parallel, draft.parent = label.is_parallel, parent.ids[-1] if parent.ids else ""
+        if label.tags:
+            draft.written["tags"] = label.tags
+        first, *more = (text or label.text).split("\n")
+        below: list[Line] = [(item.start + 2 + place, line) for place, line in enumerate(more)]
+        below = read_key_lines(below, draft.waits, self.plan, self.findings)
+        sentence = "\n".join((first, *(line for _, line in below)))
+        draft.waits.unread.clear()  # the whole first paragraph is read as a sentence
+        sentence = read_sentence(sentence, draft.line, draft.waits, self.plan, self.findings)
+        draft.name = sentence.split("\n", 1)[0]
+        read = read_option_list(item.first_list, draft, self.plan, self.options, self.findings)
+        body = lines_without(self.lines, item.text_end, item.end, read)
+        body = read_key_lines(body, draft.waits, self.plan, self.findings)
+        draft.has_body = bool(draft.prompt) or not _is_nothing(body)
+        rest = "\n".join(line for _, line in body).strip("\n").rstrip()
+        draft.prompt = "\n".join(filter(None, (sentence, draft.prompt, rest)))
+        if parent.about:
+            draft.prompt += f"\n\n{parent.about}"
+        if (label.is_optional or parent.is_optional) and "optional" not in draft.written:
+            draft.written["optional"] = True
+        for group in parent.ids:
+            self.drafts.groups[group].append(task_id)
+        return draft
 
 
-def _read_item(tokens: "Sequence[Token]", lines: list[str], section: Section, findings: Findings) -> TaskDraft:
-    start, end = tokens[0].map or (0, 0)
-    found = ITEM.match(tokens[2].content)
-    if found is None:
-        raise ValueError("not a task item")
-    tags, rest = _leading_tags(found["rest"])
-    draft = TaskDraft(clean_id(found["id"].rstrip("`*:.")), start + 1, section, done=found["mark"] != " ")
-    draft.parallel = "P" in tags
-    own_tags = tuple(tag for tag in tags if tag != "P")
-    if own_tags:
-        draft.written["tags"] = own_tags
-    draft.depends_on = tuple(dict.fromkeys(word for part in DEPENDS.findall(rest) for word in split_dependencies(part)))
-    text = DEPENDS.sub("", rest).strip()
-    draft.name = text.split("\n", 1)[0]
-    body = (tokens[1].map or (0, start + 1))[1]
-    if len(tokens) > 4 and tokens[4].type == "bullet_list_open":
-        inner = [token for token in tokens[4:] if token.level >= tokens[4].level]
-        closing = next(
-            i for i, token in enumerate(inner) if token.type == "bullet_list_close" and token.level == inner[0].level
-        )
-        body = read_option_list(inner[: closing + 1], draft, findings) or body
-    more = _without_margin(lines[body:end])
-    draft.prompt = "\n".join(filter(None, (text, draft.prompt, more)))
-    return draft
+def has_tasks(item: Item) -> bool:
+    """Tell whether an item, or one inside of it, is a task that has an id."""
+    return any(inner.task_id for inner in item.family())
 
 
-def _without_margin(lines: list[str]) -> str:
-    """Join lines without the indentation that they share because they stand in a list item."""
-    margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
-    return "\n".join(line[margin:] for line in lines).strip("\n").rstrip()
+def _is_nothing(lines: list[Line]) -> bool:
+    return all(META_LINE.fullmatch(text) for _, text in lines)
 
 
-def _leading_tags(text: str) -> tuple[list[str], str]:
-    tags = []
-    while found := TAGS.match(text):
-        tags.append(found[1])
-        text = text[found.end() :]
-    return tags, text
+def _title(text: str) -> str:
+    return text.split("\n", 1)[0].strip("*_` ").rstrip(":")
 
 
-def _items(block: Block) -> "Iterator[list[Token]]":
-    item: list[Token] = []
-    for token in block.tokens[1:-1]:
-        item.append(token)
-        if token.type == "list_item_close" and token.level == 1:
-            yield item
-            item = []
+def _start(item: Item) -> str:
+    words = _title(item.label.sentence).split()
+    return " ".join(words[:3]) + (" …" if len(words) > 3 else "")

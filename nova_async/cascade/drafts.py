@@ -1,16 +1,22 @@
 """A task as it was read, before it is known which other tasks there are."""
 
-from dataclasses import dataclass, field
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import zip_longest
 from typing import final
 
 from nova_async.cascade.blocks import break_lines
 from nova_async.cascade.diagnostics import Findings, shown
 from nova_async.cascade.ids import MAX_ID, is_task_id
-from nova_async.cascade.options import Option
-from nova_async.cascade.values import is_nothing
+from nova_async.cascade.options import Option, as_header
+from nova_async.cascade.values import NotAnOption, is_nothing
+from nova_async.cascade.wordings import Waits
 
-__all__ = ["Drafts", "Section", "TaskDraft"]
+__all__ = ["Drafts", "Kind", "OptionValues", "Section", "TaskDraft"]
 
+SHARED_NAMES = frozenset({"priority", "agent", "model", "class", "cwd", "tags", "verify", "optional", "worktree"})
+"""Options whose names stand above columns of other people's tables, too, with values of their own."""
 MAX_NAME = 60  # characters of the prompt that stand in for a missing name
 
 
@@ -21,6 +27,16 @@ class Section:
 
     branch: str = ""
     group: str = ""
+    number: int = 0
+    """How many headings stand above: two tasks with the same number stand below the same one."""
+
+
+class Kind(Enum):
+    """How a task is written."""
+
+    ROW = "row"
+    ITEM = "item"
+    HEADING = "heading"
 
 
 @final
@@ -33,21 +49,79 @@ class TaskDraft:
     section: Section
     name: str = ""
     prompt: str = ""
-    depends_on: tuple[str, ...] = ()
-    """Ids and ranges as written."""
+    waits: Waits = field(default_factory=Waits)
+    """What it depends on, as written."""
     written: dict[str, object] = field(default_factory=dict)
     done: bool = False
     parallel: bool = False
-    """Marked ``[P]``."""
+    """Marked ``[P]`` or ``(P)``."""
+    kind: Kind = Kind.ROW
+    parent: str = ""
+    """The id of the item or heading that it is a part of."""
+    has_body: bool = False
+    """There is more to it than its title."""
+    has_own_prompt: bool = False
+    """Its prompt stands behind ``Prompt:``."""
 
-    def set_option(self, option: Option, text: str, findings: Findings, line: int) -> None:
-        """Read an option's cell or bullet; nothing in it means that the option is inherited."""
+
+@final
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A value that is none of the option whose name stands above or before it."""
+
+    line: int
+    option: str
+    header: str
+    text: str
+    is_ours: bool
+    """The name is spelled as in our documentation, and not only understood."""
+
+
+@final
+class OptionValues:
+    """Reads the options of a file, and decides at its end about values that do not fit.
+
+    Tables and lists of other people have a ``Priority: High`` that is not meant for us; in a plan that sets other
+    options it is a mistake, and so is a ``Timeout`` of "soon" anywhere.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._misfits: list[Misfit] = []
+        self._read: set[str] = set()
+
+    def set(self, draft: TaskDraft, option: Option, header: str, text: str, line: int) -> bool:
+        """Read an option's cell or bullet; nothing in it means that the option is inherited.
+
+        Returns False if it is no value of this option, and then the text is still somebody's.
+        """
         if is_nothing(text):
-            return
+            return True
         try:
-            self.written[option.attribute] = option.from_text(text)
+            draft.written[option.attribute] = option.from_text(text)
+        except NotAnOption as error:
+            self._findings.add(line, "E104", str(error))
+            return True
         except ValueError as error:
-            findings.add(line, "E104", str(error))
+            is_ours = as_header(header) == option.headers[0]
+            self._misfits.append(Misfit(line, option.key, header, str(error), is_ours))
+            return False
+        self._read.add(option.key)
+        return True
+
+    def settle(self, *, has_settings: bool) -> None:
+        """Report what did not fit (E104, W118); ``has_settings`` tells whether the front matter sets anything."""
+        first: dict[tuple[str, bool], list[Misfit]] = {}
+        for misfit in self._misfits:
+            others = has_settings or misfit.option not in SHARED_NAMES or self._read - {misfit.option}
+            if misfit.is_ours and others:
+                self._findings.add(misfit.line, "E104", misfit.text)
+            else:
+                first.setdefault((misfit.header, misfit.is_ours), []).append(misfit)
+        for (header, _), misfits in first.items():
+            more = f" ({len(misfits) - 1} more like it)" if len(misfits) > 1 else ""
+            text = f"{shown(header)} is not read as an option: {misfits[0].text}{more}"
+            self._findings.add(misfits[0].line, "W118", text)
 
 
 @final
@@ -59,7 +133,9 @@ class Drafts:
         self._lines: dict[str, tuple[str, int]] = {}
         self.tasks: dict[str, TaskDraft] = {}
         self.claimed: set[str] = set()
-        """Ids of rows that are wrong in themselves: to depend on them is not one more mistake."""
+        """Every id that stands in the file, also of rows that are wrong in themselves."""
+        self.groups: dict[str, list[str]] = {}
+        """Ids of items and headings that are no tasks but group them, each with the ids of its tasks."""
 
     def add(self, draft: TaskDraft) -> None:
         """Take a draft, or say why not (E101, E102, E105)."""
@@ -77,6 +153,43 @@ class Drafts:
             first = draft.prompt.split("\n", 1)[0].rstrip()
             draft.name = f"{first[: MAX_NAME - 1]}…" if len(first) > MAX_NAME else first
         self.tasks[draft.id] = draft
+
+    @property
+    def folded_ids(self) -> Container[str]:
+        """All ids in use, in lower case."""
+        return self._lines
+
+    def add_group(self, task_id: str, line: int) -> bool:
+        """Take the id of a group; False if it cannot be taken (E101, E102)."""
+        if not self._take_id(task_id, line):
+            return False
+        self.groups[task_id] = []
+        return True
+
+    def fold_parents(self) -> None:
+        """Make groups of the tasks that are only a title for those behind them: ``1 Data``, then ``1.1``, ``1.2``.
+
+        What is written on such a title holds for its parts.
+        """
+        drafts = list(self.tasks.values())
+        parents: list[TaskDraft] = []
+        for draft, following in zip_longest(drafts, drafts[1:]):
+            while parents and not draft.id.startswith(f"{parents[-1].id}."):
+                parents.pop()
+            for parent in parents[-1:]:
+                draft.parent = parent.id
+                draft.section = replace(draft.section, group=draft.section.group or parent.name)
+                draft.waits.words[:0] = parent.waits.words
+                draft.waits.declares = draft.waits.declares or parent.waits.declares
+                draft.written = {**parent.written, **draft.written}
+            is_title = draft.kind is not Kind.ROW and not draft.has_body
+            if is_title and following is not None and following.id.startswith(f"{draft.id}."):
+                del self.tasks[draft.id]
+                self.groups[draft.id] = []
+                parents.append(draft)
+            else:
+                for parent in parents:
+                    self.groups[parent.id].append(draft.id)
 
     def claim(self, task_id: str, line: int) -> None:
         """Remember the id of a row that cannot be read, if it is one."""

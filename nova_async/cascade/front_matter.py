@@ -43,13 +43,35 @@ def cut_front_matter(lines: list[str], findings: Findings) -> str | None:
         block = [line for line in lines[1:end] if line.strip() and not line.lstrip().startswith("#")]
         if end is None or not block or not YAML_KEY.match(block[0]):
             return None  # a rule across the page
-        findings.add(1, "E003", "YAML front matter is not read; write TOML between two +++ lines")
+        ours = next((key for line in block if (key := _key_of_ours(line))), None)
+        if ours is None:
+            lines[: end + 1] = [""] * (end + 1)
+            return None  # what other tools write at the top of their files
+        text = f"YAML front matter is not read, and it sets {ours}; write TOML between two +++ lines"
+        findings.add(1, "E003", text)
     elif end is None:
         findings.add(1, "E001", "front matter opened by +++ is never closed")
         end = len(lines) - 1
     toml = "\n".join(lines[1:end])
     lines[: end + 1] = [""] * (end + 1)
     return None if findings.has("E001", "E003") else toml
+
+
+def _key_of_ours(line: str) -> str | None:
+    """Return the key of a line of YAML, if it is one of ours with a value that it could have."""
+    key, colon, value = line.partition(":")
+    option = TASK_KEYS.get(key)
+    if not colon or (option is None and key not in KNOWN_KEYS):
+        return None
+    value = value.partition(" #")[0].strip().strip("'\"")
+    try:
+        if option is not None and value:
+            option.from_text(value)
+        elif key == "order":
+            SETTINGS[key](value)
+    except ValueError:
+        return None  # `priority: high` is somebody else's
+    return key
 
 
 def read_front_matter(toml: str, findings: Findings) -> RunSettings:

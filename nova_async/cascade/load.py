@@ -14,17 +14,28 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SETTINGS_FILE, PYPROJECT = "nova.toml", "pyproject.toml"
 
 
-def load_cascade(path: str | os.PathLike[str], *, settings: str | os.PathLike[str] | None = None) -> Cascade:
+def load_cascade(
+    path: str | os.PathLike[str],
+    *,
+    settings: str | os.PathLike[str] | None = None,
+    order: str | None = None,
+    with_optional: bool = False,
+) -> Cascade:
     """Read the plan in a file, and with it the settings in another, which hold where the plan says nothing.
 
-    ``settings`` is a ``nova.toml`` or a ``pyproject.toml``; none is looked for. Raises ``CascadeError`` if one of them
+    ``settings`` is a ``nova.toml`` or a ``pyproject.toml``; none is looked for. ``order`` and ``with_optional`` are
+    those of ``parse_cascade``. Raises ``CascadeError`` if one of them
     has errors or is not UTF-8 text (E005), and the system's own ``OSError`` (``FileNotFoundError``, ``PermissionError``
     …) if one cannot be read.
     """
-    text = _text_of(path)
-    if settings is None:
-        return parse_cascade(text, os.fspath(path))
-    return parse_cascade(text, os.fspath(path), settings=_text_of(settings), settings_name=os.fspath(settings))
+    return parse_cascade(
+        _text_of(path),
+        os.fspath(path),
+        settings="" if settings is None else _text_of(settings),
+        settings_name="nova.toml" if settings is None else os.fspath(settings),
+        order=order,
+        with_optional=with_optional,
+    )
 
 
 def find_settings(*folders: str | os.PathLike[str]) -> Path | None:

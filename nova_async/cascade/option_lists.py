@@ -1,105 +1,113 @@
-"""Bullet lists that set options: the one right after a task heading, and the one below a check-list item."""
+"""Bullet lists that set options: the one right below a task's heading, or below its item in a check-list."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
-from nova_async.cascade.columns import field_of, guess_option
+from nova_async.cascade.columns import field_of
 from nova_async.cascade.diagnostics import Findings, shown
-from nova_async.cascade.drafts import TaskDraft
-from nova_async.cascade.ids import split_dependencies
-from nova_async.cascade.options import find_option
-from nova_async.cascade.values import parse_list
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from markdown_it.token import Token
+from nova_async.cascade.drafts import OptionValues, TaskDraft
+from nova_async.cascade.lists import Item
+from nova_async.cascade.options import OPTIONS, Option, as_header, find_option
+from nova_async.cascade.values import is_nothing, parse_list
+from nova_async.cascade.wordings import PlanIds, is_dependency_key, read_value
 
 __all__ = ["read_option_list"]
 
 KEY_AND_VALUE = re.compile(
-    r"(?P<mark>\*\*|__|[*_`]?)(?P<key>[A-Za-z][\w \\-]{0,40}?)\s*(?P<close>[*_`]{0,2}):(?P<rest>.*)", re.S
+    r"(?P<mark>\*\*|__|[*_`]?)(?P<key>[A-Za-z][\w \\-]{0,40}?)\s*(?P<close>[*_`]{0,2})[:\uff1a](?P<rest>.*)", re.S
 )
+LONGEST_FACT = 2  # words of a key that is not emphasised; "Keep the API: it is public" is a sentence
+ONE_WORD = re.compile(r"`?[\w./:@+\[\]-]+`?")
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Bullet:
-    """One item: its first paragraph and, where it has sub-items, theirs. Lines are counted from 0."""
+class Setting:
+    """A bullet such as ``Timeout: 45m``, ``**Timeout:** 45m`` or ``_Depends: 1.2_``."""
 
-    start: int
-    end: int
-    text: str
-    parts: tuple[str, ...]
-
-    def key_and_value(self) -> tuple[str, str] | None:
-        """Split ``Timeout: 45m``, ``**Timeout:** 45m`` or ``**Timeout**: 45m``; None for prose."""
-        found = KEY_AND_VALUE.match(self.text)
-        if found is None:
-            return None
-        rest = found["rest"]
-        if found["mark"] and not found["close"]:
-            if not rest.startswith(found["mark"]):
-                return None  # emphasis that spans more than the key
-            rest = rest.removeprefix(found["mark"])
-        if rest and not rest[0].isspace():
-            return None  # C:\path, http://…
-        return found["key"], " ".join(rest.split())
+    key: str
+    value: str
+    is_emphasised: bool
+    """The key alone, as in ``**Files:** a.py``."""
+    in_italics: bool
+    """All of it."""
 
 
-def read_option_list(tokens: "Sequence[Token]", draft: TaskDraft, findings: Findings) -> int | None:
-    """Read the options of a task from the tokens of one bullet list.
+def read_option_list(
+    items: Sequence[Item], draft: TaskDraft, plan: PlanIds, options: OptionValues, findings: Findings
+) -> list[tuple[int, int]]:
+    """Read the options of a task from the items of a bullet list, up to the first that is prose.
 
-    ``tokens`` go from ``bullet_list_open`` to its end. ``draft`` gets the options, dependencies, and a ``Prompt:`` if
-    there is one; ``findings`` takes E104 and W111.
-
-    Returns the line, from 0, from which on the text belongs to the prompt again; None if the list sets no options,
-    because its first item is not a known key with a value.
+    ``draft`` gets options, dependencies, and a ``Prompt:`` if there is one. Returns the ranges of lines, from 0, that
+    were read; everything else is for the agent, also facts such as ``Files: src/store.py``.
     """
-    bullets = _bullets(tokens)
-    first = bullets[0].key_and_value() if bullets else None
-    if first is None or not _is_known(first[0]):
-        return None
-    for bullet in bullets:
-        setting = bullet.key_and_value()
+    read: list[tuple[int, int]] = []
+    for item in items:
+        setting = _setting_of(item.text) if not item.label.has_box else None
         if setting is None:
-            return bullet.start  # prose: what follows is said to the agent
-        key, value = setting
-        field, option = field_of(key), find_option(key)
-        words = ", ".join(filter(None, (value, *bullet.parts)))
-        if field == "deps":
-            draft.depends_on = tuple(dict.fromkeys((*draft.depends_on, *split_dependencies(words))))
-        elif field == "prompt":
-            draft.prompt = "\n".join(filter(None, (value, *bullet.parts)))
-        elif option is None:
-            text = f"option {shown(key)} is not known: ignored{guess_option(key, findings)}"
-            findings.add(bullet.start + 1, "W111", text)
-        elif option.read is parse_list:
-            own = draft.written.get(option.attribute, ())
-            draft.set_option(
-                option, " ".join((*(own if isinstance(own, tuple) else ()), words)), findings, bullet.start + 1
-            )
+            break
+        if _take(setting, item, draft, plan, options, findings):
+            read.append((item.start, item.end))
+        elif not _is_fact(setting):
+            break
+    return read
+
+
+def _take(
+    setting: Setting, item: Item, draft: TaskDraft, plan: PlanIds, options: OptionValues, findings: Findings
+) -> bool:
+    """Read one bullet; False if it is for the agent."""
+    line, key = item.start + 1, setting.key
+    words = ", ".join(filter(None, (setting.value, *item.parts)))
+    option = find_option(key)
+    if is_dependency_key(key) or field_of(key) == "deps":
+        return read_value(key, words, line, draft.waits, plan, findings, adds=setting.in_italics)
+    if field_of(key) == "prompt":
+        draft.prompt = "\n".join(filter(None, (setting.value, *item.parts)))
+        draft.has_own_prompt = as_header(key) == "prompt"
+        return True
+    if option is None:
+        guess = findings.guess(as_header(key).replace(" ", "_"), [known.key for known in OPTIONS])
+        if guess:
+            findings.add(line, "W111", f"option {shown(key)} is not known: ignored{guess}")
+        return bool(guess)
+    if setting.in_italics or not _can_be_a_value(option, words):
+        return False
+    if option.read is parse_list:
+        own = draft.written.get(option.attribute, ())
+        words = " ".join((*(own if isinstance(own, tuple) else ()), words))
+    return options.set(draft, option, key, words, line)
+
+
+def _can_be_a_value(option: Option, text: str) -> bool:
+    """Tell whether the text is more than a sentence that happens to begin like an option.
+
+    What takes any text would take any sentence: in a bullet, names and paths are single words.
+    """
+    return option.attribute not in ("model", "task_class", "cwd") or is_nothing(text) or bool(ONE_WORD.fullmatch(text))
+
+
+def _is_fact(setting: Setting) -> bool:
+    return setting.is_emphasised or setting.in_italics or len(setting.key.split()) <= LONGEST_FACT
+
+
+def _setting_of(text: str) -> Setting | None:
+    """Split a bullet into key and value; None for prose."""
+    found = KEY_AND_VALUE.match(text)
+    if found is None:
+        return None
+    rest, mark = found["rest"], found["mark"]
+    in_italics = False
+    if mark and not found["close"]:
+        stripped = rest.rstrip()
+        if rest.startswith(mark):
+            rest = rest.removeprefix(mark)
+        elif mark in "_*" and stripped.endswith(mark) and stripped.count(mark) == 1:
+            rest, in_italics = stripped.removesuffix(mark), True
         else:
-            draft.set_option(option, words, findings, bullet.start + 1)
-    return bullets[-1].end
-
-
-def _is_known(key: str) -> bool:
-    return find_option(key) is not None or field_of(key) in ("deps", "prompt")
-
-
-def _bullets(tokens: "Sequence[Token]") -> list[Bullet]:
-    """Gather the items of a list; sub-items and further paragraphs become parts of theirs."""
-    level = tokens[0].level + 1
-    bullets: list[Bullet] = []
-    lines, texts = (0, 0), list[str]()
-    for token in tokens:
-        if token.type == "list_item_open" and token.level == level:
-            start, end = token.map or (0, 0)
-            lines, texts = (start, end), []
-        elif token.type == "list_item_close" and token.level == level:
-            bullets.append(Bullet(*lines, texts[0] if texts else "", tuple(texts[1:])))
-        elif token.type == "inline":
-            texts.append(token.content)
-    return bullets
+            return None  # emphasis that spans more than the key
+    if rest and not rest[0].isspace():
+        return None  # C:\path, http://…
+    return Setting(found["key"], " ".join(rest.split()), bool(mark) and not in_italics, in_italics)

@@ -64,6 +64,8 @@ class TaskOptions:
     """A command, already split, that must exit 0 after the agent's success."""
     on_failure: OnFailure = OnFailure.CONTINUE
     tags: tuple[str, ...] = ()
+    optional: bool = False
+    """Not run unless somebody asks for it."""
 
     @classmethod
     def layered(cls, *layers: Mapping[str, Any]) -> "TaskOptions":
@@ -103,7 +105,8 @@ class Option:
         try:
             return self.read(text)
         except ValueError as error:
-            raise ValueError(f"{self.key}: {error}") from None
+            kind = values.NotAnOption if isinstance(error, values.NotAnOption) else ValueError
+            raise kind(f"{self.key}: {error}") from None
 
     def from_toml(self, value: object) -> object:
         """Read a value of the front matter or of a settings file.
@@ -112,9 +115,11 @@ class Option:
         """
         if self.attribute == "agent_args" and isinstance(value, dict):
             return {self._agent(name): self.from_toml(words) for name, words in value.items()}
-        if self.read in (values.parse_list, values.parse_command) and isinstance(value, list):
+        if self.read in (values.parse_list, values.parse_command, values.parse_check) and isinstance(value, list):
             if not all(isinstance(word, str) for word in value) or (self.attribute == "verify" and not value):
                 raise ValueError(f"{self.key}: {shown(str(value))} is not a list of texts")
+            if self.read is values.parse_check and (found := {"&&", "||", ";"}.intersection(value)):
+                raise ValueError(f"{self.key}: no shell reads it, so {min(found)} would be a mere word")
             return tuple(value)
         if self.read is values.parse_text and not isinstance(value, str):
             raise ValueError(f"{self.key}: {shown(text_of_toml(value))} is not a text")
@@ -179,9 +184,10 @@ OPTIONS = (
     Option("slots", ("slots",), values.whole_number(1)),
     Option("cwd", ("cwd",), values.parse_text),
     Option("worktree", ("worktree",), values.parse_yes_no),
-    Option("verify", ("verify",), values.parse_command),
+    Option("verify", ("verify",), values.parse_check),
     Option("on_failure", ("on failure",), values.one_of(*OnFailure)),
     Option("tags", ("tags",), values.parse_list),
+    Option("optional", ("optional",), values.parse_yes_no),
 )
 BY_HEADER = {header: option for option in OPTIONS for header in option.headers}
 

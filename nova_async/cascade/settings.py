@@ -9,13 +9,14 @@ from nova_async.cascade import values
 from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import joined_options, text_of_toml
-from nova_async.words import Leftovers, Outcome
+from nova_async.cascade.shell_words import needs_a_shell, refuse_open_placeholders
+from nova_async.words import Leftovers, Outcome, PlanOrder
 
-__all__ = ["SETTINGS", "ModelPrice", "RunSettings"]
+__all__ = ["SETTINGS", "ModelPrice", "RunSettings", "parse_agent_command", "parse_order"]
 
 ON_USAGE_LIMIT = ("wait", "fail")
 TABLES = frozenset({"classes", "env", "prices"})
-PROMPT_VIA, ORDERS = ("auto", "arg", "stdin", "file"), ("deps", "phase")
+PROMPT_VIA = ("auto", "arg", "stdin", "file")
 
 
 @final
@@ -42,7 +43,7 @@ class RunSettings:
     max_workers: int = 3
     classes: Mapping[str, int] = field(default_factory=dict, hash=False)
     """How many tasks of a class may run at once."""
-    order: Literal["deps", "phase"] = "deps"
+    order: PlanOrder = PlanOrder.AUTO
     retry_on: tuple[Outcome, ...] = (
         Outcome.SIGNAL, Outcome.TIMEOUT, Outcome.STALLED, Outcome.LOST_TAIL, Outcome.OVERLOAD, Outcome.NETWORK,
     )  # fmt: skip
@@ -102,6 +103,14 @@ class RunSettings:
         return replace(self, command=command, inherited=inherited)
 
 
+def parse_order(text: str) -> PlanOrder:
+    """Read ``auto``, ``deps`` or ``phase``.
+
+    Raises ``ValueError`` for anything else.
+    """
+    return PlanOrder(values.one_of(*PlanOrder)(text))
+
+
 def _from_text(read: Callable[[str], object]) -> Callable[[object], object]:
     """Let a reader of cells read a TOML value."""
     return lambda value: read(text_of_toml(value))
@@ -120,9 +129,25 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _command(value: object) -> tuple[str, ...]:
-    words = values.parse_command(value) if isinstance(value, str) else _texts(value)
+    words = parse_agent_command(value) if isinstance(value, str) else _texts(value)
     if not words or not words[0]:
         raise ValueError("the list names no program")
+    refuse_open_placeholders(words)
+    return words
+
+
+def parse_agent_command(text: str) -> tuple[str, ...]:
+    """Split the command of an agent, as a shell would, without running one.
+
+    Raises ``ValueError`` for what cannot be split, for what only a shell reads, and for a placeholder that a shell
+    would run.
+    """
+    if complaint := needs_a_shell(text):
+        raise ValueError(complaint)
+    if not text.strip():
+        raise ValueError("it names no program")
+    words = values.parse_command(text)
+    refuse_open_placeholders(words)
     return words
 
 
@@ -188,7 +213,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "prompt_suffix": _text,
     "max_workers": _from_text(values.whole_number(1)),
     "classes": _classes,
-    "order": _from_text(values.one_of(*ORDERS)),
+    "order": _from_text(parse_order),
     "retry_on": _retry_on,
     "backoff": _from_text(values.parse_duration_range),
     "on_usage_limit": _from_text(values.one_of(*ON_USAGE_LIMIT)),

@@ -6,7 +6,7 @@ from collections import deque
 from nova_async.cascade.blocks import Block, read_rows, split_row
 from nova_async.cascade.columns import Columns, read_header
 from nova_async.cascade.diagnostics import Findings
-from nova_async.cascade.drafts import Drafts, Section, TaskDraft
+from nova_async.cascade.drafts import Drafts, OptionValues, Section, TaskDraft
 from nova_async.cascade.ids import clean_id, is_task_id, split_dependencies
 
 __all__ = ["is_task_header", "read_lost_rows", "read_table", "report_broken_tables", "report_rows_read_as_blocks"]
@@ -20,7 +20,9 @@ def is_task_header(line: str) -> bool:
     return "|" in line and read_header(split_row(line)) is not None
 
 
-def read_table(block: Block, lines: list[str], section: Section, drafts: Drafts, findings: Findings) -> Columns | None:
+def read_table(
+    block: Block, lines: list[str], section: Section, drafts: Drafts, options: OptionValues, findings: Findings
+) -> Columns | None:
     """Read the tasks of a table; None if it is not a task table, and then nothing of it is read."""
     header, *rows = read_rows(block)
     columns = read_header(header.cells)
@@ -35,18 +37,25 @@ def read_table(block: Block, lines: list[str], section: Section, drafts: Drafts,
         elif _is_cut_wrong(source, row.line + 1, columns, findings):
             drafts.claim(clean_id(row.cells[columns.fields["id"]]), row.line + 1)
         elif any(row.cells):
-            drafts.add(_read_row(row.cells, row.line + 1, columns, section, findings))
+            drafts.add(_read_row(row.cells, header.cells, row.line + 1, columns, section, options))
     return columns
 
 
-def _read_row(cells: tuple[str, ...], line: int, columns: Columns, section: Section, findings: Findings) -> TaskDraft:
+def _read_row(
+    cells: tuple[str, ...],
+    header: tuple[str, ...],
+    line: int,
+    columns: Columns,
+    section: Section,
+    options: OptionValues,
+) -> TaskDraft:
     def cell(field: str) -> str:
         return cells[columns.fields[field]] if field in columns.fields else ""
 
     draft = TaskDraft(clean_id(cell("id")), line, section, cell("name"), cell("prompt"))
-    draft.depends_on = split_dependencies(cell("deps"))
+    draft.waits.words = list(split_dependencies(cell("deps")))
     for index, option in columns.options:
-        draft.set_option(option, cells[index], findings, line)
+        options.set(draft, option, header[index], cells[index], line)
     return draft
 
 

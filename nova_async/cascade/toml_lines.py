@@ -8,6 +8,7 @@ KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 PATH = rf"{KEY}(?:\s*\.\s*{KEY})*"
 TABLE = re.compile(rf"\s*(\[\[?)\s*({PATH})\s*\]\]?")
 ASSIGNMENT = re.compile(rf"\s*({PATH})\s*=")
+DEEPEST = 8  # names in a path; what is set deeper gets the line of what is around it
 TRIPLE = re.compile(r'"""|' + "'''")
 
 
@@ -41,7 +42,7 @@ class TomlLines:
         return self._lines[path]
 
     def _note(self, path: tuple[str | int, ...], number: int) -> None:
-        for length in range(1, len(path) + 1):
+        for length in range(1, min(len(path), DEEPEST) + 1):
             self._lines.setdefault(path[:length], number)
 
     @staticmethod

@@ -9,10 +9,13 @@ import shlex
 from collections.abc import Callable
 
 from nova_async.cascade.diagnostics import did_you_mean, shown
+from nova_async.cascade.shell_words import needs_a_shell
 
 __all__ = [
+    "NotAnOption",
     "is_nothing",
     "one_of",
+    "parse_check",
     "parse_command",
     "parse_duration",
     "parse_duration_range",
@@ -37,6 +40,18 @@ MONEY = re.compile(rf"\$?\s*({NUMBER})(?:\s*USD)?", re.ASCII | re.IGNORECASE)
 WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 PRIORITY = re.compile(r"[Pp](\d)", re.ASCII)
 YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+
+
+# Bare words that a sentence has and a command has not: "the page opens", "all tests pass".
+PROSE = frozenset({
+    "the", "an", "is", "are", "was", "were", "that", "should", "must", "when", "still", "and", "correctly",
+    "successfully", "manually", "without",
+})  # fmt: skip
+PROSE_ENDS = frozenset(["pass", "passes", "fail", "fails", "works", "work", "opens", "open", "shows", "appears", "ok"])
+
+
+class NotAnOption(ValueError):
+    """A value that must not be passed over, whatever plan it stands in."""
 
 
 def is_nothing(text: str) -> bool:
@@ -160,6 +175,30 @@ def parse_command(text: str) -> tuple[str, ...]:
     if not words or not words[0]:
         raise ValueError(f"{shown(text)} names no program")
     return words
+
+
+def parse_check(text: str) -> tuple[str, ...]:
+    """Split the command of a check.
+
+    Raises ``ValueError`` as ``parse_command`` does, and for a sentence; and ``NotAnOption`` for what only a shell
+    reads: as mere words, ``true && false`` succeeds.
+    """
+    bare = text.strip()
+    if complaint := needs_a_shell(bare):
+        raise NotAnOption(complaint)
+    if _is_prose(bare):
+        raise ValueError(f"{shown(bare)} is a sentence, not a command")
+    return parse_command(bare)
+
+
+def _is_prose(text: str) -> bool:
+    words = text.split()
+    if len(words) < 2 or any(word.startswith(("-", "'", '"')) for word in words):
+        return False
+    plain = [word.strip(".,!").casefold() for word in words]
+    if PROSE.intersection(plain[1:]) or plain[0] in ("the", "all", "a", "an") or plain[-1] in PROSE_ENDS:
+        return True
+    return words[0].isalpha() and words[0].istitle() and not any(re.search(r"[./=_]\w", word) for word in words)
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

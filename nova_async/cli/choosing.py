@@ -41,5 +41,7 @@ def chosen_tasks(
     try:
         return cascade.select(tasks, only=",".join(only) if only else None, until=until)
     except ValueError as error:
-        say(f"nova: {cascade.name}: {error}", err=True)
+        optional = [word for word in (*tasks, *until) if word in cascade.skipped]
+        cure = f"; {optional[0]} is optional: add --with-optional" if optional else ""
+        say(f"nova: {cascade.name}: {error}{cure}", err=True)
         raise click.exceptions.Exit(BAD_INPUT) from None

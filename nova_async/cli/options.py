@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["argument", "command_of", "flag", "option"]
+from nova_async.words import PlanOrder
+
+__all__ = ["argument", "command_of", "flag", "option", "optional_flag", "order_option"]
 
 Options = TypeVar("Options")
 PARAMETER = "parameter"  # the key in a field's metadata
@@ -25,6 +27,20 @@ def option(*flags: str, help: str, default: Any = None, **more: Any) -> Any:  # 
 def flag(*flags: str, help: str) -> Any:  # noqa: A002 - click's own word
     """Declare an option that takes no value and is false unless given."""
     return option(*flags, help=help, default=False, is_flag=True)
+
+
+def order_option() -> Any:
+    """Declare ``--order``."""
+    return option(
+        type=click.Choice([str(word) for word in PlanOrder]),
+        show_default="the plan's, else auto",
+        help="Whether the order of the file counts (phase) or declared dependencies alone (deps).",
+    )
+
+
+def optional_flag() -> Any:
+    """Declare ``--with-optional``."""
+    return flag(help="Run optional tasks, too.")
 
 
 def argument(metavar: str, *, default: Any = MISSING, **more: Any) -> Any:

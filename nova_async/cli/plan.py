@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.cascade import Cascade, CascadeError, Milestone, RunSettings, Task, TaskOptions, load_cascade
+from nova_async.cascade import Cascade, CascadeError, Milestone, Order, RunSettings, Task, TaskOptions, load_cascade
 from nova_async.cascade.front_matter import KEY_OF
 from nova_async.cascade.load import find_settings
 from nova_async.cli.as_whom import callings
@@ -22,10 +22,11 @@ from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
-from nova_async.cli.options import argument, command_of, flag
+from nova_async.cli.options import argument, command_of, flag, optional_flag, order_option
 from nova_async.cli.places import JOURNAL, PLAN
 from nova_async.cli.say import say
 from nova_async.orchestrator.countable import budget_problems
+from nova_async.words import PlanOrder
 
 __all__ = ["BAD_INPUT", "command", "read_cascade"]
 
@@ -41,16 +42,21 @@ class Options:
     plan: str = argument("[PLAN]", default=PLAN)
     json: bool = flag(help="Write one JSON document.")
     mermaid: bool = flag(help="Write a Mermaid flowchart.")
+    order: str | None = order_option()
+    with_optional: bool = optional_flag()
 
 
-def read_cascade(path: str) -> Cascade:
+def read_cascade(path: str, *, order: str | None = None, with_optional: bool = False) -> Cascade:
     """Read the plan, and the settings file of this folder or else of the plan's.
 
-    Says all their problems on stderr, and what is written there but not acted on yet. Raises ``click.exceptions.Exit``
-    with code 2 if one cannot be read or has an error.
+    ``order`` and ``with_optional`` are what the command line says. Says all problems of both files on stderr, and what
+    is written there but not acted on yet. Raises ``click.exceptions.Exit`` with code 2 if one cannot be read or has an
+    error.
     """
     try:
-        cascade = load_cascade(path, settings=find_settings(".", Path(path).parent))
+        cascade = load_cascade(
+            path, settings=find_settings(".", Path(path).parent), order=order, with_optional=with_optional
+        )
     except OSError as error:
         hint = "; `nova init` makes one" if isinstance(error, FileNotFoundError) else ""
         say(f"nova: cannot read {error.filename or path}: {error.strerror or error}{hint}", err=True)
@@ -81,7 +87,7 @@ def show_plan(options: Options) -> int:
     if options.json and options.mermaid:
         raise click.UsageError("--json and --mermaid exclude each other")
     try:
-        cascade = read_cascade(options.plan)
+        cascade = read_cascade(options.plan, order=options.order, with_optional=options.with_optional)
     except click.exceptions.Exit as leaving:
         if options.json and isinstance(leaving.__cause__, CascadeError):
             write_json(
@@ -135,6 +141,8 @@ def document(cascade: Cascade) -> dict[str, Any]:
             for task in cascade.tasks.values()
         ],
         "agents": [calling.as_dict() for calling in callings(cascade)],
+        "order": dataclasses.asdict(cascade.order),
+        "skipped": list(cascade.skipped),
         "waves": cascade.waves(),
         "critical_path": cascade.critical_path(),
         "hierarchy": cascade.hierarchy,
@@ -176,6 +184,7 @@ def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
     for calling in callings(cascade):
         of_all = len(calling.tasks) == len(cascade.tasks)
         lines.append([Span("as ", Ink.GREY), one_line(calling.describe(of_all), LONGEST_COMMAND)])
+    lines.append([Span("order: ", Ink.GREY), describe_order(cascade.order)])
     waves = cascade.waves()
     rows: list[list[Line]] = []
     for number, wave in enumerate(waves, 1):
@@ -192,6 +201,12 @@ def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
     path = cascade.critical_path()
     lines.append([Span("longest chain: ", Ink.GREY), " → ".join(path)])
     say(*lines, counts(cascade, waves, path))
+
+
+def describe_order(order: Order) -> str:
+    """Say whether the order of the file counts, and why."""
+    kind = "as in the file" if order.kind is PlanOrder.PHASE else "by dependencies"
+    return f"{kind} ({order.reason})" if order.reason else kind
 
 
 def settings_by_place(cascade: Cascade, front: TaskOptions) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,7 +1,6 @@
 """``nova run``: a whole plan, shown while it runs, and summed up."""
 
 import asyncio
-import shlex
 import signal
 import sys
 from collections.abc import Mapping
@@ -15,13 +14,14 @@ import click
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import did_you_mean
+from nova_async.cascade.settings import parse_agent_command
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
 from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
-from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.options import argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
@@ -77,6 +77,8 @@ class Options:
         show_default="this folder",
         help="Where agents work; a task's cwd starts from there.",
     )
+    order: str | None = order_option()
+    with_optional: bool = optional_flag()
     retry_failed: bool = flag(help="Try again what failed before.")
     fresh: bool = flag(help="Start over; ignore earlier results.")
     json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
@@ -97,7 +99,8 @@ def run_plan(options: Options) -> int:
     """
     prepare_process()
     plan, tasks = plan_and_tasks(options.words)
-    cascade = with_command_line(read_cascade(plan), options)
+    cascade = read_cascade(plan, order=options.order, with_optional=options.with_optional)
+    cascade = with_command_line(cascade, options)
     only = chosen_tasks(cascade, tasks, options.only, options.until)
     options = replace(options, retry_failed=options.retry_failed or bool(tasks))
     if not options.fresh:
@@ -157,11 +160,9 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
         cascade = replace(cascade, settings=settings.with_command(None)).with_options(agent=options.agent)
     if options.command is not None:
         try:
-            words = tuple(shlex.split(options.command))
+            words = parse_agent_command(options.command)
         except ValueError as error:
             raise click.UsageError(f"--command: {error}") from error
-        if not words:
-            raise click.UsageError("--command: it names no program")
         cascade = replace(cascade, settings=cascade.settings.with_command(words))
         if options.agent is None:  # the program tells whose output it is, whatever the plan was written for
             cascade = without_agents(cascade)

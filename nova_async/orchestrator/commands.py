@@ -18,6 +18,7 @@ __all__ = ["CommandMaker", "make_job"]
 
 LONGEST_ARGUMENT = 100 * 1024  # bytes; the kernel takes 128 KiB in one argument, and refuses the program beyond (G46)
 FAILED_BEFORE = "An earlier attempt at this task failed: {error}. Its changes may still be there.\n\n"
+PROMPT_VARIABLE = "NOVA_PROMPT"
 READ_STDIN = "The task is on standard input: read it and do it."
 
 CommandMaker = Callable[[Task], Sequence[str]]
@@ -66,6 +67,8 @@ def make_job(
         command, stdin = agent_command(settings, task, prompt, values, spent, run_left_usd)
         reader = options.agent
     env, reads_only = dict(settings.env), False
+    if command_for is None and template is not None and wants_variable(template):
+        env[PROMPT_VARIABLE], stdin = fit_for_variable(prompt, task), None
     if command_for is None and template is None:
         env.update(AGENTS[options.agent].environment_for(options.permissions))
         reads_only = options.permissions == Permissions.READ
@@ -133,6 +136,25 @@ def filled_command(
     values = {**values, "prompt": READ_STDIN if by_stdin else prompt}
     by_stdin = by_stdin or not any("{prompt}" in word for word in template)
     return [fill(word, values) for word in template], prompt if by_stdin else None
+
+
+def wants_variable(template: Sequence[str]) -> bool:
+    """Tell whether a command takes its prompt from ``$NOVA_PROMPT``: the safe way into a script for a shell."""
+    return any(PROMPT_VARIABLE in word for word in template)
+
+
+def fit_for_variable(prompt: str, task: Task) -> str:
+    """Return a prompt that an environment variable can hold.
+
+    Raises ``ValueError`` for a longer one.
+    """
+    size = len(prompt.encode(errors="surrogatepass"))
+    if size > LONGEST_ARGUMENT:
+        raise ValueError(
+            f"task {task.id}: its prompt of {size:,} bytes is too long for ${PROMPT_VARIABLE} "
+            f"({LONGEST_ARGUMENT:,}); read it from standard input instead"
+        )
+    return prompt.replace("\0", "\ufffd")
 
 
 def agent_command(

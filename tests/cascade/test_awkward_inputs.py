@@ -125,11 +125,10 @@ WRONG = {
         plan(ROW, "| F 1 | n | d | - |"),
         ["7: E101 bad task id 'F 1' (letters and digits, joined by . _ or -)"],
     ),
-    "table in a fence": (f"```\n{plan(ROW, above='')}```\n", ["1: E100 no tasks found"]),
-    "empty file": ("", ["1: E100 no tasks found"]),
+    "empty file": ("", ["1: E100 no tasks found: the file is empty; `nova init` writes a first plan"]),
     "yaml front matter": (
         "---\nmax_workers: 9\n---\n" + plan(ROW),
-        ["1: E003 YAML front matter is not read; write TOML between two +++ lines"],
+        ["1: E003 YAML front matter is not read, and it sets max_workers; write TOML between two +++ lines"],
     ),
 }
 
@@ -193,6 +192,6 @@ def test_invisible_characters_around_an_id() -> None:
 
 def test_code_in_an_option_is_its_value() -> None:
     """Backticks around a command are how Markdown shows it, and no part of it."""
-    rows = ("| F1 | n | d | - | `pytest -q` |", "| F2 | n | d | - | echo `a` |")
+    rows = ("| F1 | n | d | - | `pytest -q` |", "| F2 | n | d | - | sh -c 'echo `a`' |")
     tasks = read_plan(plan(*rows, header=f"{HEADER} Verify |", dashes=f"{DASHES}---|")).tasks
-    assert [task.options.verify for task in tasks.values()] == [("pytest", "-q"), ("echo", "`a`")]
+    assert [task.options.verify for task in tasks.values()] == [("pytest", "-q"), ("sh", "-c", "echo `a`")]

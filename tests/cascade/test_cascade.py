@@ -128,7 +128,7 @@ def test_loading_a_plan(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(CascadeError) as caught:
         load_cascade(str(path))
-    assert str(caught.value) == f"{path}:1: E100 no tasks found"
+    assert str(caught.value) == f"{path}:1: E100 no tasks found: the file is empty; `nova init` writes a first plan"
 
 
 @pytest.mark.parametrize(

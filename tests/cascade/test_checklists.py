@@ -34,9 +34,9 @@ def test_an_item_that_is_a_task(item: str) -> None:
     assert (task.name, task.description, task.done, task.line) == ("Lint it", "Lint it", False, 1)
 
 
-@pytest.mark.parametrize("item", ["- [ ] Buy milk", "- T001 Lint", "- [ ]T001 x", "- [ ] T001/T002 x", "- [-] T001 x"])
+@pytest.mark.parametrize("item", ["- T001 Lint", "- [T001] x", "- [P] T001 x", "- [1] T001 x", "- [x](a.md) T001"])
 def test_an_item_that_is_none(item: str) -> None:
-    """Everything else stays prose."""
+    """Without a box an item stays prose."""
     assert list(read_plan(item).tasks) == []
 
 
@@ -68,11 +68,20 @@ def test_what_stands_below_an_item_belongs_to_its_prompt() -> None:
     assert task.options.timeout == 300.0
 
 
-def test_sub_items_are_steps_of_their_task() -> None:
-    """An item below a task is part of it, even with a box and an id: nothing runs twice."""
-    cascade = plan("- [ ] T1 Set up\n  - [ ] T1.1 Install\n  - Check\n- [ ] T2 Go on\n")
+def test_sub_items_without_an_id_are_steps_of_their_task() -> None:
+    """Boxes below a task, with plain numbers or none, belong to its prompt: nothing runs twice."""
+    cascade = plan("- [ ] T1 Set up\n  - [ ] Install\n  - [ ] 2. Check\n- [ ] T2 Go on\n")
     assert list(cascade.tasks) == ["T1", "T2"]
-    assert cascade.tasks["T1"].description == "Set up\n- [ ] T1.1 Install\n- Check"
+    assert cascade.tasks["T1"].description == "Set up\n- [ ] Install\n- [ ] 2. Check"
+
+
+def test_sub_items_with_an_id_are_tasks_and_their_item_is_a_group() -> None:
+    """What else the item says is told to each of its tasks; the item itself is not run besides them."""
+    cascade = plan("- [ ] T1 Set up\n  - [ ] T1.1 Install\n  - Check\n- [ ] T2 Go on\n")
+    assert {task.id: (task.group, task.description, task.depends_on) for task in cascade.tasks.values()} == {
+        "T1.1": ("Set up", "Install\n\nPart of Set up:\n- Check", ()),
+        "T2": ("", "Go on", ("T1.1",)),
+    }
 
 
 def test_an_item_with_an_id_only() -> None:
@@ -83,9 +92,9 @@ def test_an_item_with_an_id_only() -> None:
 
 
 def test_the_parallel_mark_is_reported_once() -> None:
-    """One warning is enough for a list full of ``[P]``."""
-    problems = read_plan("- [ ] T1 a\n- [ ] T2 [P] b\n- [ ] T3 [P] c\n").diagnostics
-    assert [(problem.line, problem.code) for problem in problems] == [(2, "W112")]
+    """One warning is enough for a list full of ``[P]`` that mean nothing."""
+    problems = read_plan(PHASE.replace("phase", "deps") + "- [ ] T1 a\n- [ ] T2 [P] b\n- [ ] T3 [P] c\n").diagnostics
+    assert [(problem.line, problem.code) for problem in problems] == [(5, "W112")]
 
 
 def test_phase_order() -> None:

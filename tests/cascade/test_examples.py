@@ -65,7 +65,7 @@ EXAMPLES = {
     "nothing but a fence and another table": (
         f"```\n{HEADER}{FOUR}| F1 | n | d | - |\n```\n\n| Risk | Owner |\n|---|---|\n| fire | Ann |\n",
         [],
-        ["CASCADE.md:1: E100 no tasks found"],
+        ["CASCADE.md:1: E100 no tasks found: tasks stand in a code block only (line 1); take the fence away"],
     ),
     "dependencies": (
         f"{HEADER}{FOUR}| F1 | a | d | F3 |\n| f1 | b | d | - |\n| F2 | c | d | F1, F9 |\n"
@@ -101,9 +101,13 @@ EXAMPLES = {
         "Write it.<br>Then run the tests.\n#### Notes\n- Keep the API\n\n### Task F1 — Types\nDefine them.\n",
         [
             Expected(
-                "P1", 1, "Write it.\nThen run the tests.\n#### Notes\n- Keep the API", ("F1",), {"timeout": 2700.0}
+                "P1",
+                1,
+                "Payment client\n\nWrite it.\nThen run the tests.\n#### Notes\n- Keep the API",
+                ("F1",),
+                {"timeout": 2700.0},
             ),
-            Expected("F1", 10, "Define them."),
+            Expected("F1", 10, "Types\n\nDefine them."),
         ],
         ["CASCADE.md:4: W111 option 'Retrys' is not known: ignored; did you mean 'retries'?"],
     ),
@@ -115,7 +119,7 @@ EXAMPLES = {
             Expected("T002", 2, "Lint", ("T001",), {"retries": 0, "tags": ("US1",)}),
             Expected("T003", 5, "Ship", ("T001", "T002")),
         ],
-        ['CASCADE.md:2: W112 [P] is ignored: order comes from dependencies (or set order = "phase")'],
+        ["CASCADE.md:4: W115 1 item without an id ignored (first: 'Buy milk'); to run them, add ids"],
     ),
     "byte order mark, front matter, CRLF": (
         '\ufeff+++\r\nmax_workers = 3\r\nbudget_us = 25.0\r\ntimeout = "45m"\r\n+++\r\n# Shop\r\n\r\n'

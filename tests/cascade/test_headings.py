@@ -34,7 +34,9 @@ TASK_HEADINGS = {
 def test_a_heading_that_is_a_task(heading: str, expected: tuple[str, str]) -> None:
     """An id with a digit, or the word "Task", and a separator make a heading a task."""
     tasks = tasks_of(f"{heading}\n\nDefine them.\n")
-    assert [(task.id, task.name, task.description) for task in tasks.values()] == [(*expected, "Define them.")]
+    assert [(task.id, task.name, task.description) for task in tasks.values()] == [
+        (*expected, f"{expected[1]}\n\nDefine them.")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,18 +81,18 @@ def test_the_body_is_the_source_itself() -> None:
     """Fences, tables, lists, comments, spacing and headings of lower rank belong to the prompt."""
     body = (
         "Do   this:\n\n```sh\n# not a heading\n\n\necho  `<br>`\n```\n\n~~~\n<br>\n~~~\n\n"
-        "| ID | What |\n|---|---|\n| X1 | y |\n\n- [ ] T9 not a task\n\n> | ID | What |\n\n<!-- note -->\n\n"
+        "| Case | Result |\n|---|---|\n| X1 | y |\n\n- [ ] a step\n\n> | ID | What |\n\n<!-- note -->\n\n"
         "Underlined\n---\n\n#### Details\n\n    four spaces"
     )
     tasks = tasks_of(f"### T1: a\n\n\n{body}\n\n\n### T2: b\nend\n")
-    assert tasks["T1"].description == body
-    assert tasks["T2"].description == "end"
+    assert tasks["T1"].description == f"a\n\n{body}"
+    assert tasks["T2"].description == "b\n\nend"
 
 
 def test_the_body_ends_at_a_heading_of_the_same_or_a_higher_rank() -> None:
     """What follows such a heading is not said to the agent."""
     tasks = tasks_of("#### T1: a\none\n##### Sub\ntwo\n#### Notes\nthree\n#### T2: b\nfour\n## Branch\nfive\n")
-    assert [task.description for task in tasks.values()] == ["one\n##### Sub\ntwo", "four"]
+    assert [task.description for task in tasks.values()] == ["a\n\none\n##### Sub\ntwo", "b\n\nfour"]
 
 
 def test_a_task_without_a_body_uses_its_name() -> None:
@@ -101,7 +103,7 @@ def test_a_task_without_a_body_uses_its_name() -> None:
 def test_line_breaks_in_a_body() -> None:
     """``<br>`` is a line break in prose only."""
     text = tasks_of("### T1: a\none<BR />two `<br>`\n```\n<br>\n```\n")["T1"].description
-    assert text == "one\ntwo `<br>`\n```\n<br>\n```"
+    assert text == "a\n\none\ntwo `<br>`\n```\n<br>\n```"
 
 
 def test_every_way_to_write_an_option() -> None:
@@ -125,9 +127,9 @@ def test_a_list_that_does_not_begin_with_an_option_is_prose() -> None:
         "### A1: a\n- Keep the API: it is public\n- Timeout: 5m\n"
         "### B1: b\n- Timeout: 5m\n- Keep it short\n- Model: x\n"
     )
-    assert tasks["A1"].description == "- Keep the API: it is public\n- Timeout: 5m"
+    assert tasks["A1"].description == "a\n\n- Keep the API: it is public\n- Timeout: 5m"
     assert tasks["A1"].written == {}
-    assert tasks["B1"].description == "- Keep it short\n- Model: x"
+    assert tasks["B1"].description == "b\n\n- Keep it short\n- Model: x"
     assert tasks["B1"].written == {"timeout": 300.0}
 
 

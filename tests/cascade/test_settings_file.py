@@ -104,7 +104,8 @@ def test_a_broken_settings_file() -> None:
     reading = read_plan("# No task\n", "p.md", "a = 1\nb =\n")
     assert [str(found) for found in reading.diagnostics] == [
         "nova.toml:2: E002 Invalid value",
-        "p.md:1: E100 no tasks found",
+        "p.md:1: E100 no tasks found: write a check-list (`- [ ] T1 …`), headings (`### Task 1: …`) or a table "
+        "with a column `Task ID`",
     ]
 
 

@@ -64,6 +64,7 @@ def test_the_waves(folder: Path) -> None:
         "Shop",
         "for the whole run: max_workers 2, timeout 45m",
         f"as claude, permissions edit: {CLAUDE}",
+        "order: by dependencies (tasks stand in a table)",
         "wave 1 F1 Types",
         'wave 2 F2 "Err" & [co] after F1 · model opus, timeout 1h30m',
         "end Docs after F1",

@@ -158,7 +158,7 @@ def test_a_template() -> None:
 @pytest.mark.parametrize(("size", "on_stdin"), [(100 * 1024, False), (100 * 1024 + 1, True), (5_000_000, True)])
 def test_long_prompts_go_by_standard_input(size: int, on_stdin: bool) -> None:
     """A prompt that the kernel would refuse as an argument is given on standard input (G46)."""
-    made = job(f"### F1: x\n\n{'p' * size}\n")
+    made = job(f"| ID | What |\n|---|---|\n| F1 | {'p' * size} |\n")
     assert (made.stdin == "p" * size) is on_stdin
     assert (READ_STDIN in made.command) is on_stdin
 
@@ -176,6 +176,16 @@ def test_a_template_without_a_prompt_gets_it_on_standard_input() -> None:
 def test_whose_output_an_attempt_has(head: str, agent: str) -> None:
     """It is the agent by whose reader it is read: as somebody said, or as the command's program tells."""
     assert job(f"+++\n{head}\n+++\n| ID | What |\n|---|---|\n| F1 | hi |\n").agent_name == agent
+
+
+def test_a_script_gets_its_prompt_as_a_variable() -> None:
+    """``$NOVA_PROMPT`` is set where a command mentions it, and then nothing is written to standard input as well."""
+    plan = "+++\ncommand = ['sh', '-c', 'agent \"{}\"']\n+++\n| ID | What |\n|---|---|\n| F1 | {} |\n"
+    made = job(plan.format("$NOVA_PROMPT", "$(rm x)"))
+    assert (made.env["NOVA_PROMPT"], made.stdin) == ("$(rm x)", None)
+    assert "NOVA_PROMPT" not in job(plan.format("$(cat)", "hi")).env
+    with pytest.raises(ValueError, match=r"task F1: its prompt of 102,401 bytes is too long for \$NOVA_PROMPT"):
+        job(plan.format("$NOVA_PROMPT", "p" * 102_401))
 
 
 def test_the_environment_of_a_task() -> None:

@@ -1,0 +1,114 @@
+"""Which words of a plan are ids: looked at before its tasks are read, because a list shows it better than an item."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from nova_async.cascade.blocks import Block, read_rows
+from nova_async.cascade.columns import read_header
+from nova_async.cascade.headings import TaskHeading, read_heading
+from nova_async.cascade.ids import clean_id, family_of, is_task_id
+from nova_async.cascade.lists import Item, items_of
+from nova_async.cascade.wordings import PlanIds
+
+__all__ = ["Outline"]
+
+
+class Outline:
+    """The lists and task headings of a plan, and all ids in it.
+
+    The number or word that an item begins with is its id if it cannot be anything else (``T001``, ``1.``, ``**F1**``),
+    if its series comes twice in the plan, or if every item of its list begins with one. So ``404 page`` stays a page.
+    """
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.lists = {
+            block.start: items_of(block.tokens) for block in blocks if block.kind in ("bullet_list", "ordered_list")
+        }
+        """The items of each top-level list, by its first line."""
+        self.headings = {block.start: found for block in blocks if (found := read_heading(block))}
+        """Headings that are tasks or look like it, by their line."""
+        self.plan = PlanIds()
+        self._series: Counter[str] = Counter()
+        for task_id in self._ids_outside_of_lists(blocks):
+            self.plan.add(task_id)
+            self._series[family_of(task_id)] += 1
+        everything = [item for top in self._tops() for item in top.family()]
+        for item in everything:
+            if item.label.id and item.label.has_box and not item.label.is_criterion:
+                self._series[family_of(item.label.id)] += 1
+        for items in self.lists.values():
+            self._name(items, inside_of_task=False)
+        self._drop_repeated_numbers()
+        self._drop_lonely_title(blocks)
+        for item in everything:
+            if item.task_id:
+                self.plan.add(item.task_id)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Tell whether anything in the plan has an id."""
+        return bool(self.plan.ids)
+
+    def _tops(self) -> Iterable[Item]:
+        return (item for items in self.lists.values() for item in items)
+
+    def _ids_outside_of_lists(self, blocks: Sequence[Block]) -> Iterable[str]:
+        for block in blocks:
+            if block.kind == "table":
+                header, *rows = read_rows(block)
+                columns = read_header(header.cells)
+                for row in rows if columns else ():
+                    if columns and is_task_id(task_id := clean_id(row.cells[columns.fields["id"]])):
+                        yield task_id
+        yield from (found.id for found in self.headings.values() if found.is_task)
+
+    def _name(self, items: Sequence[Item], *, inside_of_task: bool) -> None:
+        """Decide which items of a list have an id, and go on with their inner lists."""
+        boxes = [item for item in items if item.label.has_box]
+        all_have = all(item.label.id for item in boxes)
+        counted = all_have and len(boxes) > 1 and _count_up([item.label.id for item in boxes])
+        for item in boxes:
+            label = item.label
+            is_number = label.id.isdigit()
+            if not label.id or label.is_criterion:
+                continue
+            if inside_of_task and (label.word == "step" or (is_number and label.word != "task")):
+                continue  # steps of the task above
+            in_series = counted if is_number else all_have or self._series[family_of(label.id)] > 1
+            if label.is_sure or in_series:
+                item.task_id = label.id
+        if not inside_of_task and boxes and not any(item.label.id for item in boxes):
+            for item in boxes:
+                item.task_id = item.number
+        for item in items:
+            self._name(item.children, inside_of_task=inside_of_task or bool(item.task_id))
+
+    def _drop_repeated_numbers(self) -> None:
+        """Take back plain numbers that come twice: then they only count the items of each list."""
+        numbered = [item for top in self._tops() for item in top.family() if item.task_id.isdigit()]
+        numbered = [item for item in numbered if item.label.word != "task"]
+        counts = Counter(item.task_id for item in numbered)
+        taken = self.plan.ids
+        if any(count > 1 for count in counts.values()) or taken.intersection(counts):
+            for item in numbered:
+                item.task_id = ""
+
+    def _drop_lonely_title(self, blocks: Sequence[Block]) -> None:
+        """Leave ``# Task 3: Payment`` a title, unless it has its like or nothing else in the file is a task."""
+        titles = [block.start for block in blocks if block.rank == 1 and block.start in self.headings]
+        others = (
+            len(self.headings) > len(titles)
+            or any(item.task_id for top in self._tops() for item in top.family())
+            or len(self.plan.ids) > len(titles)
+        )
+        if len(titles) == 1 and others:
+            dropped: TaskHeading = self.headings.pop(titles[0])
+            if not any(found.id == dropped.id for found in self.headings.values()):
+                self.plan.ids.discard(dropped.id)
+
+
+def _count_up(numbers: Sequence[str]) -> bool:
+    if not all(number.isdigit() and len(number) < 10 for number in numbers):
+        return False
+    return all(int(second) == int(first) + 1 for first, second in pairwise(numbers))

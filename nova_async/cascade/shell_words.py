@@ -1,0 +1,73 @@
+"""What only a shell would read in a command that no shell sees, and what a shell must not see."""
+
+import re
+from collections.abc import Sequence
+
+from nova_async.cascade.diagnostics import shown
+
+__all__ = ["needs_a_shell", "refuse_open_placeholders"]
+
+SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "fish"})
+BEFORE_A_SHELL = frozenset({"env", "exec", "nice", "nohup", "time", "timeout", "sudo", "command"})
+UNQUOTED = re.compile(r"&&|\|\||[|;&<>]|\$\(|`|\$\{?[A-Za-z_]")
+QUOTED = re.compile(r"\$\(|`|\$\{?[A-Za-z_]")  # what a shell also reads between double quotes
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+DANGEROUS = re.compile(r"\{(prompt|name|model|cwd|session_id|error)\}")  # what a plan or an agent says
+SCRIPT_FLAG = re.compile(r"-[a-z]*c")
+
+
+def needs_a_shell(text: str) -> str | None:
+    """Say what only a shell would act upon in a command that is split into words, and what to write; None if nothing.
+
+    A command that begins with a shell is for that shell.
+    """
+    found = _shell_word_in(text)
+    if found is None:
+        return None
+    instead = "…" if len(text) > 60 or set(text) & set("'\"$`\\") else text
+    return f"{shown(text)} is not run by a shell, so '{found}' would be a mere argument; write sh -c \"{instead}\""
+
+
+def _shell_word_in(text: str) -> str | None:
+    """Find what a shell would act upon in a command that is only split into words; None if there is nothing."""
+    words = text.split()
+    first = next((word for word in words if word not in BEFORE_A_SHELL), "")
+    if first.rpartition("/")[2] in SHELLS:
+        return None
+    if assignment := ASSIGNMENT.match(words[0] if words else ""):
+        return assignment[0]
+    quote, place = "", 0
+    while place < len(text):
+        char = text[place]
+        if char == "\\" and quote != "'":
+            place += 2
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        pattern = None if quote == "'" else QUOTED if quote else UNQUOTED
+        found = pattern.match(text, place) if pattern else None
+        if found:
+            return found[0].rstrip("{") if found[0] in ("${",) else found[0]
+        place += 1
+    return None
+
+
+def refuse_open_placeholders(words: Sequence[str]) -> None:
+    """Refuse a placeholder inside of a script for a shell: the shell would run what a prompt says.
+
+    Raises ``ValueError`` that says how to hand it over instead.
+    """
+    for place, word in enumerate(words[:-1]):
+        if word.rpartition("/")[2] not in SHELLS:
+            continue
+        flag = next((index for index in range(place + 1, len(words)) if not words[index].startswith(("-", "+"))), 0)
+        if not flag or not any(SCRIPT_FLAG.fullmatch(option) for option in words[place + 1 : flag]):
+            continue
+        found = DANGEROUS.search(words[flag])
+        if found and found[0] != words[flag]:  # alone it is the script itself, and somebody wants that
+            instead = (
+                '"$NOVA_PROMPT" instead' if found[1] == "prompt" else f'"$1" there, and sh {found[0]} after the script'
+            )
+            raise ValueError(f"{shown(words[flag])}: the shell would run what {found[0]} says; write {instead}")
