@@ -212,11 +212,16 @@ class Agent:
         return self.permission_environment.get(_permissions(permissions), {})
 
     def mode_of(self, command: Sequence[str]) -> str | None:
-        """Return the output mode that a command line asks for; None for ``plain``, which has no modes."""
+        """Return the output mode that a command line asks for.
+
+        None for ``plain``, which has no modes, and where a shell, an image or another machine may ask for another one
+        than its words show: the first event will tell.
+        """
         if self.mode_option is None:
             return None
-        name, arguments = agent_and_arguments(command, Names.of([self]))
-        return self.mode_option.read(arguments if name == self.name else [str(word) for word in command[1:]])
+        found = agent_and_arguments(command, Names.of([self]))
+        mode = self.mode_option.read(found.arguments if found.agent else [str(word) for word in command[1:]])
+        return mode if mode != "text" or found.is_literal else None
 
     def streams(self, mode: str | None) -> bool:
         """Whether it prints while it works in this mode; elsewhere silence means nothing."""

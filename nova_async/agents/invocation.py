@@ -1,4 +1,4 @@
-"""See through ``npx``, ``env`` and the like to the agent that a command line starts.
+"""See through ``npx``, ``env``, ``timeout``, ``sh -c`` and the like to the agent that a command line starts.
 
 Only the words of the command are looked at, never what it prints: a model could forge that (G44).
 """
@@ -6,11 +6,23 @@ Only the words of the command are looked at, never what it prints: a model could
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, NamedTuple, Protocol, final
+
+from nova_async.agents.shell_text import command_in_text, command_of_shell
+from nova_async.agents.wrappers import SHELLS, unwrap
 
 __all__ = ["Invocation", "Names", "agent_and_arguments"]
 
-Invocation = tuple[str | None, list[str]]  # the agent's name, or None; the arguments its program gets
+
+class Invocation(NamedTuple):
+    """What a command starts."""
+
+    agent: str | None
+    """Its name; None for any other program."""
+    arguments: list[str]
+    """What its program gets."""
+    is_literal: bool = True
+    """Whether it gets just these: a shell, an image or another machine may add some."""
 
 
 class Known(Protocol):
@@ -62,10 +74,11 @@ RUNNER_VALUES = frozenset(
         *("--cache", "--prefix", "-w", "--workspace", "-C", "--dir"),
     }
 )
+RUNNERS_OF_PROGRAMS = {"uv": ["run"], "pnpm": ["exec"], "yarn": ["exec"]}  # with these words, any program
 SCRIPT_RUNNERS = frozenset({"node", "nodejs", "bun"})
 SCRIPT_VALUES = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"})
 SCRIPT_IS_TEXT = frozenset({"-e", "--eval", "-p", "--print", "-pe"})
-MAX_DEPTH = 8  # wrappers around wrappers
+MAX_DEPTH = 12  # wrappers around wrappers
 
 
 def agent_and_arguments(command: Sequence[Any], names: Names) -> Invocation:
@@ -75,28 +88,52 @@ def agent_and_arguments(command: Sequence[Any], names: Names) -> Invocation:
     try:
         words = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in command]
     except Exception:  # whatever a stranger's __str__ or __iter__ raises: it is no agent
-        return None, []
+        return Invocation(None, [])
+    is_literal = True
     for _ in range(MAX_DEPTH):
         if not words:
             break
         program = _basename(words[0])
         agent = _agent_of_path(words[0], names)
         if agent is not None:
-            return agent, words[1:]
-        if program == "env":
-            words = _after_env(words[1:])
+            return Invocation(agent, words[1:], is_literal)
+        inner = _inside(program, words[1:])
+        if inner is not None:
+            words, literal = inner
+            is_literal &= literal
             continue
         package = _after_runner(program, words[1:])
         if package is None and program in SCRIPT_RUNNERS:
             script = _after_node(words[1:])
-            return (_agent_of_path(script[0], names), script[1:]) if script else (None, [])
+            if not script:
+                return Invocation(None, [])
+            return Invocation(_agent_of_path(script[0], names), script[1:], is_literal)
         if package is None:
             break
         if package and package[0] in ("-c", "--call"):
-            words = _split(package[1]) if len(package) > 1 else []
+            words, is_literal = _split(package[1]) if len(package) > 1 else [], False
             continue
-        return (_agent_of_package(package[0], names), package[1:]) if package else (None, [])
-    return None, words[1:]
+        agent = _agent_of_package(package[0], names) if package else None
+        if agent is None and RUNNERS_OF_PROGRAMS.get(program) == words[1:2]:
+            words = package  # uv run nice claude
+            continue
+        return Invocation(agent, package[1:], is_literal)
+    return Invocation(None, words[1:])
+
+
+def _inside(program: str, words: list[str]) -> tuple[list[str], bool] | None:
+    """Return the command that a wrapper or a shell starts, and whether it is just these words."""
+    if program == "env":
+        return _after_env(words), True
+    if program in SHELLS:
+        return command_of_shell(words) or [], False
+    wrapped = unwrap(program, words)
+    if wrapped is None:
+        return None
+    if wrapped.text is not None:
+        # ssh joins its words; who wrote them one by one mostly meant them so.
+        return command_in_text(wrapped.text, []) or list(wrapped.words), False
+    return list(wrapped.words), wrapped.is_literal
 
 
 def _basename(path: str) -> str:

@@ -67,13 +67,12 @@ AGENTS: Mapping[str, Agent] = Agents()
 
 
 def recognise(command: Sequence[Any]) -> Agent:
-    """Return the agent that a command line starts, also behind ``npx``, ``env`` and the like; else ``plain``.
+    """Return the agent that a command line starts, else ``plain``; also behind ``npx``, ``timeout`` or ``sh -c``.
 
     Only the command is looked at, never what it prints, and only our own agents are known by their program. Never
     raises.
     """
-    name, _ = agent_and_arguments(command, NAMES)
-    return BUILT_IN[name or "plain"]
+    return BUILT_IN[agent_and_arguments(command, NAMES).agent or "plain"]
 
 
 def agent_of_output(line: bytes) -> Agent | None:
