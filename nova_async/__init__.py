@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nova_async.cascade import Cascade, CascadeError, Task, load_cascade, parse_cascade
     from nova_async.errors import (
         JournalError,
+        NotReadyError,
         NovaError,
         RunLockedError,
         SelectionError,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nova_async.orchestrator.orchestrator import Orchestrator
     from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
     from nova_async.usage import TokenUsage
-    from nova_async.views import MilestoneView, RunReport, RunView, TaskView
+    from nova_async.views import Hold, MilestoneView, RunReport, RunView, TaskView
     from nova_async.words import (
         EventKind,
         Leftovers,
@@ -48,6 +49,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Executor",
+    "Hold",
     "Job",
     "JournalError",
     "Leftovers",
@@ -55,6 +57,7 @@ __all__ = [
     "LogRef",
     "Lost",
     "MilestoneView",
+    "NotReadyError",
     "NovaError",
     "Orchestrator",
     "Outcome",
@@ -95,6 +98,7 @@ ROOMS = {
     "Event": "records",
     "EventKind": "words",
     "Executor": "attempt.executor",
+    "Hold": "views",
     "Job": "attempt.job",
     "JournalError": "errors",
     "Leftovers": "words",
@@ -102,6 +106,7 @@ ROOMS = {
     "LogRef": "records",
     "Lost": "attempt.executor",
     "MilestoneView": "views",
+    "NotReadyError": "errors",
     "NovaError": "errors",
     "Orchestrator": "orchestrator.orchestrator",
     "Outcome": "words",

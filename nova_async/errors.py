@@ -6,7 +6,7 @@
 import socket
 from collections.abc import Mapping, Sequence
 
-__all__ = ["JournalError", "NovaError", "RunLockedError", "SelectionError", "StateFileError",
+__all__ = ["JournalError", "NotReadyError", "NovaError", "RunLockedError", "SelectionError", "StateFileError",
            "UnsupportedPlatformError", "WorkerStateError"]  # fmt: skip
 
 
@@ -45,6 +45,17 @@ class SelectionError(NovaError, ValueError):
 
     def __reduce__(self) -> tuple[type["SelectionError"], tuple[Mapping[str, Sequence[str]]]]:
         return SelectionError, (self.unmet,)  # otherwise it would be made anew of its sentence
+
+
+class NotReadyError(NovaError):
+    """A run cannot begin as this machine is; nothing was written down or started.
+
+    ``problems`` are all that were found, each a sentence that says what to do.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("not started: " + "\n  ".join(["", *problems] if len(problems) > 1 else problems).lstrip(" "))
+        self.problems = tuple(problems)
 
 
 class RunLockedError(NovaError):

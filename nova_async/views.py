@@ -9,7 +9,7 @@ from nova_async.records import Attempt, LogRef
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
-__all__ = ["MilestoneView", "RunReport", "RunView", "TaskView"]
+__all__ = ["Hold", "MilestoneView", "RunReport", "RunView", "TaskView"]
 
 
 @final
@@ -89,6 +89,38 @@ class MilestoneView:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why none of an agent's tasks is begun any more in a run: a fault of its account or of this machine."""
+
+    agent: str
+    """The agent, or where it is any other command, its program."""
+    program: str
+    model: str | None = None
+    """The model that the tasks name, where only those of one model wait; empty where they name none."""
+    outcome: Outcome
+    """Of the attempt that met it."""
+    error: str
+    """What the agent or the system said."""
+    cure: str
+    """What to do, in one sentence."""
+    waiting: tuple[str, ...] = ()
+    """The tasks that wait because of it, also through others, in file order; filled in at the end of the run."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, in a few words, for each task that waits."""
+        return f"{self.agent}: {WHY_HELD.get(self.outcome, self.outcome)}"
+
+
+WHY_HELD = {
+    Outcome.AUTH: "not logged in, or its key was refused",
+    Outcome.LIMIT: "its usage limit is reached",
+    Outcome.SPAWN_ERROR: "it cannot be started",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """A run at one moment, without its tasks."""
 
@@ -136,6 +168,8 @@ class RunReport:
     """The milestones reached: id to message."""
     warnings: tuple[str, ...] = ()
     """Problems with logs, state file or journal that cost no task."""
+    holds: tuple[Hold, ...] = ()
+    """Agents that could not work, and the tasks that wait because of it: the next run goes on with them."""
 
     @property
     def selected(self) -> Mapping[str, TaskView]:

@@ -36,7 +36,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator"},
 }
 
-DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable", "retry", "resume", "reporting")
+DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable", "retry", "holding", "resume",
+            "reporting")  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = VALUES | {"agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}

@@ -25,7 +25,7 @@ from nova_async.cli import not_enforced
 from nova_async.journal.schema import TABLES
 from nova_async.journal.state_file import run_document, task_document
 from nova_async.orchestrator.decide import MOST_LOST, MOST_SHORTAGES
-from nova_async.orchestrator.retry import FREE
+from nova_async.orchestrator.retry import FREE, UNSERVED
 from nova_async.views import TaskView
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.agents.recordings import KEPT_RECORDINGS
@@ -361,7 +361,7 @@ def test_events_bring_what_the_guide_says(folder: Path) -> None:
     ended = run(["nova", "run", "--json", "--command", shlex.join(["sh", "-c", script])], folder)
     events = [json.loads(line) for line in ended.stdout.splitlines()]
     real = {event.pop("event"): [key for key in event if key not in ("at", "schema", "task")] for event in events}
-    assert set(EventKind) - set(real) == {EventKind.WARNING, EventKind.STOPPING}
+    assert set(EventKind) - set(real) == {EventKind.WARNING, EventKind.STOPPING, EventKind.TASK_HELD}
     text = (DOCS / "guide.md").read_text()
     section = text[text.index("| event | what it brings |") : text.index("## Stop, resume, retry")]
     rows = {cells[0].strip("`"): re.split("[:,]", cells[1])[0] for cells in rows_of(section)}
@@ -439,6 +439,7 @@ def test_the_outcomes_are_those_of_the_code() -> None:
     assert list(rows) == list(Outcome)
     assert {outcome for outcome, (again, _) in rows.items() if again == "by default"} == set(RunSettings().retry_on)
     assert {outcome for outcome, (_, costs) in rows.items() if costs == "no"} == set(FREE)
+    assert {outcome for outcome, (_, costs) in rows.items() if costs == "of this run"} == set(UNSERVED)
     assert {outcome for outcome, (_, costs) in rows.items() if costs == "\u2013"} == {Outcome.OK}
     assert rows[Outcome.LOST][0] == f"up to {MOST_LOST} times in a run"
     assert rows[Outcome.NO_RESOURCES][0] == f"up to {MOST_SHORTAGES} times in a row"

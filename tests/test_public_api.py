@@ -12,9 +12,17 @@ import nova_async
 
 PROMISED = {
     *("Worker", "AsyncWorker", "WorkerStatus", "WorkerEnd", "TokenUsage", "AgentReport", "UsageLimit", "Limits"),
-    *("NovaError", "WorkerStateError", "JournalError", "RunLockedError", "SelectionError", "StateFileError"),
+    *(
+        "NovaError",
+        "WorkerStateError",
+        "JournalError",
+        "NotReadyError",
+        "RunLockedError",
+        "SelectionError",
+        "StateFileError",
+    ),
     *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade"),
-    *("Orchestrator", "RunReport", "RunView", "TaskView", "MilestoneView", "Event"),
+    *("Orchestrator", "RunReport", "RunView", "TaskView", "Hold", "MilestoneView", "Event"),
     *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),
     *("LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),
 }

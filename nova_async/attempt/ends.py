@@ -10,7 +10,7 @@ from nova_async.agents import recognise
 from nova_async.records import AttemptEnd, AttemptId
 from nova_async.words import Outcome, Phase
 
-__all__ = ["bare_end", "describe_refusal"]
+__all__ = ["about_program", "bare_end", "describe_refusal"]
 
 NO_ROOM = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # about the machine at this moment, not the task
 
@@ -44,12 +44,20 @@ def describe_refusal(
         return Outcome.NO_RESOURCES, f"the system could not start another process: {refusal.strerror}"
     if log_path is not None and is_about(refusal, log_path):
         return Outcome.LOG_ERROR, str(refusal)
-    if isinstance(refusal, FileNotFoundError) and refusal.filename == command[0]:
-        where = "does not exist" if "/" in command[0] else "is not on PATH"
-        install = recognise(command).install
-        how = f". Install it with `{install}`" if install and "/" not in command[0] else ""
-        return Outcome.SPAWN_ERROR, f"`{command[0]}` {where}{how}"
-    return Outcome.SPAWN_ERROR, str(refusal)
+    if refusal.filename != command[0]:
+        return Outcome.SPAWN_ERROR, str(refusal)
+    install = recognise(command).install
+    how = f". Install it with `{install}`" if install and "/" not in command[0] else ""
+    return Outcome.SPAWN_ERROR, f"{about_program(refusal, command[0])}{how}"
+
+
+def about_program(error: OSError, program: str) -> str:
+    """Say what is wrong with a program that cannot be found or executed."""
+    if isinstance(error, FileNotFoundError):
+        return f"`{program}` {'does not exist' if '/' in program else 'is not on PATH'}"
+    if isinstance(error, PermissionError):
+        return f"`{program}` is not executable"
+    return f"`{program}` cannot be started: {error.strerror or error}"
 
 
 def is_about(error: OSError, log_path: Path) -> bool:

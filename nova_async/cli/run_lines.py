@@ -74,6 +74,12 @@ def retrying(data: Mapping[str, Any]) -> str:
     return f"failed (attempt {data.get('attempt', 1)}: {why}); retrying in {delay}"
 
 
+def held(data: Mapping[str, Any]) -> str:
+    """Say why a task that was begun waits for another run."""
+    why = data.get("error") or data.get("outcome")
+    return f"could not work (attempt {data.get('attempt', 1)}: {why}); it waits"
+
+
 def phase_started(data: Mapping[str, Any]) -> str:
     """Say that the task's check begins; the other phases are of no news to a reader of lines."""
     if data.get("phase") != Phase.VERIFY:
@@ -132,6 +138,7 @@ TEXTS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.TASK_COMPLETED: completed,
     EventKind.TASK_FAILED: failed,
     EventKind.TASK_RETRYING: retrying,
+    EventKind.TASK_HELD: held,
     EventKind.MILESTONE: milestone,
     EventKind.WARNING: warning,
     EventKind.STOPPING: stopping,

@@ -10,9 +10,10 @@ from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
+from nova_async.orchestrator.holding import warning_of
 from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
-from nova_async.views import RunReport, TaskView
+from nova_async.views import Hold, RunReport, TaskView
 from nova_async.words import TaskState
 
 __all__ = ["write_json_summary", "write_run_summary"]
@@ -56,7 +57,11 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
     if blocked:
         yield ""
         yield from describe_blocked(blocked)
-    yield from describe_next_step(failed, open_tasks, interrupted=interrupted)
+    for hold in report.holds:
+        yield ""
+        yield from describe_hold(hold)
+    held = {task_id for hold in report.holds for task_id in hold.waiting}
+    yield from describe_next_step(failed, open_tasks - len(held), interrupted=interrupted)
 
 
 def describe_usage(report: RunReport) -> Iterator[str]:
@@ -93,7 +98,8 @@ def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
 def describe_troubles(report: RunReport) -> Iterator[Line]:
     """Give what went wrong without failing a task: missing bytes in logs, refused tools, a disk that was full."""
     tasks = report.selected.values()
-    troubles = list(report.warnings)
+    told_below = {warning_of(hold) for hold in report.holds}
+    troubles = [warning for warning in report.warnings if warning not in told_below]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
     troubles += [f"{task.id} was refused {', '.join(task.denied)}" for task in tasks if task.denied]
     for text in troubles[:MOST_TOLD]:
@@ -126,6 +132,18 @@ def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
         reasons.setdefault(task.blocked_by, []).append(task.id)
     for failed, ids in reasons.items():
         yield f"blocked by {', '.join(failed) or 'a failure'}: {', '.join(ids)}"
+
+
+def describe_hold(hold: Hold) -> Iterator[Line]:
+    """Give what keeps an agent from working, who waits for it, and the cure."""
+    count = len(hold.waiting)
+    more = f" and {count - MOST_TOLD} more" if count > MOST_TOLD else ""
+    names = f"{', '.join(hold.waiting[:MOST_TOLD])}{more}"
+    which = f" (model {hold.model})" if hold.model else ""
+    wait = "1 task waits" if count == 1 else f"{count} tasks wait"
+    yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {wait}: {names}"]
+    yield f"  {one_line(hold.error, 1000)}"
+    yield f"  {one_line(hold.cure, 1000)}"
 
 
 def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: bool) -> Iterator[str]:
@@ -161,6 +179,17 @@ def summary_object(report: RunReport) -> dict[str, Any]:
         "cost_is_complete": report.cost_is_complete,
         "milestones": dict(report.milestones),
         "warnings": report.warnings,
+        "holds": [
+            {
+                "agent": hold.agent,
+                "model": hold.model,
+                "outcome": hold.outcome,
+                "error": hold.error,
+                "cure": hold.cure,
+                "waiting": hold.waiting,
+            }
+            for hold in report.holds
+        ],
         "tasks": {
             task.id: {
                 "state": task.state,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from nova_async.cascade.milestones import Milestone
+from nova_async.views import Hold
 
 __all__ = [
     "Action",
@@ -12,10 +13,12 @@ __all__ = [
     "Failed",
     "Finish",
     "GiveUp",
+    "HeldBack",
     "Overspent",
     "Reached",
     "Retrying",
     "StopTask",
+    "Suspended",
     "WakeAt",
 ]
 
@@ -65,6 +68,23 @@ class Failed:
 
 @final
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Tell that a task whose attempt has ended waits, because its agent is on hold."""
+
+    task_id: str
+    hold: Hold
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """Tell that an agent is on hold from now on."""
+
+    hold: Hold
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Reached:
     """Write down and tell that a milestone is reached."""
 
@@ -99,4 +119,7 @@ class Finish:
     """Nothing runs and nothing will: the run is over."""
 
 
-Action = Begin | StopTask | Completed | Retrying | Failed | Reached | Overspent | WakeAt | GiveUp | Finish
+Action = (
+    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Reached | Overspent | WakeAt | GiveUp
+    | Finish
+)  # fmt: skip

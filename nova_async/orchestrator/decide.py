@@ -19,10 +19,12 @@ from nova_async.orchestrator.actions import (
     Failed,
     Finish,
     GiveUp,
+    HeldBack,
     Overspent,
     Reached,
     Retrying,
     StopTask,
+    Suspended,
     WakeAt,
 )
 from nova_async.orchestrator.budget import Budget
@@ -30,6 +32,7 @@ from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
     Happening,
+    Kept,
     Refused,
     Spent,
     StartedWell,
@@ -38,8 +41,10 @@ from nova_async.orchestrator.happenings import (
     Workers,
     Written,
 )
-from nova_async.orchestrator.retry import pause, retry_delay
+from nova_async.orchestrator.holding import Account, with_waiting
+from nova_async.orchestrator.retry import FREE, UNSERVED, pause, retry_delay
 from nova_async.orchestrator.schedule import Schedule
+from nova_async.views import Hold
 from nova_async.words import OnFailure, Outcome, TaskState
 
 __all__ = ["RunState", "decide"]
@@ -83,6 +88,14 @@ class RunState:
     """The same by task, for whoever looks at one of thousands."""
     lost: Counter[str] = field(default_factory=Counter)
     shortages: Counter[str] = field(default_factory=Counter)
+    unserved: Counter[str] = field(default_factory=Counter)
+    """Attempts of each task in this run whose agent was not served or not started."""
+    holds: dict[Account, Hold] = field(default_factory=dict)
+    """What keeps the tasks of an account from beginning."""
+    held: dict[str, Account] = field(default_factory=dict)
+    """The tasks that would have begun, each with the account that it waits for."""
+    trying: dict[Account, str] = field(default_factory=dict)
+    """Of an account on hold, the one task whose retries go on; all others wait for how that ends."""
     journal: JournalTrouble | None = None
     wake_at: float | None = None
     max_workers: int = 1
@@ -130,6 +143,27 @@ class RunState:
         """Return when a paused task is tried again."""
         return self.paused_until.get(task_id)
 
+    def held_by(self, task_id: str, account: Account) -> Account | None:
+        """Return the part of an account that a task may not begin on now; None if it may."""
+        for part in account.parts():
+            if part in self.holds and self.trying.get(part) != task_id:
+                return part
+        return None
+
+    @property
+    def has_halted(self) -> bool:
+        """Whether something other than a failure keeps tasks from running: a used-up budget, an agent on hold."""
+        return self.budget.is_used_up or (bool(self.holds) and not self.schedule.failed)
+
+    def holds_now(self) -> tuple[Hold, ...]:
+        """Return what is on hold, with all tasks that wait because of it."""
+        return with_waiting(self.holds, self.held, self.cascade, self.schedule.with_state(TaskState.WAITING))
+
+    def hold_of(self, task_id: str) -> Hold | None:
+        """Return what keeps a task from beginning; None for one that has not been kept."""
+        account = self.held.get(task_id)
+        return self.holds.get(account) if account is not None else None
+
 
 def decide(state: RunState, event: Happening, now: float) -> list[Action]:
     """Take note of what has happened, and return what is to be done now, in this order."""
@@ -163,6 +197,11 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return ()
         case Ended():
             return _ended(state, event, now)
+        case Kept(task_id, account):
+            _keep(state, task_id, account)
+            if state.journal is not None:  # this one does not try it: another may
+                state.journal.again_at = now
+            return ()
         case Woken():
             return _woken(state, now)
         case Stop(grace):
@@ -180,6 +219,12 @@ def _ended(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
     if outcome is Outcome.CANCELLED and not ours:
         outcome = Outcome.LOST  # somebody else ended it: no verdict about the task, and no wish of the user's
     state.outcomes[task_id].append(outcome)
+    if outcome in UNSERVED:
+        state.unserved[task_id] += 1
+    if ended.hold is not None and ended.account is not None:
+        return _suspended(state, task_id, ended.account.held_by(ended.hold), ended.hold, now)
+    if outcome not in FREE:
+        _release(state, task_id)
     if outcome is Outcome.OK:
         _have_room_for_one_more(state)
         state.schedule.complete(task_id)
@@ -193,10 +238,46 @@ def _ended(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
     if state.schedule.is_draining:
         state.schedule.put_back(task_id)
         return ()
+    return (_retry_later(state, task_id, delay, now),)
+
+
+def _retry_later(state: RunState, task_id: str, delay: float, now: float) -> Action:
     state.schedule.retry_later(task_id)
     heapq.heappush(state.pauses, (now + delay, task_id))
     state.paused_until[task_id] = now + delay
-    return (Retrying(task_id, delay),)
+    return Retrying(task_id, delay)
+
+
+def _suspended(state: RunState, task_id: str, account: Account, hold: Hold, now: float) -> Iterable[Action]:
+    """Let no other task begin on this account. The first that met it tries again, if the plan wants that."""
+    is_news = account not in state.holds
+    if is_news:
+        state.holds[account] = hold
+        state.trying[account] = task_id
+    delay = _delay(state, task_id, hold.outcome) if state.trying.get(account) == task_id else None
+    if delay is not None and not state.schedule.is_draining:
+        yield _retry_later(state, task_id, delay, now)
+    else:
+        if state.trying.get(account) == task_id:
+            del state.trying[account]
+        _keep(state, task_id, account)
+        yield HeldBack(task_id, hold)
+    if is_news:
+        yield Suspended(hold)
+
+
+def _keep(state: RunState, task_id: str, account: Account) -> None:
+    state.schedule.put_back(task_id)
+    state.held[task_id] = account
+
+
+def _release(state: RunState, task_id: str) -> None:
+    """Let all begin that wait for this task to be served, now that it was."""
+    for account in [account for account, tried in state.trying.items() if tried == task_id]:
+        del state.trying[account], state.holds[account]
+        for held in [held for held, where in state.held.items() if where == account]:
+            del state.held[held]
+            state.schedule.retry_now(held)
 
 
 def _have_room_for_one_more(state: RunState) -> None:
@@ -216,10 +297,14 @@ def _delay(state: RunState, task_id: str, outcome: Outcome) -> float | None:
         state.shortages[task_id] += 1
         times = state.shortages[task_id]
         return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_SHORTAGES else None
-    settings = state.cascade.settings
+    settings, retries = state.cascade.settings, state.cascade.tasks[task_id].options.retries
+    if outcome in UNSERVED:
+        times = state.unserved[task_id]
+        may_be_retried = outcome in settings.retry_on and times <= retries
+        return pause(times, settings.backoff, state.chance) if may_be_retried else None
     return retry_delay(
         state.outcomes[task_id],
-        retries=state.cascade.tasks[task_id].options.retries,
+        retries=retries,
         retry_on=settings.retry_on,
         backoff=settings.backoff,
         chance=state.chance,

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import final
 
+from nova_async.orchestrator.holding import Account
+from nova_async.views import Hold
 from nova_async.words import Outcome
 
 __all__ = [
     "Begun",
     "Ended",
     "Happening",
+    "Kept",
     "Refused",
     "Spent",
     "StartedWell",
@@ -68,6 +71,19 @@ class Ended:
     outcome: Outcome
     tokens: int = 0
     cost_usd: float = 0.0
+    account: Account | None = None
+    """What the attempt ran on; None where no command could be made."""
+    hold: Hold | None = None
+    """What keeps every task of that account from working, where that is how it ended."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A task that was to begin has not: its account is on hold. Nothing was written down or started."""
+
+    task_id: str
+    account: Account
 
 
 @final
@@ -92,4 +108,4 @@ class Workers:
     max_workers: int
 
 
-Happening = Begun | Written | Refused | StartedWell | Spent | Ended | Woken | Stop | Workers
+Happening = Begun | Kept | Written | Refused | StartedWell | Spent | Ended | Woken | Stop | Workers

@@ -12,7 +12,7 @@ from typing import final
 from nova_async._core.threads import DISK_THREADS
 from nova_async.cascade import Task
 from nova_async.orchestrator.placing import Placed
-from nova_async.orchestrator.retry import FREE
+from nova_async.orchestrator.retry import FREE, NO_VERDICT
 from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptStart
 from nova_async.usage import Totals
 from nova_async.views import TaskView
@@ -37,7 +37,8 @@ class TaskKnown:
         self.task = task
         self.attempts = list(attempts)
         self._since = len(attempts) - len(this_try)
-        verdicts = [attempt.end.outcome for attempt in this_try if attempt.end and attempt.end.outcome not in FREE]
+        ended = [attempt.end.outcome for attempt in this_try if attempt.end is not None]
+        verdicts = [outcome for outcome in ended if outcome not in NO_VERDICT]
         self.has_failed_its_check = verdicts[-1:] == [Outcome.VERIFY]
         """Whether that was the last verdict of earlier runs, though it may have been begun again since."""
         self.placed: Placed | None = None
@@ -65,6 +66,10 @@ class TaskKnown:
         taken = max((attempt.start.id.number for attempt in self.attempts), default=0)
         self._taken = max(self._taken, taken) + 1
         return self._taken
+
+    def give_number_back(self) -> None:
+        """Have the number that was taken last taken again: nobody has been told of it."""
+        self._taken -= 1
 
     @property
     def session_id(self) -> str | None:

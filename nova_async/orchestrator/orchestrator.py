@@ -6,32 +6,36 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
 from nova_async._core.cancellation import insist
+from nova_async._core.threads import DISK_THREADS
 from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Executor, Running
-from nova_async.attempt.job import Job
 from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.cascade import Cascade
 from nova_async.errors import JournalError
+from nova_async.journal.history import History
 from nova_async.orchestrator import actions, happenings, reporting
 from nova_async.orchestrator.arguments import check_arguments, check_only
 from nova_async.orchestrator.budget import without_blame
-from nova_async.orchestrator.commands import CommandMaker, make_job
+from nova_async.orchestrator.commands import CommandMaker
 from nova_async.orchestrator.decide import RunState, decide
-from nova_async.orchestrator.known import TaskKnown, answer_for
+from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.placing import Placed, capacity_of, close_executor
+from nova_async.orchestrator.preparing import Attempts, Prepared
+from nova_async.orchestrator.readiness import Readiness
 from nova_async.orchestrator.resume import resumed_state, take_over
 from nova_async.orchestrator.run_records import Earlier, RunRecords
 from nova_async.orchestrator.telling import Telling
-from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event
+from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
 from nova_async.views import RunReport, RunView, TaskView
 from nova_async.words import EventKind, Outcome, Phase, RunEnd
 
@@ -75,13 +79,18 @@ class Orchestrator:
         self.cascade = cascade if agent is None else cascade.with_options(agent=agent)
         self.max_workers = max_workers or cascade.settings.max_workers
         self._only = check_only(cascade, only)
-        self._agent = agent
-        self._command_for = command_for
-        self._log_dir, self._root = Path(log_dir), Path(root)
+        self._log_dir = Path(log_dir)
         self._fresh, self._retry_failed = fresh, retry_failed
         ours = [Path(path).absolute() for path in (log_dir, state_file, Path(journal).parent)]
         self._executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
+        self._readiness = Readiness(
+            self.cascade, root=Path(root), runs_here=isinstance(self._executor, LocalExecutor),
+            knows_commands=command_for is None, logs=Path(log_dir), files=(Path(state_file), Path(journal)),
+        )  # fmt: skip
         self._known = {task.id: TaskKnown(task) for task in self.cascade.tasks.values()}
+        self._attempts = Attempts(
+            cascade=self.cascade, known=self._known, root=Path(root), agent=agent, command_for=command_for
+        )
         self._over = asyncio.Event()
         self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
         self._records = RunRecords(
@@ -90,7 +99,7 @@ class Orchestrator:
         )  # fmt: skip
         # Until earlier runs are known.
         self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)
-        self._telling = Telling(self._records, self._picture, on_change)
+        self._telling = Telling(self._records, self._picture, self._known, on_change)
         self._placed: dict[str, Placed] = {}
         self._ending = 0  # attempts that are over, and not yet written down so
         self._work = Background(self._fail)
@@ -99,6 +108,7 @@ class Orchestrator:
         self._has_begun = self._has_run = self._has_closed = False
         self._happened: deque[happenings.Happening] = deque()  # what decide has not been told yet
         self._decides = False
+        self._notes: tuple[str, ...] = ()
         self._failure: Exception | None = None
         self._cancelled: asyncio.CancelledError | None = None
 
@@ -124,9 +134,9 @@ class Orchestrator:
         """Run until nothing is left that could run, and report.
 
         Cancelling it stops everything gracefully, saves the state, and is delivered at the end; a second cancellation
-        kills. Raises ``RunLockedError`` if another run works with the same journal, ``JournalError`` if the journal
-        cannot be used, ``SelectionError`` if a task of ``only`` needs one that is not among them and has not completed,
-        and ``RuntimeError`` at a second call.
+        kills. Raises ``NotReadyError`` with all that is missing before anything is started, ``RunLockedError`` if
+        another run works with the same journal, ``JournalError`` if the journal cannot be used, ``SelectionError`` if a
+        task of ``only`` needs one that is not among them and has not completed, and ``RuntimeError`` at a second call.
         """
         if self._has_run:
             raise RuntimeError("an orchestrator runs once: make a new one")
@@ -136,7 +146,11 @@ class Orchestrator:
             stack.push_async_callback(self._close_executor)
             stack.callback(self._telling.events.close)  # also for whoever follows a run that cannot begin
             opened = self._records.opened(
-                self._executor, fresh=self._fresh, retry_failed=self._retry_failed, only=self._only
+                self._executor,
+                fresh=self._fresh,
+                retry_failed=self._retry_failed,
+                only=self._only,
+                look=self._look_around,
             )
             self._begin(await stack.enter_async_context(opened))
             while not self._over.is_set() or self._work:
@@ -170,6 +184,10 @@ class Orchestrator:
 
     # Beginning and ending the run.
 
+    async def _look_around(self, history: History) -> None:
+        look = partial(self._readiness.require, history, self._only, self._fresh, self._retry_failed)
+        self._notes = await asyncio.wrap_future(DISK_THREADS.submit(look))
+
     def _begin(self, earlier: Earlier) -> None:
         history = earlier.history
         self._known.update(take_over(self.cascade, history))
@@ -179,9 +197,7 @@ class Orchestrator:
         )  # fmt: skip
         schedule = self._state.schedule
         self._has_begun = True
-        self._telling.tell(EventKind.RUN_STARTED, None, run_id=self._records.run_id, project=self.cascade.project,
-                   total=len(self._known), completed=len(schedule.completed), failed=len(schedule.failed),
-                           **({} if self._only is None else {"selected": len(self._only)}))  # fmt: skip
+        self._telling.begin(self.cascade, schedule, self._only, self._notes)
         for attempt, found in earlier.running.items():
             placed = self._place(attempt)
             self._work.begin(self._adopt(placed, found), if_cut_off=partial(self._give_back, attempt.task_id))
@@ -192,14 +208,16 @@ class Orchestrator:
     async def _end_run(self, seconds: float) -> RunReport:
         ok = reporting.all_completed(self.views)
         # A stop that the plan wants after a failure is that failure.
-        stopped = self._stopped.is_set() or self._state.budget.is_used_up
+        stopped = self._stopped.is_set() or self._state.has_halted
         how = RunEnd.COMPLETED if ok else RunEnd.STOPPED if stopped else RunEnd.FAILED
         try:
             await insist(partial(self._records.end, how), self._cancel)
         except JournalError as error:
             self._failure = self._failure or error
         self._picture.touch(self._known)  # nothing waits any more
-        report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds)
+        report = reporting.run_report(
+            self.run_view, self.views, self._records.started_at, seconds, self._state.holds_now()
+        )
         self._telling.tell(EventKind.RUN_ENDED, None, ok=report.ok, **reporting.numbers(report))
         self._records.touch(self._known)
         return report
@@ -230,6 +248,8 @@ class Orchestrator:
         try:
             while self._happened:
                 self._follow(self._happened.popleft())
+                if not self._happened:  # what began and was held back in one go, nobody has seen begin
+                    self._tell_changes()
         finally:
             self._decides = False
 
@@ -242,16 +262,17 @@ class Orchestrator:
         todo += decide(self._state, event, now)
         for action in todo:
             self._perform(action)
+
+    def _tell_changes(self) -> None:
         changed, self._state.schedule.changed = self._state.schedule.changed, set()
         for task_id in changed:
             self._telling.changed(task_id)
 
     def _perform(self, action: actions.Action) -> None:
+        self._telling.follow(action)
         match action:
             case actions.Begin(task_id):
-                # At once: a stop may come before its first step.
-                placed = self._place(AttemptId(self._records.run_id, task_id, self._known[task_id].take_number()))
-                self._work.begin(self._run_attempt(placed), if_cut_off=partial(self._give_back, task_id))
+                self._begin_attempt(task_id)
             case actions.StopTask(task_id, grace):
                 if (waiting := self._placed.get(task_id)) is not None:
                     waiting.stop(grace)
@@ -262,17 +283,6 @@ class Orchestrator:
             case actions.Reached(milestone):
                 at = datetime.now(UTC)
                 self._work.begin(self._records.reach_milestone(milestone.id, at))
-                self._telling.tell(
-                    EventKind.MILESTONE, None, id=milestone.id, message=milestone.message, hint=milestone.hint
-                )
-            case actions.Completed(task_id):
-                self._tell_end(EventKind.TASK_COMPLETED, task_id, **self._known[task_id].told_answer())
-            case actions.Retrying(task_id, delay):
-                self._tell_end(EventKind.TASK_RETRYING, task_id, delay_seconds=round(delay, 3))
-            case actions.Failed(task_id, blocks):
-                self._tell_end(EventKind.TASK_FAILED, task_id, blocks=list(blocks))
-            case actions.Overspent(text):
-                self._telling.warn(text)
             case actions.GiveUp():
                 self._failure = self._failure or JournalError(f"{self._records.path} takes nothing: nothing may begin")
             case actions.Finish():
@@ -291,26 +301,23 @@ class Orchestrator:
 
     # One attempt.
 
-    async def _run_attempt(self, placed: Placed) -> None:
+    def _begin_attempt(self, task_id: str) -> None:
+        """Have an attempt begin, unless what it would run on is on hold."""
+        known = self._known[task_id]
+        attempt = AttemptId(self._records.run_id, task_id, known.take_number())
+        prepared = self._attempts.prepare(known, attempt, self._state.budget.left_usd)
+        account = prepared.account
+        if account is not None and (held := self._state.held_by(task_id, account)) is not None:
+            known.give_number_back()
+            self._happens(happenings.Kept(task_id, held))
+            return
+        placed = self._place(attempt)  # at once: a stop may come before its first step
+        self._work.begin(self._run_attempt(placed, prepared), if_cut_off=partial(self._give_back, task_id))
+
+    async def _run_attempt(self, placed: Placed, prepared: Prepared) -> None:
         """Write down that an attempt begins, have it run, and write down how it ended."""
         attempt, task_id = placed.id, placed.id.task_id
-        known = self._known[task_id]
-        job, refusal, digest = None, None, reporting.digest(known.task)
-        run_left_usd = self._state.budget.left_usd
-        try:
-            job = self._make_job(known, attempt, digest, run_left_usd)
-        except Exception as error:  # ``command_for`` may raise what it likes
-            refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
-        start = AttemptStart(
-            id=attempt,
-            plan=self._records.plan,
-            started_at=datetime.now(UTC),
-            agent=job.agent_name if job is not None else known.task.options.agent,
-            prompt_digest=digest,
-            command=job.command if job is not None else (),
-            log_path=str(self._log_dir / job.log_name) if job is not None else "",
-            limits=job.limits.as_dict() if job is not None else {},
-        )
+        start = prepared.start(attempt, self._records.plan, self._log_dir)
         try:
             await self._records.journal.begin_attempt(start)
         except JournalError as error:
@@ -318,13 +325,13 @@ class Orchestrator:
             self._note_trouble(str(error))
             self._happens(happenings.Refused(task_id))
             return
-        known.begin(placed, start)
+        self._known[task_id].begin(placed, start)
         self._happens(happenings.Written(task_id))
-        if job is None:
-            end = bare_end(attempt, Outcome.SPAWN_ERROR, refusal)
+        if prepared.job is None:
+            end = bare_end(attempt, Outcome.SPAWN_ERROR, prepared.refusal)
         else:
-            end = without_blame(await placed.run(self._executor, job), run_left_usd)
-        await self._end_attempt(placed, end)
+            end = without_blame(await placed.run(self._executor, prepared.job), prepared.run_left_usd)
+        await self._end_attempt(placed, end, prepared)
 
     async def _adopt(self, placed: Placed, running: Running) -> None:
         """See an attempt of an earlier run through, which its executor has gone on with."""
@@ -337,7 +344,7 @@ class Orchestrator:
         )
         return placed
 
-    async def _end_attempt(self, placed: Placed, end: AttemptEnd) -> None:
+    async def _end_attempt(self, placed: Placed, end: AttemptEnd, prepared: Prepared | None = None) -> None:
         """Write down how an attempt ended; only then may anything depend on it."""
         task_id = placed.id.task_id
         known = self._known[task_id]
@@ -354,15 +361,11 @@ class Orchestrator:
         known.end(end)
         self._telling.tell(EventKind.ATTEMPT_ENDED, task_id, **reporting.about(end))
         outcome = end.outcome if written else Outcome.CANCELLED
-        self._happens(happenings.Ended(task_id, outcome, end.usage.total, end.cost_usd or 0.0))
-
-    def _make_job(self, known: TaskKnown, attempt: AttemptId, digest: str, run_left_usd: float | None) -> Job:
-        return make_job(
-            self.cascade, known.task, attempt,
-            session_id=known.session_id, spent=known.spent, root=self._root, agent=self._agent,
-            command_for=self._command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
-            result_of=partial(answer_for, known.task.id, self._known), last_error=known.last_error,
-        )  # fmt: skip
+        ended = happenings.Ended(task_id, outcome, end.usage.total, end.cost_usd or 0.0)
+        if written and prepared is not None:
+            missing = self._readiness.of_program(prepared.job) if end.outcome is Outcome.SPAWN_ERROR else None
+            ended = replace(ended, account=prepared.account, hold=prepared.hold_after(end, missing))
+        self._happens(ended)
 
     def _note_facts(self, task_id: str, before: AttemptFacts, facts: AttemptFacts) -> None:
         """Write down and tell what is new about a running attempt."""
@@ -395,6 +398,3 @@ class Orchestrator:
         self._telling.warn(text)
         if self._has_begun and self._records.is_lost:
             self._fail(JournalError(text))
-
-    def _tell_end(self, kind: EventKind, task_id: str, **more: Any) -> None:
-        self._telling.tell(kind, task_id, **reporting.about(self._known[task_id].last_end), **more)

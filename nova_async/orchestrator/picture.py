@@ -57,7 +57,8 @@ class Picture:
         if (moment := state.retry_at(task_id)) is not None:
             left = moment - asyncio.get_running_loop().time()
             retry_at = datetime.now(UTC) + timedelta(seconds=left)
-        why = reporting.reason(where, blocked_by, schedule.waits_for(task_id), over=self._is_over(),
+        hold = state.hold_of(task_id)
+        why = reporting.reason(where, blocked_by, schedule.waits_for(task_id), hold, over=self._is_over(),
                                selected=schedule.is_selected(task_id))  # fmt: skip
         view = self._known[task_id].view(where, blocked_by, why, retry_at)
         return view if schedule.is_selected(task_id) else replace(view, is_selected=False)

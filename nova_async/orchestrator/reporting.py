@@ -8,7 +8,7 @@ from typing import Any
 from nova_async.cascade import Task
 from nova_async.journal.rollup import sum_up
 from nova_async.records import AttemptEnd, AttemptFacts
-from nova_async.views import RunReport, RunView, TaskView
+from nova_async.views import Hold, RunReport, RunView, TaskView
 from nova_async.words import TaskState
 
 __all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report"]
@@ -20,13 +20,24 @@ def digest(task: Task) -> str:
 
 
 def reason(
-    state: TaskState, blocked_by: Sequence[str], waits_for: Sequence[str], *, over: bool, selected: bool = True
+    state: TaskState,
+    blocked_by: Sequence[str],
+    waits_for: Sequence[str],
+    hold: Hold | None,
+    *,
+    over: bool,
+    selected: bool = True,
 ) -> str | None:
-    """Say why a task does not run at this moment; None where that is plain. Nothing waits once the run is over."""
+    """Say why a task does not run at this moment; None where that is plain.
+
+    Once the run is over nothing waits any more, but for an agent that could not work.
+    """
     if state is TaskState.WAITING and not selected:
         return "not selected"
     if state is TaskState.BLOCKED:
         return f"blocked by {', '.join(blocked_by)}"
+    if hold is not None:
+        return hold.reason
     if over:
         return None
     if state is TaskState.RETRYING:
@@ -77,7 +88,13 @@ def numbers(report: RunReport) -> dict[str, Any]:
     }
 
 
-def run_report(run: RunView, views: Mapping[str, TaskView], started_at: datetime, duration_seconds: float) -> RunReport:
+def run_report(
+    run: RunView,
+    views: Mapping[str, TaskView],
+    started_at: datetime,
+    duration_seconds: float,
+    holds: tuple[Hold, ...] = (),
+) -> RunReport:
     """Return how a run ended."""
     total = sum_up(views.values())
     return RunReport(
@@ -93,4 +110,5 @@ def run_report(run: RunView, views: Mapping[str, TaskView], started_at: datetime
         cost_is_complete=total.cost_is_complete,
         milestones={milestone.id: milestone.message for milestone in run.milestones if milestone.message},
         warnings=run.warnings,
+        holds=holds,
     )

@@ -10,7 +10,7 @@ from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.decide import RunState
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.reporting import digest
-from nova_async.orchestrator.retry import FREE, may_be_retried
+from nova_async.orchestrator.retry import NO_VERDICT, may_be_retried
 from nova_async.words import Outcome
 
 __all__ = ["check_selection", "failed_tasks", "resumed_state", "take_over"]
@@ -77,11 +77,11 @@ def check_selection(cascade: Cascade, history: History, only: Collection[str], r
 
 
 def failed_tasks(history: History) -> list[str]:
-    """Return the tasks that have failed; what was only stopped goes on where it stood."""
+    """Return the tasks that have failed; what was only stopped, or not served, is tried again in any case."""
     failed = []
     for task_id, attempts in history.attempts.items():
         outcomes = [attempt.end.outcome for attempt in attempts if attempt.counts and attempt.end is not None]
-        if outcomes and Outcome.OK not in outcomes and outcomes[-1] not in FREE:
+        if outcomes and Outcome.OK not in outcomes and outcomes[-1] not in NO_VERDICT:
             failed.append(task_id)
     return failed
 

@@ -5,11 +5,16 @@ from collections.abc import Collection, Sequence
 
 from nova_async.words import Outcome
 
-__all__ = ["FREE", "may_be_retried", "pause", "retry_delay"]
+__all__ = ["FREE", "NO_VERDICT", "UNSERVED", "may_be_retried", "pause", "retry_delay"]
 
 FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES})
 """Outcomes that are not the task's doing: our own death, the user's stop, a machine without room. They use up no
 retry."""
+UNSERVED = frozenset({Outcome.AUTH, Outcome.LIMIT, Outcome.SPAWN_ERROR})
+"""Outcomes of an agent that was not served or never started. Within a run they use up retries like a failure; the next
+run begins such a task as if nothing had been tried."""
+NO_VERDICT = FREE | UNSERVED
+"""Outcomes that say nothing about the task, and so are no failure of it in the next run."""
 
 
 def retry_delay(
@@ -28,14 +33,14 @@ def retry_delay(
     """
     if not may_be_retried(outcomes, retries=retries, retry_on=retry_on):
         return None
-    failures = [outcome for outcome in outcomes if outcome not in FREE]
-    return 0.0 if not failures or outcomes[-1] in FREE else pause(len(failures), backoff, chance)
+    failures = [outcome for outcome in outcomes if outcome not in NO_VERDICT]
+    return 0.0 if not failures or outcomes[-1] in NO_VERDICT else pause(len(failures), backoff, chance)
 
 
 def may_be_retried(outcomes: Sequence[Outcome], *, retries: int, retry_on: Collection[str]) -> bool:
     """Tell whether a task is tried again at all."""
-    failures = [outcome for outcome in outcomes if outcome not in FREE]
-    if not failures or outcomes[-1] in FREE:
+    failures = [outcome for outcome in outcomes if outcome not in NO_VERDICT]
+    if not failures or outcomes[-1] in NO_VERDICT:
         return True
     return len(failures) <= retries and failures[-1] in retry_on
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,17 +82,27 @@ class RunRecords:
 
     @asynccontextmanager
     async def opened(
-        self, executor: Executor, *, fresh: bool, retry_failed: bool, only: Collection[str] | None = None
+        self,
+        executor: Executor,
+        *,
+        fresh: bool,
+        retry_failed: bool,
+        only: Collection[str] | None,
+        look: Callable[[History], Awaitable[None]],
     ) -> AsyncIterator[Earlier]:
         """Take the lock, end what earlier runs have left, begin a new one, and read what is known.
 
-        With ``only``, all that is done to earlier results is done to those of these tasks. Raises ``RunLockedError``,
-        ``JournalError`` and ``SelectionError``.
+        With ``only``, all that is done to earlier results is done to those of these tasks. ``look`` gets what is known
+        before anything is written, and raises if this run cannot begin. Raises ``RunLockedError``, ``JournalError``
+        and ``SelectionError``.
         """
+        if not self.path.exists():
+            await look(History())  # before there is even a folder of ours
         with RunLock(self.path) as lock:
             self.journal = journal = await Journal.open(self.path, lock=lock, on_trouble=self._on_trouble)
             try:
                 history = await journal.history(self.plan)
+                await look(history)
                 running = await end_earlier_families(
                     journal, history.unfinished_runs, self._cascade.settings.leftovers, executor
                 )

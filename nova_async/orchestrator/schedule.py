@@ -154,7 +154,7 @@ class Schedule:
         heapq.heappush(self._ready[self._limited_class(task_id)], (self._cascade.order_key(task_id), task_id))
 
     def put_back(self, task_id: str) -> None:
-        """Note that a running task was stopped before its end: it waits for the next run."""
+        """Note that a running task was stopped before its end, or may not begin: it waits for the next run."""
         self._occupy(task_id, -1)
         self._set(task_id, TaskState.WAITING)
 

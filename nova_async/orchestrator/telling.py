@@ -1,13 +1,18 @@
 """Who is told what happens in a run: the journal, those who follow its events, the state file, and a callback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, final
 
+from nova_async.cascade import Cascade
+from nova_async.orchestrator import actions, reporting
 from nova_async.orchestrator.event_stream import EventStream
+from nova_async.orchestrator.holding import warning_of
+from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.run_records import RunRecords
+from nova_async.orchestrator.schedule import Schedule
 from nova_async.records import Event
 from nova_async.words import EventKind
 
@@ -20,10 +25,17 @@ MOST_WARNINGS = 1000  # kept and told; more than one per task of a large plan sa
 class Telling:
     """Tells everybody; ``on_change`` is somebody else's, and what it raises harms nothing."""
 
-    def __init__(self, records: RunRecords, picture: Picture, on_change: Callable[[str | None], object] | None) -> None:
+    def __init__(
+        self,
+        records: RunRecords,
+        picture: Picture,
+        known: Mapping[str, TaskKnown],
+        on_change: Callable[[str | None], object] | None,
+    ) -> None:
         self.events = EventStream()
         self._records = records
         self._picture = picture
+        self._known = known
         self._on_change = on_change
 
     def tell(self, kind: EventKind, task_id: str | None = None, **data: Any) -> None:
@@ -32,6 +44,39 @@ class Telling:
         self._records.record(event)
         self.events.put(event)
         self.changed(task_id)
+
+    def begin(self, cascade: Cascade, schedule: Schedule, only: Collection[str] | None, notes: Iterable[str]) -> None:
+        """Tell that the run begins, and what was noted before: no warning of the run, for its tasks may mend it."""
+        self.tell(
+            EventKind.RUN_STARTED, None, run_id=self._records.run_id, project=cascade.project, total=len(cascade.tasks),
+            completed=len(schedule.completed), failed=len(schedule.failed),
+            **({} if only is None else {"selected": len(only)}),
+        )  # fmt: skip
+        for note in notes:
+            self.tell(EventKind.WARNING, message=note)
+
+    def follow(self, action: actions.Action) -> None:
+        """Tell what follows from what has happened, as far as it is to be told."""
+        match action:
+            case actions.Completed(task_id):
+                self._tell_end(EventKind.TASK_COMPLETED, task_id, **self._known[task_id].told_answer())
+            case actions.Retrying(task_id, delay):
+                self._tell_end(EventKind.TASK_RETRYING, task_id, delay_seconds=round(delay, 3))
+            case actions.Failed(task_id, blocks):
+                self._tell_end(EventKind.TASK_FAILED, task_id, blocks=list(blocks))
+            case actions.HeldBack(task_id, hold):
+                self._tell_end(EventKind.TASK_HELD, task_id, reason=hold.reason)
+            case actions.Suspended(hold):
+                self.warn(warning_of(hold))
+            case actions.Overspent(text):
+                self.warn(text)
+            case actions.Reached(milestone):
+                self.tell(EventKind.MILESTONE, id=milestone.id, message=milestone.message, hint=milestone.hint)
+            case _:
+                pass
+
+    def _tell_end(self, kind: EventKind, task_id: str, **more: Any) -> None:
+        self.tell(kind, task_id, **reporting.about(self._known[task_id].last_end), **more)
 
     def warn(self, text: str) -> None:
         """Tell that something is wrong that costs no task; each sentence once."""

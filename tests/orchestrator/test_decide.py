@@ -20,10 +20,12 @@ from nova_async.orchestrator.actions import (
     Failed,
     Finish,
     GiveUp,
+    HeldBack,
     Overspent,
     Reached,
     Retrying,
     StopTask,
+    Suspended,
     WakeAt,
 )
 from nova_async.orchestrator.budget import Budget, without_blame
@@ -32,6 +34,7 @@ from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
     Happening,
+    Kept,
     Refused,
     Spent,
     StartedWell,
@@ -40,10 +43,27 @@ from nova_async.orchestrator.happenings import (
     Workers,
     Written,
 )
+from nova_async.orchestrator.holding import Account, with_waiting
+from nova_async.orchestrator.retry import UNSERVED
 from nova_async.records import AttemptId
+from nova_async.views import Hold
 from nova_async.words import OnFailure, Outcome, TaskState
 
 CURABLE = Outcome.SIGNAL
+ONE, OTHER = Account("one", "/bin/one", (), "m"), Account("other", "/bin/other", (), "m")
+
+
+def refused(task_id: str, account: Account = ONE, outcome: Outcome = Outcome.AUTH) -> Ended:
+    """Return the end of an attempt whose agent its account has refused."""
+    model = account.model if outcome is Outcome.LIMIT else None
+    hold = Hold(agent=account.agent, program=account.program, model=model, outcome=outcome, error="no", cure="do")
+    return Ended(task_id, outcome, account=account, hold=hold)
+
+
+def try_to_begin(state: RunState, task_id: str, account: Account = ONE) -> list[Action] | None:
+    """Do as the orchestrator does where a task is to begin; None where it may."""
+    held = state.held_by(task_id, account)
+    return None if held is None else decide(state, Kept(task_id, held), 1.0)
 
 
 def plan(*tasks: tuple[str, str], **options: dict[str, object]) -> Cascade:
@@ -318,6 +338,107 @@ def test_milestones_come_once() -> None:
     assert not [action for action in decide(state, Ended("B", Outcome.OK), 2.0) if isinstance(action, Reached)]
 
 
+def test_a_refused_account_stops_its_tasks_and_no_others() -> None:
+    """The first refusal is the last: no task of that account begins, those of others go on, and nothing has failed."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", ""), ("D", "A")), workers=1)
+    assert begun(decide(state, Begun(), 0.0)) == ["A"]
+    held, suspended, begin = decide(state, refused("A"), 1.0)
+    assert isinstance(suspended, Suspended)
+    assert held == HeldBack("A", suspended.hold)
+    assert begin == Begin("B")
+    assert try_to_begin(state, "B") == [Begin("C")]
+    assert try_to_begin(state, "C", OTHER) is None
+    assert decide(state, Ended("C", Outcome.OK, account=OTHER), 2.0) == [Completed("C"), Finish()]
+    assert {task: state.schedule.state(task) for task in "ABD"} == dict.fromkeys("ABD", TaskState.WAITING)
+    assert [hold.waiting for hold in state.holds_now()] == [("A", "B", "D")]
+
+
+def test_those_under_way_go_on_when_their_account_is_refused() -> None:
+    """They end as they end; another refusal is told for its task, and the hold once."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", ""), ("D", "")), workers=3)
+    decide(state, Begun(), 0.0)
+    assert [type(each) for each in decide(state, refused("A"), 1.0)] == [HeldBack, Suspended, Begin]
+    assert try_to_begin(state, "D") == []
+    assert [type(each) for each in decide(state, refused("B"), 1.0)] == [HeldBack]
+    assert decide(state, Ended("C", Outcome.OK, account=ONE), 1.0) == [Completed("C"), Finish()]
+
+
+def test_a_limit_holds_the_tasks_of_its_model() -> None:
+    """Many limits are those of one model: tasks that name another are tried."""
+    state = state_of(plan(("A", ""), ("B", "")), workers=1)
+    decide(state, Begun(), 0.0)
+    decide(state, refused("A", outcome=Outcome.LIMIT), 1.0)
+    assert state.held_by("B", ONE) == ONE
+    assert state.held_by("B", ONE._replace(model="small")) is None
+    assert state.held_by("B", OTHER) is None
+
+
+@pytest.mark.parametrize("then", [Outcome.OK, Outcome.EXIT])
+def test_a_listed_refusal_is_tried_again_by_one_task_alone(then: Outcome) -> None:
+    """The others wait for how that ends, and begin once it was served, however it ended."""
+    cascade = plan(("A", ""), ("B", ""), ("C", ""))
+    state = state_of(replace(cascade, settings=replace(cascade.settings, retry_on=("auth",))), workers=2)
+    assert begun(decide(state, Begun(), 0.0)) == ["A", "B"]
+    retrying, _, begin, wake = decide(state, refused("A"), 1.0)
+    assert isinstance(retrying, Retrying)
+    assert begin == Begin("C")
+    assert isinstance(wake, WakeAt)
+    assert try_to_begin(state, "C") == []
+    assert [type(each) for each in decide(state, refused("B"), 1.0)] == [HeldBack]
+    assert begun(decide(state, Woken(), wake.moment)) == ["A"]
+    assert try_to_begin(state, "A") is None
+    assert begun(decide(state, Ended("A", then, account=ONE), 99.0)) == ["B", "C"]
+    assert (state.holds_now(), try_to_begin(state, "B")) == ((), None)
+
+
+def test_a_listed_refusal_that_stays_is_held_in_the_end() -> None:
+    """With its retries used up the task waits as all others of its account do."""
+    cascade = plan(("A", ""), ("B", ""))
+    state = state_of(replace(cascade, settings=replace(cascade.settings, retry_on=("auth",))), workers=1)
+    decide(state, Begun(), 0.0)
+    decide(state, refused("A"), 1.0)
+    try_to_begin(state, "B")
+    assert begun(decide(state, Woken(), 9999.0)) == ["A"]
+    held, finish = decide(state, refused("A"), 9999.0)
+    assert isinstance(held, HeldBack)
+    assert finish == Finish()
+    assert [hold.waiting for hold in state.holds_now()] == [("A", "B")]
+
+
+def test_a_journal_is_tried_by_a_task_that_may_begin() -> None:
+    """Where the one that was to try it is on hold, the next one does, at once."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", "")), workers=3)
+    decide(state, Begun(), 0.0)
+    decide(state, Refused("B"), 0.1)
+    decide(state, Refused("C"), 0.1)
+    decide(state, refused("A"), 0.2)
+    assert begun(decide(state, Woken(), 20.0)) == ["B"]
+    (wake,) = decide(state, Kept("B", ONE.parts()[1]), 20.0)
+    assert wake == WakeAt(20.0)
+    assert begun(decide(state, Woken(), 20.0)) == ["C"]
+
+
+def test_what_was_never_started_fails_its_own_task_alone() -> None:
+    """Where nothing says that the program itself is missing, the others are none the worse for it."""
+    state = state_of(plan(("A", ""), ("B", "")), workers=1)
+    decide(state, Begun(), 0.0)
+    assert decide(state, Ended("A", Outcome.SPAWN_ERROR, account=ONE), 1.0) == [Failed("A", ()), Begin("B")]
+    assert state.held_by("B", ONE) is None
+
+
+def test_a_thousand_held_tasks_are_counted_quickly() -> None:
+    """A long chain behind a refused agent is gone through once."""
+    chain = [(f"T{number}", f"T{number - 1}" if number else "") for number in range(5_000)]
+    cascade = plan(*chain)
+    began = time.process_time()
+    (hold,) = with_waiting(
+        {ONE: Hold(agent="one", program="one", outcome=Outcome.AUTH, error="", cure="")},
+        {"T0": ONE}, cascade, cascade.tasks,
+    )  # fmt: skip
+    assert len(hold.waiting) == 5_000
+    assert time.process_time() - began < 1.0
+
+
 def test_fewer_workers_in_the_middle_of_a_run() -> None:
     """A lower limit ends nothing, and lets nothing begin until there is a place under it."""
     state = state_of(plan(*((f"T{number}", "") for number in range(5))), workers=3)
@@ -345,9 +466,18 @@ class AnyOrder(RuleBasedStateMachine):
         retries=st.integers(0, 2),
         slots=st.lists(st.integers(1, 3), min_size=8, max_size=8),
         on_failure=st.sampled_from(OnFailure),
+        accounts=st.lists(st.sampled_from([ONE, ONE._replace(model="big"), OTHER]), min_size=8, max_size=8),
+        retry_on=st.sampled_from([("signal", "overload"), ("auth", "limit", "spawn_error", "signal")]),
     )
     def begin(
-        self, edges: list[tuple[int, int]], workers: int, retries: int, slots: list[int], on_failure: OnFailure
+        self,
+        edges: list[tuple[int, int]],
+        workers: int,
+        retries: int,
+        slots: list[int],
+        on_failure: OnFailure,
+        accounts: list[Account],
+        retry_on: tuple[str, ...],
     ) -> None:
         """Begin a run of eight tasks."""
         needs = {later: sorted({earlier for earlier, other in edges if other == later and earlier < later})
@@ -360,8 +490,10 @@ class AnyOrder(RuleBasedStateMachine):
             )
             for number in range(8)
         )
-        self.cascade = replace(cascade, settings=replace(cascade.settings, backoff=(1.0, 8.0)))
+        self.cascade = replace(cascade, settings=replace(cascade.settings, backoff=(1.0, 8.0), retry_on=retry_on))
         self.workers = workers
+        self.accounts = {f"T{number}": account for number, account in enumerate(accounts)}
+        self.suspended: set[Account] = set()
         self.now = 0.0
         self.state = state_of(self.cascade, workers)
         self.asked: set[str] = set()  # to begin, and not yet written
@@ -373,10 +505,21 @@ class AnyOrder(RuleBasedStateMachine):
         self.happens(Begun())
 
     def happens(self, event: Happening) -> None:
-        """Tell what happens, and do what follows."""
+        """Tell what happens, and do what follows; what may not begin is kept, as the orchestrator does."""
         self.now += 0.01
+        kept: list[Kept] = []
         for action in decide(self.state, event, self.now):
             match action:
+                case Begin(task_id) if (held := self.state.held_by(task_id, self.accounts[task_id])) is not None:
+                    assert held in self.suspended
+                    kept.append(Kept(task_id, held))
+                case Suspended():
+                    assert isinstance(event, Ended)
+                    assert event.account is not None
+                    assert event.hold is not None
+                    self.suspended.add(event.account.held_by(event.hold))
+                case HeldBack(task_id):
+                    assert task_id not in self.verdicts, "what waits has not failed"
                 case Begin(task_id):
                     assert not self.stopping, "nothing begins after a stop"
                     assert task_id not in self.asked | self.running, f"{task_id} would run twice at once"
@@ -398,6 +541,8 @@ class AnyOrder(RuleBasedStateMachine):
                     assert not self.finished, "a run ends once"
                     assert not self.asked | self.running, "nobody is left behind"
                     self.finished = True
+        for each in kept:
+            self.happens(each)
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data(), written=st.booleans())
@@ -417,7 +562,15 @@ class AnyOrder(RuleBasedStateMachine):
         """End a running attempt somehow."""
         task_id = data.draw(st.sampled_from(sorted(self.running)))
         self.running.discard(task_id)
-        self.happens(Ended(task_id, outcome))
+        self.happens(Ended(task_id, outcome, account=self.accounts[task_id]))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), outcome=st.sampled_from(sorted(UNSERVED)))
+    def account_refuses(self, data: st.DataObject, outcome: Outcome) -> None:
+        """End a running attempt because its account or this machine does not serve its agent."""
+        task_id = data.draw(st.sampled_from(sorted(self.running)))
+        self.running.discard(task_id)
+        self.happens(refused(task_id, self.accounts[task_id], outcome))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -457,6 +610,9 @@ class AnyOrder(RuleBasedStateMachine):
         paused = schedule.with_state(TaskState.RETRYING)
         assert sorted(task for _, task in self.state.pauses) == sorted(paused)
         assert {task: moment for moment, task in self.state.pauses} == self.state.paused_until
+        for task_id, account in self.state.held.items():
+            assert account in self.state.holds
+            assert schedule.state(task_id) is TaskState.WAITING
         if not self.finished and not self.asked | self.running:
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None
@@ -479,9 +635,11 @@ class AnyOrder(RuleBasedStateMachine):
             self.happens(Woken())
         assert self.finished
         if not self.stopping and not self.state.schedule.is_draining:
+            waiting = {task_id for hold in self.state.holds_now() for task_id in hold.waiting}
             for task_id in self.cascade.tasks:
                 blocked = self.state.schedule.blocked_by(task_id)
-                assert task_id in self.verdicts or blocked, f"{task_id} was forgotten"
+                assert task_id in self.verdicts or blocked or task_id in waiting, f"{task_id} was forgotten"
+                assert task_id not in waiting or task_id not in self.verdicts
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -140,11 +140,11 @@ async def test_verification_is_a_gate(tmp_path: Path) -> None:
 
 
 async def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
-    """A task whose program is missing has failed without having run, and says what is missing."""
-    cascade = parse_cascade("+++\ncommand = ['no-such-agent', '{prompt}']\n+++\n| ID | What |\n|---|---|\n| A1 | x |\n")
-    report, _ = await run(cascade, tmp_path)
+    """A command that is made when its time comes, and whose program is missing, says so; nothing has failed."""
+    report, _ = await run(plan("ID | What\nA1 | x"), tmp_path, command_for=lambda task: ["no-such-agent"])
     assert report.tasks["A1"].outcome == "spawn_error"
     assert report.tasks["A1"].error == "`no-such-agent` is not on PATH"
+    assert states(report) == {"A1": "waiting"}
 
 
 async def test_on_failure_stop(tmp_path: Path) -> None:

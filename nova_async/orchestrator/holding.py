@@ -1,0 +1,110 @@
+"""What keeps all tasks of an agent from working, and what they run on: its program, its account, its model. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from nova_async.agents import AGENTS, recognise
+from nova_async.agents.invocation import agent_and_arguments
+from nova_async.agents.registry import NAMES
+from nova_async.attempt.job import Job
+from nova_async.cascade import Cascade, Task
+from nova_async.records import AttemptEnd
+from nova_async.views import Hold
+from nova_async.words import Outcome
+
+__all__ = ["Account", "account_of", "hold_after", "warning_of", "with_waiting"]
+
+GOES_ON = "then `nova run` goes on"
+
+
+class Account(NamedTuple):
+    """What an attempt runs on, from the widest to the narrowest: where one attempt is refused, the next one is too.
+
+    None stands for whatever there is.
+    """
+
+    agent: str
+    program: str
+    login: tuple[str, ...] | None = None
+    """What tells the logins of one program apart; empty where there is only one."""
+    model: str | None = None
+    """The model that the task names; empty if it names none."""
+
+    def parts(self) -> tuple["Account", "Account", "Account"]:
+        """Return all that may be on hold and concern this account."""
+        return self._replace(login=None, model=None), self._replace(model=None), self
+
+    def held_by(self, hold: Hold) -> "Account":
+        """Return how much of it a hold concerns: its program, its login, or, as some limits are, only one model."""
+        program, login, all_of_it = self.parts()
+        return {Outcome.SPAWN_ERROR: program, Outcome.LIMIT: all_of_it}.get(hold.outcome, login)
+
+
+def account_of(job: Job, task: Task, *, by_plan: bool) -> Account:
+    """Return what a job runs on.
+
+    ``by_plan`` says that the plan made its command: then all of a program's tasks have the same login.
+    """
+    program = job.command[0]
+    if "/" in program and not program.startswith("/"):
+        program = f"{job.cwd}/{program}"
+    login = () if by_plan else login_of(job.command, task)
+    return Account(job.agent or recognise(job.command).name, program, login, task.options.model or "")
+
+
+def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:
+    """Return the words of a command, made by a function, that may choose a login: all but the task's own.
+
+    Of an agent that is recognised, those before its arguments: ``env HOME=/home/ann claude``.
+    """
+    agent, arguments = agent_and_arguments(command, NAMES)
+    if agent is not None and tuple(arguments) == command[len(command) - len(arguments) :]:
+        return command[: len(command) - len(arguments)]
+    prompt = task.description if " " in task.description else None
+    own = {task.id, task.name, task.description}
+    return tuple(word for word in command if word not in own and not (prompt and prompt in word))
+
+
+def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], missing: str | None) -> Hold | None:
+    """Return what keeps the other tasks of the account from working, if that is how this attempt ended.
+
+    ``missing`` says why its program cannot be started, where that is so. A usage limit may be that of one model.
+    """
+    agent = AGENTS.get(account.agent)
+    name = agent.name if agent is not None and agent.program else account.program.rpartition("/")[2]
+    model, error, cure = None, end.error or str(end.outcome), ""
+    if end.outcome is Outcome.AUTH:
+        how = agent.login if agent is not None else None
+        cure = f"To log in: {how}; {GOES_ON}" if how else f"Log in to it; {GOES_ON}"
+    elif end.outcome is Outcome.LIMIT:
+        model = account.model
+        cure = "`nova run` goes on once the limit has reset, or now with another agent (`--agent NAME`)"
+    elif end.outcome is Outcome.SPAWN_ERROR and missing is not None:
+        error, cure = missing, f"Mend that; {GOES_ON}"
+    else:
+        return None
+    return Hold(agent=name, program=command[0], model=model, outcome=end.outcome, error=error, cure=cure)
+
+
+def warning_of(hold: Hold) -> str:
+    """Say once, when it begins, what is wrong and what to do."""
+    which = f" of the model {hold.model}" if hold.model else ""
+    return f"{hold.reason} ({hold.error}); no more of its tasks{which} begin. {hold.cure}"
+
+
+def with_waiting(
+    holds: Mapping[Account, Hold], held: Mapping[str, Account], cascade: Cascade, unfinished: Iterable[str]
+) -> tuple[Hold, ...]:
+    """Return the holds with the tasks that wait because of each: those held, and what depends on them."""
+    left = set(unfinished)
+    found = []
+    for account, hold in holds.items():
+        waiting = {task_id for task_id, where in held.items() if where == account}
+        todo = list(waiting)
+        while todo:
+            more = [each for each in cascade.dependents(todo.pop()) if each in left and each not in waiting]
+            waiting.update(more)
+            todo += more
+        found.append(replace(hold, waiting=tuple(task_id for task_id in cascade.tasks if task_id in waiting)))
+    return tuple(found)

@@ -1,0 +1,86 @@
+"""What an attempt is going to be, before anything is written down or started."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import final
+
+from nova_async.attempt.job import Job
+from nova_async.cascade import Cascade
+from nova_async.orchestrator import reporting
+from nova_async.orchestrator.commands import CommandMaker, make_job
+from nova_async.orchestrator.holding import Account, account_of, hold_after
+from nova_async.orchestrator.known import TaskKnown, answer_for
+from nova_async.records import AttemptEnd, AttemptId, AttemptStart
+from nova_async.views import Hold
+
+__all__ = ["Attempts", "Prepared"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An attempt that may begin."""
+
+    job: Job | None
+    """None where no command could be made."""
+    refusal: str
+    """Why none could be made."""
+    account: Account | None
+    """What it runs on; None without a job."""
+    run_left_usd: float | None
+    """What the run's budget had left, for an agent that can hold it by itself."""
+    _digest: str
+    _known: TaskKnown
+
+    def hold_after(self, end: AttemptEnd, missing: str | None) -> Hold | None:
+        """Return what keeps other attempts like it from working, if that is how it ended."""
+        if self.job is None or self.account is None:
+            return None
+        return hold_after(end, self.account, self.job.command, missing)
+
+    def start(self, attempt: AttemptId, plan: str, log_dir: Path) -> AttemptStart:
+        """Return how the attempt begins, now, as it is written down."""
+        job = self.job
+        return AttemptStart(
+            id=attempt,
+            plan=plan,
+            started_at=datetime.now(UTC),
+            agent=job.agent_name if job is not None else self._known.task.options.agent,
+            prompt_digest=self._digest,
+            command=job.command if job is not None else (),
+            log_path=str(log_dir / job.log_name) if job is not None else "",
+            limits=job.limits.as_dict() if job is not None else {},
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Prepares the attempts of one run."""
+
+    cascade: Cascade
+    known: Mapping[str, TaskKnown]
+    root: Path
+    agent: str | None
+    command_for: CommandMaker | None
+
+    def prepare(self, known: TaskKnown, attempt: AttemptId, run_left_usd: float | None) -> Prepared:
+        """Make an attempt's job, or say why there can be none; ``command_for`` may raise what it likes."""
+        digest = reporting.digest(known.task)
+        job, refusal = None, ""
+        try:
+            job = make_job(
+                self.cascade, known.task, attempt,
+                session_id=known.session_id, spent=known.spent, root=self.root, agent=self.agent,
+                command_for=self.command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
+                result_of=partial(answer_for, known.task.id, self.known), last_error=known.last_error,
+            )  # fmt: skip
+        except Exception as error:
+            refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+        account = None if job is None else account_of(job, known.task, by_plan=self.command_for is None)
+        return Prepared(
+            job=job, refusal=refusal, account=account, run_left_usd=run_left_usd, _digest=digest, _known=known
+        )

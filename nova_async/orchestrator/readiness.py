@@ -1,0 +1,275 @@
+"""What a run needs on this machine, looked at before anything is written down or started.
+
+Nothing is started for it, and each program and folder is looked at once, however many tasks need it.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+from nova_async.agents import AGENTS, Agent
+from nova_async.attempt.ends import about_program
+from nova_async.attempt.job import Job
+from nova_async.cascade import Cascade, Task
+from nova_async.errors import NotReadyError
+from nova_async.journal.history import History
+from nova_async.orchestrator.countable import budget_problems
+from nova_async.orchestrator.outlook import look_ahead
+from nova_async.process.command import resolve
+
+__all__ = ["Findings", "Readiness", "clock_problem", "find_agent", "folder_problem", "program_problem", "room_left"]
+
+LEAST_ROOM = 1 << 20  # bytes; below, the journal itself would not fit before long
+LITTLE_ROOM = 100 << 20  # bytes; a day of a busy agent's log
+SANE_YEARS = range(2025, 2100)  # outside, no agent would trust a server's certificate
+LONGEST_SHEBANG = 256  # bytes; what Linux reads of the first line
+NAMED = 3  # tasks in one sentence
+
+
+@final
+@dataclass(slots=True)
+class Findings:
+    """What was found, each with the tasks that it is about; none means that it is about all."""
+
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    """What the run cannot begin with."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What may yet be mended by an earlier task, or matters little."""
+
+    def add(self, sentence: str | None, *tasks: str, is_note: bool = False) -> None:
+        """Take one more down; no sentence is nothing."""
+        if sentence is not None and is_note:
+            self.notes.setdefault(sentence.replace("does not exist", "does not exist yet"), []).extend(tasks)
+        elif sentence is not None:
+            self.problems.setdefault(sentence, []).extend(tasks)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return the problems, with what each is about."""
+        return tuple(map(told, self.problems.items()))
+
+    def noted(self) -> tuple[str, ...]:
+        """Return the notes, with what each is about."""
+        return tuple(map(told, self.notes.items()))
+
+
+@final
+class Readiness:
+    """Looks at what the tasks of a plan need. ``files`` are the state file and the journal.
+
+    ``runs_here`` is false where somebody else's executor places the attempts: then programs and folders of tasks are
+    none of this machine's business. ``knows_commands`` is false where a function makes each command when its time
+    comes.
+    """
+
+    def __init__(
+        self,
+        cascade: Cascade,
+        *,
+        root: Path,
+        logs: Path,
+        files: tuple[Path, Path],
+        runs_here: bool = True,
+        knows_commands: bool = True,
+    ) -> None:
+        self._cascade = cascade
+        self._root = root
+        state_file, journal = files
+        self._writes = {"logs": logs, "state file": state_file.parent, "journal": journal.parent}
+        self._runs_here = runs_here
+        self._knows_commands = knows_commands
+        self._path = {"PATH": cascade.settings.env.get("PATH") or os.environ.get("PATH") or os.defpath}
+        self._programs: dict[tuple[str, str], str | None] = {}
+        self._folders: dict[Path, str | None] = {}
+
+    def look(self, tasks: Collection[Task], to_check: Collection[str] = ()) -> Findings:
+        """Return what these tasks, and the run itself, would miss; those ``to_check`` need no agent any more."""
+        found = Findings()
+        found.add(clock_problem(datetime.now(UTC)))
+        for what, path in self._writes.items():
+            found.add(folder_problem(what, path))
+        for path in dict.fromkeys(path for path in map(nearest_folder, self._writes.values()) if path is not None):
+            left = room_left(path)
+            if left is not None and left < LITTLE_ROOM:
+                found.add(f"{path} has {left >> 20} MB left: make room", is_note=left >= LEAST_ROOM)
+        if self._knows_commands:
+            found.problems.update(budget_problems(self._cascade, tasks))
+        if self._runs_here:
+            for task in tasks:
+                self._look_at(task, found, is_done=task.id in to_check)
+        return found
+
+    def require(
+        self, history: History, only: Collection[str] | None, fresh: bool, retry_failed: bool
+    ) -> tuple[str, ...]:
+        """Return what is worth a warning before a run with these settings.
+
+        Raises ``NotReadyError`` if the tasks that it would begin cannot run on this machine.
+        """
+        if not self._runs_here:
+            found = self.look(())
+        else:
+            outlook = look_ahead(self._cascade, history, only=only, fresh=fresh, retry_failed=retry_failed)
+            begun = {task_id for together in outlook.rounds for task_id in together}
+            tasks = [task for task_id, task in self._cascade.tasks.items() if task_id in begun]
+            found = self.look(tasks, outlook.to_check)
+        if found.problems:
+            raise NotReadyError(found.sentences())
+        return found.noted()
+
+    def of_program(self, job: Job | None) -> str | None:
+        """Say why a job's program cannot be started on this machine, if it runs here and cannot."""
+        if job is None or not self._runs_here:
+            return None
+        return program_problem(job.command[0], job.cwd, job.environment(os.environ))
+
+    def _look_at(self, task: Task, found: Findings, *, is_done: bool) -> None:
+        cwd = self._root / task.options.cwd
+        # What is not there yet, an earlier task may make.
+        later = bool(task.depends_on)
+        if cwd not in self._folders:
+            self._folders[cwd] = working_folder_problem(cwd)
+        found.add(self._folders[cwd], task.id, is_note=later)
+        if self._knows_commands and not is_done and (program := program_of(self._cascade, task)) is not None:
+            problem = self._program_problem(program, cwd)
+            if problem is not None and self._cascade.command_of(task) is None:
+                problem = f"{problem}{self._way_out(task.options.agent, problem)}"
+            found.add(problem, task.id, is_note=later and "/" in program)
+        if task.options.verify:
+            program = task.options.verify[0]
+            problem = self._program_problem(program, cwd)
+            # What lies in the folder may be what the task is to make.
+            is_made = "/" in program and not program.startswith("/")
+            found.add(problem and f"verify: {problem}", task.id, is_note=is_made)
+
+    def _program_problem(self, program: str, cwd: Path) -> str | None:
+        key = program, str(cwd) if is_relative(program, self._path["PATH"]) else ""
+        if key not in self._programs:
+            self._programs[key] = program_problem(program, key[1] or None, self._path)
+        return self._programs[key]
+
+    def _way_out(self, name: str, problem: str) -> str:
+        """Say how an agent gets here, or who is here in its place."""
+        agent = AGENTS[name]
+        ways = (
+            [f"install it with `{agent.install}`"]
+            if agent.install and problem == f"`{agent.program}` is not on PATH"
+            else []
+        )
+        others = (other for other in AGENTS.values() if other.program and other.name != name)
+        here = next((other.name for other in others if find_agent(other, self._path) is not None), None)
+        ways += [f"use `--agent {here}`, which is installed"] if here is not None else []
+        text = ", or ".join(ways)
+        return f". {text[0].upper()}{text[1:]}" if text else ""
+
+
+def program_of(cascade: Cascade, task: Task) -> str | None:
+    """Return the program that a task's command starts; None where only its attempt can tell."""
+    if (command := cascade.command_of(task)) is not None:
+        return None if "{" in command[0] else command[0]
+    agent = AGENTS.get(task.options.agent)
+    return agent.program if agent is not None and agent.program else None
+
+
+def program_problem(program: str, cwd: str | None, env: Mapping[str, str]) -> str | None:
+    """Say why a program cannot be started from a folder with these variables; None where nothing shows that."""
+    place = cwd if cwd is not None and working_folder_problem(Path(cwd)) is None else None
+    try:
+        path = resolve([program], cwd=place, env=env)[0]
+        return interpreter_problem(program, path, env)
+    except OSError as error:
+        return about_program(error, program)
+    except ValueError as error:
+        return f"`{program}` cannot be started: {error}"
+
+
+def interpreter_problem(program: str, path: str, env: Mapping[str, str]) -> str | None:
+    """Say which interpreter a script needs that is not here: many agents are scripts for Node.js."""
+    try:
+        with Path(path).open("rb") as file:
+            first = file.read(LONGEST_SHEBANG).split(b"\n", 1)[0]
+    except OSError:  # it may be started and not be read
+        return None
+    words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
+    if not words:
+        return None
+    if words[0].endswith("/env"):
+        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+    try:
+        resolve(words[:1], env=env)
+    except (OSError, ValueError):
+        where = "does not exist" if "/" in words[0] else "is not on PATH"
+        return f"`{program}` ({path}) needs `{words[0]}`, which {where}"
+    return None
+
+
+def find_agent(agent: Agent, env: Mapping[str, str] = os.environ) -> str | None:
+    """Return where an agent's program is, with all that it needs to start; None if it is not here."""
+    try:
+        path = resolve([agent.program], env=env)[0]
+    except (OSError, ValueError):
+        return None
+    return path if interpreter_problem(agent.program, path, env) is None else None
+
+
+def is_relative(program: str, path: str) -> bool:
+    """Tell whether it depends on the folder which program that is."""
+    if "/" in program:
+        return not program.startswith("/")
+    return not all(folder.startswith("/") for folder in path.split(os.pathsep))
+
+
+def working_folder_problem(cwd: Path) -> str | None:
+    """Say why no task can work in a folder."""
+    try:
+        if not cwd.is_dir():
+            what = "is not a folder: change" if cwd.exists() else "does not exist: make it, or change"
+            return f"the working folder {cwd} {what} `cwd`"
+    except OSError as error:
+        return f"the working folder {cwd} cannot be used ({error.strerror}): change `cwd`"
+    return None if os.access(cwd, os.X_OK) else f"the working folder {cwd} may not be entered: change its permissions"
+
+
+def folder_problem(what: str, path: Path) -> str | None:
+    """Say why a folder of ours, or one that a file of ours stands in, cannot be written to or made."""
+    folder = nearest_folder(path)
+    if folder is None or not folder.is_dir():
+        return f"the {what} cannot be written in {path}: {folder} is not a folder. Choose another place"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the {what} cannot be written in {path}: change the permissions of {folder}, or choose another place"
+    return None
+
+
+def nearest_folder(path: Path) -> Path | None:
+    """Return the first of a path and those above it that exists."""
+    try:
+        return next((place for place in (path, *path.absolute().parents) if place.exists()), None)
+    except OSError:
+        return None
+
+
+def room_left(folder: Path) -> int | None:
+    """Return the bytes that are left to us on a folder's disk; None where nobody can tell."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize if disk.f_blocks else None  # some network disks tell nothing
+
+
+def clock_problem(now: datetime) -> str | None:
+    """Say whether the clock is so wrong that no server's certificate would be valid."""
+    if now.year in SANE_YEARS:
+        return None
+    return f"the clock says {now:%Y-%m-%d}: set it, or agents will trust no server"
+
+
+def told(found: tuple[str, list[str]]) -> str:
+    """Write a sentence with the tasks that it is about."""
+    sentence, tasks = found
+    if not tasks:
+        return sentence
+    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
+    return f"{', '.join(tasks[:NAMED])}{more}: {sentence}"
