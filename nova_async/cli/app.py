@@ -17,6 +17,8 @@ COMMANDS = {
     "plan": "Check a plan and show in which order it would go; runs nothing.",
     "init": "Write a first plan, with a line about all that can stand in one.",
     "status": "Show how a run stands, also while it runs.",
+    "show": "Show everything about one task: how it stands and why, its attempts, what it changed, and its answer.",
+    "result": "Write the final answer of a task's agent; into a pipe just as the agent gave it.",
     "logs": "Show what a task printed: its text, tool calls and their results; byte for byte into a pipe.",
     "retry": "Let the next run try failed tasks again, with all their attempts.",
     "exec": "Run one command as a supervised worker: its output passes through while it is logged and counted.",

@@ -13,6 +13,7 @@ __all__ = ["end_of_log", "last_lines", "log_that_tells"]
 LINES = 10
 LOOK_AT = 256 * 1024  # bytes at the end of a log that are read for them; one event of an agent may be a megabyte
 LONGEST_LINE = 300  # characters of each
+MOST_INDENT = 20  # characters of blanks before it
 # What is said elsewhere, or tells nothing about a failure.
 PASSED_OVER = frozenset({PieceKind.NOTE, PieceKind.PROMPT, PieceKind.THINKING, PieceKind.END, PieceKind.ERROR})
 
@@ -51,7 +52,8 @@ def last_lines(path: Path, count: int = LINES, *, agent: str | None = None) -> l
         end = end[end.index(b"\n") + 1 :]  # the first line may be cut
     known = AGENTS.get(agent) if agent else None
     pieces = (known or AGENTS["plain"]).render(end)
-    return [one_line(line, LONGEST_LINE) for line in lines_of(pieces) if line.strip()][-count:]
+    told = [line for line in lines_of(pieces) if line.strip()][-count:]
+    return [line[: len(line) - len(line.lstrip())][:MOST_INDENT] + one_line(line, LONGEST_LINE) for line in told]
 
 
 def lines_of(pieces: Iterator[Piece]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nova_async.cli.options import argument, command_of, option
-from nova_async.cli.places import JOURNAL
+from nova_async.cli.places import JOURNAL, STATE_FILE
 from nova_async.cli.say import say
 from nova_async.errors import NovaError
 
@@ -20,6 +20,7 @@ class Options:
 
     tasks: tuple[str, ...] = argument("TASK…", nargs=-1)
     plan: str | None = option(metavar="PLAN", help="The plan they are of; by default the one that was run last.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
 
@@ -34,13 +35,25 @@ def retry(options: Options) -> int:
         plan = Path(options.plan) if options.plan is not None else None
         asyncio.run(retry_tasks(Path(options.journal), options.tasks, plan=plan))
     except KeyError as error:
-        say(f"nova: {error.args[0]} has not run yet: `nova run` runs it", err=True)
+        say(f"nova: {why_not(error.args[0], options)}", err=True)
         return BAD_INPUT
     except NovaError as error:
         say(f"nova: {error}", err=True)
         return BAD_INPUT
     say(f"{', '.join(options.tasks)}: tried again by the next `nova run`")
     return 0
+
+
+def why_not(task_id: str, options: Options) -> str:
+    """Say why a task that the journal has never seen cannot be tried again."""
+    from nova_async.cli.found_task import find_task
+
+    plan = Path(options.plan) if options.plan is not None else None
+    try:
+        view = find_task(task_id, state=Path(options.state), journal=Path(options.journal), plan=plan).view
+    except NovaError as error:
+        return str(error)
+    return f"{task_id} has not run yet: {view.reason or '`nova run` runs it'}"
 
 
 command = command_of(Options, retry)

@@ -8,6 +8,7 @@ from nova_async.cli.columns import columns_of_terminal, cut
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.log_end import end_of_log, log_that_tells
+from nova_async.cli.refusals import cure
 from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
 from nova_async.orchestrator.holding import warning_of
@@ -49,6 +50,7 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
     for message in report.milestones.values():
         yield f"  reached {one_line(message)}"
     yield from describe_troubles(report)
+    yield from describe_answers(report)
     for task in failed[:MOST_TOLD]:
         yield ""
         yield from describe_failure(task)
@@ -101,11 +103,30 @@ def describe_troubles(report: RunReport) -> Iterator[Line]:
     told_below = {warning_of(hold) for hold in report.holds}
     troubles = [warning for warning in report.warnings if warning not in told_below]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
-    troubles += [f"{task.id} was refused {', '.join(task.denied)}" for task in tasks if task.denied]
+    troubles += [
+        f"{task.id} was refused {', '.join(task.denied)}: {cure(task.denied)}" for task in tasks if task.denied
+    ]
     for text in troubles[:MOST_TOLD]:
         yield [Span("  warning", Ink.AMBER), Span(f" {one_line(text, 1000)}")]
     if len(troubles) > MOST_TOLD:
         yield [Span("  warning", Ink.AMBER), Span(f" and {len(troubles) - MOST_TOLD} more like these")]
+
+
+def describe_answers(report: RunReport) -> Iterator[Line]:
+    """Give what the agents of this run have answered, a line each; nothing where that would be a page."""
+    answered = [
+        task for task in report.tasks.values()
+        if task.state is TaskState.COMPLETED and task.result and task.result.strip()
+        and task.attempts and task.attempts[-1].start.id.run_id == report.run_id
+    ]  # fmt: skip
+    if not 0 < len(answered) <= MOST_TOLD:
+        return
+    yield ""
+    width = columns_of_terminal()
+    for task in answered:
+        line: Line = [Span(task.id, Ink.BOLD), f": {one_line(task.result or '')}"]
+        yield line if width is None else cut(line, width)
+    yield "`nova result TASK` writes an answer in full"
 
 
 def describe_failure(task: TaskView) -> Iterator[Line]:

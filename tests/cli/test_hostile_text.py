@@ -58,7 +58,8 @@ def test_every_command(folder: Path) -> None:
     for words in (
         ["plan"], ["plan", plan], ["plan", "--mermaid"], ["plan", "--json"], ["run", "--plain"],
         ["run", "--plain", "--retry-failed", plan], ["run", "--json", "--fresh"], ["status"], ["status", "--json"],
-        ["plan", plan + "x"], ["run", plan + "x"], ["status", EVIL], ["logs", EVIL], ["retry", EVIL], [EVIL],
+        ["plan", plan + "x"], ["run", plan + "x"], ["status", EVIL], ["logs", EVIL], ["retry", EVIL], ["show", EVIL],
+        ["result", EVIL], [EVIL],
         ["run", "--agent", EVIL], ["run", "--command", f"'{EVIL}"], ["exec", "--", EVIL], ["init", plan],
         ["exec", "--task", "x", "--", "sh", "-c", f"exit 3 # {EVIL}"],
     ):  # fmt: skip

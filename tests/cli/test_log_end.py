@@ -17,7 +17,7 @@ from tests.views import attempt
         (b"", []),
         (b"\n\n", []),
         (b"a", ["a"]),
-        (b"a\n\n  b\n", ["a", "b"]),
+        (b"a\n\n  b\n", ["a", "  b"]),
         (b"x" * 400_000, ["x" * 299 + "…"]),
         (b"x" * 400_000 + b"\nlast\n", ["last"]),
         (b"first\n" + b"x" * (LOOK_AT - 6) + b"\n", ["x" * 299 + "…"]),
@@ -36,7 +36,7 @@ def test_the_last_lines_of_an_agents_log(tmp_path: Path) -> None:
     """What it said, what its tools gave and what stderr told are there; the JSON, the session and the verdict not."""
     (tmp_path / "log").write_bytes(kept("claude/maxturns.sj.stdout").output + b"Error: on standard error\n")
     assert last_lines(tmp_path / "log", 4, agent="claude") == [
-        "Turn 1.", "● Bash: echo turn-1", "│ turn-1", "Error: on standard error"
+        "Turn 1.", "● Bash: echo turn-1", "  │ turn-1", "Error: on standard error"
     ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_retrying_what_never_ran(tmp_path: Path) -> None:
     write_plan(tmp_path, "| F1 | Types | true | - |")
     nova("run", cwd=tmp_path)
     done = nova("retry", "F9", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (2, "nova: F9 has not run yet: `nova run` runs it\n")
+    assert (done.returncode, done.stderr) == (2, "nova: no task F9 in CASCADE.md\n")
 
 
 def test_json(tmp_path: Path) -> None:

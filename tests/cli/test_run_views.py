@@ -381,7 +381,8 @@ def test_troubles_are_in_the_summary() -> None:
     assert [line for line in lines if "warning" in line] == [
         "  warning state file: disk full",
         "  warning F1: log error: 12 bytes [lost]",
-        "  warning F2 was refused Bash, Write",
+        "  warning F2 was refused Bash, Write: allow them in the agent's own settings, "
+        'or give it `permissions = "full"`',
     ]
     many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]
     lines = [line for line in told_by(report(*many)) if "warning" in line]

@@ -1,0 +1,110 @@
+"""``nova result``: what an agent answered in the end, and nothing else."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nova_async.agents import AGENTS, recognise
+from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
+from nova_async.cli.ink import is_terminal
+from nova_async.cli.options import argument, command_of, option
+from nova_async.cli.places import JOURNAL, STATE_FILE
+from nova_async.cli.say import say, write_all
+from nova_async.errors import NovaError
+from nova_async.journal.columns import MOST_TEXT
+from nova_async.records import Attempt, LogRef
+from nova_async.words import TaskState
+
+__all__ = ["command"]
+
+NO_ANSWER, BAD_INPUT = 1, 2
+CHUNK = 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    task: str = argument("TASK")
+    plan: str | None = option(metavar="PLAN", help="The plan it is of; by default the one that was run last.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
+    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
+
+
+def show_result(options: Options) -> int:
+    """Write the final answer of a task's agent; into a pipe just as the agent gave it.
+
+    TASK is its id. The exit code is 1 if there is no answer, 2 if there is no such task.
+    """
+    plan = Path(options.plan) if options.plan is not None else None
+    try:
+        task = find_task(options.task, state=Path(options.state), journal=Path(options.journal), plan=plan)
+    except NovaError as error:
+        say(f"nova: {error}", err=True)
+        return BAD_INPUT
+    answer = answer_of(task.view.attempts)
+    if answer is None:
+        say(f"nova: {options.task} has no answer: {why_none(task)}", err=True)
+        return NO_ANSWER
+    text = whole(answer, Path(options.state).parent)
+    if sys.stdout is not None and not is_terminal(sys.stdout):
+        sys.stdout.flush()
+        write_all(sys.stdout.fileno(), text.encode("utf-8", "surrogateescape"))
+    else:
+        say(text.strip("\n"))
+    return 0
+
+
+def why_none(task: FoundTask) -> str:
+    """Say why there is no final answer."""
+    view = task.view
+    if not view.attempts:
+        if view.state is TaskState.COMPLETED:
+            return "it was ticked off in the plan, and no agent has run"
+        return f"it has not run yet{f': {view.reason}' if view.reason else ''}"
+    last = view.attempts[-1]
+    if last.end is None and not task.is_over:
+        return f"attempt {last.start.id.number} is still running"
+    if not last.counts:
+        return "its earlier attempts no longer count; `nova run` runs it again"
+    look = f"; `nova logs {view.id}` shows what it printed"
+    if view.error:
+        return f"{view.error}{look}"
+    if last.start.agent in ("", "plain"):
+        return f"its command is no agent that nova can read{look}"
+    return f"its agent gave none{look}"
+
+
+def whole(answer: Answer, folder: Path) -> str:
+    """Return all of an answer, of which the journal keeps the beginning; the log has the rest, where it still is."""
+    if len(answer.text.encode("utf-8", "surrogatepass")) < MOST_TEXT - 4:
+        return answer.text
+    end = answer.attempt.end or answer.attempt.finished
+    log = end.log if end is not None else None
+    found = answer_in(log, answer.attempt, folder) if log is not None else None
+    if found is not None and found.startswith(answer.text):
+        return found
+    say(f"nova: only the first {MOST_TEXT // 1024} KiB of the answer are kept, and its log is gone", err=True)
+    return answer.text
+
+
+def answer_in(log: LogRef, attempt: Attempt, folder: Path) -> str | None:
+    """Read the final answer out of an attempt's log; None if the log is not there any more."""
+    agent = AGENTS.get(attempt.start.agent)
+    if agent is None:
+        return None
+    command = attempt.start.command
+    reader = agent.reader(agent.mode_of(command) if recognise(command) is agent else None)
+    for path in (Path(log.path), folder / log.path):
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    reader.feed(chunk)
+        except OSError:
+            continue
+        reader.close()
+        return reader.report.result
+    return None
+
+
+command = command_of(Options, show_result)
