@@ -5,6 +5,7 @@ import io
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from nova_async.cli.say import say, stop_writing_to
 from nova_async.cli.version import version_line
@@ -22,6 +23,7 @@ COMMANDS = {
     "logs": "Show what a task printed: its text, tool calls and their results; byte for byte into a pipe.",
     "retry": "Let the next run try failed tasks again, with all their attempts.",
     "exec": "Run one command as a supervised worker: its output passes through while it is logged and counted.",
+    "completion": "Write what teaches your shell to complete commands, options and task ids.",
     "agents": "Show the agents that nova can read, which of them are installed, and how it calls them.",
 }
 """Each is ``command`` in the module of its name. The sentence is the first of its help (held by a test)."""
@@ -48,12 +50,17 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is meant; of one that there is not, say which there may be."""
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
             near = get_close_matches(name, COMMANDS, n=1)
             ctx.fail(f"No such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Offer the commands, without loading them, and our own options."""
+        mine = [CompletionItem(name, help=what) for name, what in COMMANDS.items() if name.startswith(incomplete)]
+        return mine or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command is for."""

@@ -55,7 +55,7 @@ class Options:
     command: tuple[str, ...] = argument("[--] COMMAND…", nargs=-1)
     task: str | None = option(metavar="ID", help="The task's id; it names the log. Generated if omitted.")
     agent: str | None = option(
-        metavar="NAME", help="Whose output it is, where the program's name does not tell (see nova agents)."
+        metavar="AGENT", help="Whose output it is, where the program's name does not tell (see nova agents)."
     )
     log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the log goes, as TASK.log.")
     cwd: str | None = option(metavar="DIR", help="Where the command runs.")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from nova_async.cli.completing import completer_of
 from nova_async.words import PlanOrder
 
 __all__ = ["argument", "command_of", "flag", "option", "optional_flag", "order_option"]
@@ -19,6 +20,7 @@ def option(*flags: str, help: str, default: Any = None, **more: Any) -> Any:  # 
     """Declare an option; without ``flags`` it is called as the field is, and ``more`` is for ``click.Option``."""
 
     def make(name: str) -> click.Parameter:
+        more.setdefault("shell_complete", completer_of(more.get("metavar") or ""))
         return click.Option([name, *(flags or [f"--{name.replace('_', '-')}"])], default=default, help=help, **more)
 
     return field(default=default, metadata={PARAMETER: make})
@@ -48,6 +50,7 @@ def argument(metavar: str, *, default: Any = MISSING, **more: Any) -> Any:
 
     def make(name: str) -> click.Parameter:
         absent = {"required": True} if default is MISSING else {"default": default}
+        more.setdefault("shell_complete", completer_of(metavar))
         return click.Argument([name], metavar=metavar, **absent, **more)
 
     return field(default=default, metadata={PARAMETER: make})

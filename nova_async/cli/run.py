@@ -58,7 +58,7 @@ class Options:
         multiple=True, default=(), metavar="TASK", help="Run this task and all that it needs."
     )
     dry_run: bool = flag(help="Show what would run and what would be skipped; start nothing.")
-    agent: str | None = option(metavar="NAME", help="Run all tasks with this agent (see nova agents).")
+    agent: str | None = option(metavar="AGENT", help="Run all tasks with this agent (see nova agents).")
     command: str | None = option(metavar='"PROG … {prompt}"', help="Run all tasks with this command; no shell sees it.")
     permissions: str | None = option(
         type=click.Choice([str(word) for word in Permissions]),

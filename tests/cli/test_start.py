@@ -20,6 +20,7 @@ CALLS = {
     "logs": "logs F1",
     "retry": "retry F1",
     "exec": "exec --task E1 sh -c 'echo hi; echo no >&2; exit 3'",
+    "completion": "completion bash",
     "agents": "agents",
 }
 NUMBER = re.compile(r"\d[\d.]*|[0-9a-f]{8}-[0-9a-f-]{27}")
