@@ -58,9 +58,10 @@ def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:
 
     Of an agent that is recognised, those before its arguments: ``env HOME=/home/ann claude``.
     """
-    agent, arguments = agent_and_arguments(command, NAMES)
-    if agent is not None and tuple(arguments) == command[len(command) - len(arguments) :]:
-        return command[: len(command) - len(arguments)]
+    agent, arguments, _ = agent_and_arguments(command, NAMES)
+    before = len(command) - len(arguments)
+    if agent is not None and tuple(arguments) == command[before:]:
+        return command[:before]
     prompt = task.description if " " in task.description else None
     own = {task.id, task.name, task.description}
     return tuple(word for word in command if word not in own and not (prompt and prompt in word))
