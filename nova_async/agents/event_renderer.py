@@ -36,6 +36,7 @@ class _Typed(msgspec.Struct):
 
 
 _TYPED = msgspec.json.Decoder(_Typed)
+_ANY = msgspec.json.Decoder(msgspec.Raw)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -64,7 +65,9 @@ class EventRenderer(ABC):
     def close(self) -> list[Piece]:
         """Say that nothing more will come, and return what was held back; harmless to repeat."""
         rest = self._lines.close()
-        if rest is not None:
+        if rest is not None and _is_torn(rest):
+            self._put(Piece(PieceKind.WARNING, "the output ends in the middle of an event"))
+        elif rest is not None:
             self._take(rest)
         self.take_end()
         self._reader.close()
@@ -243,6 +246,11 @@ class EventRenderer(ABC):
         return pieces
 
 
+def _is_torn(line: bytes) -> bool:
+    """Tell whether a last line without an end is the beginning of an event; it may be megabytes long."""
+    return line.startswith((b'{"', b'[{"')) and decode(_ANY, line) is None
+
+
 def _is_event(text: bytes) -> bool:
     """Tell whether JSON has the shape of an event: newer versions print some that we do not know."""
     told = decode(_TYPED, text) if text[:1] == b"{" else None
@@ -259,6 +267,8 @@ def _in_words(report: AgentReport) -> str:
         parts = [f"failed: {one_line(report.error, MAX_ERROR)}" if report.error else "failed"]
     if report.denied:
         parts.append(f"refused: {', '.join(report.denied)}")
+    if report.unfinished:
+        parts.append(f"unfinished: {', '.join(report.unfinished)}")
     if report.turns:
         parts.append(f"{report.turns} turn{'s' if report.turns > 1 else ''}")
     if report.usage.total:

@@ -29,7 +29,11 @@ class Recording:
     @cached_property
     def sidecar(self) -> dict[str, Any]:
         """What was run, and the truth."""
-        loaded: dict[str, Any] = json.loads(self.path.with_name(f"{self.path.name}.json").read_bytes())
+        beside = self.path.with_name(f"{self.path.name}.json")
+        # Those of `verdicts` have no name for how they were made.
+        loaded: dict[str, Any] = json.loads(
+            (beside if beside.exists() else self.path.with_suffix(".json")).read_bytes()
+        )
         return loaded
 
     @property
@@ -50,7 +54,8 @@ class Recording:
     @property
     def mode_of_reader(self) -> str | None:
         """The output mode as a reader is told it; None where the recorder did not note it."""
-        return None if self.mode == "raw" else self.mode
+        mode = str(self.sidecar.get("mode", "raw")).split("+")[0]
+        return None if mode == "raw" else mode
 
     @property
     def is_comparable(self) -> bool:

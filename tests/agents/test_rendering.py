@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nova_async.agents import AGENTS, MAX_LINE, Piece, PieceKind
 from nova_async.agents.layout import ASCII_SIGNS, Layout, as_text
 from nova_async.agents.rendering import FIRST_LINES, LAST_LINES, shortened
-from tests.agents.recordings import KEPT_RECORDINGS, Recording, kept, pieces
+from tests.agents.recordings import KEPT, KEPT_RECORDINGS, Recording, kept, pieces
 
 GOLDEN = {
     "claude": (
@@ -31,8 +31,13 @@ GOLDEN = {
     "qwen": ("tools.sjp.stdout", "tools.json.stdout", "refused-edit.sj.stdout", "err400.sj.stdout",
              "tools.text.stdout"),
 }  # fmt: skip
-GOLDENS = [kept(f"{agent}/{name}") for agent, names in GOLDEN.items() for name in names]
-each_recording = pytest.mark.parametrize("recording", KEPT_RECORDINGS, ids=lambda recording: recording.name)
+NEWER = [kept(f"verdicts/claude/{name}.newest.stdout") for name in ("sub", "subs", "bgagent", "tools")]
+GOLDENS = [*(kept(f"{agent}/{name}") for agent, names in GOLDEN.items() for name in names), *NEWER]
+VERDICTS = [kept(str(path.relative_to(KEPT))) for path in sorted((KEPT / "verdicts").glob("*/*.stdout"))]
+EVERY = [*KEPT_RECORDINGS, *VERDICTS]
+each_recording = pytest.mark.parametrize(
+    "recording", EVERY, ids=lambda recording: str(recording.path.relative_to(KEPT))
+)
 each_agent = pytest.mark.parametrize("agent", sorted(AGENTS))
 
 
@@ -272,6 +277,13 @@ def test_no_bytes_break_it(agent: str, noise: bytes, seed: int) -> None:
     at = chance.randint(0, len(output))
     for piece in AGENTS[agent].render(output[:at] + noise + output[at + chance.randint(0, 50) :]):
         assert all(unicodedata.category(char) not in ("Cc", "Cs") or char in "\n\t" for char in piece.text)
+
+
+@each_agent
+def test_an_event_that_was_cut_off_is_not_shown_as_it_is(agent: str) -> None:
+    """Of an output that ends in the middle of an event, a person reads that, and not half of its JSON."""
+    shown = as_text(AGENTS[agent].render(b'{"type":"assistant","message":{"content":[{"type":"te'))
+    assert shown == ("! the output ends in the middle of an event\n" if agent != "plain" else shown)
 
 
 def test_a_line_without_end_is_left_out() -> None:
