@@ -136,6 +136,8 @@ class AttemptFacts:
     session_id: str | None = None
     log: LogRef | None = None
     log_error: str | None = None
+    looks_like: str | None = None
+    """The agent whose events the output seems to be, where it is read as plain text."""
     finished: AttemptEnd | None = None
     """The agent's result, once its phase is over: whatever happens next, it need not be paid for again."""
 

@@ -8,6 +8,7 @@ from nova_async.agents.layout import Layout, as_text
 from nova_async.agents.reader import MAX_LINE, MAX_RESULT, AgentReader, AgentReport, LineSplitter, UsageLimit
 from nova_async.agents.registry import AGENTS, DEFAULT_AGENT, recognise
 from nova_async.agents.rendering import Piece, PieceKind, Renderer
+from nova_async.agents.unread import unread_agent
 
 __all__ = [
     "AGENTS",
@@ -32,4 +33,5 @@ __all__ = [
     "as_text",
     "failure_of_status",
     "recognise",
+    "unread_agent",
 ]

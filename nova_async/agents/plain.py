@@ -5,11 +5,12 @@ The format is that of the worker's documentation (docs/agents.md):
 """
 
 import re
+from collections.abc import Callable
 from typing import final
 
 from nova_async._core.text import MAX_LINE_SHOWN, one_line
 from nova_async.agents.ledger import bounded
-from nova_async.agents.reader import AgentReport
+from nova_async.agents.reader import AgentReport, LineSplitter
 from nova_async.usage import TokenUsage
 from nova_async.words import UsageSource
 
@@ -21,6 +22,7 @@ MARKER = b"Token usage: input="
 LINE = re.compile(
     rb"Token usage: input=(\d{1,15}), output=(\d{1,15}), cache_read=(\d{1,15}), cache_creation=(\d{1,15})(?!\d)"
 )
+BEGINNING = 256 * 1024  # bytes in which an agent's first event is looked for; a wrapper may print much before it
 LONGEST_MATCH = 256  # bytes; 123 and a digit to look at would do
 LONG_LINE = 64 * 1024  # bytes of an unfinished line kept before what was searched in it is let go
 TAIL = 4096  # bytes of the output's end in which the last line is looked for, when somebody asks
@@ -28,10 +30,17 @@ TAIL = 4096  # bytes of the output's end in which the last line is looked for, w
 
 @final
 class PlainReader:
-    """Sum the documented usage lines; ``counts_usage=False`` is for agents that print none in their text mode."""
+    """Sum the documented usage lines; ``counts_usage=False`` is for agents that print none in their text mode.
 
-    def __init__(self, *, counts_usage: bool = True) -> None:
+    ``whose`` tells the name of the agent whose output a line seems to begin.
+    """
+
+    def __init__(self, *, counts_usage: bool = True, whose: Callable[[bytes], str | None] | None = None) -> None:
         self._counts_usage = counts_usage
+        self._whose = whose
+        self._beginning = LineSplitter(LONG_LINE)
+        self._left_to_look_at = BEGINNING
+        self._looks_like: str | None = None
         self._line = bytearray()  # the unfinished line, or as much of it as can still matter
         self._in_line: list[TokenUsage] = []  # found in parts of that line already let go
         self._usage = TokenUsage()
@@ -52,6 +61,8 @@ class PlainReader:
                 del self._tail[:-TAIL]
         if self._counts_usage:
             self._search(chunk)
+        if self._whose is not None:
+            self._look(self._whose, chunk)
 
     def stop_counting(self) -> None:
         """Let no later usage line count: what follows is known to be something else."""
@@ -69,10 +80,23 @@ class PlainReader:
         if self._changed:
             self._changed = False
             activity, usage = self._last_line(), bounded(self._usage)
-            if (activity, usage) != (self._report.activity, self._report.usage):
+            before = self._report
+            if (activity, usage, self._looks_like) != (before.activity, before.usage, before.looks_like):
                 source = UsageSource.LIVE if usage.total else UsageSource.NONE
-                self._report = AgentReport(usage=usage, usage_source=source, activity=activity)
+                self._report = AgentReport(
+                    usage=usage, usage_source=source, activity=activity, looks_like=self._looks_like
+                )
         return self._report
+
+    def _look(self, whose: Callable[[bytes], str | None], chunk: bytes) -> None:
+        # Nothing is counted by it: a model could print such a line, too.
+        for line in self._beginning.feed(chunk[: self._left_to_look_at]):
+            if self._looks_like is None and line.startswith(b"{") and b'"type":"' in line:
+                self._looks_like = whose(line)
+        self._left_to_look_at -= len(chunk)
+        if self._looks_like is not None or self._left_to_look_at <= 0:
+            self._whose = None
+            self._beginning.close()
 
     def _search(self, chunk: bytes) -> None:
         # Only finished lines count, and a find over all of them at once is ten times faster than line by line.

@@ -10,12 +10,19 @@ from nova_async.agents.codex import CODEX
 from nova_async.agents.gemini import GEMINI
 from nova_async.agents.invocation import Names, agent_and_arguments
 from nova_async.agents.opencode import OPENCODE
+from nova_async.agents.plain import PlainReader
 from nova_async.agents.qwen import QWEN
 
 __all__ = ["AGENTS", "DEFAULT_AGENT", "agent_of_output", "recognise"]
 
 # Background shells ignore INT, and nothing is known to be gained by it.
-PLAIN = Agent(name="plain", program="", counts_live=True, tells_cost=False)
+PLAIN = Agent(
+    name="plain",
+    program="",
+    counts_live=True,
+    tells_cost=False,
+    make_reader=lambda mode, resumed_from: PlainReader(whose=name_of_output),
+)
 
 BUILT_IN: Mapping[str, Agent] = MappingProxyType(
     {agent.name: agent for agent in (CLAUDE, CODEX, GEMINI, OPENCODE, QWEN, PLAIN)}
@@ -78,7 +85,7 @@ def recognise(command: Sequence[Any]) -> Agent:
 def agent_of_output(line: bytes) -> Agent | None:
     """Return the agent whose output such a line seems to begin; None for any other line.
 
-    For showing a log that nobody knows, and for nothing else: any program can print such a line (G44).
+    For showing a log that nobody knows, and for a hint; never for counting: any program can print such a line (G44).
     """
     if not line.startswith((b"{", b"[")):
         return None
@@ -86,3 +93,9 @@ def agent_of_output(line: bytes) -> Agent | None:
     # Two of them print lines of one shape; the first one says which version of which program it is.
     named = [agent for agent in found if f'"{agent.name}_code_version"'.encode() in line]
     return next(iter(named or found), None)
+
+
+def name_of_output(line: bytes) -> str | None:
+    """Return the name of that agent."""
+    agent = agent_of_output(line)
+    return agent.name if agent is not None else None

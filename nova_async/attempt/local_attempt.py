@@ -93,6 +93,7 @@ class LocalAttempt:
             activity=self._activity(report),
             log=finished.log if finished is not None else worker.log_ref if worker is not None else None,
             log_error=worker.log_error if worker is not None else None,
+            looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
             finished=finished,
             **({} if numbers is None else {name: getattr(numbers, name) for name in NUMBERS}),
         )

@@ -36,6 +36,9 @@ def write_summary(worker: Questions) -> None:
             f"      tokens  {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
             f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation{certain}"
         )
+    if report.looks_like is not None:
+        name = report.looks_like
+        lines.append(f"      note    the output looks like {name}'s: use --agent {name} to count its tokens")
     if report.cost_usd is not None:
         lines.append(f"      cost    ${report.cost_usd:.4f}, as reported by the agent")
     if facts["leftovers"]:

@@ -385,8 +385,8 @@ class Orchestrator:
         if facts.finished is not None and before.finished is None:
             self._known[task_id].note_finished(facts.finished)
             self._work.begin(self._records.finish_agent(facts.finished))
-        if facts.log_error and facts.log_error != before.log_error and before.log_error is None:
-            self._telling.warn(f"log of {task_id}: {facts.log_error}")
+        for warning in reporting.warnings_in(task_id, placed.command, before, facts):
+            self._telling.warn(warning)
         if self._state.budget.is_set:
             self._happens(happenings.Spent(task_id, facts.usage.total, facts.cost_usd or 0.0))
         self._telling.changed(task_id)

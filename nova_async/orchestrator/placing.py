@@ -39,6 +39,7 @@ class Placed:
         self.id = attempt
         self.facts = AttemptFacts()
         self.program = ""
+        self.command: tuple[str, ...] = ()
         self._on_facts = on_facts
         self._on_cancel = on_cancel
         self._running: Running | None = None
@@ -56,7 +57,7 @@ class Placed:
         """Submit the job and wait for its end."""
         if self._grace is not None:
             return bare_end(self.id, Outcome.CANCELLED, "stopped before it had begun")
-        self.program = job.command[0]
+        self.program, self.command = job.command[0], job.command
         try:
             running = executor.submit(job)
         except (OSError, ValueError) as error:

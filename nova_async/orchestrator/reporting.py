@@ -1,17 +1,18 @@
 """A run in words and numbers: why a task does not run, what its events tell, and the final report. Pure."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from nova_async.agents import unread_agent
 from nova_async.cascade import Task
 from nova_async.journal.rollup import sum_up
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.views import Hold, RunReport, RunView, TaskView
-from nova_async.words import TaskState
+from nova_async.words import Phase, TaskState
 
-__all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report"]
+__all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report", "warnings_in"]
 
 
 def digest(task: Task) -> str:
@@ -71,6 +72,21 @@ def about(end: AttemptEnd | None) -> dict[str, Any]:
 def about_phase(number: int, facts: AttemptFacts) -> dict[str, Any]:
     """Return what the events tell of a phase that begins in an attempt of that number: also which check it is."""
     return {"attempt": number, "phase": str(facts.phase), **({"activity": facts.activity} if facts.activity else {})}
+
+
+def warnings_in(task_id: str, command: Sequence[str], before: AttemptFacts, facts: AttemptFacts) -> Iterator[str]:
+    """Yield what is new about a running attempt and should be known, although it costs no task."""
+    if facts.log_error is not None and before.log_error is None:
+        yield f"log of {task_id}: {facts.log_error}"
+    if facts.looks_like is not None and before.looks_like is None:
+        name = facts.looks_like
+        yield (
+            f'the output of `{command[0]}` looks like {name}\'s: write agent = "{name}" or --agent {name}, '
+            "or its tokens are not counted and its success is judged by the exit code alone"
+        )
+    begins = facts.phase is Phase.RUN and facts.pid is not None and before.pid is None
+    if begins and (program := unread_agent(command)) is not None:
+        yield f"the success of `{program}` is judged by its exit code alone: give its tasks a `verify`"
 
 
 def numbers(report: RunReport) -> dict[str, Any]:

@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS
-from tests.agents.recordings import pieces, read
+from tests.agents.recordings import Recording, kept, pieces, read
 
 LINE = b"Token usage: input=1234, output=567, cache_read=890, cache_creation=123"
 ONCE = TokenUsage(1234, 567, 890, 123)
+EVENTS = [
+    *("claude/tools.sj.stdout", "codex/tools.json.merged", "gemini/tools.sj.merged"),
+    *("opencode/tools.json.stdout", "qwen/tools.sj.stdout"),
+]
 
 
 def plain(*chunks: bytes) -> TokenUsage:
@@ -107,3 +111,30 @@ def test_an_unchanged_report_is_the_same_object() -> None:
     before = reader.report
     reader.feed(b"hello\n")
     assert reader.report is before
+
+
+@pytest.mark.parametrize("recording", [kept(name) for name in EVENTS], ids=EVENTS)
+@pytest.mark.parametrize("size", [1, 7, 4096, 0])
+def test_an_agents_events_are_noticed_and_not_counted(recording: Recording, size: int) -> None:
+    """Whoever forgot to name the agent is told so; a model could print such lines, so nothing is counted by them."""
+    output = b"npm warn deprecated\n{\n" + recording.output
+    report = read(AGENTS["plain"].reader(), pieces(output, size))
+    assert report.looks_like == recording.agent
+    assert (report.usage.total, report.expects_result, report.is_error) == (0, False, None)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"Hello.\n",
+        b'{"type":"object","properties":{}}\n' * 99,
+        b'{"type":"system","subtype":"init"}\n',
+        b"x" * 300_000 + b"\n" + kept(EVENTS[0]).output,
+        b'say {"type":"thread.started","thread_id":"s"}\n',
+    ],
+    ids=["nothing", "a word", "JSON of others", "no session", "far behind", "within a line"],
+)
+def test_other_output_looks_like_nobodys(output: bytes) -> None:
+    """Only a whole first event near the beginning is taken for a sign."""
+    assert read(AGENTS["plain"].reader(), [output]).looks_like is None

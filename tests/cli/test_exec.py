@@ -356,3 +356,10 @@ def test_ctrl_c_before_anything_runs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_an_agent_that_nobody_named_is_noticed(tmp_path: Path) -> None:
+    """The summary says whose output it looks like, and what to write."""
+    output = Path(__file__).resolve().parents[1] / "data/codex/tools.json.merged"
+    done = nova("exec", "--no-output", "--", "cat", str(output), cwd=tmp_path)
+    assert "note    the output looks like codex's: use --agent codex to count its tokens" in done.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade, Task
-from nova_async.words import Outcome
+from nova_async.words import EventKind, Outcome
 from tests.children import program
 from tests.orchestrator.test_running import run
 
@@ -35,3 +35,27 @@ async def test_a_run_tells_recorded_endings_by_their_words(agent: str, manner: s
         assert "exit code" not in (task.error or ""), (task_id, task.error)
         assert task.usage.as_dict() == truth.get("printed", truth["served"]), task_id
         assert list(task.denied) == truth.get("denied", [])
+
+
+async def test_an_agent_that_nobody_named_is_noticed_once(tmp_path: Path) -> None:
+    """Three tasks by one script: one warning says whose output that is and what to write; nothing is counted by it."""
+    output = Path(__file__).resolve().parents[1] / "data/claude/tools.sj.stdout"
+    cascade = Cascade.of(Task(id=f"T{n}", name="x") for n in range(3))
+    report, events = await run(cascade, tmp_path, command_for=lambda _: program("replay", "lines", output))
+    told = [event.data["message"] for event in events if event.kind == EventKind.WARNING]
+    assert list(report.warnings) == told
+    [sentence] = told
+    assert 'looks like claude\'s: write agent = "claude" or --agent claude' in sentence
+    assert report.usage.total == 0
+
+
+async def test_an_agent_that_nobody_can_read_is_named_once(tmp_path: Path) -> None:
+    """Its exit code is all there is, so a check should look."""
+    agent = tmp_path / "aider"
+    agent.write_text("#!/bin/sh\nexit 0\n")
+    agent.chmod(0o755)
+    cascade = Cascade.of(Task(id=f"T{n}", name="x") for n in range(3))
+    report, _ = await run(cascade, tmp_path, command_for=lambda _: ["nice", str(agent), "--message", "x"])
+    assert list(report.warnings) == [
+        "the success of `aider` is judged by its exit code alone: give its tasks a `verify`"
+    ]
