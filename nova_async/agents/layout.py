@@ -45,7 +45,7 @@ class Layout:
         self._style = style
         self._signs = signs
         self._is_in_line = False
-        self._before: Piece | None = None
+        self._has_begun = False
 
     def add(self, pieces: Iterable[Piece]) -> str:
         """Return what is to be written for the next pieces."""
@@ -66,16 +66,14 @@ class Layout:
         written += self._line(piece.kind, first if goes_on else indent + sign + first)
         for line in more:
             written += "\n" + self._line(piece.kind, (indent + hanging + line).rstrip())
-        self._is_in_line, self._before = True, piece
+        self._is_in_line = self._has_begun = True
         return written if piece.is_open else written + self.end()
 
     def _line(self, kind: PieceKind, line: str) -> str:
         return self._style(kind, line) if line else ""
 
     def _gap(self, piece: Piece) -> str:
-        before = self._before
-        apart = before is not None and piece.kind in APART and piece.depth == 0
-        return "\n" if apart and not (before is not None and before.kind is PieceKind.OTHER) else ""
+        return "\n" if self._has_begun and piece.kind in APART and piece.depth == 0 else ""
 
 
 def as_text(pieces: Iterable[Piece], signs: Mapping[PieceKind, str] = SIGNS) -> str:

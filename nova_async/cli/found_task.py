@@ -1,17 +1,16 @@
 """One task, from the state file of its run and the journal: what `nova show` and `nova result` tell of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
-from nova_async.cascade.diagnostics import did_you_mean
 from nova_async.errors import JournalError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.state_document import read_state
-from nova_async.records import Attempt, AttemptEnd
+from nova_async.records import Attempt, AttemptEnd, LogRef
 from nova_async.usage import Totals
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition, Outcome, TaskState
@@ -67,6 +66,8 @@ def find_task(task_id: str, *, state: Path, journal: Path, plan: Path | None = N
         run, views = None, {}  # of another plan
     view, known = views.get(task_id), attempts.get(task_id, ())
     if view is None and not known:
+        from nova_async.cascade.diagnostics import did_you_mean  # with all that reads plans
+
         where = plan or (run.cascade_file if run else None) or key or "this run"
         raise NoTaskError(f"no task {task_id} in {where}{did_you_mean(task_id, sorted({*views, *attempts}))}")
     over = run is None or condition_of(run, views.values()) is not Condition.RUNNING
@@ -120,9 +121,9 @@ def completed(view: TaskView, attempts: Sequence[Attempt]) -> TaskView:
     )
 
 
-def with_log(attempt: Attempt, logs: object) -> Attempt:
+def with_log(attempt: Attempt, logs: Mapping[int, LogRef | None]) -> Attempt:
     """Return an attempt with its log where it lies by now."""
-    log = logs.get(attempt.start.id.number) if isinstance(logs, dict) else None
+    log = logs.get(attempt.start.id.number)
     return attempt if log is None or attempt.end is None else replace(attempt, end=replace(attempt.end, log=log))
 
 

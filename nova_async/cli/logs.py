@@ -40,6 +40,7 @@ class Options:
     task: str = argument("TASK")
     follow: bool = flag("--follow", "-f", help="Go on while the task is under way.")
     raw: bool = flag(help="Write every byte as it was printed, on a terminal too.")
+    text: bool = flag(help="Write an agent's events as text, into a pipe too.")
     attempt: int | None = option(
         type=click.IntRange(min=1), metavar="N", help="The attempt with this number instead of the latest."
     )
@@ -63,6 +64,8 @@ def show_log(options: Options) -> int:
     try:
         if options.agent is not None:
             check_agent(options.agent)
+        if options.raw and options.text:
+            raise click.UsageError("--raw and --text exclude each other")
         if options.follow and options.attempt is None and source.is_to_come(source.look()):
             follow(source, options)
         else:
@@ -108,7 +111,7 @@ class Bytes:
 
 def output_for(log: "Log", options: Options) -> "Bytes | Rendered":
     """Choose how a log is written."""
-    if options.raw or not is_terminal(sys.stdout):
+    if options.raw or not (options.text or is_terminal(sys.stdout)):
         return Bytes()
     from nova_async.cli.rendered import Rendered  # with all agents: a pipe needs none
 

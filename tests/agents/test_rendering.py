@@ -339,6 +339,14 @@ def test_signs_that_every_output_can_show() -> None:
     assert shown.splitlines()[-1].startswith("+ completed")
 
 
+def test_what_an_agent_says_stands_apart() -> None:
+    """Text and verdict have an empty line before them, whatever came before; a sub-agent's text has none."""
+    for before in (PieceKind.OTHER, PieceKind.OUTPUT, PieceKind.NOTE):
+        assert as_text([Piece(before, "x"), Piece(PieceKind.TEXT, "y")]).endswith("x\n\ny\n")
+        assert as_text([Piece(before, "x"), Piece(PieceKind.TEXT, "y", depth=1)]).endswith("x\n    y\n")
+    assert as_text([Piece(PieceKind.TEXT, "y")]) == "y\n"
+
+
 def test_a_style_is_given_each_line() -> None:
     """Whoever colours the text is given the kind and one line at a time, so that no colour runs on."""
     seen: list[tuple[PieceKind, str]] = []

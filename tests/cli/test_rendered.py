@@ -51,6 +51,12 @@ def test_a_log_in_a_pipe_is_every_byte(logged: Path) -> None:
     assert nova("logs", "F1", cwd=logged).stdout == TOOLS.output.decode()
 
 
+def test_text_in_a_pipe(logged: Path) -> None:
+    """--text is for a pager: the same text, without colours."""
+    assert nova("logs", "F1", "--text", cwd=logged).stdout == as_text(AGENTS["claude"].render(TOOLS.output))
+    assert "exclude each other" in nova("logs", "F1", "--text", "--raw", cwd=logged).stderr
+
+
 @needs_setsid
 def test_raw_is_every_byte_on_a_terminal_too(logged: Path) -> None:
     """--raw changes nothing of it."""
