@@ -1,11 +1,13 @@
 """What agents print, on a terminal: rendered, in colours. A pipe gets the bytes as they are, and none of this."""
 
+import shutil
 from typing import TextIO, final
 
 from nova_async.agents import AGENTS, Layout, PieceKind, Renderer
 from nova_async.agents.layout import ASCII_SIGNS, SIGNS
 from nova_async.agents.unknown import UnknownRenderer
-from nova_async.cli.ink import Ink, Span, colours_of, paint
+from nova_async.cli.columns import cut, width_of
+from nova_async.cli.ink import Ink, Span, colours_of, is_terminal, paint, plain
 from nova_async.cli.say import write
 
 __all__ = ["Rendered"]
@@ -37,9 +39,9 @@ class Rendered:
         known = AGENTS.get(agent) if agent not in (None, "", PLAIN) else None
         self._renderer: Renderer = UnknownRenderer() if known is None else known.renderer(mode)
         self._stream = stream
-        colours = colours_of(stream)
+        self._colours = colours_of(stream)
         signs = SIGNS if can_show("".join(SIGNS.values()), stream) else ASCII_SIGNS
-        self._layout = Layout(lambda kind, line: paint([Span(line, INKS.get(kind, Ink.PLAIN))], colours), signs)
+        self._layout = Layout(self._painted, signs)
 
     def write(self, chunk: bytes) -> None:
         """Write what the next bytes show. Raises ``OSError`` when nobody reads any more."""
@@ -47,7 +49,7 @@ class Rendered:
 
     def head(self, text: str) -> None:
         """Write a line of our own. Raises ``OSError`` when nobody reads any more."""
-        write(paint([Span(f"\n== {text}\n", Ink.BOLD)], colours_of(self._stream)), self._stream)
+        write(paint([Span(f"\n== {text}\n", Ink.BOLD)], self._colours), self._stream)
 
     def end(self, *, is_over: bool) -> None:
         """Write what was held back, if the process ``is_over``; else more may come, and only the line ends here.
@@ -56,6 +58,12 @@ class Rendered:
         """
         shown = self._layout.add(self._renderer.close()) if is_over else ""
         write(shown + self._layout.end(), self._stream)
+
+    def _painted(self, kind: PieceKind, line: str) -> str:
+        width = shutil.get_terminal_size().columns if kind is PieceKind.OUTPUT and is_terminal(self._stream) else None
+        if width is not None and width_of(line.expandtabs()) > width:  # it is shortened anyway, and keeps its bar
+            line = plain(cut(line.expandtabs(), width))
+        return paint([Span(line, INKS.get(kind, Ink.PLAIN))], self._colours)
 
 
 def can_show(text: str, stream: TextIO) -> bool:

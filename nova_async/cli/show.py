@@ -180,7 +180,8 @@ def row_of(attempt: Attempt, view: TaskView) -> list[Line]:
         describe_cost(end.cost_usd) if end.cost_usd is not None else "",
         started,
         end.log.path if end.log else "",
-        one_line(end.error or ""),
+        # Of the last one it stands above.
+        one_line(end.error or "") if attempt is not view.attempts[-1] or end.error != view.error else "",
     ]
 
 

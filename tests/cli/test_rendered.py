@@ -64,6 +64,16 @@ def test_raw_is_every_byte_on_a_terminal_too(logged: Path) -> None:
 
 
 @needs_setsid
+def test_what_a_tool_gave_keeps_its_bar(logged: Path) -> None:
+    """A line of it that is wider than the terminal is cut there, and does not run on below its bar."""
+    (logged / "logs" / "F1.log").write_bytes(kept("claude/refused-edit.sj.stdout").output)
+    with in_a_terminal("logs", "F1", cwd=logged, columns=40) as (_, terminal):
+        lines = read_to_the_end(terminal).decode().splitlines()
+    assert "  │ File created successfully at: /home…" in lines
+    assert all(len(line) <= 40 for line in lines if line.startswith("  │"))
+
+
+@needs_setsid
 def test_what_the_model_says_does_not_act_on_the_terminal(logged: Path) -> None:
     """Escapes in an answer do not reach it; the colours that do are ours."""
     (logged / "logs" / "F1.log").write_bytes(kept("claude/ansi.sj.stdout").output)
