@@ -102,6 +102,7 @@ class EventReader(ABC):
         self.error: str | None = None
         self.error_status: int | None = None
         self.failure: Outcome | None = None
+        self.is_hopeless = False
         self.limit: UsageLimit | None = None
         self.cost_usd: float | None = None
         self.cost_before = 0.0
@@ -168,7 +169,8 @@ class EventReader(ABC):
             denied=tuple(self.denied), expects_result=True,
             unfinished=self.background.names if self.is_error is False else (),
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
-            result=self.result, limit=self.limit, oversize_lines=oversize, **self._verdict(usage),
+            result=self.result, limit=self.limit, is_hopeless=self.is_hopeless, oversize_lines=oversize,
+            **self._verdict(usage),
         )  # fmt: skip
 
     def _verdict(self, usage: TokenUsage) -> dict[str, Any]:

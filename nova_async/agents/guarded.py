@@ -207,6 +207,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "error_status": lambda value: value is None or _is_count(value),
     "limit": lambda value: value is None or isinstance(value, UsageLimit),
     "failure": lambda value: value is None or (isinstance(value, str) and value in FAILURES),
+    "is_hopeless": _is_flag,
     "denied": _is_names,
     "unfinished": _is_names,
     "looks_like": _is_text,

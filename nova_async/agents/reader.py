@@ -133,6 +133,8 @@ class AgentReport:
     """The HTTP status that the agent named for it."""
     failure: Outcome | None = None
     """What kind of failure it was, where the agent tells: ``auth``, ``network``, ``overload`` or ``budget``."""
+    is_hopeless: bool = False
+    """Whether it keeps trying what cannot succeed, such as a key that is refused again and again."""
     limit: UsageLimit | None = None
     """Set only while the account is really over a limit (G43)."""
     denied: tuple[str, ...] = ()

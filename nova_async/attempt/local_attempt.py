@@ -75,6 +75,7 @@ class LocalAttempt:
         self._phase_since = self._began_at = datetime.now(UTC)
         self._began = time.monotonic()
         self._grace: float | None = None  # once a stop has been asked for
+        self._hopeless: AgentReport | None = None  # what it said when it was ended because of that
         self._endings: set[asyncio.Task[None]] = set()
 
     @property
@@ -114,9 +115,20 @@ class LocalAttempt:
         self._grace = grace if self._grace is None else min(grace, self._grace)
         self._git.cancel()
         if self._worker is not None:
-            ending = asyncio.get_running_loop().create_task(self._worker.terminate(self._grace))
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
+            self._terminate(self._worker, self._grace)
+
+    def _terminate(self, worker: AsyncWorker, grace: float) -> None:
+        ending = asyncio.get_running_loop().create_task(worker.terminate(grace))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    def _note_change(self) -> None:
+        """Tell what is new; end an agent that keeps trying what cannot succeed."""
+        worker = self._worker
+        if self._hopeless is None and worker is not None and worker.report.is_hopeless:
+            self._hopeless = worker.report
+            self._terminate(worker, self._job.grace)
+        self._tell()
 
     async def run(self) -> AttemptEnd:
         """Go through the phases and return how the attempt ended."""
@@ -158,9 +170,12 @@ class LocalAttempt:
         assert worker.end is not None
         report = worker.report
         meanings = AGENTS[worker.agent].exit_meanings if worker.agent is not None else {}
-        outcome = outcome_of(worker.end, worker.get_exit_code(), report, meanings)
+        told, how, why = report, worker.end, worker.error
+        if self._hopeless is not None and how is WorkerEnd.TERMINATED and self._grace is None:
+            told, how, why = replace(self._hopeless, is_error=True), WorkerEnd.EXITED, None
+        outcome = outcome_of(how, worker.get_exit_code(), told, meanings)
         return replace(
-            self._bare(outcome, sentence_for(outcome, worker.error, report)),
+            self._bare(outcome, sentence_for(outcome, why, told)),
             exit_code=worker.get_exit_code(),
             leftovers=len(worker.leftovers),
             ended_by_us=worker.end not in (WorkerEnd.EXITED, WorkerEnd.SIGNALED),
@@ -197,7 +212,7 @@ class LocalAttempt:
 
     async def _work(self, worker: AsyncWorker, command: tuple[str, ...], stdin: str | None) -> BaseException | None:
         """Run a worker to its end, or return what kept it from starting."""
-        worker.on_change = self._tell
+        worker.on_change = self._note_change
         self._worker = worker
         environment = self._job.environment(os.environ)
         try:

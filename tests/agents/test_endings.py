@@ -305,3 +305,22 @@ def test_there_are_recordings() -> None:
     """Every agent is there; a test over none could not fail."""
     assert {sidecar(name)["agent"] for name in NAMES} == set(AGENTS) - {"plain"}
     assert all((Path(VERDICTS) / f"{name}.stdout").is_file() for name in NAMES)
+
+
+def test_a_key_that_is_refused_again_and_again_is_hopeless() -> None:
+    """One refusal may be a login that is about to be renewed; an answer begins the count anew."""
+    refusal = {"type": "system", "subtype": "api_retry", "attempt": 1, "error_status": 401,
+               "error": "authentication_failed", "session_id": "s"}  # fmt: skip
+    answer = {"type": "assistant", "session_id": "s", "message": {"id": "a", "model": "m", "content": []}}
+    busy = {**refusal, "error_status": 529, "error": "overloaded"}
+    for lines, hopeless in (
+        ([refusal] * 2, False),
+        ([refusal] * 3, True),
+        ([refusal, refusal, answer, refusal], False),
+        ([busy] * 9, False),
+    ):
+        reader = AGENTS["claude"].reader("stream-json")
+        for line in lines:
+            reader.feed(json.dumps(line).encode() + b"\n")
+        assert reader.report.is_hopeless is hopeless
+    assert read_verdict("claude/401-three-minutes", None, 0).is_hopeless

@@ -139,6 +139,7 @@ NONSENSE: list[tuple[str, Any]] = [
     ("failure", "ok"),
     ("failure", []),
     ("looks_like", 5),
+    ("is_hopeless", None),
     ("expects_result", None),
     ("oversize_lines", None),
 ]

@@ -59,3 +59,13 @@ async def test_an_agent_that_nobody_can_read_is_named_once(tmp_path: Path) -> No
     assert list(report.warnings) == [
         "the success of `aider` is judged by its exit code alone: give its tasks a `verify`"
     ]
+
+
+async def test_an_agent_whose_key_is_refused_is_ended(tmp_path: Path) -> None:
+    """Left alone it would try for minutes; after three refusals it is ended, and its own words are the reason."""
+    cascade = Cascade.of([Task(id="T1", name="x")]).with_options(retries=3, grace=0.5)
+    report, _ = await run(cascade, tmp_path, agent="claude", command_for=lambda _: program("refused_agent"))
+    task = report.tasks["T1"]
+    assert (task.outcome, len(task.attempts)) == (Outcome.AUTH, 1)
+    assert task.error == "the API key was refused (authentication_failed)"
+    assert (tmp_path / "logs/T1.log").read_text().count("api_retry") < 1000

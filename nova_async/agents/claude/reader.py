@@ -28,6 +28,7 @@ from nova_async.agents.message_lines import (
 )
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_text
+from nova_async.words import Outcome
 
 __all__ = ["ClaudeReader"]
 
@@ -46,6 +47,8 @@ REFUSAL = re.compile(
     rb"|Cannot write to .{0,4000} in plan mode"
     rb"|No such tool available: ([\w.-]{1,200})\. \1 (?:exists but is not enabled|is disabled))"
 )
+# A login is renewed after the first refusal, and a key made anew by a helper; who is refused once more has none.
+HOPELESS = 3
 MAX_SPEAKERS = 256  # sub-agents with an answer under way at once
 
 
@@ -94,6 +97,7 @@ class ClaudeReader(MessageReader):
         self._speaking: dict[str, str] = {}  # parent tool call ("" for the main agent) -> id of the open message
         self._sub_agent_calls: dict[tuple[int, int, int], str] = {}  # input and cache counts -> message id
         self._tells_steps = False  # not in json mode, where the result is its only line
+        self._refusals = 0  # of the key, one after another
         self._failure_kind: Any = None  # of its last own words
         self._refused = False  # a 429 was answered by a retry: the API is busy, the account is not used up
 
@@ -147,6 +151,7 @@ class ClaudeReader(MessageReader):
             self._failure_kind = answer.error
             return
         self.has_answered, self._failure_kind = True, None
+        self._refusals, self.is_hopeless = 0, False
         if parent is None:
             self.name_model(message.model)
         if message.usage is not None and isinstance(message.id, str):
@@ -229,6 +234,9 @@ class ClaudeReader(MessageReader):
         self._refused |= status == 429
         if said.error == "authentication_failed":  # tried ten times more, for three minutes, in vain (G42)
             self.error, self.error_status = "the API key was refused (authentication_failed)", status
+            self.failure = Outcome.AUTH
+            self._refusals += 1
+            self.is_hopeless = self._refusals >= HOPELESS
 
     def _read_result(self, ended: ResultLine) -> None:
         self.end_session(ended.session_id)
