@@ -319,7 +319,7 @@ def test_the_guide_names_every_option_of_exec(folder: Path) -> None:
     assert {option for option in options if option not in section} == set()
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "plan", "status", "logs", "retry", "init"])
+@pytest.mark.parametrize("command", ["demo", "run", "doctor", "plan", "status", "logs", "retry", "init"])
 def test_the_guide_names_every_option_about_plans(command: str, folder: Path) -> None:
     """What the help of a command about plans lists stands in the guide's sections about plans."""
     shown = run(["nova", command, "--help"], folder)
@@ -329,6 +329,12 @@ def test_the_guide_names_every_option_about_plans(command: str, folder: Path) ->
     assert f"nova {command}" in section
     options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", shown.stdout)) - {"--help", "-h"}
     assert {option for option in options if f"{option}`" not in section and f"{option} " not in section} == set()
+
+
+def test_the_page_about_agents_names_the_tested_versions() -> None:
+    """What `nova doctor` compares a version with stands on the page."""
+    told = set(re.findall(r"\*\*[A-Za-z ]+ ([0-9.]+)\*\*", (DOCS / "agents.md").read_text().split("\n## ")[0]))
+    assert told == {version for agent in AGENTS.values() for version in agent.tested_versions}
 
 
 def test_the_guide_names_every_event() -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "JSON_MODES",
     "Agent",
     "Call",
+    "LoginSigns",
     "ModeOption",
     "ReaderMaker",
     "RendererMaker",
@@ -97,6 +98,19 @@ class SessionFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginSigns:
+    """What shows, without asking anybody, that a user is logged in to an agent; nothing here looks.
+
+    Their absence proves nothing: a key may be in a keychain, or in a settings file.
+    """
+
+    variables: tuple[str, ...] = ()
+    """Environment variables, any of them."""
+    files: tuple[str, ...] = ()
+    """Files below the folder of its ``session_files``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """One kind of program and all that is particular about it; take it from ``AGENTS`` or from ``recognise``."""
 
@@ -110,6 +124,9 @@ class Agent:
     """The command that installs it."""
     login: str | None = None
     """How to log in, in a few words."""
+    login_signs: LoginSigns = field(default_factory=LoginSigns)
+    tested_versions: tuple[str, ...] = ()
+    """The versions that its reader was checked against, oldest first."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that are good for it, to be set where the user has not set them."""
     permission_environment: Mapping[Permissions, Mapping[str, str]] = field(default_factory=dict)

@@ -24,6 +24,7 @@ COMMANDS = {
     "retry": "Let the next run try failed tasks again, with all their attempts.",
     "exec": "Run one command as a supervised worker: its output passes through while it is logged and counted.",
     "completion": "Write what teaches your shell to complete commands, options and task ids.",
+    "doctor": "Check agents, folder and machine, and with PLAN what its next run needs.",
     "agents": "Show the agents that nova can read, which of them are installed, and how it calls them.",
 }
 """Each is ``command`` in the module of its name. The sentence is the first of its help (held by a test)."""

@@ -5,7 +5,7 @@ From the recorded calls and the options of version 2.1.197; 2.1.332 takes the sa
 
 from types import MappingProxyType
 
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option
+from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option
 from nova_async.agents.claude.reader import ClaudeReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
@@ -61,6 +61,18 @@ CLAUDE = Agent(
     packages=("@anthropic-ai/claude-code",),
     install="npm install -g @anthropic-ai/claude-code",
     login="run claude and type /login, or set ANTHROPIC_API_KEY",
+    login_signs=LoginSigns(
+        variables=(
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_AUTH_TOKEN",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CLAUDE_CODE_USE_BEDROCK",
+            "CLAUDE_CODE_USE_VERTEX",
+            "CLAUDE_CODE_USE_FOUNDRY",
+        ),
+        files=(".credentials.json",),
+    ),
+    tested_versions=("2.1.197", "2.1.332"),
     environment=MappingProxyType(
         {
             "DISABLE_AUTOUPDATER": "1",

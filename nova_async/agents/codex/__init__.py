@@ -3,7 +3,7 @@
 From the recorded calls and the options of version 0.169.0 (docs/agents.md).
 """
 
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.codex.reader import CodexReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
@@ -43,6 +43,8 @@ CODEX = Agent(
     packages=("@openai/codex",),
     install="npm install -g @openai/codex",
     login="codex login, or set CODEX_API_KEY",
+    login_signs=LoginSigns(variables=("CODEX_API_KEY", "CODEX_ACCESS_TOKEN"), files=("auth.json",)),
+    tested_versions=("0.169.0",),
     # Ends its command within 0.1 s; after TERM that would live on.
     interrupt_seconds=3.0,
     streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error

@@ -5,7 +5,7 @@ From the recorded calls and the options of version 0.61.0 (docs/agents.md).
 
 from types import MappingProxyType
 
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.gemini.reader import GeminiReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
@@ -45,6 +45,17 @@ GEMINI = Agent(
     packages=("@google/gemini-cli",),
     install="npm install -g @google/gemini-cli",
     login="run gemini and choose how to log in, or set GEMINI_API_KEY",
+    login_signs=LoginSigns(
+        variables=(
+            "GEMINI_API_KEY",
+            "GOOGLE_API_KEY",
+            "GOOGLE_GENAI_USE_VERTEXAI",
+            "GOOGLE_GENAI_USE_GCA",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+        ),
+        files=("oauth_creds.json", "gemini-credentials.json"),
+    ),
+    tested_versions=("0.61.0",),
     # Its wrapper ignores signals to itself alone (G36).
     environment=MappingProxyType({"GEMINI_CLI_NO_RELAUNCH": "true"}),
     # INT gains nothing here: no result either way, and it takes 2 s where TERM takes less than one.

@@ -6,7 +6,7 @@ From the recorded calls and the options of version 1.18.33 (docs/agents.md).
 import re
 from types import MappingProxyType
 
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.opencode.reader import OpencodeReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
@@ -50,6 +50,18 @@ OPENCODE = Agent(
     packages=("opencode-ai",),
     install="npm install -g opencode-ai",
     login="opencode auth login, or set the provider's API key",
+    login_signs=LoginSigns(
+        variables=(
+            "OPENCODE_API_KEY",
+            "OPENCODE_AUTH_CONTENT",
+            "ANTHROPIC_API_KEY",
+            "OPENAI_API_KEY",
+            "GEMINI_API_KEY",
+            "OPENROUTER_API_KEY",
+        ),
+        files=("opencode/auth.json",),
+    ),
+    tested_versions=("1.18.33",),
     permission_environment=MappingProxyType(PERMISSIONS),
     # INT and TERM end it alike, at once and without a word; its command survives both.
     interrupt_seconds=0.0,

@@ -3,7 +3,7 @@
 From the recorded calls and the options of version 0.15.10 (docs/agents.md).
 """
 
-from nova_async.agents.agent import JSON_MODES, Agent, Call, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.qwen.reader import QwenReader
 from nova_async.agents.rendering import PlainRenderer, Renderer
@@ -44,6 +44,18 @@ QWEN = Agent(
     packages=("@qwen-code/qwen-code",),
     install="npm install -g @qwen-code/qwen-code",
     login="qwen auth, or set OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
+    login_signs=LoginSigns(
+        variables=(
+            "OPENAI_API_KEY",
+            "DASHSCOPE_API_KEY",
+            "BAILIAN_CODING_PLAN_API_KEY",
+            "ANTHROPIC_API_KEY",
+            "GEMINI_API_KEY",
+            "OPENROUTER_API_KEY",
+        ),
+        files=("oauth_creds.json",),
+    ),
+    tested_versions=("0.15.10", "0.24.4"),
     # INT ends its wrapper and lets the agent go on; after TERM to the group it cleans up.
     interrupt_seconds=0.0,
     streaming_modes=frozenset({"stream-json"}),

@@ -1,0 +1,99 @@
+"""What can be told of an installed agent without asking its service: where it is, its version, signs of a login."""
+
+import asyncio
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nova_async.agents import AGENTS
+from nova_async.agents.agent import Agent
+from nova_async.cli.checks import Check, Verdict
+from nova_async.orchestrator.readiness import find_agent, program_problem
+from nova_async.worker.async_worker import AsyncWorker
+from nova_async.worker.limits import Limits
+
+__all__ = ["check_agents", "compare_versions", "login_sign"]
+
+VERSION_SECONDS = 10.0  # a busy machine takes two for the slowest; one that takes ten would not work either
+VERSION = re.compile(r"\d+(?:\.\d+)+")
+MOST_OUTPUT = 64 * 1024  # characters of it are looked at
+
+
+async def check_agents(names: Iterable[str]) -> list[Check]:
+    """Check these agents, all at once."""
+    return await asyncio.gather(*(check_agent(AGENTS[name]) for name in names))
+
+
+async def check_agent(agent: Agent) -> Check:
+    """Check one agent. That one is missing is no problem in itself: it is one of the tasks that need it."""
+    path = find_agent(agent)
+    if path is None:
+        problem = program_problem(agent.program, None, os.environ)
+        if problem is not None and problem != f"`{agent.program}` is not on PATH":
+            return Check(agent.name, Verdict.PROBLEM, problem)
+        return Check(agent.name, Verdict.NOTE, "not installed", f"`{agent.install}`" if agent.install else "")
+    version, trouble = await ask_version(path)
+    facts = {"path": path, "version": version}
+    if trouble is not None:
+        return Check(agent.name, Verdict.PROBLEM, trouble, "run it yourself, or install it again", facts)
+    sign = login_sign(agent, os.environ, Path.home())
+    facts["login"] = sign
+    known = compare_versions(version, agent.tested_versions)
+    told = f"{version or 'version unknown'}{f' ({known})' if known else ''}, {path}"
+    if sign is not None:
+        return Check(agent.name, Verdict.OK, f"{told}; login: {sign}", facts=facts)
+    cure = f"if it is not: {agent.login}" if agent.login else ""
+    return Check(agent.name, Verdict.NOTE, f"{told}; cannot tell whether it is logged in", cure, facts)
+
+
+async def ask_version(path: str) -> tuple[str | None, str | None]:
+    """Return the version that a program tells, and what is wrong with it if it tells none."""
+    with TemporaryDirectory(prefix="nova-doctor-") as folder:
+        worker = AsyncWorker("version", log_dir=folder, limits=Limits(timeout=VERSION_SECONDS))
+        try:
+            await worker.start([path, "--version"])
+            await worker.wait()
+        except OSError as error:
+            return None, f"{path} cannot be started: {error.strerror or error}"
+        finally:
+            await worker.terminate(0.0)
+        said = worker.log_path.read_text(errors="replace")[:MOST_OUTPUT] if worker.log_path.exists() else ""
+    if worker.get_exit_code() != 0:
+        last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
+        return None, f"`{path} --version` failed: {worker.error}{f' ({last})' if last else ''}"
+    found = VERSION.search(said)
+    return (found[0] if found else None), None
+
+
+def compare_versions(version: str | None, tested: tuple[str, ...]) -> str:
+    """Say how a version stands to those that were tested; nothing where that is not known."""
+    if version is None or not tested:
+        return ""
+    if version in tested:
+        return "tested"
+    here, numbers = as_numbers(version), list(map(as_numbers, tested))
+    if here > max(numbers):
+        return f"newer than tested: {tested[-1]}"
+    return f"older than tested: {tested[0]}" if here < min(numbers) else f"tested: {', '.join(tested)}"
+
+
+def as_numbers(version: str) -> tuple[int, ...]:
+    """Return the parts of a version as numbers."""
+    return tuple(int(part[:9]) for part in version.split("."))  # longer ones are no versions
+
+
+def login_sign(agent: Agent, environment: Mapping[str, str], home: Path) -> str | None:
+    """Return what shows that somebody is logged in to an agent, a variable or a file; None where nothing does."""
+    for variable in agent.login_signs.variables:
+        if environment.get(variable):
+            return variable
+    if (files := agent.session_files) is None:
+        return None
+    chosen = environment.get(files.variable) if files.variable else None
+    folder = Path(chosen) if chosen else home / files.folder
+    for name in agent.login_signs.files:
+        if (folder / name).is_file():
+            return str(folder / name)
+    return None
