@@ -408,7 +408,7 @@ def test_every_diagnostic_is_described(tmp_path: Path) -> None:
     messages = "\n".join(block.prints or "" for block in CASCADES)
     shown = set(re.findall(r"^CASCADE\.md:\d+: ([EW]\d{3}) ", messages, flags=re.M))
     assert described == sorted(given)
-    assert shown == given - {"E005"}
+    assert shown == given - {"E005", "W130"}  # these are about a file that no block can be: see below, and its page
     (tmp_path / "CASCADE.md").write_bytes("- [ ] T1 x".encode("utf-16"))
     with pytest.raises(nova_async.CascadeError) as caught:
         load_cascade(tmp_path / "CASCADE.md")

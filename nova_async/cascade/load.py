@@ -2,15 +2,18 @@
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from nova_async.cascade.cascade import Cascade
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic
+from nova_async.cascade.original_milestones import LARGEST, read_original_milestones
 from nova_async.cascade.reading import parse_cascade
 
 __all__ = ["find_settings", "load_cascade"]
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+ORIGINAL_MILESTONES = "milestones.yaml"
 SETTINGS_FILE, PYPROJECT = "nova.toml", "pyproject.toml"
 
 
@@ -24,11 +27,12 @@ def load_cascade(
     """Read the plan in a file, and with it the settings in another, which hold where the plan says nothing.
 
     ``settings`` is a ``nova.toml`` or a ``pyproject.toml``; none is looked for. ``order`` and ``with_optional`` are
-    those of ``parse_cascade``. Raises ``CascadeError`` if one of them
-    has errors or is not UTF-8 text (E005), and the system's own ``OSError`` (``FileNotFoundError``, ``PermissionError``
-    …) if one cannot be read.
+    those of ``parse_cascade``. A ``milestones.yaml`` of the original beside the plan adds its milestones.
+
+    Raises ``CascadeError`` if one of them has errors or is not UTF-8 text (E005), and the system's own ``OSError``
+    (``FileNotFoundError``, ``PermissionError`` …) if one cannot be read.
     """
-    return parse_cascade(
+    cascade = parse_cascade(
         _text_of(path),
         os.fspath(path),
         settings="" if settings is None else _text_of(settings),
@@ -36,6 +40,20 @@ def load_cascade(
         order=order,
         with_optional=with_optional,
     )
+    return _with_original_milestones(cascade, Path(path).with_name(ORIGINAL_MILESTONES))
+
+
+def _with_original_milestones(cascade: Cascade, file: Path) -> Cascade:
+    """Add the milestones of the original, where there are any; those of the plan itself stand above them."""
+    if not file.is_file():
+        return cascade
+    with file.open("rb") as opened:
+        text = opened.read(LARGEST + 1).decode(errors="replace")
+    found, warnings = read_original_milestones(text, os.fspath(file), cascade.tasks)
+    own = {milestone.id for milestone in cascade.milestones}
+    milestones = (*cascade.milestones, *(milestone for milestone in found if milestone.id not in own))
+    settings = replace(cascade.settings, milestones=milestones)
+    return replace(cascade, settings=settings, warnings=(*cascade.warnings, *warnings))
 
 
 def find_settings(*folders: str | os.PathLike[str]) -> Path | None:

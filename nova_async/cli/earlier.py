@@ -38,28 +38,29 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     return [describe_changed(changed)] if changed else []
 
 
-def earlier_runs(cascade: Cascade, journal: Path) -> "History":
-    """Read what a journal knows of a plan; where there is no journal, that is nothing.
+def earlier_runs(cascade: Cascade, journal: Path, state_file: Path) -> "History":
+    """Read what a journal knows of a plan; where that is nothing, what the original has left in the state file.
 
     Raises ``JournalError`` for one that cannot be read.
     """
     from nova_async.journal.history import History
     from nova_async.journal.plan_key import plan_key
     from nova_async.journal.reader import JournalReader
+    from nova_async.orchestrator.original import with_original
 
-    if not journal.exists():
-        return History()
-    return JournalReader(journal).history(plan_key(Path(cascade.name), journal))
+    plan = plan_key(Path(cascade.name), journal)
+    history = JournalReader(journal).history(plan) if journal.exists() else History()
+    return with_original(history, cascade, state_file, plan=plan)
 
 
-def skipped_tasks(cascade: Cascade, journal: Path) -> Mapping[str, str]:
+def skipped_tasks(cascade: Cascade, journal: Path, state_file: Path) -> Mapping[str, str]:
     """Return the tasks that the next run would skip because of earlier ones, each with the reason."""
-    if not journal.exists():
+    if not journal.exists() and not state_file.exists():
         return {}
     from nova_async.orchestrator.outlook import look_ahead
 
     try:
-        return look_ahead(cascade, earlier_runs(cascade, journal)).skipped
+        return look_ahead(cascade, earlier_runs(cascade, journal, state_file)).skipped
     except NovaError:
         return {}  # whoever opens it for a run says what is wrong with it
 

@@ -23,7 +23,7 @@ from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag, optional_flag, order_option
-from nova_async.cli.places import JOURNAL, PLAN
+from nova_async.cli.places import JOURNAL, PLAN, STATE_FILE
 from nova_async.cli.say import say
 from nova_async.orchestrator.countable import budget_problems
 from nova_async.words import PlanOrder
@@ -103,11 +103,11 @@ def show_plan(options: Options) -> int:
     for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
         say(f"nova: {note}", err=True)
     if options.json:
-        write_json({**document(cascade), "skipped": skipped_tasks(cascade, Path(JOURNAL))})
+        write_json({**document(cascade), "skipped": skipped_tasks(cascade, Path(JOURNAL), Path(STATE_FILE))})
     elif options.mermaid:
         say(flowchart(cascade), nl=False)
     else:
-        write_plan(cascade, skipped_tasks(cascade, Path(JOURNAL)))
+        write_plan(cascade, skipped_tasks(cascade, Path(JOURNAL), Path(STATE_FILE)))
     return 0
 
 

@@ -135,8 +135,8 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
     from nova_async.orchestrator.outlook import look_ahead
 
     return look_ahead(
-        cascade, earlier_runs(cascade, Path(options.journal)), max_workers=options.max_workers, only=only,
-        fresh=options.fresh, retry_failed=options.retry_failed,
+        cascade, earlier_runs(cascade, Path(options.journal), Path(options.state)), only=only,
+        max_workers=options.max_workers, fresh=options.fresh, retry_failed=options.retry_failed,
     )  # fmt: skip
 
 

@@ -97,9 +97,12 @@ class Journal:
         journal._watch_folder(folder)
         return journal
 
-    async def begin_run(self, start: RunStart, *, fresh: bool = False) -> None:
-        """Record durably that a run begins; with ``fresh`` nothing earlier of its plan counts any more."""
-        await self._written(writing.run_start(start, fresh))
+    async def begin_run(self, start: RunStart, *, fresh: bool = False, taken_over: Iterable[Attempt] = ()) -> None:
+        """Record durably that a run begins; with ``fresh`` nothing earlier of its plan counts any more.
+
+        ``taken_over`` are attempts of its own plan that were over before there was a journal.
+        """
+        await self._written(writing.run_start(start, fresh, list(taken_over)))
         self._run_id = start.run_id
 
     async def end_run(self, run_id: str, ended_at: datetime, how: RunEnd) -> None:

@@ -21,8 +21,8 @@ OVER = "counts AND outcome IS NOT NULL"  # an attempt that is still running is n
 UPDATE_END = f"UPDATE attempts SET {', '.join(f'{column.name} = ?' for column in END)} WHERE {THIS}"
 
 
-def run_start(start: RunStart, fresh: bool) -> Write:
-    """Begin a run; after a fresh one nothing earlier of its plan counts."""
+def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()) -> Write:
+    """Begin a run, with attempts that are over already; after a fresh one nothing earlier of its plan counts."""
 
     def write(connection: sqlite3.Connection) -> None:
         row = (*values(RUN, start), int(fresh))
@@ -31,6 +31,10 @@ def run_start(start: RunStart, fresh: bool) -> Write:
             plan = (to_text(start.plan),)
             connection.execute(f"UPDATE attempts SET counts = 0 WHERE plan = ? AND {OVER}", plan)
             connection.execute("UPDATE milestones SET counts = 0 WHERE plan = ? AND counts", plan)
+        for attempt in taken_over:
+            attempt_start(attempt.start)(connection)
+            if attempt.end is not None:
+                attempt_end(attempt.end)(connection)
 
     return write
 

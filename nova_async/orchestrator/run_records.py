@@ -19,6 +19,7 @@ from nova_async.journal.lock import RunLock
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.state_file import StateFile
 from nova_async.journal.store import Journal
+from nova_async.orchestrator.original import save_original, with_original
 from nova_async.orchestrator.resume import check_selection, failed_tasks
 from nova_async.orchestrator.retry import FREE
 from nova_async.orchestrator.survivors import end_earlier_families
@@ -96,12 +97,18 @@ class RunRecords:
         before anything is written, and raises if this run cannot begin. Raises ``RunLockedError``, ``JournalError``
         and ``SelectionError``.
         """
+
+        def known(history: History) -> History:
+            if fresh:
+                return history
+            return with_original(history, self._cascade, self._state_path, plan=self.plan, run_id=self.run_id)
+
         if not self.path.exists():
-            await look(History())  # before there is even a folder of ours
+            await look(known(History()))  # before there is even a folder of ours
         with RunLock(self.path) as lock:
             self.journal = journal = await Journal.open(self.path, lock=lock, on_trouble=self._on_trouble)
             try:
-                history = await journal.history(self.plan)
+                history = known(await journal.history(self.plan))
                 await look(history)
                 running = await end_earlier_families(
                     journal, history.unfinished_runs, self._cascade.settings.leftovers, executor
@@ -119,8 +126,11 @@ class RunRecords:
                     pid_start_time=entry.start_time if entry else 0.0,
                     max_workers=self._max_workers,
                 )
-                await journal.begin_run(start, fresh=fresh and only is None)
+                taken_over = [] if history.runs else [found[-1] for found in history.attempts.values()]
+                await journal.begin_run(start, fresh=fresh and only is None, taken_over=taken_over)
                 self._has_begun = True
+                if said := save_original(self._state_path, len(taken_over)):
+                    self._on_trouble(said)
                 if fresh and only is not None:
                     await journal.reset(self.plan, only)
                 if retry_failed:
