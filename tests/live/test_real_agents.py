@@ -6,7 +6,6 @@ Needs Linux, root, and the offline runner with its pinned CLIs beside the projec
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,52 +14,27 @@ from typing import Any
 import pytest
 
 from nova_async.agents import AGENTS
+from tests.live.offline import MODELS, agents_folder, command_of, run_offline, what_is_missing
 
-OFFLINE = Path(__file__).resolve().parents[2] / "../shared/agents/live/offline"
-INSTALLED = Path(os.environ.get("NOVA_AGENTS_DIR", Path.home() / ".cache/nova-agents")) / "bin"
+INSTALLED = agents_folder()
+MISSING = what_is_missing(INSTALLED)
 NOVA = Path(sys.executable).with_name("nova")
 
-# Root may not let Claude do everything, so it is allowed what the scenarios need; the others have to run commands.
-EXTRA = {"claude": ["--allowedTools", "Bash", "Read", "Write", "Agent", "Task"]}
-PERMISSIONS = {"claude": "edit"}
-MODELS = {"claude": "claude-sonnet-4-6", "gemini": "gemini-2.5-pro"}
-
 pytestmark = [
-    pytest.mark.skipif(not OFFLINE.is_file(), reason="the offline runner of the agents is not present"),
-    pytest.mark.skipif(not INSTALLED.is_dir(), reason="the agents' CLIs are not installed"),
-    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="namespaces need Linux and root"),
-    pytest.mark.skipif(not (shutil.which("unshare") and shutil.which("node")), reason="needs unshare and node"),
+    pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
     pytest.mark.skipif(not NOVA.exists(), reason="nova is not installed beside this Python"),
 ]
-
-
-def command_of(agent: str) -> list[str]:
-    """Return the call of an agent that may do what the scenarios need."""
-    permissions = PERMISSIONS.get(agent, "full")
-    return AGENTS[agent].command("Do the thing.", MODELS.get(agent), None, permissions, EXTRA.get(agent, ()))
 
 
 def offline(
     agent: str, scenario: str, folder: Path, *command: str, program: Path = NOVA, options: tuple[str, ...] = ()
 ) -> tuple[subprocess.CompletedProcess[str], Any]:
     """Run nova (or ``program``) with a real agent on PATH and the scripted server; return it and what was served."""
-    if not (INSTALLED / agent).exists():
+    if not (INSTALLED / "bin" / agent).exists():
         pytest.skip(f"{agent} is not installed")
-    served = folder / "served.json"
-    done = subprocess.run(
-        [
-            *(str(OFFLINE), "--agent", agent, "--scenario", scenario, "--served", str(served), *options),
-            *("--", str(program), *command),
-        ],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert served.is_file(), done.stderr
-    return done, json.loads(served.read_text())
+    done, served = run_offline(INSTALLED, agent, scenario, folder, [program, *command], *options)
+    out, err = (os.fsdecode(text) for text in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err), served
 
 
 @pytest.mark.parametrize(
@@ -221,3 +195,66 @@ def test_a_prompt_reaches_the_model(agent: str, prompt: str, tmp_path: Path) -> 
     assert served["calls"] >= 1
     asked = "".join(path.read_text() for path in requests.iterdir())
     assert json.dumps(prompt)[1:-1] in asked
+
+
+def outcomes_of(folder: Path) -> list[str]:
+    """Return how the attempts of the only task ended."""
+    task = json.loads((folder / "cascade_state.json").read_text())["tasks"]["T1"]
+    return [attempt["outcome"] for attempt in task["nova"]["attempts"]]
+
+
+def write_plan(folder: Path, front: str) -> None:
+    """Write a plan of one task."""
+    (folder / "CASCADE.md").write_text(f"+++\n{front}\n+++\n# Live\n\n| ID | What |\n|---|---|\n| T1 | Do it. |\n")
+
+
+REFUSED = {
+    # Claude would try the refused key for three minutes more.
+    "claude": "the API key was refused",
+    "codex": "unexpected status 401 Unauthorized",
+    "gemini": "fake UNAUTHENTICATED",
+    "opencode": "fake invalid_api_key",
+    "qwen": "fake invalid_api_key",
+}
+
+
+@pytest.mark.parametrize("agent", NAMES)
+def test_a_refused_key_is_told_and_not_tried_again(agent: str, tmp_path: Path) -> None:
+    """The task ends as ``auth`` in its first attempt, in the agent's own words, long before its agent would give up."""
+    write_plan(tmp_path, f"agent = '{agent}'\nretries = 3")
+    done, served = offline(agent, "err401", tmp_path, "run", "--plain", options=("--timeout", "60"))
+    assert outcomes_of(tmp_path) == ["auth"], done.stdout
+    assert done.returncode == 1
+    assert REFUSED[agent] in done.stdout
+    assert served["left_running"] == []
+
+
+KEYS = {"claude": "ANTHROPIC_API_KEY", "codex": "FAKE_KEY", "gemini": "GEMINI_API_KEY", "qwen": "OPENAI_API_KEY"}
+
+
+@pytest.mark.parametrize("agent", KEYS)
+def test_a_missing_key_is_told(agent: str, tmp_path: Path) -> None:
+    """Without a login nothing is asked of the model, and the sentence says what is missing."""
+    command = ["env", "-u", KEYS[agent], *command_of(agent)]
+    write_plan(tmp_path, f"agent = '{agent}'\ncommand = {json.dumps(command)}")
+    done, served = offline(agent, "single", tmp_path, "run", "--plain", options=("--timeout", "60"))
+    assert outcomes_of(tmp_path) == ["auth"], done.stdout
+    assert "log in" in done.stdout or "logged in" in done.stdout or KEYS[agent] in done.stdout
+    assert served["calls"] == 0
+    assert served["left_running"] == []
+
+
+def test_a_busy_service_is_tried_again(tmp_path: Path) -> None:
+    """A 429 to the end of the agent's own patience is ``overload``, which a later attempt may survive."""
+    write_plan(tmp_path, "agent = 'codex'\nretries = 1\nbackoff = '0.1s..0.2s'")
+    done, served = offline("codex", "always429", tmp_path, "run", "--plain", options=("--timeout", "60"))
+    assert outcomes_of(tmp_path) == ["overload", "overload"], done.stdout
+    assert served["left_running"] == []
+
+
+def test_a_service_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> None:
+    """Without an HTTP status it is ``network``, which a later attempt may survive."""
+    write_plan(tmp_path, "agent = 'claude'\nretries = 1\nbackoff = '0.1s..0.2s'")
+    nobody = ("--env", "ANTHROPIC_BASE_URL=http://127.0.0.1:9", "--env", "CLAUDE_CODE_MAX_RETRIES=1")
+    done, _ = offline("claude", "single", tmp_path, "run", "--plain", options=(*nobody, "--timeout", "60"))
+    assert outcomes_of(tmp_path) == ["network", "network"], done.stdout
