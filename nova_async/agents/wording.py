@@ -5,7 +5,7 @@ from typing import Any
 
 from nova_async._core.text import LOOK_AT, one_line
 
-__all__ = ["plain_id", "plain_text", "telling", "tool_call"]
+__all__ = ["acts", "plain_id", "plain_text", "telling", "tool_call"]
 
 # Ids go back onto command lines: nothing that could be an option, a path or a second word.
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -15,6 +15,20 @@ _TELLING = (
     *("command", "file_path", "filePath", "notebook_path", "path", "pattern", "query", "url"),
     *("description", "prompt", "skill", "title"),
 )
+
+# What changes files or runs commands, as the five agents call it. Where such a tool is hidden from a model, it may ask
+# for it by the name that another agent gave it.
+_ACTING = frozenset(
+    {
+        *("bash", "shell", "run_shell_command", "execute_command", "exec_command"),
+        *("write", "write_file", "edit", "edit_file", "multiedit", "replace", "patch", "apply_patch", "notebookedit"),
+    }
+)
+
+
+def acts(tool: Any) -> bool:
+    """Tell whether a tool changes files or runs commands, whichever agent's name for it this is."""
+    return isinstance(tool, str) and tool.lower() in _ACTING
 
 
 def tool_call(name: Any, argument: str | None) -> str:

@@ -8,4 +8,4 @@ __all__ = ["cure"]
 def cure(denied: Sequence[str]) -> str:
     """Say how an agent gets the tools that it was refused."""
     them = "it" if len(denied) == 1 else "them"
-    return f'allow {them} in the agent\'s own settings, or give it `permissions = "full"`'
+    return f'allow {them} in the agent\'s own settings, or give the task wider permissions (`permissions = "full"`)'

@@ -111,7 +111,8 @@ def run_started(data: Mapping[str, Any]) -> str:
     done, total = int(data.get("completed") or 0), int(data.get("total") or 0)
     name = data.get("project") or "the run"
     chosen = f", {data['selected']} selected" if "selected" in data else ""
-    return f"{name}: {total} tasks{chosen}" + (f", {done} of them completed before" if done else "")
+    before = f", {done} of them completed before" if done else ""
+    return f"{name}: {total} {'task' if total == 1 else 'tasks'}{chosen}{before}"
 
 
 def run_ended(data: Mapping[str, Any]) -> str:

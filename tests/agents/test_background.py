@@ -85,7 +85,7 @@ def test_a_sub_agent_that_was_cut_off_is_no_success(name: str) -> None:
     report = read("claude", CUT_OFF[name])
     outcome = outcome_of(WorkerEnd.EXITED, 0, report)
     assert outcome == Outcome.LOST_TAIL
-    assert sentence_for(outcome, None, report) == "it ended while sub-agents were still at work: check a1"
+    assert sentence_for(outcome, None, report) == "ended while sub-agents were still running: check a1"
 
 
 @pytest.mark.parametrize("name", WHOLE)

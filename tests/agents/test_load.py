@@ -183,7 +183,7 @@ def test_a_plan_may_name_it(packages: Path) -> None:
     install(packages, "hello = hello_agents:AGENT")
     program = """
 from nova_async import CascadeError, parse_cascade
-plan = "# P\\n\\n| ID | What | Agent |\\n|---|---|---|\\n| A1 | Do it. | {} |\\n"
+plan = "# P\\n\\n| ID | What | Agent | Timeout |\\n|---|---|---|---|\\n| A1 | Do it. | {} | 5m |\\n"
 try:
     parse_cascade(plan.format("helo"))
 except CascadeError as error:

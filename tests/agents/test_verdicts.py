@@ -52,7 +52,7 @@ VERDICTS: list[tuple[str, dict[str, Any]]] = [
     ),
     ("codex/refused-patch.json.merged", {"is_error": False, "denied": ("apply_patch",)}),
     ("codex/subagent.json.merged", {"is_error": False, "usage_is_final": False, "usage_source": UsageSource.FINAL}),
-    ("gemini/refused-edit.sj.stdout", {"is_error": False, "denied": ("write_file",)}),
+    ("gemini/refused-edit.sj.stdout", {"is_error": False, "denied": ("Bash", "write_file")}),
     (
         "opencode/refused-write.json.stdout",
         {"is_error": True, "error": "it stopped because it was refused the tool write", "denied": ("write",)},
@@ -372,3 +372,33 @@ def test_codex_tells_the_status_in_words(message: str, status: int | None) -> No
     lines = [{"type": "error", "message": message}, {"type": "turn.failed", "error": {"message": message}}]
     report = read(AGENTS["codex"].reader("json"), [f"{json.dumps(line)}\n".encode() for line in lines])
     assert (report.is_error, report.error_status) == (True, status)
+
+
+HIDDEN = {
+    "gemini": (
+        '{"type":"init","session_id":"s","model":"auto"}\n'
+        '{"type":"tool_use","tool_name":"%(tool)s","tool_id":"1","parameters":{}}\n'
+        '{"type":"tool_result","tool_id":"1","status":"error","error":{"type":"tool_not_registered","message":"no"}}\n'
+    ),
+    "opencode": (
+        '{"type":"tool_use","sessionID":"s","part":{"type":"tool","tool":"invalid","state":{"status":"completed",'
+        '"input":{"tool":"%(tool)s","error":"Model tried to call unavailable tool \'%(tool)s\'."}}}}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("agent", HIDDEN)
+@pytest.mark.parametrize("tool", ["Bash", "run_shell_command", "Write", "write_file", "apply_patch"])
+def test_a_hidden_tool_is_a_denied_one_whatever_the_model_calls_it(agent: str, tool: str) -> None:
+    """Permissions hide tools from a model, which may ask for them by the names that other agents gave them."""
+    reader = AGENTS[agent].reader("stream-json" if agent == "gemini" else "json")
+    reader.feed((HIDDEN[agent] % {"tool": tool}).encode())
+    assert reader.report.denied == (tool,)
+
+
+@pytest.mark.parametrize("agent", HIDDEN)
+def test_a_tool_that_no_agent_has_is_not_denied(agent: str) -> None:
+    """A model may ask for a tool that it made up; no permission would give it that."""
+    reader = AGENTS[agent].reader("stream-json" if agent == "gemini" else "json")
+    reader.feed((HIDDEN[agent] % {"tool": "make_coffee"}).encode())
+    assert reader.report.denied == ()

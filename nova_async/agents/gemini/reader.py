@@ -15,7 +15,7 @@ from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_
 from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.reader import MAX_RESULT, UsageLimit
-from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
+from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
 from nova_async.words import Outcome
 
 __all__ = ["RETRY", "GeminiReader"]
@@ -25,9 +25,8 @@ MAX_PIECES = 1024  # kept apart; they come a few characters at a time
 
 _CODE = re.compile(r'"code"\s*:\s*(\d{3})\b')
 _TOLD = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
-# Kinds of tool errors that are a refusal by themselves, and tools that it has but for its approval mode.
+# Kinds of tool errors that are a refusal by themselves.
 REFUSALS = frozenset({"policy_violation", "path_not_in_workspace", "permission_denied"})
-TOOLS = frozenset({"run_shell_command", "write_file", "replace"})
 _REFUSED = ("Path not in workspace", "Access denied")  # told as invalid parameters
 # Which of the two it was stands on standard error alone: "exceeded your current quota" may mean a minute or a day.
 _QUOTA = re.compile(rb".{0,400}?\b(Terminal|Retryable)QuotaError: ")
@@ -234,5 +233,5 @@ def _json_counts(model: Any) -> Counts:
 def _is_refusal(error: Any, tool: Any) -> bool:
     kind, words = (error.get("type"), error.get("message")) if isinstance(error, dict) else (None, None)
     if kind == "tool_not_registered":  # what the approval mode forbids is hidden from the model
-        return isinstance(tool, str) and tool in TOOLS
+        return acts(tool)
     return (isinstance(kind, str) and kind in REFUSALS) or (isinstance(words, str) and words.startswith(_REFUSED))

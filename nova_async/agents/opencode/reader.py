@@ -14,7 +14,7 @@ from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_
 from nova_async.agents.failures import limit_of_words
 from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import plain_id, plain_text, telling, tool_call
+from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
 from nova_async.words import Outcome
 
 __all__ = ["GOES_ON", "OpencodeReader"]
@@ -23,7 +23,6 @@ GOES_ON = ("tool-calls", "unknown")  # reasons after which opencode takes anothe
 ASKED = "The user rejected permission"  # there was nobody to ask: opencode takes no further step
 RULED = "The user has specified a rule which prevents"
 UNAVAILABLE = "Model tried to call unavailable tool"
-TOOLS = frozenset({"bash", "edit", "write", "patch", "apply_patch", "multiedit"})  # tools that a rule may hide
 
 
 class _State(msgspec.Struct):
@@ -112,7 +111,7 @@ class OpencodeReader(EventReader):
             self._stopped_by = str(tool) if told.startswith(ASKED) else None
         elif tool == "invalid" and isinstance(state.input, dict):  # what a rule denies outright, the model never sees
             called, why = state.input.get("tool"), state.input.get("error")
-            if isinstance(called, str) and called in TOOLS and isinstance(why, str) and why.startswith(UNAVAILABLE):
+            if acts(called) and isinstance(why, str) and why.startswith(UNAVAILABLE):
                 self.refuse(called)
 
     def _say(self, part: _Part) -> None:
