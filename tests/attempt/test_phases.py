@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nova_async.agents import AGENTS
 from nova_async.attempt.ends import describe_refusal
 from nova_async.attempt.local_attempt import LocalAttempt, run_attempt
 from nova_async.records import AttemptFacts
@@ -97,6 +99,25 @@ async def test_what_was_printed_decides_whether_a_result_must_come(
     end = await run_attempt(replace(job("", agent=agent), command=command[wrapper]), log_dir=tmp_path / "logs")
     assert end.outcome is Outcome.LOST_TAIL
     assert end.error == "exited with code 0, but without a final result"
+
+
+@pytest.mark.parametrize("agent", OPENINGS)
+@pytest.mark.parametrize(
+    "before", ["nice -n 5", "timeout 60", "stdbuf -oL", "nohup", "setsid -w", "sh -c", "bash -c", "env A=b nice sh -c"]
+)
+async def test_an_agent_that_nobody_named_is_judged_by_what_it_printed(
+    tmp_path: Path, job: MakeJob, agent: str, before: str
+) -> None:
+    """Behind whatever starts it, its program tells who it is: exit code 0 is no success there, either."""
+    program = tmp_path / AGENTS[agent].program
+    program.write_text(f"#!/bin/sh\nhead -n 2 {DATA / agent / OPENINGS[agent]}\n")
+    program.chmod(0o755)
+    call = shlex.join([str(program), *AGENTS[agent].command("x")[1:]])
+    words = shlex.split(before)
+    command = (*words, f"cd . && {call}") if words[-1] == "-c" else (*words, *shlex.split(call))
+    end = await run_attempt(replace(job("", agent=None), command=command), log_dir=tmp_path / "logs")
+    assert end.outcome is Outcome.LOST_TAIL
+    assert end.session_id is not None
 
 
 async def test_stopped_before_it_had_begun(tmp_path: Path, job: MakeJob) -> None:
