@@ -1,13 +1,14 @@
 """The interface for running attempts elsewhere: attempts are submitted, not processes started."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 from nova_async.attempt.job import Job
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId
 
-__all__ = ["Executor", "Lost", "Running"]
+__all__ = ["CanSuspend", "Executor", "Lost", "Running", "resume", "suspend"]
 
 
 class Running(Protocol):
@@ -75,4 +76,31 @@ class Executor(Protocol):
 
     async def close(self) -> None:
         """Release everything; attempts that are still running are ended."""
+        ...
+
+
+async def suspend(executor: Executor) -> None:
+    """Stop the processes of all attempts where they stand, if the executor can; their time limits stand still."""
+    if isinstance(executor, CanSuspend):
+        with suppress(Exception):  # a stranger's
+            await executor.suspend()
+
+
+def resume(executor: Executor) -> None:
+    """Let go on what ``suspend`` has stopped."""
+    if isinstance(executor, CanSuspend):
+        with suppress(Exception):  # a stranger's
+            executor.resume()
+
+
+@runtime_checkable
+class CanSuspend(Protocol):
+    """What an executor may be able to do besides: Ctrl-Z stops attempts on this machine together with ``nova``."""
+
+    async def suspend(self) -> None:
+        """Stop the processes of all attempts where they stand; their time limits stand still until ``resume``."""
+        ...
+
+    def resume(self) -> None:
+        """Let them go on."""
         ...

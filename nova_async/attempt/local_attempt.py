@@ -130,6 +130,16 @@ class LocalAttempt:
             self._terminate(worker, self._job.grace)
         self._tell()
 
+    async def suspend(self) -> None:
+        """Stop what runs where it stands; its time limits stand still until ``resume``."""
+        if self._worker is not None:
+            await self._worker.suspend()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._worker is not None:
+            self._worker.resume()
+
     async def run(self) -> AttemptEnd:
         """Go through the phases and return how the attempt ended."""
         before: Checkout | None = None

@@ -42,6 +42,16 @@ class LocalRunning:
         if self._attempt is not None:
             self._attempt.stop(grace)
 
+    async def suspend(self) -> None:
+        """Stop it where it stands."""
+        if self._attempt is not None:
+            await self._attempt.suspend()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._attempt is not None:
+            self._attempt.resume()
+
     async def ended(self) -> AttemptEnd:
         """Wait for its end; cancelling the wait does not stop the attempt."""
         await asyncio.wait([self.task])
@@ -83,6 +93,15 @@ class LocalExecutor:
     async def reclaim(self, ids: Iterable[AttemptId]) -> Mapping[AttemptId, Running | Lost]:
         """Report all of them as lost: an attempt on this machine does not outlive its supervisor."""
         return {attempt: self._attempts.get(attempt) or Lost(attempt) for attempt in ids}
+
+    async def suspend(self) -> None:
+        """Stop the processes of all attempts where they stand; their time limits stand still until ``resume``."""
+        await asyncio.gather(*(attempt.suspend() for attempt in self._attempts.values()))
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for attempt in self._attempts.values():
+            attempt.resume()
 
     async def close(self) -> None:
         """Kill whatever is still running, and wait until it has ended."""

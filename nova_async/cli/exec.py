@@ -26,7 +26,7 @@ from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import prepare_process
 from nova_async.cli.say import say, stop_writing_to, write_all
-from nova_async.cli.signals import Interruption, exit_code_of, listen
+from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
 from nova_async.process.child import resolve
 from nova_async.words import Leftovers, WorkerEnd
@@ -154,7 +154,7 @@ async def supervise(execution: Execution, stdin: int) -> int:
         end(execution.grace)
 
     interruption = Interruption(once=ask, twice=lambda: end(0.0))
-    with listen(interruption):
+    with listen(interruption, Suspension(worker.suspend, worker.resume).handlers):
         try:
             program = resolve(options.command, cwd=options.cwd, env=os.environ)[0]
         except (OSError, ValueError) as error:

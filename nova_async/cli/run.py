@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nova_async.agents import AGENTS
+from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import did_you_mean
 from nova_async.cascade.settings import parse_agent_command
@@ -31,7 +32,7 @@ from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.say import OutputError, say, stop_writing_to
-from nova_async.cli.signals import Interruption, exit_code_of, listen
+from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen, quit_after
 from nova_async.cli.terminal import can_draw
 from nova_async.errors import NovaError
 from nova_async.views import RunReport, TaskView
@@ -208,12 +209,13 @@ async def supervise(
     )
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
     with ExitStack() as stack:
-        stack.enter_context(listen(interruption))
         total = len(only or cascade.tasks)
-        view = stack.enter_context(choose_view(cascade, total, orchestrator, options, fence, interruption))
+        view = choose_view(cascade, total, orchestrator, options, fence, interruption)
+        painter = Painter(view, lambda: selected(orchestrator.views), lost_our_reader)
         if isinstance(view, RunTable):
             interruption.leaving = view.leave_at_once
-        painter = Painter(view, lambda: selected(orchestrator.views), lost_our_reader)
+        stack.enter_context(listen(interruption, terminal_signals(orchestrator.executor, view, painter)))
+        stack.enter_context(view)
         try:
             report = await run_and_show(orchestrator, painter, reports)
         except NovaError as error:
@@ -225,6 +227,27 @@ async def supervise(
     with suppress(OutputError):  # the run is over, and how it ended is its exit code
         sum_up(report, options, interrupted=interruption.signal is not None)
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
+
+
+def terminal_signals(executor: Executor, view: Display, painter: Painter) -> dict[int, Callable[[int], object]]:
+    """Return what is done for the signals of a terminal: Ctrl-Z stops agents too, a new size has the table redrawn."""
+    table = view if isinstance(view, RunTable) else None
+
+    async def leave() -> None:
+        await suspend(executor)
+        if table is not None:
+            table.suspend()
+
+    def come_back() -> None:
+        resume(executor)
+        if table is not None:
+            table.resume()
+        painter.changed()
+
+    handlers = Suspension(leave, come_back).handlers
+    if table is not None:
+        handlers |= {signal.SIGWINCH: lambda _: painter.changed(), signal.SIGQUIT: quit_after(table.leave_at_once)}
+    return handlers
 
 
 async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: Reports) -> RunReport:

@@ -103,7 +103,8 @@ class RunTable:
     def draw(self) -> None:
         """Write the lines that stay, and draw the table anew; nothing while others have the terminal."""
         if self._terminal.is_ours:
-            self._terminal.take()
+            if self._terminal.take():  # `fg` after `bg`, of which no signal tells
+                write(HIDE_CURSOR, sys.stdout)
             self._draw(self.picture(*self._terminal.size))
 
     def suspend(self) -> None:
@@ -119,8 +120,7 @@ class RunTable:
 
     def resume(self) -> None:
         """Have the terminal again; the next picture comes below whatever others wrote."""
-        if self._terminal.is_ours:
-            self._terminal.take()
+        if self._terminal.take():
             self._write_if_possible(HIDE_CURSOR)
 
     def leave_at_once(self) -> None:

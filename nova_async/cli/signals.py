@@ -1,14 +1,15 @@
-"""Ctrl-C and its kin: once asks, twice insists, three times leaves."""
+"""Ctrl-C and its kin: once asks, twice insists, three times leaves. Ctrl-Z: everything stands still until `fg`."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
-__all__ = ["Interruption", "exit_code_of", "listen"]
+__all__ = ["Interruption", "Suspension", "exit_code_of", "listen", "quit_after"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 2.0  # seconds for others to stand still, before we do
 
 
 def exit_code_of(number: int) -> int:
@@ -34,13 +35,64 @@ class Interruption:
         self._steps.pop(0)()
 
 
+class Suspension:
+    """Ctrl-Z stops more than this process, and `fg` lets it all go on.
+
+    ``leave`` is awaited before this process stops; ``come_back`` is called whenever it goes on, also where somebody
+    else's SIGSTOP had stopped it, and must do no harm if nothing had.
+    """
+
+    def __init__(self, leave: Callable[[], Awaitable[object]], come_back: Callable[[], object]) -> None:
+        self._leave = leave
+        self._come_back = come_back
+        self._leaving: asyncio.Task[None] | None = None
+
+    @property
+    def handlers(self) -> dict[int, Callable[[int], object]]:
+        """The signals that it takes."""
+        return {signal.SIGTSTP: self, signal.SIGCONT: self}
+
+    def __call__(self, number: int) -> None:
+        """Take SIGTSTP or SIGCONT."""
+        if number == signal.SIGCONT:
+            self._come_back()
+        elif self._leaving is None or self._leaving.done():
+            self._leaving = asyncio.get_running_loop().create_task(self._stop())
+
+    async def _stop(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._leave()
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTSTP)
+        signal.raise_signal(signal.SIGTSTP)  # here we stand, until somebody sends SIGCONT; at once where nobody could
+        loop.add_signal_handler(signal.SIGTSTP, self, signal.SIGTSTP)
+        self._come_back()
+
+
+def quit_after(leave: Callable[[], object]) -> Callable[[int], None]:
+    """Return what takes SIGQUIT: it leaves the terminal as it was, and then ends this process as usual."""
+
+    def take(number: int) -> None:
+        leave()
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.raise_signal(number)
+
+    return take
+
+
 @contextmanager
-def listen(interruption: Interruption) -> Iterator[None]:
-    """Hand the stopping signals to ``interruption``; one that was inherited ignored (``nohup``) stays ignored."""
+def listen(interruption: Interruption, others: Mapping[int, Callable[[int], object]] | None = None) -> Iterator[None]:
+    """Hand the stopping signals to ``interruption``, and others to those who take them.
+
+    One that was inherited ignored (``nohup``) stays ignored.
+    """
     loop = asyncio.get_running_loop()
-    heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    for number in heard:
-        loop.add_signal_handler(number, interruption, number)
+    handlers: dict[int, Callable[[int], object]] = dict.fromkeys(STOPPING, interruption)
+    handlers.update(others or {})
+    heard = {number: take for number, take in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    for number, take in heard.items():
+        loop.add_signal_handler(number, take, number)
     try:
         yield
     finally:

@@ -78,16 +78,17 @@ class Terminal:
             return FALLBACK
         return size if min(size) > 0 else FALLBACK
 
-    def take(self) -> None:
-        """Show nothing of what is typed; Ctrl-C, Ctrl-Z and Ctrl-S still do what they do."""
+    def take(self) -> bool:
+        """Show nothing of what is typed, and tell whether that is new; Ctrl-C, Ctrl-Z and Ctrl-S do what they do."""
         if self._before is not None or not self.is_ours:  # in the background, asking for it would stop us
-            return
+            return False
         with suppress(termios.error):  # it is none, or it is gone
             before = termios.tcgetattr(self._descriptor)
             wanted = [*before]
             wanted[LOCAL_MODES] &= ~(termios.ECHO | termios.ECHONL)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, wanted)
             self._before = before
+        return self._before is not None
 
     def give_back(self) -> None:
         """Let the terminal be as it was, and forget what was typed: it was not meant for the shell."""

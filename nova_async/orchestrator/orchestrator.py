@@ -82,9 +82,9 @@ class Orchestrator:
         self._log_dir = Path(log_dir)
         self._fresh, self._retry_failed = fresh, retry_failed
         ours = [Path(path).absolute() for path in (log_dir, state_file, Path(journal).parent)]
-        self._executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
+        self.executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
         self._readiness = Readiness(
-            self.cascade, root=Path(root), runs_here=isinstance(self._executor, LocalExecutor),
+            self.cascade, root=Path(root), runs_here=isinstance(self.executor, LocalExecutor),
             knows_commands=command_for is None, logs=Path(log_dir), files=(Path(state_file), Path(journal)),
         )  # fmt: skip
         self._known = {task.id: TaskKnown(task) for task in self.cascade.tasks.values()}
@@ -146,7 +146,7 @@ class Orchestrator:
             stack.push_async_callback(self._close_executor)
             stack.callback(self._telling.events.close)  # also for whoever follows a run that cannot begin
             opened = self._records.opened(
-                self._executor,
+                self.executor,
                 fresh=self._fresh,
                 retry_failed=self._retry_failed,
                 only=self._only,
@@ -228,7 +228,7 @@ class Orchestrator:
             return
         self._has_closed = True
         try:
-            if (trouble := await close_executor(self._executor)) is not None:
+            if (trouble := await close_executor(self.executor)) is not None:
                 self._telling.warn(trouble)
         except asyncio.CancelledError as error:
             self._cancel(error)
@@ -256,7 +256,7 @@ class Orchestrator:
     def _follow(self, event: happenings.Happening) -> None:
         now = asyncio.get_running_loop().time()
         todo: list[actions.Action] = []
-        max_workers = capacity_of(self._executor, self.max_workers)
+        max_workers = capacity_of(self.executor, self.max_workers)
         if max_workers != self._state.max_workers:
             todo += decide(self._state, happenings.Workers(max_workers), now)
         todo += decide(self._state, event, now)
@@ -330,7 +330,7 @@ class Orchestrator:
         if prepared.job is None:
             end = bare_end(attempt, Outcome.SPAWN_ERROR, prepared.refusal)
         else:
-            end = without_blame(await placed.run(self._executor, prepared.job), prepared.run_left_usd)
+            end = without_blame(await placed.run(self.executor, prepared.job), prepared.run_left_usd)
         await self._end_attempt(placed, end, prepared)
 
     async def _adopt(self, placed: Placed, running: Running) -> None:

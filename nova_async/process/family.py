@@ -65,6 +65,7 @@ class Family:
         self._session_lives = pid > 0
         self._seen: dict[int, float] = {}  # start time by pid: once a member, always a member
         self._had_others = False
+        self._suspended: list[Member] = []
 
     def __repr__(self) -> str:
         return f"<Family of {self.pid}, cookie {self.cookie!r}>"
@@ -123,6 +124,28 @@ class Family:
         with suppress(ProcessLookupError, PermissionError):
             for each in with_continue(sig):
                 os.killpg(self.pid, each)
+
+    async def suspend(self) -> None:
+        """Stop everyone where they stand, also those who were born while we looked; ``resume`` lets them go on.
+
+        Raises ``OSError`` where no look at them is possible; the leader and those known before are stopped then, too.
+        """
+        self._stop_where_they_stand(self.known())
+        for _ in range(LOOKS_AT_NEWCOMERS):
+            if not self._stop_where_they_stand(await self.look()):
+                return
+
+    def _stop_where_they_stand(self, members: Iterable[Member]) -> bool:
+        """Send SIGSTOP to those who have not had it yet, and tell whether there were any."""
+        newcomers = [member for member in members if member not in self._suspended]
+        self._suspended += newcomers
+        self.signal(signals.SIGSTOP, newcomers)
+        return bool(newcomers)
+
+    def resume(self) -> None:
+        """Let everyone go on whom ``suspend`` has stopped."""
+        suspended, self._suspended = self._suspended, []
+        self.signal(signals.SIGCONT, suspended)
 
     async def gone(self, timeout: float | None) -> bool:
         """Wait at most ``timeout`` seconds until no member is left; return whether that is so. Woken, not polling."""

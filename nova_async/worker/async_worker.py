@@ -176,6 +176,23 @@ class AsyncWorker(Questions):
         if cancelled is not None:
             raise cancelled
 
+    async def suspend(self) -> None:
+        """Stop the worker with its whole family where it stands, as Ctrl-Z does; ``resume`` lets it go on.
+
+        Its time limits stand still meanwhile. Before the start and once it is to end it does nothing.
+        """
+        self._check_process()
+        if self._launching is not None:
+            await asyncio.wait([self._launching])  # its process may run already
+        if (life := self._life) is not None:
+            await life.suspend()
+
+    def resume(self) -> None:
+        """Let the worker go on; one that was not suspended is left alone."""
+        self._check_process()
+        if (life := self._life) is not None:
+            life.resume()
+
     def lines(self) -> AsyncGenerator[str, None]:
         r"""Iterate over the output's lines, without ``\n``, from the first byte until the worker has ended.
 

@@ -17,6 +17,7 @@ from nova_async.worker.limits import Limits
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.output_pump import OutputPump
 from nova_async.worker.record import Record
+from nova_async.worker.timers import Timers
 from nova_async.worker.verdict import Stop, verdict
 
 __all__ = ["STOP_GRACE", "Life"]
@@ -64,7 +65,8 @@ class Life:
         self._seen_through = False  # whether `_ending` has been awaited to its end
         self._hurried = False
         self._survivors: list[Member] = []  # of another user, or stuck in the kernel: no signal of ours ends these
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers = Timers()
+        self._suspended_at: float | None = None  # on the loop's clock
         self._pump = OutputPump(child.output, self._take)
         log.on_room = self._pump.resume
         if limits.timeout is not None:
@@ -134,9 +136,28 @@ class Life:
         if limits.linger is not None and report.is_error is not None and "linger" not in self._timers:
             self._arm("linger", limits.linger, self._look_for_lingering, limits.linger)
 
+    async def suspend(self) -> None:
+        """Stop the family where it stands, unless it is to end; the time limits stand still meanwhile."""
+        if self._suspended_at is not None or self._ending is not None or self.ended.is_set():
+            return
+        self._suspended_at = asyncio.get_running_loop().time()
+        self._timers.stand_still()
+        with suppress(OSError):  # no look at the family was possible: those whom it would have found go on
+            await self._family.suspend()
+
+    def resume(self) -> None:
+        """Let the family go on, with as much time left as it had."""
+        if self._suspended_at is None:
+            return
+        self._family.resume()
+        self._pump.last_byte_at += asyncio.get_running_loop().time() - self._suspended_at
+        self._suspended_at = None
+        if self._child.returncode is None:
+            self._timers.go_on()
+
     def _arm(self, name: str, seconds: float, action: Callable[..., None], *arguments: object) -> None:
         if self._child.returncode is None:
-            self._timers[name] = asyncio.get_running_loop().call_later(seconds, action, *arguments)
+            self._timers.arm(name, seconds, action, *arguments)
 
     def _look_for_silence(self, seconds: float) -> None:
         if not self._silent_for(seconds, "idle", self._look_for_silence):
@@ -145,7 +166,7 @@ class Life:
 
     def _look_for_lingering(self, seconds: float) -> None:
         if self._record.report.is_error is None:
-            del self._timers["linger"]  # it has started another turn: the next result counts
+            self._timers.forget("linger")  # it has started another turn: the next result counts
             return
         if not self._silent_for(seconds, "linger", self._look_for_lingering):
             return
@@ -219,8 +240,7 @@ class Life:
         return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
     def _note_exit(self, exit_code: int) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
+        self._timers.cancel()
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
 
     async def _look_for_leftovers(self) -> None:

@@ -227,6 +227,18 @@ class Worker(Questions):
         """End the worker with its whole process family; see ``AsyncWorker.terminate``."""
         self._call(self._worker.terminate, grace)
 
+    def suspend(self) -> None:
+        """Stop the worker with its whole family where it stands; see ``AsyncWorker.suspend``."""
+        self._call(self._worker.suspend)
+
+    def resume(self) -> None:
+        """Let the worker go on; one that was not suspended is left alone."""
+
+        async def resume() -> None:
+            self._worker.resume()
+
+        self._call(resume)
+
     def lines(self) -> Generator[str, None, None]:
         """Iterate over the output's lines until the worker has ended; see ``AsyncWorker.lines``."""
         log = self._worker._started_log()

@@ -1,0 +1,61 @@
+"""The time limits of one worker: named timers that can be stopped and go on, with as much time left as before."""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, final
+
+__all__ = ["Timers"]
+
+
+class Timer(NamedTuple):
+    """What happens, and when; ``left`` is in seconds while time stands still, ``handle`` None once it has happened."""
+
+    handle: asyncio.TimerHandle | None
+    action: Callable[..., None]
+    arguments: tuple[object, ...]
+    left: float = 0.0
+
+
+@final
+class Timers:
+    """Calls each action once, after so many seconds of the loop's clock in which time did not stand still."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._armed: dict[str, Timer] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._armed
+
+    def arm(self, name: str, seconds: float, action: Callable[..., None], *arguments: object) -> None:
+        """Call an action after so many seconds; a timer of the same name is replaced."""
+        self._armed[name] = Timer(self._loop.call_later(seconds, self._fire, name), action, arguments)
+
+    def forget(self, name: str) -> None:
+        """Let a timer be armed anew that has called its action."""
+        del self._armed[name]
+
+    def cancel(self) -> None:
+        """Call nothing any more."""
+        for timer in self._armed.values():
+            if timer.handle is not None:
+                timer.handle.cancel()
+
+    def stand_still(self) -> None:
+        """Let no time pass."""
+        now = self._loop.time()
+        for name, timer in self._armed.items():
+            if timer.handle is not None:
+                timer.handle.cancel()
+                self._armed[name] = timer._replace(left=max(timer.handle.when() - now, 0.0))
+
+    def go_on(self) -> None:
+        """Let time pass again."""
+        for name, timer in list(self._armed.items()):
+            if timer.handle is not None:
+                self.arm(name, timer.left, timer.action, *timer.arguments)
+
+    def _fire(self, name: str) -> None:
+        timer = self._armed[name]
+        self._armed[name] = timer._replace(handle=None)
+        timer.action(*timer.arguments)

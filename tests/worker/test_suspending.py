@@ -1,0 +1,96 @@
+"""A worker that is stopped where it stands, as by Ctrl-Z, and goes on as if no time had passed."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from nova_async import AsyncWorker, Limits, Worker, WorkerEnd
+from nova_async.worker.timers import Timers
+from tests.children import is_alive, program, ready, ready_now
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+
+
+async def become(pid: int, wanted: str, *others: str) -> None:
+    """Wait until a process is in a state: T is stopped, S sleeps."""
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in (wanted, *others):
+        await asyncio.sleep(0.01)
+
+
+@needs_proc
+async def test_the_whole_family_stands_still(tmp_path: Path) -> None:
+    """Also who left the session is stopped, and everybody goes on."""
+    async with AsyncWorker("F1", log_dir=tmp_path) as worker:
+        await worker.start(program("escapee", "session", "stay"))
+        pids = [worker.pid or 0, int((await ready(worker)).split()[1])]
+        await worker.suspend()
+        await worker.suspend()
+        for pid in pids:
+            await become(pid, "T")
+        worker.resume()
+        for pid in pids:
+            await become(pid, "S", "R")
+        await worker.suspend()  # one that is ended while it is stopped is ended all the same
+        await worker.terminate(grace=0.5)
+    assert not any(map(is_alive, pids))
+
+
+@needs_proc
+def test_the_blocking_face(tmp_path: Path) -> None:
+    """It does the same, from any thread."""
+    with Worker("F1", log_dir=tmp_path) as worker:
+        worker.start(["sh", "-c", "echo ready; exec sleep 60"])
+        ready_now(worker)
+        worker.suspend()
+        asyncio.run(become(worker.pid or 0, "T"))
+        worker.resume()
+        asyncio.run(become(worker.pid or 0, "S", "R"))
+
+
+async def test_nothing_to_suspend(tmp_path: Path) -> None:
+    """Before the start and after the end it does nothing."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.suspend()
+    worker.resume()
+    await worker.start(["true"])
+    await worker.wait()
+    await worker.suspend()
+    worker.resume()
+    assert worker.end is WorkerEnd.EXITED
+
+
+@pytest.mark.parametrize("limits", [Limits(timeout=2.0), Limits(idle_timeout=2.0)])
+async def test_limits_stand_still(tmp_path: Path, limits: Limits) -> None:
+    """Neither the time nor the silence of a stopped worker counts."""
+    waits = "echo ready; until [ -e go ]; do sleep 0.02; done"
+    async with AsyncWorker("F1", log_dir=tmp_path, limits=limits) as worker:
+        await worker.start(["sh", "-c", waits], cwd=tmp_path)
+        await ready(worker)
+        await worker.suspend()
+        await asyncio.sleep(2.2)  # longer than the limit
+        (tmp_path / "go").touch()
+        worker.resume()
+        await worker.wait()
+    assert worker.end is WorkerEnd.EXITED
+
+
+async def test_timers_that_stand_still() -> None:
+    """They call nothing meanwhile, have as much time left as before, and those that were done stay done."""
+    timers, called = Timers(), asyncio.Event()
+    done = asyncio.Event()
+    timers.arm("done", 0.0, done.set)
+    await done.wait()
+    timers.arm("later", 0.2, called.set)
+    timers.stand_still()
+    await asyncio.sleep(0.4)
+    assert not called.is_set()
+    done.clear()
+    timers.go_on()
+    began = asyncio.get_running_loop().time()
+    await called.wait()
+    assert asyncio.get_running_loop().time() - began > 0.1
+    assert not done.is_set()
+    assert "later" in timers
+    timers.forget("later")
+    assert "later" not in timers
