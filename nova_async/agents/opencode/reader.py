@@ -22,6 +22,7 @@ __all__ = ["GOES_ON", "OpencodeReader"]
 GOES_ON = ("tool-calls", "unknown")  # reasons after which opencode takes another step
 ASKED = "The user rejected permission"  # there was nobody to ask: opencode takes no further step
 RULED = "The user has specified a rule which prevents"
+BUSY = "database is locked"  # several that start at once on a new machine, where each sets up its database
 UNAVAILABLE = "Model tried to call unavailable tool"
 
 
@@ -149,6 +150,12 @@ class OpencodeReader(EventReader):
             self._costs_before += self._costs.pop(next(iter(self._costs)))
         if cost is not None:
             self.cost_usd = self._costs_before + sum(self._costs.values())
+
+    def fail(self, words: str, status: int | None) -> None:
+        """Take note of what went wrong; that another opencode was at its database is over a moment later."""
+        super().fail(words, status)
+        if self.failure is None and words.startswith(BUSY):
+            self.failure = Outcome.OVERLOAD
 
     def _fail(self, error: Any) -> None:
         told = error if isinstance(error, dict) else {}
