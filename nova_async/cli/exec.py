@@ -4,10 +4,11 @@ import asyncio
 import os
 import re
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from nova_async._core.threads import DISK_THREADS
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.agent import Agent
 from nova_async.cascade.values import parse_duration
+from nova_async.cli.exec_pty import in_a_terminal, our_keyboard
 from nova_async.cli.exec_stdin import input_of
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
@@ -78,6 +80,7 @@ class Options:
         default="kill",
         help="What becomes of processes that outlive the command.",
     )
+    pty: bool = flag(help="Give the command a terminal: colours, progress bars, questions; our keys are its own.")
     no_output: bool = flag(help="Log the output, but do not show it.")
     raw: bool = flag(help="Pass an agent's events on byte for byte, on a terminal too.")
     quiet: bool = flag("--quiet", "-q", help="Write no summary and no notes of nova's own, only errors.")
@@ -108,7 +111,7 @@ def checked(options: Options) -> Execution:
             options.task or made_up_id(options.command),
             shlex.join(options.command),
             log_dir=options.log_dir,
-            agent=options.agent,
+            agent=recognise(options.command).name if options.pty and options.agent is None else options.agent,
             limits=limits,
             leftovers=options.leftovers,
         )
@@ -130,7 +133,7 @@ def run(options: Options) -> int:
     execution = checked(options)
     prepare_process()
     try:
-        stdin = DEVNULL if options.no_stdin else input_of(options.stdin, execution.agent)
+        stdin = stdin_for(execution)
     except OSError as error:
         raise click.UsageError(f"--stdin: {error}") from error
     try:
@@ -138,6 +141,14 @@ def run(options: Options) -> int:
     finally:
         if options.stdin not in (None, "-"):
             os.close(stdin)
+
+
+def stdin_for(execution: Execution) -> int:
+    """Return the descriptor that the command reads, or that is typed into its terminal. Raises ``OSError``."""
+    options = execution.options
+    if options.no_stdin:
+        return DEVNULL
+    return input_of("-" if options.pty and options.stdin is None else options.stdin, execution.agent)
 
 
 async def supervise(execution: Execution, stdin: int) -> int:
@@ -153,15 +164,22 @@ async def supervise(execution: Execution, stdin: int) -> int:
             complain(f"stopping {worker.task_id}; press Ctrl-C again to kill it")
         end(execution.grace)
 
+    def resized() -> None:
+        if worker.pid is not None and worker.is_alive():
+            os.kill(worker.pid, signal.SIGWINCH)
+
     interruption = Interruption(once=ask, twice=lambda: end(0.0))
-    with listen(interruption, Suspension(worker.suspend, worker.resume).handlers):
+    keyboard = our_keyboard(resized) if options.pty else nullcontext()
+    with listen(interruption, Suspension(worker.suspend, worker.resume).handlers), keyboard as restore:
+        interruption.leaving = restore or interruption.leaving
         try:
             program = resolve(options.command, cwd=options.cwd, env=os.environ)[0]
         except (OSError, ValueError) as error:
             complain(f"cannot run {describe_failure(options.command[0], error)}")
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         try:
-            await worker.start(options.command, cwd=options.cwd, stdin=stdin)
+            command = in_a_terminal(program, options.command) if options.pty else options.command
+            await worker.start(command, cwd=options.cwd, stdin=stdin)
         except OSError as error:
             complain(f"cannot run {describe_failure(options.command[0], error)}")
             if error.filename != program:
@@ -203,7 +221,7 @@ async def show_output(worker: AsyncWorker, output: "Rendered | None") -> None:
 def writer_for(execution: Execution) -> "Rendered | None":
     """Return what renders an agent's output for a person; None where the bytes are passed on as they are."""
     agent, options = execution.agent, execution.options
-    if options.raw or not agent.program or not is_terminal(sys.stdout):
+    if options.raw or options.pty or not agent.program or not is_terminal(sys.stdout):
         return None
     from nova_async.cli.rendered import Rendered  # not for a pipe
 
