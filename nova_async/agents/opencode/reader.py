@@ -5,6 +5,7 @@ call that names a new session and all calls of sub-agents are printed nowhere, a
 ends with a step whose reason is ``stop``, and the end of the output.
 """
 
+import re
 from typing import Any, final
 
 import msgspec
@@ -59,6 +60,7 @@ class OpencodeReader(EventReader):
     """Reads opencode."""
 
     OPENINGS = frozenset({"step_start", "step_finish", "text", "tool_use", "reasoning", "error"})
+    CANNOT_BEGIN = re.compile(BUSY.encode())
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)
