@@ -48,9 +48,9 @@ class SelectionError(NovaError, ValueError):
 
 
 class NotReadyError(NovaError):
-    """A run cannot begin as this machine is; nothing was written down or started.
+    """Something that the run needs is missing; nothing was written or started.
 
-    ``problems`` are all that were found, each a sentence that says what to do.
+    ``problems`` has all of them, each a sentence that says what is missing.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

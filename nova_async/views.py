@@ -90,25 +90,25 @@ class MilestoneView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Why none of an agent's tasks is begun any more in a run: a fault of its account or of this machine."""
+    """Why no more tasks of an agent start in this run: its account refused it, or it cannot be started."""
 
     agent: str
-    """The agent, or where it is any other command, its program."""
+    """Its name; for any other command, the program."""
     program: str
     model: str | None = None
-    """The model that the tasks name, where only those of one model wait; empty where they name none."""
+    """If only the tasks of one model wait: the model that they name, or empty if they name none."""
     outcome: Outcome
-    """Of the attempt that met it."""
+    """Of the attempt that was refused."""
     error: str
     """What the agent or the system said."""
     cure: str
     """What to do, in one sentence."""
     waiting: tuple[str, ...] = ()
-    """The tasks that wait because of it, also through others, in file order; filled in at the end of the run."""
+    """The tasks that wait for it, directly or through others, in file order; known at the end of the run."""
 
     @property
     def reason(self) -> str:
-        """What is wrong, in a few words, for each task that waits."""
+        """What is wrong, in a few words."""
         return f"{self.agent}: {WHY_HELD.get(self.outcome, self.outcome)}"
 
 
@@ -169,7 +169,7 @@ class RunReport:
     warnings: tuple[str, ...] = ()
     """Problems with logs, state file or journal that cost no task."""
     holds: tuple[Hold, ...] = ()
-    """Agents that could not work, and the tasks that wait because of it: the next run goes on with them."""
+    """Agents that could not work, and the tasks that wait for them; the next run continues with these."""
 
     @property
     def selected(self) -> Mapping[str, TaskView]:

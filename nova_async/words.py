@@ -148,7 +148,7 @@ class EventKind(StrEnum):
     TASK_COMPLETED = "task_completed"
     TASK_FAILED = "task_failed"
     TASK_HELD = "task_held"
-    """It waits: its agent was refused by its account, or cannot be started."""
+    """It waits, because its agent was refused by its account or cannot be started."""
     MILESTONE = "milestone"
     WARNING = "warning"
     """A problem that costs no task: a full disk, a deleted journal."""

@@ -99,9 +99,9 @@ class SessionFiles:
 
 @dataclass(frozen=True, slots=True)
 class LoginSigns:
-    """What shows, without asking anybody, that a user is logged in to an agent; nothing here looks.
+    """Variables and files that show that the user is logged in to an agent; nothing here looks for them.
 
-    Their absence proves nothing: a key may be in a keychain, or in a settings file.
+    Without any of them the user may still be logged in: the key may be in a keychain or a settings file.
     """
 
     variables: tuple[str, ...] = ()

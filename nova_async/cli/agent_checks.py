@@ -1,4 +1,4 @@
-"""What can be told of an installed agent without asking its service: where it is, its version, signs of a login."""
+"""What can be found out about an agent without a network: its path, its version, signs of a login."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ async def check_agents(names: Iterable[str]) -> list[Check]:
 
 
 async def check_agent(agent: Agent) -> Check:
-    """Check one agent. That one is missing is no problem in itself: it is one of the tasks that need it."""
+    """Check one agent. A missing one is only a problem for the tasks that need it, and is reported with those."""
     path = find_agent(agent)
     if path is None:
         problem = program_problem(agent.program, None, os.environ)
@@ -44,12 +44,12 @@ async def check_agent(agent: Agent) -> Check:
     told = f"{version or 'version unknown'}{f' ({known})' if known else ''}, {path}"
     if sign is not None:
         return Check(agent.name, Verdict.OK, f"{told}; login: {sign}", facts=facts)
-    cure = f"if it is not: {agent.login}" if agent.login else ""
-    return Check(agent.name, Verdict.NOTE, f"{told}; cannot tell whether it is logged in", cure, facts)
+    cure = f"to log in: {agent.login}" if agent.login else ""
+    return Check(agent.name, Verdict.NOTE, f"{told}; no sign of a login", cure, facts)
 
 
 async def ask_version(path: str) -> tuple[str | None, str | None]:
-    """Return the version that a program tells, and what is wrong with it if it tells none."""
+    """Return the version that a program reports, and what went wrong if it failed."""
     with TemporaryDirectory(prefix="nova-doctor-") as folder:
         worker = AsyncWorker("version", log_dir=folder, limits=Limits(timeout=VERSION_SECONDS))
         try:
@@ -68,7 +68,7 @@ async def ask_version(path: str) -> tuple[str | None, str | None]:
 
 
 def compare_versions(version: str | None, tested: tuple[str, ...]) -> str:
-    """Say how a version stands to those that were tested; nothing where that is not known."""
+    """Say how a version compares with those that were tested; nothing if that is unknown."""
     if version is None or not tested:
         return ""
     if version in tested:
@@ -85,7 +85,7 @@ def as_numbers(version: str) -> tuple[int, ...]:
 
 
 def login_sign(agent: Agent, environment: Mapping[str, str], home: Path) -> str | None:
-    """Return what shows that somebody is logged in to an agent, a variable or a file; None where nothing does."""
+    """Return the variable or file that shows a login to an agent; None if nothing shows one."""
     for variable in agent.login_signs.variables:
         if environment.get(variable):
             return variable

@@ -1,4 +1,4 @@
-"""One thing that `nova doctor` has looked at, and what it looks at on the machine and in the folder."""
+"""What `nova doctor` checks on the machine and in the folder."""
 
 import os
 import resource
@@ -21,18 +21,18 @@ FEW_DESCRIPTORS = 1024  # a task takes some ten, so this is for a hundred at onc
 
 
 class Verdict(StrEnum):
-    """How a check turned out."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
-    """Worth knowing; nothing fails for it."""
+    """Worth knowing, but nothing fails because of it."""
     PROBLEM = "problem"
     """A run will fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     verdict: Verdict
@@ -52,14 +52,14 @@ def check_folder(folder: Path) -> Iterator[Check]:
     else:
         yield Check("folder", Verdict.OK, f"{folder} can be written in")
     if shutil.which("git") is None:
-        yield Check("git", Verdict.NOTE, "not installed: which files a task has changed cannot be told")
+        yield Check("git", Verdict.NOTE, "not installed: nova cannot tell which files a task changed")
     elif not is_in_checkout(folder):
-        yield Check("git", Verdict.NOTE, "no git checkout: which files a task has changed cannot be told", "`git init`")
+        yield Check("git", Verdict.NOTE, "no git checkout: nova cannot tell which files a task changed", "`git init`")
     else:
         yield Check("git", Verdict.OK, "a git checkout")
     left = room_left(folder)
     if left is None:
-        yield Check("disk", Verdict.NOTE, "how much room is left cannot be told")
+        yield Check("disk", Verdict.NOTE, "the system does not say how much room is left")
     else:
         is_little = Verdict.PROBLEM if left < LEAST_ROOM else Verdict.NOTE if left < LITTLE_ROOM else Verdict.OK
         cure = "" if is_little is Verdict.OK else "make room: logs and journal need it"
@@ -67,7 +67,7 @@ def check_folder(folder: Path) -> Iterator[Check]:
 
 
 def check_machine() -> Iterator[Check]:
-    """Check what is the same in every folder."""
+    """Check what does not depend on the folder."""
     now = datetime.now(UTC)
     problem = clock_problem(now)
     yield Check("clock", Verdict.OK if problem is None else Verdict.PROBLEM, problem or f"{now:%Y-%m-%d %H:%M} UTC")
@@ -84,7 +84,7 @@ def check_machine() -> Iterator[Check]:
 
 
 def check_processes() -> Check:
-    """Check by which ways of the system processes can be found and waited for."""
+    """Check which system interfaces there are for finding processes and waiting for them."""
     ways = {"/proc": Path("/proc/self/stat").exists(), "pidfd": has_pidfd()}
     missing = [way for way, is_there in ways.items() if not is_there]
     if not missing:
@@ -102,7 +102,7 @@ def has_pidfd() -> bool:
 
 
 def check_terminal() -> Check:
-    """Check what a run would be shown on."""
+    """Check the terminal that a run would be shown on."""
     if not is_terminal(sys.stdout):
         return Check("terminal", Verdict.OK, "none: a run writes lines")
     size = shutil.get_terminal_size()

@@ -1,4 +1,4 @@
-"""``nova doctor``: everything that a run needs, looked at before it fails for want of it."""
+"""``nova doctor``: checks what a run needs, before one fails because something is missing."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def examine(options: Options) -> int:
     """Check agents, folder and machine, and with PLAN what its next run needs.
 
     Without PLAN all agents are checked. Agents are only asked for their version; nothing is written. The exit code is 0
-    if nothing stands in the way of a run, 1 if something does, 2 for bad input.
+    if no problem was found, 1 if a run would fail, 2 for bad input.
     """
     cascade = read_cascade(options.plan) if options.plan is not None else None
     parts = {"agents": asyncio.run(look_at_agents(cascade)), "folder": list(check_folder(Path.cwd()))}
@@ -57,7 +57,7 @@ def examine(options: Options) -> int:
 
 
 async def look_at_agents(cascade: Cascade | None) -> list[Check]:
-    """Check the agents of the plan, or all that there are."""
+    """Check the agents of the plan, or without one all agents."""
     if cascade is not None:
         own = [task for task in cascade.tasks.values() if cascade.command_of(task) is None]
         names = dict.fromkeys(task.options.agent for task in own if task.options.agent in AGENTS)
@@ -80,11 +80,11 @@ def look_at_plan(cascade: Cascade) -> Iterable[Check]:
     except NovaError as error:
         return [Check("journal", Verdict.PROBLEM, str(error))]
     found = [Check("run", Verdict.NOTE, note) for note in notes]
-    return found or [Check("run", Verdict.OK, "its next run has all that it needs")]
+    return found or [Check("run", Verdict.OK, "the next run has everything it needs")]
 
 
 def show(parts: dict[str, list[Check]]) -> None:
-    """Write it for people: a table, a row for each check."""
+    """Print a table with a row for each check."""
     rows: list[list[Line]] = []
     for part, checks in parts.items():
         for place, check in enumerate(checks):
@@ -94,7 +94,7 @@ def show(parts: dict[str, list[Check]]) -> None:
             rows.append([title, check.name, [Span(check.verdict, INKS[check.verdict])], text])
     say(*table_lines(rows, folding=(3,), width=columns_of_terminal()))
     problems = sum(check.verdict is Verdict.PROBLEM for checks in parts.values() for check in checks)
-    say("", f"{problems} problem{'s' if problems > 1 else ''}" if problems else "nothing stands in the way of a run")
+    say("", f"{problems} problem{'s' if problems > 1 else ''}" if problems else "no problems found")
 
 
 command = command_of(Options, examine)

@@ -69,7 +69,7 @@ class Failed:
 @final
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Tell that a task whose attempt has ended waits, because its agent is on hold."""
+    """Tell that a task waits after its attempt, because its agent is on hold."""
 
     task_id: str
     hold: Hold
@@ -78,7 +78,7 @@ class HeldBack:
 @final
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """Tell that an agent is on hold from now on."""
+    """Tell that no more tasks of an agent begin."""
 
     hold: Hold
 

@@ -89,13 +89,13 @@ class RunState:
     lost: Counter[str] = field(default_factory=Counter)
     shortages: Counter[str] = field(default_factory=Counter)
     unserved: Counter[str] = field(default_factory=Counter)
-    """Attempts of each task in this run whose agent was not served or not started."""
+    """How many attempts of each task in this run were refused by the account or not started."""
     holds: dict[Account, Hold] = field(default_factory=dict)
-    """What keeps the tasks of an account from beginning."""
+    """Accounts on which no more tasks may begin, and why."""
     held: dict[str, Account] = field(default_factory=dict)
-    """The tasks that would have begun, each with the account that it waits for."""
+    """Tasks that could have begun, each with the account that it waits for."""
     trying: dict[Account, str] = field(default_factory=dict)
-    """Of an account on hold, the one task whose retries go on; all others wait for how that ends."""
+    """For an account on hold, the one task that is still retried; the others wait for its outcome."""
     journal: JournalTrouble | None = None
     wake_at: float | None = None
     max_workers: int = 1
@@ -144,7 +144,7 @@ class RunState:
         return self.paused_until.get(task_id)
 
     def held_by(self, task_id: str, account: Account) -> Account | None:
-        """Return the part of an account that a task may not begin on now; None if it may."""
+        """Return what is on hold, if that keeps a task from beginning on this account; None if it may begin."""
         for part in account.parts():
             if part in self.holds and self.trying.get(part) != task_id:
                 return part
@@ -152,15 +152,15 @@ class RunState:
 
     @property
     def has_halted(self) -> bool:
-        """Whether something other than a failure keeps tasks from running: a used-up budget, an agent on hold."""
+        """Whether tasks are left for a reason other than a failure: a used-up budget, an agent on hold."""
         return self.budget.is_used_up or (bool(self.holds) and not self.schedule.failed)
 
     def holds_now(self) -> tuple[Hold, ...]:
-        """Return what is on hold, with all tasks that wait because of it."""
+        """Return what is on hold, with all tasks that wait for it."""
         return with_waiting(self.holds, self.held, self.cascade, self.schedule.with_state(TaskState.WAITING))
 
     def hold_of(self, task_id: str) -> Hold | None:
-        """Return what keeps a task from beginning; None for one that has not been kept."""
+        """Return what a held task waits for; None for any other task."""
         account = self.held.get(task_id)
         return self.holds.get(account) if account is not None else None
 
@@ -199,7 +199,7 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return _ended(state, event, now)
         case Kept(task_id, account):
             _keep(state, task_id, account)
-            if state.journal is not None:  # this one does not try it: another may
+            if state.journal is not None:  # this task cannot try whether it works again; another one may
                 state.journal.again_at = now
             return ()
         case Woken():
@@ -249,7 +249,7 @@ def _retry_later(state: RunState, task_id: str, delay: float, now: float) -> Act
 
 
 def _suspended(state: RunState, task_id: str, account: Account, hold: Hold, now: float) -> Iterable[Action]:
-    """Let no other task begin on this account. The first that met it tries again, if the plan wants that."""
+    """Let no other task begin on this account. The first one refused is retried, if the plan lists its outcome."""
     is_news = account not in state.holds
     if is_news:
         state.holds[account] = hold
@@ -272,7 +272,7 @@ def _keep(state: RunState, task_id: str, account: Account) -> None:
 
 
 def _release(state: RunState, task_id: str) -> None:
-    """Let all begin that wait for this task to be served, now that it was."""
+    """Let the held tasks begin that were waiting for this one to be served: it was."""
     for account in [account for account, tried in state.trying.items() if tried == task_id]:
         del state.trying[account], state.holds[account]
         for held in [held for held, where in state.held.items() if where == account]:

@@ -72,15 +72,15 @@ class Ended:
     tokens: int = 0
     cost_usd: float = 0.0
     account: Account | None = None
-    """What the attempt ran on; None where no command could be made."""
+    """What the attempt ran on; None if no command could be made."""
     hold: Hold | None = None
-    """What keeps every task of that account from working, where that is how it ended."""
+    """Why no other attempt on that account can work, if its end shows that."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A task that was to begin has not: its account is on hold. Nothing was written down or started."""
+    """A task did not begin, because its account is on hold; nothing was written or started."""
 
     task_id: str
     account: Account

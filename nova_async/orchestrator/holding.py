@@ -1,4 +1,4 @@
-"""What keeps all tasks of an agent from working, and what they run on: its program, its account, its model. Pure."""
+"""When one attempt shows that others cannot work either: same program, same login, same model. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,24 +19,24 @@ GOES_ON = "then `nova run` goes on"
 
 
 class Account(NamedTuple):
-    """What an attempt runs on, from the widest to the narrowest: where one attempt is refused, the next one is too.
+    """What an attempt runs on. If one attempt is refused there, so is the next.
 
-    None stands for whatever there is.
+    None matches anything.
     """
 
     agent: str
     program: str
     login: tuple[str, ...] | None = None
-    """What tells the logins of one program apart; empty where there is only one."""
+    """The words of a command that may choose a login; empty if all tasks share one."""
     model: str | None = None
     """The model that the task names; empty if it names none."""
 
     def parts(self) -> tuple["Account", "Account", "Account"]:
-        """Return all that may be on hold and concern this account."""
+        """Return the program, the login and the model: each may be on hold by itself."""
         return self._replace(login=None, model=None), self._replace(model=None), self
 
     def held_by(self, hold: Hold) -> "Account":
-        """Return how much of it a hold concerns: its program, its login, or, as some limits are, only one model."""
+        """Return what a hold covers: the program, the login or, as some limits do, only one model."""
         program, login, all_of_it = self.parts()
         return {Outcome.SPAWN_ERROR: program, Outcome.LIMIT: all_of_it}.get(hold.outcome, login)
 
@@ -44,7 +44,7 @@ class Account(NamedTuple):
 def account_of(job: Job, task: Task, *, by_plan: bool) -> Account:
     """Return what a job runs on.
 
-    ``by_plan`` says that the plan made its command: then all of a program's tasks have the same login.
+    ``by_plan`` says that the plan makes the commands: then all tasks of a program share one login.
     """
     program = job.command[0]
     if "/" in program and not program.startswith("/"):
@@ -54,9 +54,9 @@ def account_of(job: Job, task: Task, *, by_plan: bool) -> Account:
 
 
 def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:
-    """Return the words of a command, made by a function, that may choose a login: all but the task's own.
+    """Return the words that may choose a login in a command that a function made: all but the task's own.
 
-    Of an agent that is recognised, those before its arguments: ``env HOME=/home/ann claude``.
+    If an agent is recognised, these are the words before its arguments: ``env HOME=/home/ann claude``.
     """
     agent, arguments, _ = agent_and_arguments(command, NAMES)
     before = len(command) - len(arguments)
@@ -68,9 +68,9 @@ def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:
 
 
 def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], missing: str | None) -> Hold | None:
-    """Return what keeps the other tasks of the account from working, if that is how this attempt ended.
+    """Return why other attempts on this account cannot work either, if this end shows that.
 
-    ``missing`` says why its program cannot be started, where that is so. A usage limit may be that of one model.
+    ``missing`` says why its program cannot be started, if it cannot. A usage limit counts for one model only.
     """
     agent = AGENTS.get(account.agent)
     name = agent.name if agent is not None and agent.program else account.program.rpartition("/")[2]
@@ -89,15 +89,15 @@ def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], miss
 
 
 def warning_of(hold: Hold) -> str:
-    """Say once, when it begins, what is wrong and what to do."""
+    """Say what is wrong and what to do, once, when a hold begins."""
     which = f" of the model {hold.model}" if hold.model else ""
-    return f"{hold.reason} ({hold.error}); no more of its tasks{which} begin. {hold.cure}"
+    return f"{hold.reason} ({hold.error}); no more of its tasks{which} will start. {hold.cure}"
 
 
 def with_waiting(
     holds: Mapping[Account, Hold], held: Mapping[str, Account], cascade: Cascade, unfinished: Iterable[str]
 ) -> tuple[Hold, ...]:
-    """Return the holds with the tasks that wait because of each: those held, and what depends on them."""
+    """Return the holds with the tasks that wait for each: those held, and what depends on them."""
     left = set(unfinished)
     found = []
     for account, hold in holds.items():

@@ -68,7 +68,7 @@ class TaskKnown:
         return self._taken
 
     def give_number_back(self) -> None:
-        """Have the number that was taken last taken again: nobody has been told of it."""
+        """Give the latest number back, which nobody has been told of."""
         self._taken -= 1
 
     @property

@@ -1,4 +1,4 @@
-"""What an attempt is going to be, before anything is written down or started."""
+"""An attempt before anything of it is written or started."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ __all__ = ["Attempts", "Prepared"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """An attempt that may begin."""
+    """An attempt that is ready to begin."""
 
     job: Job | None
-    """None where no command could be made."""
+    """None if no command could be made."""
     refusal: str
-    """Why none could be made."""
+    """Why no command could be made."""
     account: Account | None
     """What it runs on; None without a job."""
     run_left_usd: float | None
@@ -36,7 +36,7 @@ class Prepared:
     _known: TaskKnown
 
     def hold_after(self, end: AttemptEnd, missing: str | None) -> Hold | None:
-        """Return what keeps other attempts like it from working, if that is how it ended."""
+        """Return why other attempts like it cannot work either, if its end shows that."""
         if self.job is None or self.account is None:
             return None
         return hold_after(end, self.account, self.job.command, missing)

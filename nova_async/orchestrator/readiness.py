@@ -1,10 +1,10 @@
-"""What a run needs on this machine, looked at before anything is written down or started.
+"""What a run needs on this machine, checked before anything is written or started.
 
-Nothing is started for it, and each program and folder is looked at once, however many tasks need it.
+No process is started for this, and each program and folder is checked once, however many tasks need it.
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,36 +32,35 @@ NAMED = 3  # tasks in one sentence
 @final
 @dataclass(slots=True)
 class Findings:
-    """What was found, each with the tasks that it is about; none means that it is about all."""
+    """What was found, each sentence with the ids of its tasks; without ids it concerns the whole run."""
 
     problems: dict[str, list[str]] = field(default_factory=dict)
-    """What the run cannot begin with."""
+    """What keeps the run from starting."""
     notes: dict[str, list[str]] = field(default_factory=dict)
-    """What may yet be mended by an earlier task, or matters little."""
+    """What an earlier task may still provide, or what matters little."""
 
     def add(self, sentence: str | None, *tasks: str, is_note: bool = False) -> None:
-        """Take one more down; no sentence is nothing."""
+        """Add a sentence, if there is one."""
         if sentence is not None and is_note:
             self.notes.setdefault(sentence.replace("does not exist", "does not exist yet"), []).extend(tasks)
         elif sentence is not None:
             self.problems.setdefault(sentence, []).extend(tasks)
 
     def sentences(self) -> tuple[str, ...]:
-        """Return the problems, with what each is about."""
+        """Return the problems, each with its tasks."""
         return tuple(map(told, self.problems.items()))
 
     def noted(self) -> tuple[str, ...]:
-        """Return the notes, with what each is about."""
+        """Return the notes, each with its tasks."""
         return tuple(map(told, self.notes.items()))
 
 
 @final
 class Readiness:
-    """Looks at what the tasks of a plan need. ``files`` are the state file and the journal.
+    """Checks what the tasks of a plan need. ``files`` are the state file and the journal.
 
-    ``runs_here`` is false where somebody else's executor places the attempts: then programs and folders of tasks are
-    none of this machine's business. ``knows_commands`` is false where a function makes each command when its time
-    comes.
+    ``runs_here`` is false if another executor may run the attempts on other machines: programs and folders of tasks
+    are not checked then. ``knows_commands`` is false if a function makes each command just before its attempt.
     """
 
     def __init__(
@@ -81,11 +80,12 @@ class Readiness:
         self._runs_here = runs_here
         self._knows_commands = knows_commands
         self._path = {"PATH": cascade.settings.env.get("PATH") or os.environ.get("PATH") or os.defpath}
+        self._searches_folder = not all(place.startswith("/") for place in self._path["PATH"].split(os.pathsep))
         self._programs: dict[tuple[str, str], str | None] = {}
         self._folders: dict[Path, str | None] = {}
 
-    def look(self, tasks: Collection[Task], to_check: Collection[str] = ()) -> Findings:
-        """Return what these tasks, and the run itself, would miss; those ``to_check`` need no agent any more."""
+    def look(self, tasks: Iterable[Task], to_check: Collection[str] = ()) -> Findings:
+        """Return what is missing for these tasks and for the run itself; those ``to_check`` need no agent any more."""
         found = Findings()
         found.add(clock_problem(datetime.now(UTC)))
         for what, path in self._writes.items():
@@ -94,6 +94,7 @@ class Readiness:
             left = room_left(path)
             if left is not None and left < LITTLE_ROOM:
                 found.add(f"{path} has {left >> 20} MB left: make room", is_note=left >= LEAST_ROOM)
+        tasks = list(tasks)
         if self._knows_commands:
             found.problems.update(budget_problems(self._cascade, tasks))
         if self._runs_here:
@@ -106,10 +107,10 @@ class Readiness:
     ) -> tuple[str, ...]:
         """Return what is worth a warning before a run with these settings.
 
-        Raises ``NotReadyError`` if the tasks that it would begin cannot run on this machine.
+        Raises ``NotReadyError`` with all problems if the tasks that it would begin cannot run on this machine.
         """
         if not self._runs_here:
-            found = self.look(())
+            found = self.look(self._cascade.tasks.values())
         else:
             outlook = look_ahead(self._cascade, history, only=only, fresh=fresh, retry_failed=retry_failed)
             begun = {task_id for together in outlook.rounds for task_id in together}
@@ -127,7 +128,7 @@ class Readiness:
 
     def _look_at(self, task: Task, found: Findings, *, is_done: bool) -> None:
         cwd = self._root / task.options.cwd
-        # What is not there yet, an earlier task may make.
+        # An earlier task may still make what is missing now.
         later = bool(task.depends_on)
         if cwd not in self._folders:
             self._folders[cwd] = working_folder_problem(cwd)
@@ -136,22 +137,22 @@ class Readiness:
             problem = self._program_problem(program, cwd)
             if problem is not None and self._cascade.command_of(task) is None:
                 problem = f"{problem}{self._way_out(task.options.agent, problem)}"
-            found.add(problem, task.id, is_note=later and "/" in program)
+            found.add(problem, task.id, is_note=later and is_in_folder(program))
         if task.options.verify:
             program = task.options.verify[0]
             problem = self._program_problem(program, cwd)
-            # What lies in the folder may be what the task is to make.
-            is_made = "/" in program and not program.startswith("/")
-            found.add(problem and f"verify: {problem}", task.id, is_note=is_made)
+            # A program in the task's folder may be what the task is to make.
+            found.add(problem and f"verify: {problem}", task.id, is_note=is_in_folder(program))
 
     def _program_problem(self, program: str, cwd: Path) -> str | None:
-        key = program, str(cwd) if is_relative(program, self._path["PATH"]) else ""
+        depends_on_folder = is_in_folder(program) or ("/" not in program and self._searches_folder)
+        key = program, str(cwd) if depends_on_folder else ""
         if key not in self._programs:
             self._programs[key] = program_problem(program, key[1] or None, self._path)
         return self._programs[key]
 
     def _way_out(self, name: str, problem: str) -> str:
-        """Say how an agent gets here, or who is here in its place."""
+        """Say how to install an agent, or name one that is installed."""
         agent = AGENTS[name]
         ways = (
             [f"install it with `{agent.install}`"]
@@ -165,8 +166,13 @@ class Readiness:
         return f". {text[0].upper()}{text[1:]}" if text else ""
 
 
+def is_in_folder(program: str) -> bool:
+    """Tell whether a program is named by its path from the task's folder."""
+    return "/" in program and not program.startswith("/")
+
+
 def program_of(cascade: Cascade, task: Task) -> str | None:
-    """Return the program that a task's command starts; None where only its attempt can tell."""
+    """Return the program that a task's command starts; None if that is only known when it is started."""
     if (command := cascade.command_of(task)) is not None:
         return None if "{" in command[0] else command[0]
     agent = AGENTS.get(task.options.agent)
@@ -174,7 +180,7 @@ def program_of(cascade: Cascade, task: Task) -> str | None:
 
 
 def program_problem(program: str, cwd: str | None, env: Mapping[str, str]) -> str | None:
-    """Say why a program cannot be started from a folder with these variables; None where nothing shows that."""
+    """Say why a program cannot be started from a folder with these variables; None if nothing speaks against it."""
     place = cwd if cwd is not None and working_folder_problem(Path(cwd)) is None else None
     try:
         path = resolve([program], cwd=place, env=env)[0]
@@ -186,7 +192,7 @@ def program_problem(program: str, cwd: str | None, env: Mapping[str, str]) -> st
 
 
 def interpreter_problem(program: str, path: str, env: Mapping[str, str]) -> str | None:
-    """Say which interpreter a script needs that is not here: many agents are scripts for Node.js."""
+    """Say which interpreter a script needs that is missing: many agents are scripts for Node.js."""
     try:
         with Path(path).open("rb") as file:
             first = file.read(LONGEST_SHEBANG).split(b"\n", 1)[0]
@@ -206,19 +212,12 @@ def interpreter_problem(program: str, path: str, env: Mapping[str, str]) -> str 
 
 
 def find_agent(agent: Agent, env: Mapping[str, str] = os.environ) -> str | None:
-    """Return where an agent's program is, with all that it needs to start; None if it is not here."""
+    """Return the path of an agent's program; None if it, or the interpreter that it needs, is not installed."""
     try:
         path = resolve([agent.program], env=env)[0]
     except (OSError, ValueError):
         return None
     return path if interpreter_problem(agent.program, path, env) is None else None
-
-
-def is_relative(program: str, path: str) -> bool:
-    """Tell whether it depends on the folder which program that is."""
-    if "/" in program:
-        return not program.startswith("/")
-    return not all(folder.startswith("/") for folder in path.split(os.pathsep))
 
 
 def working_folder_problem(cwd: Path) -> str | None:
@@ -251,7 +250,7 @@ def nearest_folder(path: Path) -> Path | None:
 
 
 def room_left(folder: Path) -> int | None:
-    """Return the bytes that are left to us on a folder's disk; None where nobody can tell."""
+    """Return how many bytes are free on a folder's disk; None if the system does not say."""
     try:
         disk = os.statvfs(folder)
     except OSError:
@@ -260,10 +259,10 @@ def room_left(folder: Path) -> int | None:
 
 
 def clock_problem(now: datetime) -> str | None:
-    """Say whether the clock is so wrong that no server's certificate would be valid."""
+    """Say so if the clock is so wrong that no server's certificate would be valid."""
     if now.year in SANE_YEARS:
         return None
-    return f"the clock says {now:%Y-%m-%d}: set it, or agents will trust no server"
+    return f"the clock says {now:%Y-%m-%d}: set it, or agents will reject every server's certificate"
 
 
 def told(found: tuple[str, list[str]]) -> str:

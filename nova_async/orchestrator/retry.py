@@ -11,10 +11,10 @@ FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES})
 """Outcomes that are not the task's doing: our own death, the user's stop, a machine without room. They use up no
 retry."""
 UNSERVED = frozenset({Outcome.AUTH, Outcome.LIMIT, Outcome.SPAWN_ERROR})
-"""Outcomes of an agent that was not served or never started. Within a run they use up retries like a failure; the next
-run begins such a task as if nothing had been tried."""
+"""Outcomes of an agent that its account refused or that could not be started. They use up retries of this run only; in
+the next run the task begins as if it had not been tried."""
 NO_VERDICT = FREE | UNSERVED
-"""Outcomes that say nothing about the task, and so are no failure of it in the next run."""
+"""Outcomes that say nothing about the task itself: to the next run they are not failures."""
 
 
 def retry_delay(

@@ -46,7 +46,7 @@ class Telling:
         self.changed(task_id)
 
     def begin(self, cascade: Cascade, schedule: Schedule, only: Collection[str] | None, notes: Iterable[str]) -> None:
-        """Tell that the run begins, and what was noted before: no warning of the run, for its tasks may mend it."""
+        """Tell that the run begins. The notes are not kept as warnings of the run: its tasks may settle them."""
         self.tell(
             EventKind.RUN_STARTED, None, run_id=self._records.run_id, project=cascade.project, total=len(cascade.tasks),
             completed=len(schedule.completed), failed=len(schedule.failed),
@@ -56,7 +56,7 @@ class Telling:
             self.tell(EventKind.WARNING, message=note)
 
     def follow(self, action: actions.Action) -> None:
-        """Tell what follows from what has happened, as far as it is to be told."""
+        """Tell of an action, if it is one that others hear of."""
         match action:
             case actions.Completed(task_id):
                 self._tell_end(EventKind.TASK_COMPLETED, task_id, **self._known[task_id].told_answer())

@@ -56,8 +56,8 @@ def test_an_agent_that_is_here(tmp_path: Path) -> None:
     code, checks = doctor(tmp_path, path=path.parent)
     assert code == 0
     assert checks["codex"]["verdict"] == "note"
-    assert checks["codex"]["text"] == f"0.169.0 (tested), {path}; cannot tell whether it is logged in"
-    assert checks["codex"]["cure"] == "if it is not: codex login, or set CODEX_API_KEY"
+    assert checks["codex"]["text"] == f"0.169.0 (tested), {path}; no sign of a login"
+    assert checks["codex"]["cure"] == "to log in: codex login, or set CODEX_API_KEY"
     code, checks = doctor(tmp_path, path=path.parent, CODEX_API_KEY="k")
     assert (code, checks["codex"]["verdict"]) == (0, "ok")
     assert checks["codex"]["facts"] == {"path": str(path), "version": "0.169.0", "login": "CODEX_API_KEY"}
@@ -102,7 +102,7 @@ def test_a_plan_that_has_run(tmp_path: Path) -> None:
     (tmp_path / "CASCADE.md").write_text("- [ ] F1 Write it\n")
     assert nova("run", "--command", "true", cwd=tmp_path).returncode == 0
     code, checks = doctor(tmp_path, "CASCADE.md")
-    assert (code, checks["run"]["text"]) == (0, "its next run has all that it needs")
+    assert (code, checks["run"]["text"]) == (0, "the next run has everything it needs")
 
 
 def test_bad_input(tmp_path: Path) -> None:

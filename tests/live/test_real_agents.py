@@ -258,3 +258,22 @@ def test_a_service_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> None
     nobody = ("--env", "ANTHROPIC_BASE_URL=http://127.0.0.1:9", "--env", "CLAUDE_CODE_MAX_RETRIES=1")
     done, _ = offline("claude", "single", tmp_path, "run", "--plain", options=(*nobody, "--timeout", "60"))
     assert outcomes_of(tmp_path) == ["network", "network"], done.stdout
+
+
+@pytest.mark.parametrize("agent", NAMES)
+def test_a_refused_key_stops_one_agent_and_fails_no_task(agent: str, tmp_path: Path) -> None:
+    """Of eight tasks one is started; once the key is accepted, a plain run completes them all."""
+    rows = "".join(f"| T{number} | Do the thing. | - |\n" for number in range(1, 9))
+    (tmp_path / "CASCADE.md").write_text(f"| ID | What | Deps |\n|---|---|---|\n{rows}")
+    model = ("--agent-arg", "-m", "--agent-arg", MODELS[agent]) if agent in MODELS else ()
+    words = ("run", "--agent", agent, "--permissions", "full", *model, "--json")
+    done, _ = offline(agent, "err401", tmp_path, *words, "-j", "1", options=("--newcomer",))
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [event["task"] for event in events if event["event"] == "attempt_started"] == ["T1"]
+    (hold,) = events[-1]["holds"]
+    assert (hold["agent"], hold["outcome"], len(hold["waiting"])) == (agent, "auth", 8)
+    assert hold["cure"].endswith("then `nova run` goes on")
+    if agent == "codex":  # the others take a minute for eight tasks
+        done, _ = offline(agent, "single", tmp_path, *words, "-j", "4", options=("--newcomer",))
+        assert done.returncode == 0

@@ -195,7 +195,7 @@ async def test_a_program_that_vanishes_under_the_run(tmp_path: Path) -> None:
     (hold,) = report.holds
     assert (hold.agent, hold.outcome, hold.error) == ("agent", Outcome.SPAWN_ERROR, "`./agent` does not exist")
     assert warnings(events) == [
-        "agent: it cannot be started (`./agent` does not exist); no more of its tasks begin."
+        "agent: it cannot be started (`./agent` does not exist); no more of its tasks will start."
         " Mend that; then `nova run` goes on"
     ]
     (tmp_path / "agent").write_text("#!/bin/sh\n")

@@ -209,7 +209,9 @@ def test_a_clock_that_is_out_of_the_question(year: int, is_right: bool) -> None:
     """A machine whose clock stands at its beginning, or far ahead, could trust no certificate."""
     problem = readiness.clock_problem(datetime(year, 3, 4, tzinfo=UTC))
     assert (problem is None) is is_right
-    assert is_right or problem == f"the clock says {year}-03-04: set it, or agents will trust no server"
+    assert (
+        is_right or problem == f"the clock says {year}-03-04: set it, or agents will reject every server's certificate"
+    )
 
 
 def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
