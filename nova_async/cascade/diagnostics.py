@@ -10,6 +10,7 @@ from nova_async.errors import NovaError
 __all__ = ["CascadeError", "Diagnostic", "Findings", "did_you_mean", "shown"]
 
 MAX_SHOWN = 80  # characters of somebody's text inside a message; longer ones are cut
+NEAR = 0.7  # how alike two words must be; with less, a column "Status" would be a slip for "tags"
 MAX_GUESSES = 50  # "did you mean" compares with every name there is: a file full of typos must not take seconds
 
 
@@ -86,7 +87,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = list(known)
     folded = {name.casefold(): name for name in reversed(names)}
     word = word[:MAX_SHOWN].casefold()
-    near = [word] if word in folded else get_close_matches(word, folded, n=1)
+    near = [word] if word in folded else get_close_matches(word, folded, n=1, cutoff=NEAR)
     return f"; did you mean '{folded[near[0]]}'?" if near else ""
 
 

@@ -1,6 +1,5 @@
 """A task as it was read, before it is known which other tasks there are."""
 
-from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import zip_longest
@@ -13,10 +12,11 @@ from nova_async.cascade.options import Option, as_header
 from nova_async.cascade.values import NotAnOption, is_nothing
 from nova_async.cascade.wordings import Waits
 
-__all__ = ["Drafts", "Kind", "OptionValues", "Section", "TaskDraft"]
+__all__ = ["PART_OF", "Drafts", "Kind", "OptionValues", "Section", "TaskDraft", "joined"]
 
 SHARED_NAMES = frozenset({"priority", "agent", "model", "class", "cwd", "tags", "verify", "optional", "worktree"})
 """Options whose names stand above columns of other people's tables, too, with values of their own."""
+PART_OF = " / "  # between the name of a group and that of a group in it
 MAX_NAME = 60  # characters of the prompt that stand in for a missing name
 
 
@@ -29,6 +29,15 @@ class Section:
     group: str = ""
     number: int = 0
     """How many headings stand above: two tasks with the same number stand below the same one."""
+
+    def with_part(self, title: str) -> "Section":
+        """Give the section of the parts of a group that stands in this one."""
+        return replace(self, group=joined(self.group, title))
+
+
+def joined(group: str, part: str) -> str:
+    """Give the name of a group that is a part of another; either may have no name."""
+    return PART_OF.join(filter(None, (group, part)))
 
 
 class Kind(Enum):
@@ -154,11 +163,6 @@ class Drafts:
             draft.name = f"{first[: MAX_NAME - 1]}…" if len(first) > MAX_NAME else first
         self.tasks[draft.id] = draft
 
-    @property
-    def folded_ids(self) -> Container[str]:
-        """All ids in use, in lower case."""
-        return self._lines
-
     def add_group(self, task_id: str, line: int) -> bool:
         """Take the id of a group; False if it cannot be taken (E101, E102)."""
         if not self._take_id(task_id, line):
@@ -178,7 +182,8 @@ class Drafts:
                 parents.pop()
             for parent in parents[-1:]:
                 draft.parent = parent.id
-                draft.section = replace(draft.section, group=draft.section.group or parent.name)
+                for part in parents:
+                    draft.section = draft.section.with_part(part.name)
                 draft.waits.words[:0] = parent.waits.words
                 draft.waits.declares = draft.waits.declares or parent.waits.declares
                 draft.written = {**parent.written, **draft.written}

@@ -110,8 +110,8 @@ def _is_named(found: "re.Match[str]", rank: int, word: str) -> bool:
 
 def _leading_marks(text: str) -> tuple[bool, str]:
     """Take signs and boxes off the beginning, as in ``✅ Task 1`` and ``[x] Task 1``."""
-    done = False
-    while found := LEADING_SIGN.match(text):
+    done, place = False, 0
+    while found := LEADING_SIGN.match(text, place):
         done = done or (found["mark"] or "") in ("x", "X") or bool(set(DONE_SIGNS) & set(found["sign"] or ""))
-        text = text[found.end() :]
-    return done, text
+        place = found.end()
+    return done, text[place:]

@@ -33,7 +33,8 @@ RANGE_SIGN = re.compile(r"\.\.|-|\u2013")
 NUMBERED = re.compile(r"(.*?)(\d{1,15})", re.ASCII)
 MAX_RANGE_WORD = 2 * MAX_ID + 3  # characters of two ids and what stands between; more would only take time
 LONGEST_MADE = 40  # characters of an id that is made of words
-FAMILY = re.compile(r"(.*?)\d+(?:[._-]\d+)*[a-z]?", re.ASCII)
+FAMILY = re.compile(r"(.*?)\d+[a-z]?", re.ASCII)
+VERSION_OR_DATE = re.compile(r"[vV]\d[\d.]*|\d{4}-\d\d?-\d\d?", re.ASCII)
 PART = r"(?:[A-Z]+\d*|[a-z]+\d*|[A-Z][a-z]+|\d+)[a-z]?"
 # Words with both cases before a number (OAuth2, IPv6) or with letters behind it (E2E, B2B) are names of things.
 LIKE_AN_ID = re.compile(rf"{PART}(?:[._-]{PART})*", re.ASCII)
@@ -43,7 +44,7 @@ THINGS = frozenset({
     "web3", "base64",
 })  # fmt: skip
 """Names of things that are shaped like an id, without their joints."""
-CRITERION = re.compile(r"(?:AC|SC|FR|NFR|REQ|BR|ADR|RFC)[._-]?\d+(?:[._-]\d+)*[a-z]?", re.ASCII)
+CRITERION = re.compile(r"(?:AC|SC|FR|NFR|REQ|CHK|BR|ADR|RFC)[._-]?\d+(?:[._-]\d+)*[a-z]?", re.ASCII)
 
 
 def is_task_id(text: str) -> bool:
@@ -58,7 +59,7 @@ def clean_id(text: str) -> str:
 
 def looks_like_an_id(text: str) -> bool:
     """Tell whether a well-formed id is shaped as people shape them: ``T001``, ``1.2``, ``API-3``; not ``OAuth2``."""
-    if not is_task_id(text) or re.sub(r"[._-]", "", text).casefold() in THINGS or re.fullmatch(r"[vV]\d[\d.]*", text):
+    if not is_task_id(text) or re.sub(r"[._-]", "", text).casefold() in THINGS or VERSION_OR_DATE.fullmatch(text):
         return False
     return LIKE_AN_ID.fullmatch(text) is not None
 
@@ -69,15 +70,13 @@ def names_a_criterion(task_id: str) -> bool:
 
 
 def family_of(task_id: str) -> str:
-    """Give what ids of a series share: ``T`` of ``T001``, ``API-`` of ``API-3``, ``#.#`` of ``1.2``; ``#`` of ``7``."""
+    """Give what the ids of a series share: ``T`` of ``T001``, ``API-`` of ``API-3``, ``1.`` of ``1.2``."""
     found = FAMILY.fullmatch(task_id)
-    if found is None:
-        return task_id
-    return found[1] or ("#.#" if "." in task_id else "#")
+    return found[1] if found else task_id
 
 
-def made_id(sentence: str, taken: Container[str]) -> str:
-    """Make an id of an item's words, the same for the same words; ``taken`` are those in use, in lower case.
+def made_id(sentence: str) -> str:
+    """Make an id of an item's words, the same for the same words.
 
     What ASCII cannot spell is told apart by a number of the whole text.
     """
@@ -89,10 +88,6 @@ def made_id(sentence: str, taken: Container[str]) -> str:
         for char in sentence:
             number = (number * 31 + ord(char)) % 16**6
         made = f"{made or 'item'}-{number:06x}"
-    first, count = made, 1
-    while made in taken:
-        count += 1
-        made = f"{first}-{count}"
     return made
 
 

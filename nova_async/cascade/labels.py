@@ -15,8 +15,8 @@ SOFT_WORDS = ("step", "stage", "story")  # what tasks are called, but also what 
 BOX = re.compile(r"\[(?P<mark>[xX \u00a0]|[^\w\s\[\]]|)\](?P<star>\*(?=[\s\d]))?(?:[ \t\u00a0]+|$|(?=[A-Za-z0-9`*~#]))")
 PARALLEL = re.compile(r"(?:\[P\]|\(P\))(?=\s|$)")
 PARALLEL_AT_END = re.compile(r"(?<=\s)(?:\[P\]|\(P\))$")
-TAG = re.compile(r"\[([A-Za-z0-9._-]{1,40})\](?!\()|\((P)\)(?=\s|$)")
-DASH = re.compile(r"[-\u2013\u2014]\s+")
+TAG = re.compile(r"(?:\[([A-Za-z0-9._-]{1,40})\](?!\()|\((P)\)(?=\s|$))\s*")
+DASH = re.compile(r"[-:\uff1a\u2013\u2014]\s+")  # French puts a space before a colon
 START = re.compile(
     rf"(?P<open>[*_`~]{{0,4}})(?:{WORD}[ \t]+)?(?P<hash>\#?)(?P<id>{ID})(?P<close>[*_`~]{{0,4}})"
     r"(?P<end>[.:)\uff1a\u3001\uff0e]?)(?P<after>[*_`~]{0,4})(?=\s|$|(?<=[\uff1a\u3001\uff0e])|[\u2013\u2014]|[^\x00-\x7f])"
@@ -105,11 +105,11 @@ def _leading_parallel_mark(text: str) -> tuple[bool, str]:
 
 
 def _tags(text: str) -> tuple[list[str], str]:
-    tags = []
-    while found := TAG.match(text):
+    tags, place = [], 0
+    while found := TAG.match(text, place):
         tags.append(found[1] or found[2])
-        text = text[found.end() :].lstrip()
-    return tags, text
+        place = found.end()
+    return tags, text[place:]
 
 
 def _can_be_an_id(task_id: str, word: str) -> bool:

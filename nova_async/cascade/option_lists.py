@@ -10,7 +10,7 @@ from nova_async.cascade.diagnostics import Findings, shown
 from nova_async.cascade.drafts import OptionValues, TaskDraft
 from nova_async.cascade.lists import Item
 from nova_async.cascade.options import OPTIONS, Option, as_header, find_option
-from nova_async.cascade.values import is_nothing, parse_list
+from nova_async.cascade.values import is_nothing, is_sentence, parse_check, parse_command, parse_list, parse_text
 from nova_async.cascade.wordings import PlanIds, is_dependency_key, read_value
 
 __all__ = ["read_option_list"]
@@ -69,11 +69,11 @@ def _take(
         draft.has_own_prompt = as_header(key) == "prompt"
         return True
     if option is None:
-        guess = findings.guess(as_header(key).replace(" ", "_"), [known.key for known in OPTIONS])
-        if guess:
-            findings.add(line, "W111", f"option {shown(key)} is not known: ignored{guess}")
-        return bool(guess)
+        return _is_misspelled(setting, line, findings)
     if setting.in_italics or not _can_be_a_value(option, words):
+        return False
+    if option.attribute == "verify" and is_sentence(words):
+        findings.add(line, "W118", f"{shown(words)} is a sentence, not a command: left in the prompt")
         return False
     if option.read is parse_list:
         own = draft.written.get(option.attribute, ())
@@ -87,6 +87,25 @@ def _can_be_a_value(option: Option, text: str) -> bool:
     What takes any text would take any sentence: in a bullet, names and paths are single words.
     """
     return option.attribute not in ("model", "task_class", "cwd") or is_nothing(text) or bool(ONE_WORD.fullmatch(text))
+
+
+def _is_misspelled(setting: Setting, line: int, findings: Findings) -> bool:
+    """Tell whether a key was meant to be one of ours (W111); its value must fit, or it is a fact like any other."""
+    near = [option for option in OPTIONS if not _takes_any_text(option)]
+    guess = findings.guess(as_header(setting.key).replace(" ", "_"), [option.key for option in near])
+    option = next((option for option in near if f"'{option.key}'" in guess), None)
+    if option is None or not setting.value:
+        return False
+    try:
+        option.from_text(setting.value)
+    except ValueError:
+        return False
+    findings.add(line, "W111", f"option {shown(setting.key)} is not known: ignored{guess}")
+    return True
+
+
+def _takes_any_text(option: Option) -> bool:
+    return option.read in (parse_text, parse_list, parse_command, parse_check)
 
 
 def _is_fact(setting: Setting) -> bool:

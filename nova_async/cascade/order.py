@@ -40,7 +40,8 @@ def choose_order(written: PlanOrder, by: str, drafts: Sequence[TaskDraft]) -> Or
     if declaring and 2 * declaring >= len(later):
         return Order(PlanOrder.DEPS, "tasks say what they depend on")
     if declaring:
-        return Order(PlanOrder.PHASE, f"only {declaring} of {len(drafts)} tasks say what they depend on")
+        says = "says what it depends on" if declaring == 1 else "say what they depend on"
+        return Order(PlanOrder.PHASE, f"only {declaring} of {len(drafts)} tasks {says}")
     return Order(PlanOrder.PHASE, "no task says what it depends on")
 
 

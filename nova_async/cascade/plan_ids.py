@@ -1,5 +1,6 @@
 """Which words of a plan are ids: looked at before its tasks are read, because a list shows it better than an item."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -12,6 +13,9 @@ from nova_async.cascade.lists import Item, items_of
 from nova_async.cascade.wordings import PlanIds
 
 __all__ = ["Outline"]
+
+
+NUMBER = re.compile(r"\d+[a-z]?", re.ASCII)
 
 
 class Outline:
@@ -38,6 +42,10 @@ class Outline:
             if item.label.id and item.label.has_box and not item.label.is_criterion:
                 self._series[family_of(item.label.id)] += 1
         for items in self.lists.values():
+            boxes = [item for item in items if item.label.has_box]
+            if not any(item.label.id for item in boxes):
+                for item in boxes:  # of a numbered list
+                    item.task_id = item.number
             self._name(items, inside_of_task=False)
         self._drop_repeated_numbers()
         self._drop_lonely_title(blocks)
@@ -70,7 +78,7 @@ class Outline:
         counted = all_have and len(boxes) > 1 and _count_up([item.label.id for item in boxes])
         for item in boxes:
             label = item.label
-            is_number = label.id.isdigit()
+            is_number = NUMBER.fullmatch(label.id) is not None
             if not label.id or label.is_criterion:
                 continue
             if inside_of_task and (label.word == "step" or (is_number and label.word != "task")):
@@ -78,32 +86,27 @@ class Outline:
             in_series = counted if is_number else all_have or self._series[family_of(label.id)] > 1
             if label.is_sure or in_series:
                 item.task_id = label.id
-        if not inside_of_task and boxes and not any(item.label.id for item in boxes):
-            for item in boxes:
-                item.task_id = item.number
-        for item in items:
+        for item in (item for item in items if not item.label.is_criterion):  # what fulfils one is no task either
             self._name(item.children, inside_of_task=inside_of_task or bool(item.task_id))
 
     def _drop_repeated_numbers(self) -> None:
         """Take back plain numbers that come twice: then they only count the items of each list."""
-        numbered = [item for top in self._tops() for item in top.family() if item.task_id.isdigit()]
-        numbered = [item for item in numbered if item.label.word != "task"]
+        named = [item for top in self._tops() for item in top.family() if item.task_id.isdigit()]
+        numbered = [item for item in named if item.label.word != "task"]
         counts = Counter(item.task_id for item in numbered)
-        taken = self.plan.ids
+        taken = self.plan.ids | {item.task_id for item in named if item.label.word == "task"}
         if any(count > 1 for count in counts.values()) or taken.intersection(counts):
             for item in numbered:
                 item.task_id = ""
 
     def _drop_lonely_title(self, blocks: Sequence[Block]) -> None:
-        """Leave ``# Task 3: Payment`` a title, unless it has its like or nothing else in the file is a task."""
+        """Leave ``# Task 3: Payment`` at the top a title, unless it has its like or nothing else is a task."""
         titles = [block.start for block in blocks if block.rank == 1 and block.start in self.headings]
-        others = (
-            len(self.headings) > len(titles)
-            or any(item.task_id for top in self._tops() for item in top.family())
-            or len(self.plan.ids) > len(titles)
-        )
-        if len(titles) == 1 and others:
-            dropped: TaskHeading = self.headings.pop(titles[0])
+        first = next((block.start for block in blocks if block.kind not in ("paragraph", "html_block")), 0)
+        named = any(item.task_id for top in self._tops() for item in top.family())
+        others = named or len(self.headings) > len(titles) or len(self.plan.ids) > len(titles)
+        if len(titles) == 1 and titles[0] == first and others:
+            dropped: TaskHeading = self.headings.pop(first)
             if not any(found.id == dropped.id for found in self.headings.values()):
                 self.plan.ids.discard(dropped.id)
 

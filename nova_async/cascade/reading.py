@@ -7,7 +7,7 @@ from typing import final
 from nova_async.cascade.blocks import split_blocks
 from nova_async.cascade.cascade import Cascade, Task, graph_problems
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic, Findings, shown
-from nova_async.cascade.drafts import Drafts, TaskDraft
+from nova_async.cascade.drafts import PART_OF, Drafts, TaskDraft
 from nova_async.cascade.front_matter import cut_front_matter, read_front_matter, read_settings_file
 from nova_async.cascade.ids import resolve_word
 from nova_async.cascade.milestones import Milestone, check_milestones
@@ -127,7 +127,7 @@ class Plan:
         """Choose the order, and say where ``[P]`` then means nothing (W112)."""
         written = self._settings.order if asked is None else asked
         place = self._settings.inherited.get("order", self._findings.file)
-        drafts = [draft for draft in self._drafts.values() if draft.id not in self.skipped]
+        drafts = list(self._drafts.values())
         chosen = choose_order(written, f"set in {place}" if asked is None else "asked for", drafts)
         parallel = next((draft for draft in drafts if draft.parallel), None)
         if chosen.kind == PlanOrder.DEPS and parallel is not None:
@@ -206,7 +206,9 @@ class Plan:
         """Check the milestones; those of a group of the plan, or of a task that is skipped, get the ids that run."""
         groups: dict[str, list[str]] = {}
         for task in tasks.values():
-            groups.setdefault(task.group, []).append(task.id)
+            names = task.group.split(PART_OF)
+            for count in range(1, len(names) + 1):
+                groups.setdefault(PART_OF.join(names[:count]), []).append(task.id)
         checked = check_milestones(self._settings.milestones, groups, self._known, self._findings)
         return tuple(
             replace(

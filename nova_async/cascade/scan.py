@@ -11,6 +11,7 @@ from nova_async.cascade.columns import Columns, read_header
 from nova_async.cascade.diagnostics import Findings, shown
 from nova_async.cascade.drafts import Drafts, OptionValues, Section
 from nova_async.cascade.headings import TaskHeading, branch_name, group_name, is_about_criteria
+from nova_async.cascade.ids import names_a_criterion
 from nova_async.cascade.labels import read_label
 from nova_async.cascade.lists import Item
 from nova_async.cascade.plan_ids import Outline
@@ -67,8 +68,10 @@ class Scan:
                 self._read(block)
                 index += 1
             else:
-                self._read_task(block, self._blocks[index + 1 : after])
+                end = self._blocks[after].start if after < len(self._blocks) else len(self._lines)
+                self._read_task(block, self._blocks[index + 1 : after], end)
                 index = after
+        self._lists.report_unnamed()
 
     def _end_of_task(self, index: int) -> int | None:
         """Give the index of the first block that does not belong to a task; None if its block is no task's heading."""
@@ -100,7 +103,8 @@ class Scan:
     def _is_section(self, index: int) -> bool:
         """Tell whether tasks with headings of their own stand below a heading such as ``## Step 1: Setup``."""
         rank = self._blocks[index].rank
-        for block in self._blocks[index + 1 :]:
+        for place in range(index + 1, len(self._blocks)):
+            block = self._blocks[place]
             if 0 < block.rank <= rank:
                 return False
             inner = self._outline.headings.get(block.start)
@@ -118,12 +122,11 @@ class Scan:
             if item.task_id and item.label.word != "step" and (not item.task_id.isdigit() or item.label.word == "task")
         ]
 
-    def _read_task(self, block: Block, body: Sequence[Block]) -> None:
+    def _read_task(self, block: Block, body: Sequence[Block], end: int) -> None:
         heading = self._outline.headings[block.start]
-        end = body[-1].end if body else block.end
-        following = next((other.start for other in self._blocks if other.start >= end), len(self._lines))
         draft = read_task_heading(
-            block, heading, body, following, self._outline.lists, self._lines, self._section, self._outline.plan,
+            block, heading, body, end, self._outline.lists, self._lines, self._section_above(block.rank),
+            self._outline.plan,
             self.options, self._findings,
         )  # fmt: skip
         self.drafts.add(draft)
@@ -138,6 +141,11 @@ class Scan:
             self._report_lost(heading, block, item.start, "list")
         for item in lost:
             self.drafts.claim(item.task_id, item.start + 1)
+
+    def _section_above(self, rank: int) -> Section:
+        """Give the section that a heading stands in; one of the same rank before it has ended."""
+        section = self._section
+        return replace(section, branch="" if rank <= 2 else section.branch, group="" if rank <= 3 else section.group)
 
     def _report_lost(self, heading: TaskHeading, block: Block, line: int, what: str) -> None:
         text = (
@@ -191,19 +199,27 @@ class Scan:
             self._section = Section(branch_name(block), number=self._section.number)
         elif block.rank == 3:
             self._section = replace(self._section, group=group_name(block))
-        if is_about_criteria(block.text):
+        heading = self._outline.headings.get(block.start)
+        if is_about_criteria(block.text) or (
+            heading is not None and names_a_criterion(heading.id) and not heading.word
+        ):
             self._criteria_rank = block.rank
         elif block.rank <= self._criteria_rank:
             self._criteria_rank = 0
-        heading = self._outline.headings.get(block.start)
         if heading is not None and heading.is_task and not heading.is_soft and not self._criteria_rank:
-            self._open_group(heading, block.start + 1)
+            self._open_group(heading, block.start + 1, block.rank)
 
-    def _open_group(self, heading: TaskHeading, line: int) -> None:
+    def _open_group(self, heading: TaskHeading, line: int, rank: int) -> None:
         waits = Waits()
         name = read_sentence(heading.name, line, waits, self._outline.plan, self._findings)
         if self.drafts.add_group(heading.id, line):
-            self._parent = Parent((heading.id,), name, waits=waits)
+            # Its name is that of the section, if it is of a rank that gives sections their names.
+            self._parent = Parent((heading.id,), "" if rank <= 3 else name, waits=waits)
+            above = self._section_above(rank)
+            if rank <= 2:
+                self._section = replace(above, branch=name)
+            elif rank == 3:
+                self._section = replace(above, group=name)
 
     def _report_loose(self, block: Block) -> None:
         """Report what looks like a task and is neither an item nor a heading."""

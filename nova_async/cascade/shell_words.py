@@ -9,8 +9,9 @@ __all__ = ["needs_a_shell", "refuse_open_placeholders"]
 
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "fish"})
 BEFORE_A_SHELL = frozenset({"env", "exec", "nice", "nohup", "time", "timeout", "sudo", "command"})
-UNQUOTED = re.compile(r"&&|\|\||[|;&<>]|\$\(|`|\$\{?[A-Za-z_]")
-QUOTED = re.compile(r"\$\(|`|\$\{?[A-Za-z_]")  # what a shell also reads between double quotes
+# An address with & and a version with >= are fine as they stand; redirections begin a word.
+UNQUOTED = re.compile(r"&&|\|\||[|;]|&(?=\s|$)|(?<!\S)(?:\d|&)?[<>]+|\$\(|`|\$(?:\{\w+\}|[A-Za-z_]\w*)")
+QUOTED = re.compile(r"\$\(|`|\$(?:\{\w+\}|[A-Za-z_]\w*)")  # what a shell also reads between double quotes
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 DANGEROUS = re.compile(r"\{(prompt|name|model|cwd|session_id|error)\}")  # what a plan or an agent says
 SCRIPT_FLAG = re.compile(r"-[a-z]*c")
@@ -49,7 +50,7 @@ def _shell_word_in(text: str) -> str | None:
         pattern = None if quote == "'" else QUOTED if quote else UNQUOTED
         found = pattern.match(text, place) if pattern else None
         if found:
-            return found[0].rstrip("{") if found[0] in ("${",) else found[0]
+            return found[0]
         place += 1
     return None
 

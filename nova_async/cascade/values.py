@@ -14,6 +14,7 @@ from nova_async.cascade.shell_words import needs_a_shell
 __all__ = [
     "NotAnOption",
     "is_nothing",
+    "is_sentence",
     "one_of",
     "parse_check",
     "parse_command",
@@ -186,12 +187,13 @@ def parse_check(text: str) -> tuple[str, ...]:
     bare = text.strip()
     if complaint := needs_a_shell(bare):
         raise NotAnOption(complaint)
-    if _is_prose(bare):
+    if is_sentence(bare):
         raise ValueError(f"{shown(bare)} is a sentence, not a command")
     return parse_command(bare)
 
 
-def _is_prose(text: str) -> bool:
+def is_sentence(text: str) -> bool:
+    """Tell whether a check is said and not written as a command: ``the page opens``, ``All tests pass``."""
     words = text.split()
     if len(words) < 2 or any(word.startswith(("-", "'", '"')) for word in words):
         return False

@@ -131,10 +131,11 @@ def read_key_lines(lines: list[Line], waits: Waits, plan: PlanIds, findings: Fin
 def read_sentence(text: str, line: int, waits: Waits, plan: PlanIds, findings: Findings) -> str:
     """Read dependencies inside of a title; return it without what stands in brackets for us alone."""
     taken: list[tuple[int, int]] = []
+    number, counted = line, 0
     for found in IN_BRACKETS.finditer(text):
         declaring = _is_declaring(found["key"])
         named = named_ids(found["value"], plan)
-        number = line + text.count("\n", 0, found.start("key"))
+        number, counted = number + text.count("\n", counted, found.start("key")), found.start("key")
         phrase = " ".join(found[0].strip(" ()[]").split())
         if is_nothing(found["value"]) or (declaring and NOTHING.match(found["value"])):
             waits.declares = True
@@ -150,15 +151,19 @@ def read_sentence(text: str, line: int, waits: Waits, plan: PlanIds, findings: F
             continue
         if not named.has_prose:
             taken.append(found.span())
-    bare = text
-    for begin, end in reversed(taken):
-        bare = bare[:begin] + bare[end:]
+    kept, place = [], 0
+    for begin, end in taken:
+        kept.append(text[place:begin])
+        place = end
+    bare = "".join((*kept, text[place:]))
     _read_bare(bare, line, waits, plan, findings)
     return bare.strip()
 
 
 def _read_bare(text: str, line: int, waits: Waits, plan: PlanIds, findings: Findings) -> None:
+    number, counted = line, 0
     for found in BARE.finditer(text):
+        number, counted = number + text.count("\n", counted, found.start("key")), found.start("key")
         named = named_ids(found["value"], plan, leading_only=True)
         ids = tuple(task_id for task_id in named.ids if not task_id.isdigit() or CALLED.match(found["value"]))
         if NOT.search(text[max(0, found.start() - 24) : found.start()]):
@@ -167,7 +172,6 @@ def _read_bare(text: str, line: int, waits: Waits, plan: PlanIds, findings: Find
             waits.words.extend(ids)
             waits.declares = True
         elif any(not slip.isdigit() and not re.fullmatch(r"[\d.]+", slip) for slip in named.slips):
-            number = line + text.count("\n", 0, found.start("key"))
             _say_unread(number, f"{found['key']} {named.slips[0]}", findings)
 
 

@@ -142,7 +142,7 @@ def document(cascade: Cascade) -> dict[str, Any]:
         ],
         "agents": [calling.as_dict() for calling in callings(cascade)],
         "order": dataclasses.asdict(cascade.order),
-        "skipped": list(cascade.skipped),
+        "left_out": list(cascade.skipped),
         "waves": cascade.waves(),
         "critical_path": cascade.critical_path(),
         "hierarchy": cascade.hierarchy,

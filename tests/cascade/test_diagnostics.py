@@ -156,3 +156,82 @@ def test_a_file_full_of_typos_is_quick_to_say_so() -> None:
     problems = read_plan(f"{HEAD}|---|---|---|\n{rows}").diagnostics
     assert len(problems) == 300
     assert sum("did you mean" in problem.text for problem in problems) <= 50
+
+
+WHY_NONE = {
+    "": "the file is empty",
+    "\n \n": "the file is empty",
+    '{"tasks": []}': "this is JSON",
+    "[{}]": "this is JSON",
+    "# P\n\n1. Write\n2. Test\n": "the list at line 3 is no check-list",
+    "# P\n\n- T1 Write\n": "the list at line 3 is no check-list",
+    "# P\n\n## 1. Write\n\nx\n": "headings with a number alone are no tasks (line 3)",
+    "# P\n\n| Risk | Owner |\n|---|---|\n| a | b |\n": "the table at line 3 is no task table",
+    "# P\n\n```\n- [ ] T1 x\n```\n\n```\n- [ ] T2 x\n```\n": "tasks stand in a code block only (line 3)",
+    "# P\n\n```python\n- [ ] T1 x\n```\n": "tasks stand in a code block only (line 3)",
+    "# P\n\n- [ ] AC1 x\n": "all that looks like one is ignored, as the warnings say",
+    "Just prose.\n": "write a check-list",
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), WHY_NONE.items(), ids=[repr(text)[:20] for text in WHY_NONE])
+def test_why_there_is_no_task(text: str, reason: str) -> None:
+    """A plan without a task is told what is wrong with it, and where."""
+    problem = read_plan(text).diagnostics[0]
+    assert (problem.line, problem.code) == (1, "E100")
+    assert problem.text.startswith(f"no tasks found: {reason}")
+
+
+@pytest.mark.parametrize("fence", ["```markdown", "```", "~~~md", "````text"])
+def test_a_plan_that_is_fenced_as_a_whole(fence: str) -> None:
+    """It is read with the lines it has, and what stands around it is left alone; an open fence ends with the file."""
+    mark = fence[: fence.count(fence[0])]
+    for text in (
+        f"Here you are:\n\n{fence}\n# P\n\n- [ ] T1 x\n{mark}\n\nShall I begin?\n",
+        f"\n\n{fence}\n# P\n\n- [ ] T1 x\n",
+    ):
+        reading = read_plan(text)
+        assert (reading.project, [task.line for task in reading.tasks.values()]) == ("P", [6])
+        assert [(said.line, said.code) for said in reading.diagnostics] == [(3, "W116")]
+
+
+COLUMNS = "| ID | What | Priority | {} |\n|---|---|---|---|\n| F1 | a | High | {} |\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (COLUMNS.format("Tokens", "~5k"), ["3 W118", "3 W118"]),
+        (COLUMNS.format("Agent", "Ann"), ["3 W118", "3 W118"]),
+        (COLUMNS.format("Budget", "2 days"), ["3 W118", "3 W118"]),
+        (COLUMNS.format("Timeout", "30m"), ["3 E104"]),
+        (COLUMNS.format("Timeout", "soon"), ["3 E104", "3 W118"]),
+        ("+++\nretries = 1\n+++\n" + COLUMNS.format("Tokens", "~5k"), ["6 E104", "6 W118"]),
+        (
+            COLUMNS.format("Tokens", "~5k") + "| F2 | b | Low | ~1k |\n| F3 | c | 1 | 500 |\n",
+            ["3 E104", "3 W118", "4 E104"],
+        ),
+    ],
+)
+def test_values_that_are_no_options(text: str, said: list[str]) -> None:
+    """A column of somebody else's is ignored with one word; in a plan that sets options of ours it is a mistake."""
+    assert [f"{found.line} {found.code}" for found in read_plan(text).diagnostics] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[ ] T2 x", "W115"),
+        ("\u2022 [ ] T2 x", "W115"),
+        ("**Task 2: x**", "W119"),
+        ("Task 2: x", "W119"),
+        ("Task 2: x\n---", "W119"),
+        ("- Task 2: x", "W119"),
+        ("- [ ] Buy milk", "W115"),
+        ("> - [ ] T2 x", "W113"),
+        ("x\n\n    - [ ] T2 x", "W114"),
+    ],
+)
+def test_what_looks_like_a_task_and_is_none(text: str, said: str) -> None:
+    """Boxes without a list, tasks without a heading, items without a box: each is named."""
+    assert [found.code for found in read_plan(f"- [ ] T1 a\n\nx\n\n{text}\n").diagnostics] == [said]

@@ -160,6 +160,34 @@ def test_a_rule_on_the_first_line_is_no_front_matter() -> None:
     assert list(parse_cascade(f"---\n{TABLE}").tasks) == ["F1", "F2", "F3"]
 
 
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "description: 'Tasks of one feature'",
+        "\ndescription: x\n",
+        "id: task-7\nstatus: To Do\npriority: high\nlabels: [a]",
+        "title: x\norder: 3",
+        "nested:\n  max_workers: 3",
+        "# a comment\nname: x",
+    ],
+)
+def test_yaml_of_others_is_ignored(yaml: str) -> None:
+    """What other tools write at the top says nothing to us, also where a key has a name of ours and another value."""
+    reading = read_plan(f"---\n{yaml}\n---\n{TABLE}")
+    assert (len(reading.tasks), reading.diagnostics) == (3, ())
+
+
+@pytest.mark.parametrize(
+    "line", ["max_workers: 3", "priority: 1", "order: phase", "verify: pytest -q", "milestone: []"]
+)
+def test_yaml_that_sets_something_of_ours_is_an_error(line: str) -> None:
+    """Settings that look set and are not would cost money."""
+    problems = read_plan(f"---\ntitle: x\n{line}\n---\n{TABLE}").diagnostics
+    key = line.partition(":")[0]
+    assert [(problem.line, problem.code) for problem in problems] == [(1, "E003")]
+    assert f"sets {key};" in problems[0].text
+
+
 def test_keys_are_found_behind_texts_that_look_like_them() -> None:
     """A key inside a long text or another table does not lead messages astray."""
     lines = TomlLines('a = """\nb = 1\n"""\n[t]\nb = 2\n[[m]]\n[[m]]\nx.y = 1\n"q r" = 2', first_line=2)

@@ -74,6 +74,19 @@ def test_the_waves(folder: Path) -> None:
     ]
 
 
+def test_the_order_of_a_check_list(tmp_path: Path) -> None:
+    """The plan says in which order its tasks go and why; the command line stands above it, and optional tasks join."""
+    (tmp_path / "CASCADE.md").write_text("- [ ] T1 a\n- [ ]* T2 b\n- [ ] T3 c\n")
+    done = nova("plan", cwd=tmp_path)
+    assert "order: as in the file (no task says what it depends on)" in done.stdout
+    assert done.stderr == "CASCADE.md:2: W120 1 optional task is skipped: T2 (run with --with-optional)\n"
+    document = json.loads(nova("plan", "--json", "--order", "deps", cwd=tmp_path).stdout)
+    assert document["order"] == {"kind": "deps", "reason": "asked for", "is_asked": True}
+    assert (document["waves"], document["left_out"]) == ([["T1", "T3"]], ["T2"])
+    done = nova("run", "--with-optional", "--plain", "--command", "true", cwd=tmp_path)
+    assert (done.returncode, done.stdout.count(" completed in "), done.stderr) == (0, 3, "")
+
+
 def test_as_whom_tasks_run(folder: Path) -> None:
     """Each way in which an agent is called is one line, with its flags; those of single tasks name these."""
     cells = ["claude | | ", "claude | | ", "claude | read | ", "opencode | | ", "claude | | -x 'a b'"]
