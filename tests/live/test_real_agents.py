@@ -264,9 +264,9 @@ def test_a_service_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> None
 def test_a_refused_key_stops_one_agent_and_fails_no_task(agent: str, tmp_path: Path) -> None:
     """Of eight tasks one is started; once the key is accepted, a plain run completes them all."""
     rows = "".join(f"| T{number} | Do the thing. | - |\n" for number in range(1, 9))
-    (tmp_path / "CASCADE.md").write_text(f"| ID | What | Deps |\n|---|---|---|\n{rows}")
-    model = ("--agent-arg", "-m", "--agent-arg", MODELS[agent]) if agent in MODELS else ()
-    words = ("run", "--agent", agent, "--permissions", "full", *model, "--json")
+    front = f"+++\nmodel = '{MODELS[agent]}'\n+++\n" if agent in MODELS else ""
+    (tmp_path / "CASCADE.md").write_text(f"{front}| ID | What | Deps |\n|---|---|---|\n{rows}")
+    words = ("run", "--agent", agent, "--json")
     done, _ = offline(agent, "err401", tmp_path, *words, "-j", "1", options=("--newcomer",))
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
