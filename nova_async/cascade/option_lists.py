@@ -72,7 +72,7 @@ def _take(
         return _is_misspelled(setting, line, findings)
     if setting.in_italics or not _can_be_a_value(option, words):
         return False
-    if option.attribute == "verify" and is_sentence(words):
+    if option.read is parse_check and is_sentence(words):
         findings.add(line, "W118", f"{shown(words)} is a sentence, not a command: left in the prompt")
         return False
     if option.read is parse_list:
