@@ -33,10 +33,9 @@ def input_of(source: str | None, agent: Agent) -> int:
     if os.isatty(ours):
         return DEVNULL
     if agent.program and is_silent_pipe(ours):
-        name = agent.name
         say(
-            f"nova: nothing has come from standard input within {PATIENCE:g} s, so {name} gets none; --stdin - has it "
-            "wait, --no-stdin says so at once",
+            f"nova: nothing arrived on standard input within {PATIENCE:g} s, so {agent.name} gets none. "
+            "Use --stdin - to pass it on all the same, or --no-stdin to skip this wait",
             err=True,
         )
         return DEVNULL

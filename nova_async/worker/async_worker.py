@@ -139,8 +139,8 @@ class AsyncWorker(Questions):
                 life.begin_again()
                 await finish(life.task, on_cancel=life.hurry)
             else:
-                why = str(error) or "cancelled before it started"
-                self._record.set_state(State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=why))
+                not_started = State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=reason_of(error))
+                self._record.set_state(not_started)
             raise
 
     async def wait(self, timeout: float | None = None) -> int:
@@ -301,3 +301,10 @@ class AsyncWorker(Questions):
             interrupt_seconds=agent.interrupt_seconds,
             leftovers=self._leftovers,
         )
+
+
+def reason_of(error: BaseException) -> str:
+    """Say why nothing was started; an exception without words is at least named."""
+    if isinstance(error, asyncio.CancelledError):
+        return "cancelled before it started"
+    return str(error) or type(error).__name__

@@ -12,6 +12,7 @@ import pytest
 
 from nova_async import AsyncWorker, Orchestrator, Worker, WorkerStateError, WorkerStatus, parse_cascade
 from nova_async.attempt.local_executor import LocalExecutor
+from nova_async.worker.async_worker import reason_of
 from tests.children import program
 
 CASCADE = parse_cascade("- [ ] F1 Types\n")
@@ -216,3 +217,18 @@ async def test_a_folder_that_was_deleted(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(FileNotFoundError) as caught:
             await worker.start(["./tool"])
         assert caught.value.filename == "./tool"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (asyncio.CancelledError(), "cancelled before it started"),
+        (asyncio.CancelledError("by somebody"), "cancelled before it started"),
+        (MemoryError(), "MemoryError"),
+        (FileNotFoundError(2, "No such file or directory", "x"), "[Errno 2] No such file or directory: 'x'"),
+    ],
+    ids=repr,
+)
+def test_an_error_without_words(error: BaseException, says: str) -> None:
+    """Only a cancellation is called one."""
+    assert reason_of(error) == says
