@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from nova_async._core.text import one_line
-from nova_async.cli.columns import columns_of_terminal, cut
+from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
-from nova_async.cli.ink import Ink, Line, Span
+from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.refusals import cure
 from nova_async.cli.run_lines import as_json_line
@@ -19,13 +19,30 @@ from nova_async.words import TaskState
 
 __all__ = ["write_json_summary", "write_run_summary"]
 
+LABEL = 10  # columns of "  tokens  " and its like
 LINES = 5  # of each failed task's log; `nova logs` shows the rest
 MOST_TOLD = 10  # failed tasks that are told in full; the others are named
 
 
 def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
     """Write the summary for people."""
-    say(*describe_run(report, interrupted=interrupted))
+    width = columns_of_terminal()
+    lines = describe_run(report, interrupted=interrupted)
+    say(*(part for line in lines for part in ([line] if width is None else hanging(line, width))))
+
+
+def hanging(line: Line, width: int) -> Iterator[Line]:
+    """Give a line that is wider than the terminal as several, set below what follows its label."""
+    text = plain(line)
+    indent = LABEL if text[:2] == "  " and text[LABEL - 1 : LABEL] == " " else len(text) - len(text.lstrip())
+    if width_of(text) <= width or width <= 2 * LABEL:
+        yield line
+        return
+    first, *others = fold(text[indent:], width - indent)
+    label = [line[0]] if not isinstance(line, str) and width_of(line[:1]) <= indent else []
+    yield [*label, text[len(plain(label)) : indent], *first]
+    for part in others:
+        yield [" " * indent, *part]
 
 
 def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
@@ -101,6 +118,8 @@ def describe_troubles(report: RunReport) -> Iterator[Line]:
     """Give what went wrong without failing a task: missing bytes in logs, refused tools, a disk that was full."""
     tasks = report.selected.values()
     told_below = {warning_of(hold) for hold in report.holds}
+    told_below |= {warning for task in tasks if task.log_error for warning in report.warnings
+                   if warning.startswith(f"log of {task.id}: ")}  # fmt: skip
     troubles = [warning for warning in report.warnings if warning not in told_below]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
     troubles += [

@@ -176,8 +176,9 @@ class Life:
         """Tell whether no byte has come for so long; if not, look again at the earliest time that could be true.
 
         One timer that is rearmed when it fires costs nothing per chunk. Time spent waiting for our own disk does not
-        count as silence.
+        count as silence, nor does what the child said while this process stood still.
         """
+        self._pump.read_what_is_there()
         now = asyncio.get_running_loop().time()
         silence = 0.0 if self._pump.is_paused else now - self._pump.last_byte_at
         if silence >= seconds:

@@ -13,9 +13,9 @@ import pytest
 from rich.cells import cell_len
 
 from nova_async.cli.figures import describe_cost, describe_tokens, short_count, stopwatch, write_seconds
-from nova_async.cli.ink import plain
+from nova_async.cli.ink import Ink, Span, plain
 from nova_async.cli.run_lines import RunLines
-from nova_async.cli.run_summary import describe_run, summary_object
+from nova_async.cli.run_summary import describe_run, hanging, summary_object
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.time_left import time_left
 from nova_async.journal.rollup import sum_up
@@ -387,6 +387,28 @@ def test_troubles_are_in_the_summary() -> None:
     many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]
     lines = [line for line in told_by(report(*many)) if "warning" in line]
     assert lines[-1] == "  warning and 40 more like these"
+
+
+def test_a_full_disk_is_told_once() -> None:
+    """Of a log that lacks bytes the task tells how many by now; the warning when it began says nothing more."""
+    task = view("F1", "completed", log_error="900 bytes are missing: disk full")
+    lines = told_by(report(task, warnings=("log of F1: 12 bytes are missing: disk full", "log of F10: x")))
+    assert [line.split(" ", 3)[3] for line in lines if "warning" in line] == [
+        "log of F10: x", "F1: log error: 900 bytes are missing: disk full",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_the_summary_fits_the_terminal(width: int) -> None:
+    """A line that is too wide goes on below its text, parted at blanks, and keeps its label's colour."""
+    by_model = {"m" * 20: USED}
+    ended = report(view("F1", "failed", error="e " * 80), usage_by_model=by_model, warnings=("w " * 90,))
+    lines = [part for line in describe_run(ended, interrupted=False) for part in hanging(line, width)]
+    assert all(cell_len(plain(line)) <= width for line in lines)
+    assert "".join("".join(map(plain, lines)).split()) == "".join("".join(told_by(ended)).split())
+    warning = next(number for number, line in enumerate(lines) if "warning" in plain(line))
+    assert lines[warning][0] == Span("  warning", Ink.AMBER)
+    assert plain(lines[warning + 1]).startswith("          w")
 
 
 def test_the_summary_as_json() -> None:

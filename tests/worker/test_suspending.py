@@ -1,6 +1,10 @@
 """A worker that is stopped where it stands, as by Ctrl-Z, and goes on as if no time had passed."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -94,3 +98,19 @@ async def test_timers_that_stand_still() -> None:
     assert "later" in timers
     timers.forget("later")
     assert "later" not in timers
+
+
+@needs_proc
+def test_a_supervisor_that_stood_still(tmp_path: Path) -> None:
+    """One that was stopped alone reads what its child has said meanwhile, before it calls it silent."""
+    command = program("supervises_a_talker", tmp_path)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        assert supervisor.stdout.readline() == "ready\n"
+        asyncio.run(become(supervisor.pid, "S"))  # it waits for its child: a wait that is cut short tells of no output
+        os.kill(supervisor.pid, signal.SIGSTOP)
+        time.sleep(1.0)  # twice as long as the child may be silent
+        os.kill(supervisor.pid, signal.SIGCONT)
+        asyncio.run(become(supervisor.pid, "S"))
+        (tmp_path / "go").touch()
+        assert supervisor.stdout.read() == "exited\n"
