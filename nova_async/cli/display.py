@@ -11,7 +11,7 @@ from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import Phase, TaskState
 
-__all__ = ["Display", "Look", "cost_of", "doing", "look_of", "time_of", "tokens_of"]
+__all__ = ["LOOKS", "Display", "Look", "cost_of", "doing", "look_of", "time_of", "tokens_of"]
 
 
 class Display(Protocol):
@@ -59,7 +59,7 @@ LOOKS = {
     TaskState.RETRYING: Look("↻", "retrying", Ink.MAGENTA),
     TaskState.READY: Look("-", "ready", Ink.PLAIN),
     TaskState.WAITING: Look("-", "waiting", Ink.GREY),
-    TaskState.BLOCKED: Look("⊘", "blocked", Ink.RED),
+    TaskState.BLOCKED: Look("⊘", "blocked", Ink.PLAIN),
     TaskState.COMPLETED: Look("✓", "completed", Ink.GREEN),
 }
 AT_WORK = {Phase.PREPARE: "starting", Phase.RUN: "running", Phase.VERIFY: "checking", Phase.SETTLE: "finishing"}
@@ -74,6 +74,8 @@ def look_of(task: TaskView, *, is_over: bool = False) -> Look:
         return Look("-", "not selected", Ink.GREY)
     if is_over and task.state in (TaskState.READY, TaskState.WAITING, TaskState.RETRYING):
         return Look("-", "stopped" if task.attempt else "not started", Ink.PLAIN)
+    if is_on_hold(task):
+        return Look("⊘", "on hold", Ink.AMBER)
     if task.state is not TaskState.IN_PROGRESS:
         return usual
     if task.is_stopping:
@@ -104,7 +106,14 @@ def _doing(task: TaskView, *, is_over: bool) -> str:
             left = max((task.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
             return f"in {stopwatch(left)}" + (f": {task.error}" if task.error else "")
         case _:
-            return "" if is_over or not task.is_selected else task.reason or ""
+            is_plain = (is_over and not is_on_hold(task)) or not task.is_selected
+            return "" if is_plain else task.reason or ""
+
+
+def is_on_hold(task: TaskView) -> bool:
+    """Tell whether a task waits for something that waiting does not bring: its agent cannot work here, say."""
+    waits = task.state in (TaskState.READY, TaskState.WAITING) and task.is_selected
+    return waits and bool(task.reason) and not (task.reason or "").startswith("waits for ")
 
 
 def time_of(task: TaskView) -> str:

@@ -30,6 +30,7 @@ CLOCK = 1.0  # seconds
 SHORTEST = 3  # rows of tasks, on however low a terminal
 HEAD = 3  # lines above the tasks: two of progress, and the titles
 LONGEST_TABLE = 60  # rows that stay at the end; of a larger plan, finished groups are folded
+WIDEST = 140  # columns; beyond that, the eye no longer finds the numbers of a row
 SHORT = 0.2  # seconds; who leaves at once does not wait for a terminal that takes nothing
 
 PERMANENT = {
@@ -152,7 +153,7 @@ class RunTable:
         views = self._views
         rows = max(lines - HEAD - 1, SHORTEST)  # one line less than there are, or the terminal scrolls
         choice = choose(groups_of(views.values()), rows)
-        picture = [*self._progress(views, columns), *task_table(choice, width=columns), *_foot(choice)]
+        picture = [*self._progress(views, columns), *task_table(choice, width=min(columns, WIDEST)), *_foot(choice)]
         return [cut(line, columns) for line in picture]
 
     def last_picture(self, columns: int) -> list[Line]:
@@ -172,7 +173,7 @@ class RunTable:
         head: list[Span] = [name, Span("  "), *_bar(states, self._total, max(min(width // 3, 60), 8))]
         head.append(Span(f"  {done}/{self._total}"))
         head += [Span(f"  {failed} failed", Ink.RED)] if failed else []
-        head += [Span(f"  {blocked} blocked", Ink.RED)] if blocked else []
+        head += [Span(f"  {blocked} blocked")] if blocked else []
         parts = [f"{stopwatch(time.monotonic() - self._started)} elapsed"]
         left = time_left(views.values(), self._max_workers, self._remaining_path)
         parts += [f"~{describe_duration(left) if left >= 10 else f'{left:.0f} s'} left"] if left is not None else []

@@ -131,7 +131,7 @@ def task_table(
     rows.insert(0, titles)
     if width is None or folds_text:
         return list(table_lines(rows, width=width, right=NUMBERS, folding=[DOING], cutting=None))
-    most = {TASK: max(width * 3 // 10, 16), DOING: width}
+    most = {TASK: max(width // 2 if is_over else width * 3 // 10, 16), DOING: width}
     return list(table_lines(rows, width=width, right=NUMBERS, cutting=most, filling=None if is_over else DOING))
 
 

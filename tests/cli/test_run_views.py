@@ -169,6 +169,10 @@ def test_what_stays_at_the_end() -> None:
     """A line for each task; of a large plan one for each finished group, and one for every task that failed."""
     tasks = by_id(view("F1", "completed", group="A"), view("F2", group="B"), view("F3", "ready", group="B", attempt=1))
     lines = [" ".join(line.split()) for line in last_picture(tasks)]
+    held = by_id(view("F1", "ready", reason="claude is not logged in"), view("F2", "ready", reason="waits for F1"))
+    assert [" ".join(line.split()) for line in last_picture(held)[1:]] == [
+        "F1 Task F1 - not started claude is not logged in", "F2 Task F2 - not started",
+    ]  # fmt: skip
     assert lines[1:] == ["A ✓ 1/1 33.4k $0.50 1:00", "F1 Task F1 ✓ completed 33.4k $0.50 1:00", "B 0/2",
                          "F2 Task F2 - not started", "F3 Task F3 - stopped 0:00"]  # fmt: skip
     done = [view(f"T{number}", "completed") for number in range(15)]
@@ -365,12 +369,14 @@ def test_what_a_running_task_is_at() -> None:
             view("F6", "in_progress", activity="ls", is_stopping=True),
             view("F7", "completed", denied=("Bash",)),
             view("F8", "ready", reason="waits for a free worker"),
+            view("F9", "ready", reason="claude is not logged in"),
         )
     )
     doing = [" ".join(line.split()[3:]).rpartition(" 33.4k")[0] or " ".join(line.split()[3:]) for line in lines[3:]]
     assert doing == [
         "▸ starting", "▸ checking pytest -q: 12 items", "▸ finishing", "▸ running ls · log error: disk full",
         "▸ running finished, leaving", "! stopping ls", "✓ completed refused: Bash", "- ready waits for a free worker",
+        "⊘ on hold claude is not logged in",
     ]  # fmt: skip
 
 

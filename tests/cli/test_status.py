@@ -134,8 +134,8 @@ def test_a_run_that_is_over_in_a_program_that_lives_on(tmp_path: Path, end: RunE
 
 def test_a_run_whose_supervisor_died(tmp_path: Path) -> None:
     """Without its supervisor nothing is in progress: it is lost, its clock stands, its tokens are too few."""
-    tasks = by_id(task("F1", TaskState.IN_PROGRESS, duration_seconds=7.0), task("F2", TaskState.READY, reason="waits"))
-    write_state(tmp_path, dead(), tasks)
+    lost = task("F1", TaskState.IN_PROGRESS, duration_seconds=7.0)
+    write_state(tmp_path, dead(), by_id(lost, task("F2", TaskState.READY, reason="waits for a free worker")))
     done = nova("status", cwd=tmp_path)
     assert done.returncode == 1
     lines = lines_of(done.stdout)

@@ -157,6 +157,21 @@ async def test_on_failure_stop(tmp_path: Path) -> None:
     assert states(report) == {"A1": "failed", "B1": "waiting", "C1": "ready"}
 
 
+async def test_what_is_being_stopped_says_so(tmp_path: Path) -> None:
+    """From the moment it was asked to end, whoever asked: a failure elsewhere, or somebody."""
+    cascade = plan("""ID | What | On Failure
+        A1 | while [ ! -e begun ]; do sleep 0.01; done; exit 1 | stop
+        B1 | trap 'touch asked; while [ ! -e go ]; do sleep 0.01; done; exit 0' TERM; touch begun; while :; do sleep 0.01; done | -""")  # noqa: E501 - a row of a table
+    runner = orchestrator(cascade, tmp_path, max_workers=2)
+    running = asyncio.create_task(runner.run())
+    while not (tmp_path / "asked").exists():
+        await asyncio.sleep(0.01)
+    assert runner.views["B1"].is_stopping
+    (tmp_path / "go").touch()
+    await running
+    assert not runner.views["B1"].is_stopping
+
+
 async def test_on_failure_drain(tmp_path: Path) -> None:
     """A task that drains lets the others end, and nothing new begin."""
     cascade = plan("""ID | What | On Failure
