@@ -44,6 +44,7 @@ _OPENING = msgspec.json.Decoder(_Opening)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _COMPLAINT = re.compile(rb"\s*(?:fatal|error)\b", re.IGNORECASE)
 _NEVER = re.compile(rb"(?!)")
+FIRST_LINES = 50  # in which a program says why it does not begin; a wrapper may speak before it
 NEVER_ASKED = "the agent reported success, but its model was never asked (0 tokens)"
 
 
@@ -119,6 +120,7 @@ class EventReader(ABC):
         self._lines = LineSplitter()
         self._complaint: str | None = None  # why it did not begin
         self._last_note: str | None = None
+        self._first_lines = FIRST_LINES
         self._events_seen = False
         self._changed = False
         self._report = AgentReport(expects_result=self._text is None)
@@ -269,8 +271,9 @@ class EventReader(ABC):
                         lines = lines[number:]
                         break
                     self._text.stop_counting()
-                elif self._mode is None and self.error is None and self.CANNOT_BEGIN.match(line):
+                elif self._first_lines > 0 and self.error is None and self.CANNOT_BEGIN.match(line):
                     self.fail(line[:MOST_WORDS].decode("utf-8", "replace"), None)
+                self._first_lines -= 1
                 self._text.feed(line + b"\n")
             else:
                 return

@@ -67,6 +67,7 @@ LIMITS = (
              r"free tier .{0,60}(?:exhausted|exceeded|discontinued)"), "quota"),
     (_any_of(r"with your ChatGPT plan, upgrade"), "plan"),
 )  # fmt: skip
+A_MOMENT = _any_of(r"per[ -]?(?:minute|second)|/ ?min\b|\brpm\b|\btpm\b")  # over before anybody has looked
 # "regain access on 2026-12-01 at 00:00 UTC", "limit reached|1749924000", "try again at Nov 28th, 2026 8:59 PM."
 _IN_UTC = re.compile(r"(\d{4}-\d\d-\d\d)(?: at |T| )(\d\d:\d\d) ?(?:UTC|Z)")
 _EPOCH = re.compile(r"limit reached\|(\d{10})\b")
@@ -103,9 +104,9 @@ def failure_of(words: str, status: int | None) -> Outcome | None:
 
 def limit_of_words(words: str, status: int | None) -> UsageLimit | None:
     """Return the limit of the account that an agent's own words tell of, with its reset where they tell one."""
-    if status not in MAY_BE_LIMITS:
-        return None
     words = words[:MOST_WORDS]
+    if status not in MAY_BE_LIMITS or A_MOMENT.search(words):
+        return None
     kind = next((kind for pattern, kind in LIMITS if pattern.search(words)), None)
     if kind is None and status == PAYMENT_REQUIRED:
         kind = "credit"

@@ -30,7 +30,7 @@ def outcome_of(
     """
     if end in BY_END:
         return BY_END[end]
-    if report.limit is not None:
+    if report.limit is not None and report.is_error is not False:
         return Outcome.LIMIT
     kind = report.failure or failure_of_status(report.error_status)
     if exit_code and report.error_status is None and end is WorkerEnd.EXITED:  # known by words alone: trust the code

@@ -25,7 +25,7 @@ from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag, optional_flag, order_option
 from nova_async.cli.places import JOURNAL, PLAN, STATE_FILE
 from nova_async.cli.say import say
-from nova_async.orchestrator.countable import budget_problems
+from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.words import PlanOrder
 
 __all__ = ["BAD_INPUT", "command", "read_cascade"]
@@ -94,7 +94,7 @@ def show_plan(options: Options) -> int:
                 {"ok": False, "file": options.plan, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)}
             )
         return BAD_INPUT
-    if problems := [f"{', '.join(tasks)}: {sentence}" for sentence, tasks in budget_problems(cascade).items()]:
+    if problems := list(map(told, budget_problems(cascade).items())):
         for problem in problems:
             say(f"{options.plan}: {problem}", err=True)
         if options.json:

@@ -7,7 +7,7 @@ from typing import final
 from nova_async.agents import AGENTS, Agent, recognise
 from nova_async.cascade import Cascade, Task
 
-__all__ = ["budget_problems", "late_budgets"]
+__all__ = ["budget_problems", "late_budgets", "named", "told"]
 
 NAMED = 3  # tasks in one sentence
 
@@ -120,3 +120,12 @@ def named(tasks: list[str]) -> str:
     """Name the tasks that are meant, or the first of many."""
     more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
     return f" ({', '.join(tasks[:NAMED])}{more})"
+
+
+def told(found: tuple[str, list[str]]) -> str:
+    """Write a sentence with the tasks that it is about."""
+    sentence, tasks = found
+    if not tasks:
+        return sentence
+    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
+    return f"{', '.join(tasks[:NAMED])}{more}: {sentence}"

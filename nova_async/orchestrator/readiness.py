@@ -16,7 +16,7 @@ from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, Task
 from nova_async.errors import NotReadyError
 from nova_async.journal.history import History
-from nova_async.orchestrator.countable import budget_problems
+from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.orchestrator.outlook import look_ahead
 from nova_async.process.command import resolve
 
@@ -26,7 +26,6 @@ LEAST_ROOM = 1 << 20  # bytes; below, the journal itself would not fit before lo
 LITTLE_ROOM = 100 << 20  # bytes; a day of a busy agent's log
 SANE_YEARS = range(2025, 2100)  # outside, no agent would trust a server's certificate
 LONGEST_SHEBANG = 256  # bytes; what Linux reads of the first line
-NAMED = 3  # tasks in one sentence
 
 
 @final
@@ -263,12 +262,3 @@ def clock_problem(now: datetime) -> str | None:
     if now.year in SANE_YEARS:
         return None
     return f"the clock says {now:%Y-%m-%d}: set it, or agents will reject every server's certificate"
-
-
-def told(found: tuple[str, list[str]]) -> str:
-    """Write a sentence with the tasks that it is about."""
-    sentence, tasks = found
-    if not tasks:
-        return sentence
-    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
-    return f"{', '.join(tasks[:NAMED])}{more}: {sentence}"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_async import TokenUsage
-from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents import AGENTS, AgentReport, UsageLimit
 from nova_async.agents.failures import failure_of, limit_of_words
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.words import Outcome, WorkerEnd
@@ -176,6 +176,7 @@ def test_a_limit_of_the_account_is_known_by_its_words(
     [
         ("Rate limit reached for gpt-5 on requests per min. Limit: 3 / min. Please try again in 20s.", 429),
         ("Request rejected (429)", 429),
+        ("Quota exceeded for quota metric 'Generate Content API requests per minute'", 429),
         ("You've hit your usage limit", 500),
         ("It resets on 2026-99-99 at 00:00 UTC", None),
     ],
@@ -277,6 +278,24 @@ def test_a_budget_of_the_agents_own_is_the_word_budget() -> None:
     reader.close()
     assert outcome_of(WorkerEnd.EXITED, 1, reader.report) == Outcome.BUDGET
     assert reader.report.error == "Reached maximum budget ($0.15)"
+
+
+@pytest.mark.parametrize("mode", [None, "text"])
+def test_a_text_may_say_why_it_did_not_begin(mode: str | None) -> None:
+    """The program's own first words count where it failed; what stands far behind them may be the model's."""
+    refusal = "Not logged in \u00b7 Please run /login\n".encode()
+    for output, kind in ((b"starting\n" + refusal, Outcome.AUTH), (b"x\n" * 50 + refusal, Outcome.EXIT)):
+        reader = AGENTS["claude"].reader(mode)
+        reader.feed(output)
+        reader.close()
+        assert outcome_of(WorkerEnd.EXITED, 1, reader.report) == kind
+        assert outcome_of(WorkerEnd.EXITED, 0, reader.report) == Outcome.OK
+
+
+def test_a_success_is_no_limit() -> None:
+    """An account that was used up at the end of the work has not prevented it."""
+    report = AgentReport(expects_result=True, is_error=False, limit=UsageLimit("five_hour"))
+    assert outcome_of(WorkerEnd.EXITED, 0, report) == Outcome.OK
 
 
 @pytest.mark.parametrize("code", [173, 247, 145, 147, 41])
