@@ -21,6 +21,7 @@ CALLS = {
     "retry": "retry F1",
     "exec": "exec --task E1 sh -c 'echo hi; echo no >&2; exit 3'",
     "completion": "completion bash",
+    "doctor": "doctor --help",  # what it finds is about the machine
     "agents": "agents",
 }
 NUMBER = re.compile(r"\d[\d.]*|[0-9a-f]{8}-[0-9a-f-]{27}")
