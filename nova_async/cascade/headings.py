@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from nova_async.cascade.blocks import Block
-from nova_async.cascade.ids import ID, clean_id, looks_like_an_id, names_a_criterion
+from nova_async.cascade.ids import ID, clean_id, looks_like_an_id, names_a_criterion, names_a_thing
 from nova_async.cascade.labels import DONE_SIGNS, SOFT_WORDS, WORD, take_parallel_mark
 
 __all__ = ["TaskHeading", "branch_name", "group_name", "is_about_criteria", "read_heading"]
@@ -14,8 +14,14 @@ LEVEL_PREFIX = {2: re.compile(r"L1:\s*", re.IGNORECASE), 3: re.compile(r"L2:\s*"
 IN_MARKS = rf"[`*]{{0,3}}\#?{ID}[`*]{{0,3}}"
 # A colon needs a space after it, or `### 12:30 notes` were a task. A dash needs none, but what has a number after it
 # and nothing else, as in "F1 to F3" written with a dash, is a range.
-SIGN = r"\s{0,8}(?P<sign>:[`*]{0,3}(?=\s|$)|\uff1a[`*]{0,3}|[\u2014\u2013](?!\s*[A-Za-z]*\d+\s*(?::|$)))\s*"
+SIGN = (
+    r"\s{0,8}(?P<sign>:[`*]{0,3}(?=\s|$)|\uff1a[`*]{0,3}|\[[ xX~/-]?\](?=\s|$)|"
+    r"[\u2014\u2013](?!\s*[A-Za-z]*\d+\s*(?::|$)))\s*"
+)
 BARE = re.compile(rf"[*_]{{0,2}}(?P<id>{IN_MARKS}){SIGN}(?P<name>.*)", re.ASCII)
+NUMBERED = re.compile(
+    r"[*_]{0,2}(?P<id>T\d+(?:[._-]\d+)*[a-z]?)[*_]{0,2}(?:\s+-)?(?P<sign>\s)\s*(?P<name>\S.*)", re.ASCII
+)
 WORDED = re.compile(
     rf"[*_]{{0,2}}{WORD}[ \t]+(?P<id>{IN_MARKS})"
     rf"(?:{SIGN}|[.)](?=\s|$)\s*|(?P<hyphen>\s+-\s+)|(?P<space>\s+)|$)(?P<name>.*)",
@@ -83,17 +89,20 @@ def read_heading(block: Block) -> TaskHeading | None:
     found = WORDED.fullmatch(text)
     word = found["word"].casefold().replace("-", "") if found else ""
     if found is None or not _is_named(found, block.rank, word):
-        found, word = BARE.fullmatch(text), ""
+        found, word = BARE.fullmatch(text) or NUMBERED.fullmatch(text), ""
     if found is None:
         return None
     task_id = clean_id(found["id"])
     if not word and (block.rank < 3 or not any(char.isdigit() for char in task_id)):
         return None
+    done = done or (found["sign"] or "") in ("[x]", "[X]")
     parallel, name = take_parallel_mark(found["name"].strip())
     ended = DONE_AT_END.search(name[-80:])
     if ended:
         name = name[: len(name) - len(ended[0])]
-    is_task = bool(word) or (looks_like_an_id(task_id) and not names_a_criterion(task_id))
+    is_task = bool(word) or (
+        looks_like_an_id(task_id) and not names_a_criterion(task_id) and not names_a_thing(task_id)
+    )
     return TaskHeading(
         task_id, name.strip().removesuffix("**").strip(), word, done or ended is not None, parallel, is_task
     )

@@ -14,6 +14,7 @@ __all__ = [
     "looks_like_an_id",
     "made_id",
     "names_a_criterion",
+    "names_a_thing",
     "open_range",
     "resolve_word",
     "split_dependencies",
@@ -59,9 +60,12 @@ def clean_id(text: str) -> str:
 
 def looks_like_an_id(text: str) -> bool:
     """Tell whether a well-formed id is shaped as people shape them: ``T001``, ``1.2``, ``API-3``; not ``OAuth2``."""
-    if not is_task_id(text) or re.sub(r"[._-]", "", text).casefold() in THINGS or VERSION_OR_DATE.fullmatch(text):
-        return False
-    return LIKE_AN_ID.fullmatch(text) is not None
+    return is_task_id(text) and LIKE_AN_ID.fullmatch(text) is not None and not VERSION_OR_DATE.fullmatch(text)
+
+
+def names_a_thing(text: str) -> bool:
+    """Tell whether a text shaped like an id is the name of something, such as ``S3``; beside ``S1`` it is an id."""
+    return re.sub(r"[._-]", "", text).casefold() in THINGS
 
 
 def names_a_criterion(task_id: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import final
 
-from nova_async.cascade.ids import ID, clean_id, looks_like_an_id, names_a_criterion
+from nova_async.cascade.ids import ID, clean_id, looks_like_an_id, names_a_criterion, names_a_thing
 
 __all__ = ["DONE_SIGNS", "SOFT_WORDS", "WORD", "Label", "read_label", "take_parallel_mark"]
 
@@ -82,7 +82,12 @@ def read_label(text: str) -> Label:
         parallel or is_marked or "P" in tags,
         word,
         task_id,
-        criterion or start is None or bool(tags) or parallel or is_marked or _is_sure(start, task_id),
+        criterion
+        or start is None
+        or (
+            (bool(tags) or parallel or is_marked or _is_sure(start, task_id))
+            and (bool(word) or not names_a_thing(task_id))
+        ),
         criterion,
         tuple(tag for tag in tags if tag != "P"),
         behind.strip(),

@@ -3,12 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from nova_async.cascade.blocks import Block, read_rows
 from nova_async.cascade.columns import read_header
 from nova_async.cascade.headings import TaskHeading, read_heading
-from nova_async.cascade.ids import clean_id, family_of, is_task_id
+from nova_async.cascade.ids import clean_id, family_of, is_task_id, names_a_thing
+from nova_async.cascade.labels import Label
 from nova_async.cascade.lists import Item, items_of
 from nova_async.cascade.wordings import PlanIds
 
@@ -33,14 +35,18 @@ class Outline:
         self.headings = {block.start: found for block in blocks if (found := read_heading(block))}
         """Headings that are tasks or look like it, by their line."""
         self.plan = PlanIds()
-        self._series: Counter[str] = Counter()
-        for task_id in self._ids_outside_of_lists(blocks):
-            self.plan.add(task_id)
-            self._series[family_of(task_id)] += 1
         everything = [item for top in self._tops() for item in top.family()]
-        for item in everything:
-            if item.label.id and item.label.has_box and not item.label.is_criterion:
-                self._series[family_of(item.label.id)] += 1
+        ids = [*self._ids_of_rows(blocks), *(found.id for found in self.headings.values())]
+        ids += [item.label.id for item in everything if item.label.has_box and not item.label.is_criterion]
+        self._series: dict[str, set[str]] = {}
+        for task_id in ids:
+            if task_id and not names_a_thing(task_id):
+                self._series.setdefault(family_of(task_id), set()).add(task_id)
+        for start, found in self.headings.items():
+            if names_a_thing(found.id) and self._has_like(found.id):
+                self.headings[start] = replace(found, is_task=True)
+        for task_id in (*self._ids_of_rows(blocks), *(found.id for found in self.headings.values() if found.is_task)):
+            self.plan.add(task_id)
         for items in self.lists.values():
             boxes = [item for item in items if item.label.has_box]
             if not any(item.label.id for item in boxes):
@@ -61,7 +67,7 @@ class Outline:
     def _tops(self) -> Iterable[Item]:
         return (item for items in self.lists.values() for item in items)
 
-    def _ids_outside_of_lists(self, blocks: Sequence[Block]) -> Iterable[str]:
+    def _ids_of_rows(self, blocks: Sequence[Block]) -> Iterable[str]:
         for block in blocks:
             if block.kind == "table":
                 header, *rows = read_rows(block)
@@ -69,33 +75,44 @@ class Outline:
                 for row in rows if columns else ():
                     if columns and is_task_id(task_id := clean_id(row.cells[columns.fields["id"]])):
                         yield task_id
-        yield from (found.id for found in self.headings.values() if found.is_task)
+
+    def _has_like(self, task_id: str) -> bool:
+        """Tell whether the plan has another id of the same series."""
+        return bool(self._series.get(family_of(task_id), set()) - {task_id})
+
+    def _can_be_named(self, label: Label) -> bool:
+        """Tell whether an item's first word can be its id: not so ``S3``, unless there is an ``S1``, too."""
+        return bool(label.id) and (bool(label.word) or not names_a_thing(label.id) or self._has_like(label.id))
 
     def _name(self, items: Sequence[Item], *, inside_of_task: bool) -> None:
         """Decide which items of a list have an id, and go on with their inner lists."""
         boxes = [item for item in items if item.label.has_box]
-        all_have = all(item.label.id for item in boxes)
+        all_have = all(self._can_be_named(item.label) for item in boxes)
         counted = all_have and len(boxes) > 1 and _count_up([item.label.id for item in boxes])
         for item in boxes:
             label = item.label
             is_number = NUMBER.fullmatch(label.id) is not None
-            if not label.id or label.is_criterion:
+            if label.is_criterion or not self._can_be_named(label):
                 continue
             if inside_of_task and (label.word == "step" or (is_number and label.word != "task")):
                 continue  # steps of the task above
-            in_series = counted if is_number else all_have or self._series[family_of(label.id)] > 1
+            in_series = counted if is_number else all_have or self._has_like(label.id)
             if label.is_sure or in_series:
                 item.task_id = label.id
         for item in (item for item in items if not item.label.is_criterion):  # what fulfils one is no task either
             self._name(item.children, inside_of_task=inside_of_task or bool(item.task_id))
 
     def _drop_repeated_numbers(self) -> None:
-        """Take back plain numbers that come twice: then they only count the items of each list."""
+        """Take back plain numbers that come twice: then they only count the items of each list.
+
+        Not so beside ``1.1``: there a number that comes twice is a slip.
+        """
         named = [item for top in self._tops() for item in top.family() if item.task_id.isdigit()]
         numbered = [item for item in named if item.label.word != "task"]
         counts = Counter(item.task_id for item in numbered)
         taken = self.plan.ids | {item.task_id for item in named if item.label.word == "task"}
-        if any(count > 1 for count in counts.values()) or taken.intersection(counts):
+        parts = {item.task_id.partition(".")[0] for top in self._tops() for item in top.family() if "." in item.task_id}
+        if taken.intersection(counts) or (max(counts.values(), default=0) > 1 and not parts.intersection(counts)):
             for item in numbered:
                 item.task_id = ""
 

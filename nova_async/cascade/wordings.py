@@ -97,7 +97,7 @@ def read_value(key: str, value: str, line: int, waits: Waits, plan: PlanIds, fin
         return True
     named = named_ids(value, plan)
     if not named.ids and not named.slips:
-        if _is_declaring(key) or key.casefold().startswith("blocked"):
+        if key.casefold().startswith(("depends", "blocked")):  # "Dependencies: fastapi" is about packages
             _say_unread(line, f"{key}: {value}", findings)
         return False
     waits.words.extend((*named.ids, *named.slips))

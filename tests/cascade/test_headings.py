@@ -27,6 +27,10 @@ TASK_HEADINGS = {
     "### Task 1 - Types": ("1", "Types"),
     "### 1.2: Types ###": ("1.2", "Types"),
     "### L1: Types": ("L1", "Types"),
+    "### T1 Types": ("T1", "Types"),
+    "### T1 - Types": ("T1", "Types"),
+    "### T1 [ ] Types": ("T1", "Types"),
+    "### F1 [-] Types": ("F1", "Types"),
 }
 
 

@@ -86,6 +86,21 @@ def test_numbers_that_count_up_are_ids() -> None:
     assert ids_of("1. [ ] Write\n1. [ ] Test\n") == ["write", "test"]
 
 
+def test_names_of_things_beside_their_like() -> None:
+    """``S3`` is an id beside ``S1``, in a list and in headings; two names of things are none."""
+    assert ids_of("- [ ] S1 a\n- [ ] S2 b\n- [ ] S3 c\n- [ ] d\n") == ["S1", "S2", "S3"]
+    assert ids_of("### D2: a\n\nx\n\n### D3: b\n\nx\n") == ["D2", "D3"]
+    assert ids_of("- [ ] T1 a\n- [ ] H264 b\n- [ ] H265 c\n") == ["T1"]
+    assert codes_of("### T1: a\n\nx\n\n### S3: b\n\nx\n") == ["5 W119"]
+
+
+def test_a_number_that_comes_twice() -> None:
+    """Beside ``1.1`` it is a slip; where lists only count their items, it is no id; tasks with headings keep theirs."""
+    assert codes_of("- [ ] 1. a\n- [ ] 1.1 b\n\nx\n\n- [ ] 1. c\n") == ["6 E102"]
+    assert ids_of("- [ ] 1. a\n- [ ] 2. b\n\nx\n\n- [ ] 1. c\n") == ["a", "b", "c"]
+    assert ids_of("## Task 1: a\n\n- [ ] 1. b\n\n## Task 2: c\n\n- [ ] 1. d\n\n## Notes\n\n- [ ] 1. e\n") == ["1", "2"]
+
+
 def test_ids_that_are_made() -> None:
     """They are the same for the same words, unique, short, and tell apart what ASCII cannot spell."""
     made = ids_of(
@@ -140,6 +155,7 @@ def test_what_stands_below_criteria_is_to_be_fulfilled(title: str) -> None:
 @pytest.mark.parametrize(
     "title",
     ["### T1: a ✅", "### T1: a (done)", "### T1: a (Completed) ✅", "### ✅ T1: a", "### [x] T1: a",
+     "### T1 [x] a",
      "### T1: a [DONE]",
      "### T1: a — DONE", "### T1: a\n\n**Status:** Done", "### T1: a\n\n- Status: ✅ Complete (May 1)",
      "### T1: a\n\n- [x] b\n  - [X] c", "### T1: a\n\nx\n\n- [x] b\n\ny\n\n1. [x] c"],
