@@ -266,7 +266,7 @@ def _in_words(report: AgentReport) -> str:
     if report.is_error:
         parts = [f"failed: {one_line(report.error, MAX_ERROR)}" if report.error else "failed"]
     if report.denied:
-        parts.append(f"refused: {', '.join(report.denied)}")
+        parts.append(f"denied: {', '.join(report.denied)}")
     if report.unfinished:
         parts.append(f"unfinished: {', '.join(report.unfinished)}")
     if report.turns:

@@ -33,7 +33,7 @@ class PieceKind(StrEnum):
     OUTPUT = "output"
     """What a tool gave, shortened."""
     FAILED = "failed"
-    """What a tool gave that failed or was refused, shortened."""
+    """What a tool gave that failed or was denied, shortened."""
     NOTE = "note"
     """What goes on: the session, a background task."""
     WARNING = "warning"

@@ -99,7 +99,7 @@ def _doing(task: TaskView, *, is_over: bool) -> str:
         case TaskState.FAILED:
             return task.error or (task.outcome.value if task.outcome else "")
         case TaskState.COMPLETED:
-            return f"refused: {', '.join(task.denied)}" if task.denied else ""
+            return f"denied: {', '.join(task.denied)}" if task.denied else ""
         case TaskState.BLOCKED:
             return task.reason or f"blocked by {', '.join(task.blocked_by) or 'a failure'}"
         case TaskState.RETRYING if task.retry_at is not None and not is_over:

@@ -5,17 +5,17 @@ from typing import Any
 
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
+from nova_async.cli.denials import cure
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
-from nova_async.cli.refusals import cure
 from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
 from nova_async.orchestrator.holding import warning_of
 from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
 from nova_async.views import Hold, RunReport, TaskView
-from nova_async.words import TaskState
+from nova_async.words import Outcome, TaskState
 
 __all__ = ["write_json_summary", "write_run_summary"]
 
@@ -115,16 +115,14 @@ def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
 
 
 def describe_troubles(report: RunReport) -> Iterator[Line]:
-    """Give what went wrong without failing a task: missing bytes in logs, refused tools, a disk that was full."""
+    """Give what went wrong without failing a task: missing bytes in logs, denied tools, a disk that was full."""
     tasks = report.selected.values()
     told_below = {warning_of(hold) for hold in report.holds}
     told_below |= {warning for task in tasks if task.log_error for warning in report.warnings
                    if warning.startswith(f"log of {task.id}: ")}  # fmt: skip
     troubles = [warning for warning in report.warnings if warning not in told_below]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
-    troubles += [
-        f"{task.id} was refused {', '.join(task.denied)}: {cure(task.denied)}" for task in tasks if task.denied
-    ]
+    troubles += [f"{task.id} was denied {', '.join(task.denied)}: {cure(task.denied)}" for task in tasks if task.denied]
     for text in troubles[:MOST_TOLD]:
         yield [Span("  warning", Ink.AMBER), Span(f" {one_line(text, 1000)}")]
     if len(troubles) > MOST_TOLD:
@@ -188,11 +186,16 @@ def describe_hold(hold: Hold) -> Iterator[Line]:
 
 def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: bool) -> Iterator[str]:
     """Say what can be done now."""
+    denied = [task.id for task in failed if task.outcome is Outcome.DENIED]
+    failed = [task for task in failed if task.outcome is not Outcome.DENIED]
+    if denied:
+        yield ""
+        yield f"Allow what was denied, then `nova run` runs {', '.join(denied[:MOST_TOLD])} again"
     if failed:
         ids = " ".join(task.id for task in failed[:MOST_TOLD])
         yield ""
         yield f"Try again with `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`"
-    elif open_tasks or interrupted:
+    elif not denied and (open_tasks or interrupted):
         yield ""
         yield "Resume with `nova run`"
 

@@ -11,13 +11,13 @@ from typing import Any
 from nova_async._core.text import clean, one_line
 from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
+from nova_async.cli.denials import cure
 from nova_async.cli.display import cost_of, doing
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
-from nova_async.cli.refusals import cure
 from nova_async.cli.say import say
 from nova_async.cli.status import seconds_until
 from nova_async.errors import NovaError
@@ -134,7 +134,7 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if cost := cost_of(view):
         yield "cost", cost
     if view.denied:
-        yield "refused", f"{', '.join(view.denied)}: {cure(view.denied)}"
+        yield "denied", f"{', '.join(view.denied)}: {cure(view.denied)}"
     if view.files_changed:
         more = f" and {len(view.files_changed) - MOST_FILES} more" if len(view.files_changed) > MOST_FILES else ""
         yield "changed", ", ".join(view.files_changed[:MOST_FILES]) + more

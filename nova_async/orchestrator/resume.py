@@ -10,7 +10,7 @@ from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.decide import RunState
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.reporting import digest
-from nova_async.orchestrator.retry import NO_VERDICT, may_be_retried
+from nova_async.orchestrator.retry import FREE, NO_VERDICT, may_be_retried
 from nova_async.words import Outcome
 
 __all__ = ["check_selection", "failed_tasks", "resumed_state", "take_over"]
@@ -99,7 +99,14 @@ def is_completed(known: TaskKnown) -> bool:
 
 
 def has_given_up(cascade: Cascade, known: TaskKnown) -> bool:
-    """Tell whether a task has failed, and used up what it may be retried."""
+    """Tell whether a task has failed, and used up what it may be retried.
+
+    What was denied to its agent in an earlier run may be allowed by now, in settings of the agent's own that cannot
+    be seen from here.
+    """
+    verdicts = [outcome for outcome in known.outcomes if outcome not in FREE]
+    if verdicts[-1:] == [Outcome.DENIED]:
+        return False
     return bool(known.outcomes) and not may_be_retried(
         known.outcomes, retries=known.task.options.retries, retry_on=cascade.settings.retry_on
     )

@@ -375,7 +375,7 @@ def test_what_a_running_task_is_at() -> None:
     doing = [" ".join(line.split()[3:]).rpartition(" 33.4k")[0] or " ".join(line.split()[3:]) for line in lines[3:]]
     assert doing == [
         "▸ starting", "▸ checking pytest -q: 12 items", "▸ finishing", "▸ running ls · log error: disk full",
-        "▸ running finished, leaving", "! stopping ls", "✓ completed refused: Bash", "- ready waits for a free worker",
+        "▸ running finished, leaving", "! stopping ls", "✓ completed denied: Bash", "- ready waits for a free worker",
         "⊘ on hold claude is not logged in",
     ]  # fmt: skip
 
@@ -387,7 +387,7 @@ def test_troubles_are_in_the_summary() -> None:
     assert [line for line in lines if "warning" in line] == [
         "  warning state file: disk full",
         "  warning F1: log error: 12 bytes [lost]",
-        "  warning F2 was refused Bash, Write: allow them in the agent's own settings, "
+        "  warning F2 was denied Bash, Write: allow them in the agent's own settings, "
         'or give the task wider permissions (`permissions = "full"`)',
     ]
     many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]

@@ -287,3 +287,18 @@ async def test_logins_of_one_agent_are_told_apart(tmp_path: Path) -> None:
     report, _ = await run_refused(cascade, tmp_path, command_for=command_for)
     assert starts(tmp_path) == ["A1", "B1"]
     assert [hold.waiting for hold in report.holds] == [("A1", "A2"), ("B1", "B2")]
+
+
+async def test_what_was_denied_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    """A task that was allowed nothing has failed in its run alone; once it is allowed, a plain run completes it."""
+    denied = DATA.parent / "verdicts/claude/newcomer-denied.stdout"
+    folder, mended = tmp_path / "work", tmp_path / "mended"
+    folder.mkdir()
+    command = ["sh", "-c", f"if test -e {mended}; then cat {SERVED}; else cat {denied}; fi"]
+    tasks = [Task(id="T1", name="T1"), Task(id="T2", name="T2", depends_on=("T1",))]
+    options: dict[str, Any] = {"agent": "claude", "command_for": lambda task: command, "max_workers": 1}
+    report, _ = await run(Cascade.of(tasks), folder, **options)
+    assert (report.tasks["T1"].outcome, report.tasks["T2"].state) == (Outcome.DENIED, TaskState.BLOCKED)
+    mended.touch()
+    report, _ = await run(Cascade.of(tasks), folder, **options)
+    assert (report.ok, report.tasks["T1"].attempt) == (True, 2)

@@ -1,4 +1,4 @@
-"""What to do about tools that an agent was refused."""
+"""What to do about tools that an agent was denied."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,6 @@ __all__ = ["cure"]
 
 
 def cure(denied: Sequence[str]) -> str:
-    """Say how an agent gets the tools that it was refused."""
+    """Say how an agent gets the tools that it was denied."""
     them = "it" if len(denied) == 1 else "them"
     return f'allow {them} in the agent\'s own settings, or give the task wider permissions (`permissions = "full"`)'
