@@ -9,6 +9,8 @@ from nova_async.words import PlanOrder
 
 __all__ = ["Order", "bridged", "choose_order", "file_order_needs"]
 
+MOST_TOGETHER = 200  # tasks of one step; each waits for all of the step before, and 10,000 for 10,000 fill the memory
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def choose_order(written: PlanOrder, by: str, drafts: Sequence[TaskDraft]) -> Or
     """Choose the order of a plan.
 
     ``written`` is what somebody asked for, and ``by`` the place where. ``auto`` keeps the order of the file where tasks
-    are marked ``[P]``, or where less than half of them say what they wait for, the first one aside. A plan with a task
+    are marked ``[P]``, or where fewer than half of them (not counting the first) say what they wait for. A plan with a task
     table goes by its dependencies.
     """
     if written is not PlanOrder.AUTO:
@@ -59,6 +61,7 @@ def file_order_needs(drafts: Sequence[TaskDraft], needs: Mapping[str, Sequence[s
     for draft in _after_what_they_need(drafts, needs):
         together = (
             previous is not None
+            and len(step) < MOST_TOGETHER
             and previous.parallel
             and draft.parallel
             and (previous.section, previous.parent) == (draft.section, draft.parent)

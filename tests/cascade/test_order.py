@@ -71,6 +71,12 @@ def test_headings_keep_marked_tasks_apart() -> None:
     assert needs_of(parse_cascade(text)) == {"1.1": "", "1.2": "", "2.1": "1.1 1.2", "3": "2.1"}
 
 
+def test_a_crowd_of_marked_tasks_goes_in_steps() -> None:
+    """What each task waits for stays bounded, however many are marked."""
+    cascade = parse_cascade("".join(f"- [ ] T{n} [P] x\n" for n in range(500)))
+    assert [len(wave) for wave in cascade.waves()] == [200, 200, 100]
+
+
 OPTIONAL = "- [ ] T1 a\n- [ ]* T2 b\n- [ ] T3 c (depends on T2)\n- [ ] T4 d\n- [ ] T5 e\n- [ ] T6 f\n"
 
 
