@@ -28,8 +28,8 @@ def choose_order(written: PlanOrder, by: str, drafts: Sequence[TaskDraft]) -> Or
     """Choose the order of a plan.
 
     ``written`` is what somebody asked for, and ``by`` the place where. ``auto`` keeps the order of the file where tasks
-    are marked ``[P]``, or where fewer than half of them (not counting the first) say what they wait for. A plan with a task
-    table goes by its dependencies.
+    are marked ``[P]``, or where fewer than half of them (not counting the first) say what they wait for. A plan with a
+    task table goes by its dependencies.
     """
     if written is not PlanOrder.AUTO:
         return Order(written, by, is_asked=True)
