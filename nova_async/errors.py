@@ -57,6 +57,9 @@ class NotReadyError(NovaError):
         super().__init__("not started: " + "\n  ".join(["", *problems] if len(problems) > 1 else problems).lstrip(" "))
         self.problems = tuple(problems)
 
+    def __reduce__(self) -> tuple[type["NotReadyError"], tuple[tuple[str, ...]]]:
+        return NotReadyError, (self.problems,)  # otherwise it would be made anew of its sentence
+
 
 class RunLockedError(NovaError):
     """Another run is using the same journal.

@@ -13,6 +13,8 @@ from pathlib import Path
 from nova_async.attempt.checkout import is_in_checkout
 from nova_async.cli.ink import colours_of, is_terminal
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async.errors import JournalError
+from nova_async.journal.reader import JournalReader
 from nova_async.orchestrator.readiness import LEAST_ROOM, LITTLE_ROOM, clock_problem, folder_problem, room_left
 
 __all__ = ["Check", "Verdict", "check_folder", "check_machine"]
@@ -51,6 +53,8 @@ def check_folder(folder: Path) -> Iterator[Check]:
         yield Check("folder", Verdict.PROBLEM, problems[0])
     else:
         yield Check("folder", Verdict.OK, f"{folder} can be written in")
+    if (folder / JOURNAL).exists():
+        yield check_journal(folder / JOURNAL)
     if shutil.which("git") is None:
         yield Check("git", Verdict.NOTE, "not installed: nova cannot tell which files a task changed")
     elif not is_in_checkout(folder):
@@ -64,6 +68,15 @@ def check_folder(folder: Path) -> Iterator[Check]:
         is_little = Verdict.PROBLEM if left < LEAST_ROOM else Verdict.NOTE if left < LITTLE_ROOM else Verdict.OK
         cure = "" if is_little is Verdict.OK else "make room: logs and journal need it"
         yield Check("disk", is_little, f"{left / (1 << 30):.1f} GB left", cure)
+
+
+def check_journal(journal: Path) -> Check:
+    """Check that the journal of earlier runs can be read."""
+    try:
+        runs = len(JournalReader(journal).runs())
+    except JournalError as error:
+        return Check("journal", Verdict.PROBLEM, str(error))
+    return Check("journal", Verdict.OK, f"{runs} run{'s' if runs != 1 else ''} in {JOURNAL}")
 
 
 def check_machine() -> Iterator[Check]:

@@ -103,6 +103,17 @@ def test_a_plan_that_has_run(tmp_path: Path) -> None:
     assert nova("run", "--command", "true", cwd=tmp_path).returncode == 0
     code, checks = doctor(tmp_path, "CASCADE.md")
     assert (code, checks["run"]["text"]) == (0, "the next run has everything it needs")
+    assert checks["journal"]["text"] == "1 run in .nova/journal.db"
+
+
+def test_a_journal_that_is_none(tmp_path: Path) -> None:
+    """A damaged journal is a problem before the run that would stop at it, with what to do."""
+    install(tmp_path / "bin", "codex", "echo 0.169.0")
+    (tmp_path / ".nova").mkdir()
+    (tmp_path / ".nova/journal.db").write_text("no journal at all, but long enough to look like a file of that kind")
+    code, checks = doctor(tmp_path, path=tmp_path / "bin")
+    assert (code, checks["journal"]["verdict"]) == (1, "problem")
+    assert "start over" in checks["journal"]["text"]
 
 
 def test_bad_input(tmp_path: Path) -> None:

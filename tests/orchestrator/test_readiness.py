@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -202,6 +203,13 @@ async def test_another_machine_is_not_looked_at(tmp_path: Path) -> None:
     report, _ = await run(cascade, tmp_path, executor=strange)
     assert strange.submitted
     assert states(report) == {"T1": "failed"}
+
+
+def test_its_error_can_be_sent_to_another_process() -> None:
+    """With all problems as they were."""
+    for problems in (("one",), ("one", "two")):
+        copy = pickle.loads(pickle.dumps(NotReadyError(problems)))
+        assert (copy.problems, str(copy)) == (problems, str(NotReadyError(problems)))
 
 
 @pytest.mark.parametrize(("year", "is_right"), [(1970, False), (2024, False), (2026, True), (2150, False)])
