@@ -18,6 +18,10 @@ __all__ = ["KEY_OF", "cut_front_matter", "read_front_matter", "read_settings_fil
 FENCE = "+++"
 PYPROJECT = "pyproject.toml"
 YAML_KEY = re.compile(r"\s*(?:#.*)?[\w.-]+\s*:(?:\s|$)")
+MOST_NAMES = 100  # in one dotted key; ours have three
+DEEP_KEY = re.compile(
+    rf"""(?:(?:[A-Za-z0-9_-]{{1,99}}|"[^"\n]{{0,99}}"|'[^'\n]{{0,99}}')[ \t]{{0,9}}\.[ \t]{{0,9}}){{{MOST_NAMES}}}"""
+)
 TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\)$", re.DOTALL)
 
 # A budget caps the thing it is written on: at the top of the file that is the run, so tasks have names of their own.
@@ -102,6 +106,10 @@ def read_settings_file(toml: str, findings: Findings) -> RunSettings:
 
 
 def _parsed(toml: str, findings: Findings, about: str, first_line: int) -> Mapping[str, Any]:
+    if deep := DEEP_KEY.search(toml):  # the standard library's parser takes quadratic time for it
+        line = toml.count("\n", 0, deep.start()) + first_line
+        findings.add(line, "E002", f"{about}a key of more than {MOST_NAMES} names")
+        return {}
     try:
         return tomllib.loads(toml)
     except (ValueError, RecursionError) as error:

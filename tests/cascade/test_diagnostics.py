@@ -24,6 +24,10 @@ CASES = {
         ["3: E002 front matter: Invalid value"],
     ),
     "front matter ends too early": (f"+++\nnotify = [\n+++\n{TABLE}", ["2: E002 front matter: Invalid value"]),
+    "TOML key without end": (
+        f"+++\norder = 'deps'\nenv.{'.'.join('a' * 101)} = 1\n+++\n{TABLE}",
+        ["3: E002 front matter: a key of more than 100 names"],
+    ),
     "TOML number without end": (f"+++\nmax_workers = {'9' * 5000}\n+++\n{TABLE}", None),
     "TOML nested without end": (f"+++\nnotify = {'[' * 5000}\n+++\n{TABLE}", None),
     "id too long": (TABLE.replace("F1", "F" * 65), [f"3: E101 bad task id '{'F' * 65}' (at most 64 characters)"]),
