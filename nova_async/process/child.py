@@ -59,6 +59,17 @@ class Child:
         """
         return self._process.returncode
 
+    def has_exited(self) -> bool:
+        """Ask the kernel whether the leader has exited, of which the loop may not know yet."""
+        if self._process.returncode is not None:
+            return True
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return False
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # somebody has reaped it
+            return True
+
     async def wait(self) -> int:
         """Wait until the leader has exited and return its code, whatever grandchildren or open pipes remain (G1).
 

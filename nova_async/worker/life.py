@@ -128,13 +128,16 @@ class Life:
             return  # it has exited on its own; what it left behind is another matter
         limits = self._limits
         if limits.max_tokens is not None and report.usage.total > limits.max_tokens:
-            why = f"token budget exceeded: {report.usage.total:,} used, limit {limits.max_tokens:,}"
-            self.stop(Stop(WorkerEnd.OVER_BUDGET, why))
+            self._stop_for(f"token budget exceeded: {report.usage.total:,} used, limit {limits.max_tokens:,}")
         if limits.max_cost_usd is not None and (report.cost_usd or 0) > limits.max_cost_usd:
-            why = f"cost budget exceeded: ${report.cost_usd:,.2f} spent, limit ${limits.max_cost_usd:,.2f}"
-            self.stop(Stop(WorkerEnd.OVER_BUDGET, why))
+            self._stop_for(f"cost budget exceeded: ${report.cost_usd:,.2f} spent, limit ${limits.max_cost_usd:,.2f}")
         if limits.linger is not None and report.is_error is not None and "linger" not in self._timers:
             self._arm("linger", limits.linger, self._look_for_lingering, limits.linger)
+
+    def _stop_for(self, why: str) -> None:
+        # What was printed and the exit may both have come, and the loop look at the output first.
+        if not self._child.has_exited():
+            self.stop(Stop(WorkerEnd.OVER_BUDGET, why))
 
     async def suspend(self) -> None:
         """Stop the family where it stands, unless it is to end; the time limits stand still meanwhile."""

@@ -109,6 +109,25 @@ async def test_a_limit_is_the_commands_and_not_its_leftovers(tmp_path: Path) -> 
             os.kill(left, signal.SIGKILL)
 
 
+async def test_a_limit_does_not_outrun_the_news_of_the_exit(tmp_path: Path) -> None:
+    """Where the exit and what a leftover printed after it have both come, the exit counts, whichever is seen first."""
+    printed = tmp_path / "printed"
+    script = (
+        "mkfifo gone; (read word < gone; echo Token usage: input=60, output=60, cache_read=0, cache_creation=0;"
+        " touch printed; exec sleep 60) & exec 3> gone; echo ready; read word"
+    )
+    ours, theirs = os.pipe()
+    worker = AsyncWorker("F1", log_dir=tmp_path, limits=Limits(max_tokens=100))
+    await worker.start(["sh", "-c", script], cwd=tmp_path, stdin=ours)
+    os.close(ours)
+    await ready(worker)
+    os.close(theirs)  # now it exits, and the loop stands still
+    while not printed.exists() or is_alive(worker.pid or 0):
+        pass
+    await worker.wait(30)
+    assert (worker.end, worker.report.usage.total) == (WorkerEnd.EXITED, 120)
+
+
 async def test_timers_end_with_the_child(tmp_path: Path) -> None:
     """No timer of a limit outlives its worker."""
     worker = await ended(tmp_path, ["true"], timeout=1000, idle_timeout=1000)
