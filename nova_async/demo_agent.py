@@ -257,13 +257,13 @@ def stream_block(index: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; of Claude's own options it takes those that nova gives."""
     parser = argparse.ArgumentParser(prog="nova demo-agent", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--attempt", type=int, default=1, metavar="N", help="which attempt this is")
-    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="how many times faster than usual")
+    parser.add_argument("--attempt", type=int, default=1, metavar="N", help="number of this attempt")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="speed-up factor")
     for flag in ("-p", "--print", "--verbose", "--include-partial-messages"):
-        parser.add_argument(flag, action="store_true", help="as claude has it; it is so anyway")
-    parser.add_argument("--output-format", choices=["stream-json"], default="stream-json", help="as claude has it")
-    parser.add_argument("--model", help="as claude has it; ignored")
-    parser.add_argument("--resume", metavar="ID", help="as claude has it; ignored")
+        parser.add_argument(flag, action="store_true", help="accepted as claude does; always on")
+    parser.add_argument("--output-format", choices=["stream-json"], default="stream-json", help="as for claude")
+    parser.add_argument("--model", help="accepted as claude does; ignored")
+    parser.add_argument("--resume", metavar="ID", help="accepted as claude does; ignored")
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to do; read from standard input if left out")
     read = parser.parse_args(arguments)
     if not read.speed > 0:

@@ -109,13 +109,13 @@ class Hold:
     @property
     def reason(self) -> str:
         """What is wrong, in a few words."""
-        return f"{self.agent}: {WHY_HELD.get(self.outcome, self.outcome)}"
+        return f"{self.agent} {WHY_HELD.get(self.outcome, 'cannot work')}"
 
 
 WHY_HELD = {
-    Outcome.AUTH: "not logged in, or its key was refused",
-    Outcome.LIMIT: "its usage limit is reached",
-    Outcome.SPAWN_ERROR: "it cannot be started",
+    Outcome.AUTH: "is not logged in, or its key was rejected",
+    Outcome.LIMIT: "has reached its usage limit",
+    Outcome.SPAWN_ERROR: "cannot be started",
 }
 
 

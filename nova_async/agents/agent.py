@@ -123,7 +123,7 @@ class Agent:
     install: str | None = None
     """The command that installs it."""
     login: str | None = None
-    """How to log in, in a few words."""
+    """How to log in, as a phrase that starts with a verb: ``run `claude` and type /login``."""
     login_signs: LoginSigns = field(default_factory=LoginSigns)
     tested_versions: tuple[str, ...] = ()
     """The versions that its reader was checked against, oldest first."""
@@ -205,7 +205,7 @@ class Agent:
         ``ValueError`` for ``plain``, for unknown permissions, and for a cap that is not above 0.
         """
         if self.make_command is None:
-            raise ValueError(f"{self.name!r} is any program: give its whole command line instead of a prompt")
+            raise ValueError(f"{self.name!r} stands for any program: pass its whole command line instead of a prompt")
         if max_turns is not None and max_turns < 1:
             raise ValueError(f"max_turns must be at least 1, not {max_turns}")
         if max_cost_usd is not None and not (math.isfinite(max_cost_usd) and max_cost_usd > 0):

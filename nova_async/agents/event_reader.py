@@ -45,7 +45,7 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _COMPLAINT = re.compile(rb"\s*(?:fatal|error)\b", re.IGNORECASE)
 _NEVER = re.compile(rb"(?!)")
 FIRST_LINES = 50  # in which a program says why it does not begin; a wrapper may speak before it
-NEVER_ASKED = "the agent reported success, but its model was never asked (0 tokens)"
+NEVER_ASKED = "the agent reported success, but never called its model (0 tokens)"
 
 
 def decode(decoder: msgspec.json.Decoder[Shape], text: bytes | msgspec.Raw) -> Shape | None:

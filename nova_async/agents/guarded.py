@@ -129,7 +129,7 @@ def _checked(report: object) -> AgentReport:
     for name, fits in FIELDS.items():
         value = getattr(report, name)
         if not fits(value):
-            raise TypeError(f"report.{name} is no sensible value ({type(value).__name__})")
+            raise TypeError(f"report.{name} has an invalid value ({type(value).__name__})")
     models = list(report.usage_by_model.items())[:MAX_MODELS]
     return replace(
         report,
@@ -151,7 +151,7 @@ def _checked(report: object) -> AgentReport:
 def _checked_piece(piece: object) -> Piece:
     """Return a piece that is safe to show; raises ``TypeError`` for one that is not."""
     if not isinstance(piece, Piece) or not isinstance(piece.text, str) or type(piece.depth) is not int:
-        raise TypeError(f"it returned {piece!r:.100}, which is no piece")
+        raise TypeError(f"it returned {piece!r:.100}, which is not a Piece")
     depth = max(0, min(piece.depth, MAX_DEPTH))
     return replace(piece, kind=PieceKind(piece.kind), text=clean(piece.text), depth=depth)
 

@@ -50,7 +50,7 @@ def load_agents(taken: frozenset[str]) -> Iterator[tuple[str, Agent]]:
                 yield name, agent
         elif name not in _loaded:
             _loaded[name] = None
-            _warn(found, "nova_async has an agent of this name already")
+            _warn(found, "nova_async already has an agent of this name")
 
 
 @cache
@@ -59,7 +59,7 @@ def entry_points() -> dict[str, importlib.metadata.EntryPoint]:
     try:
         found = tuple(importlib.metadata.entry_points(group=GROUP))
     except Exception as error:  # one malformed file of any package at all
-        message = f"agents of installed packages cannot be looked for: {sentence_of(error)}"
+        message = f"cannot look for agents in installed packages: {sentence_of(error)}"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         return {}
     return {entry.name: entry for entry in reversed(found)}
@@ -71,9 +71,9 @@ def _checked(name: str, agent: object) -> Agent:
     if agent.name != name:
         raise ValueError(f"its name is {agent.name!r}: give the entry point the same name")
     if not NAME.fullmatch(name) or name == CUSTOM:
-        raise ValueError("a name begins with a small letter, goes on with those, digits, '-' and '_', and is not taken")
+        raise ValueError("a name must start with a lowercase letter, use only a-z, 0-9, '-' and '_', and be free")
     if not agent.program:
-        raise ValueError("it names no program")
+        raise ValueError("no program given")
     return agent
 
 
@@ -104,9 +104,9 @@ def _guarded_commands(name: str, make: Callable[[Call], list[str]]) -> Callable[
         try:
             made: Any = make(call)
         except Exception as error:
-            raise ValueError(f"agent {name!r} made no command: {sentence_of(error)}") from error
+            raise ValueError(f"agent {name!r} cannot make a command: {sentence_of(error)}") from error
         if not isinstance(made, list | tuple) or not made or not all(isinstance(word, str) for word in made):
-            raise ValueError(f"agent {name!r} made no command: {made!r:.100} is not a list of words")
+            raise ValueError(f"agent {name!r} returned an invalid command: {made!r:.100} is not a list of strings")
         return [str(word) for word in made]  # an enumeration is a string, too, and prints as something else
 
     return command

@@ -124,7 +124,7 @@ class Cascade:
         if only is not None:
             selected &= matching(self.tasks, only)
             if not selected:
-                raise ValueError(f"{shown(only)} leaves none of the tasks that are named")
+                raise ValueError(f"{shown(only)} matches none of the given tasks")
         return frozenset(selected)
 
     def waves(self) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Check-lists: ``- [ ] T002 [P] [US1] Lint (depends on T001)``, with parts of tasks as items of their own."""
+"""Checklists: ``- [ ] T002 [P] [US1] Lint (depends on T001)``, with parts of tasks as items of their own."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -79,8 +79,8 @@ class ChecklistReader:
         first = self._unnamed[0]
         count = _counted(self._unnamed)
         if self.makes_ids:
-            text = f"{count} without an id, so ids are made of the words, and a reworded item is a new task; "
-            text += f"begin items with an id: `- [ ] T1 {_start(first)}`"
+            text = f"{count} without an id, so ids are made from the text, and a reworded item is a new task; "
+            text += f"start items with an id: `- [ ] T1 {_start(first)}`"
         else:
             text = f"{count} without an id ignored (first: {shown(first.label.sentence)}); to run them, add ids"
         self.findings.add(first.start + 1, "W115", text)
@@ -127,7 +127,7 @@ class ChecklistReader:
         if item.task_id and self.drafts.add_group(item.task_id, item.start + 1):
             ids = (*ids, item.task_id)
         if label.is_parallel:
-            text = f"[P] on {item.task_id or 'an item'} is ignored, because it is only a group: mark its tasks"
+            text = f"[P] on {item.task_id or 'an item'} is ignored, because it is only a group; mark its tasks instead"
             self.findings.add(item.start + 1, "W112", text)
         left_out = [(child.start, child.end) for child in item.children if has_tasks(child)]
         waits = Waits(list(parent.waits.words), parent.waits.declares)
@@ -180,7 +180,7 @@ class ChecklistReader:
         """Say that an item is only text of the one above it, as Markdown has it where it is indented too far."""
         for line, text in self._further_lines(item, item.text):
             if text[:2] in ("- ", "* ", "+ ") and read_label(text[2:].lstrip()).has_box:
-                said = "this item is indented too far: it is only text of the item above; take some spaces away"
+                said = "this item is indented too far, so it is only text of the item above; remove some spaces"
                 self.findings.add(line, "W114", said)
 
 

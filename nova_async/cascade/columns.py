@@ -32,7 +32,7 @@ class Columns:
     def report(self, line: int, findings: Findings) -> None:
         """Note columns that are not read (W111) and columns that say the same (E108)."""
         for header in self.unknown:
-            findings.add(line, "W111", f"column {shown(header)} is not known: ignored{guess_option(header, findings)}")
+            findings.add(line, "W111", f"unknown column {shown(header)} ignored{guess_option(header, findings)}")
         for meaning, headers in self.doubled:
             findings.add(line, "E108", f"two columns mean '{meaning}': {headers}")
 

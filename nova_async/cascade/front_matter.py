@@ -51,7 +51,7 @@ def cut_front_matter(lines: list[str], findings: Findings) -> str | None:
         if ours is None:
             lines[: end + 1] = [""] * (end + 1)
             return None  # what other tools write at the top of their files
-        text = f"YAML front matter is not read, and it sets {ours}; write TOML between two +++ lines"
+        text = f"YAML front matter is not read, but this one sets {ours}; write TOML between two +++ lines"
         findings.add(1, "E003", text)
     elif end is None:
         findings.add(1, "E001", "front matter opened by +++ is never closed")
@@ -98,7 +98,7 @@ def read_settings_file(toml: str, findings: Findings) -> RunSettings:
     lines = TomlLines(toml, first_line=1)
     if "milestone" in table:
         findings.add(
-            lines.line_of(*place, "milestone"), "E104", "milestone: milestones belong to a plan: write it there"
+            lines.line_of(*place, "milestone"), "E104", "milestone: milestones belong in a plan; write it there"
         )
     table = {key: value for key, value in table.items() if key != "milestone"}
     settings = _read(table, lambda *path: lines.line_of(*place, *path), findings, "key")

@@ -61,7 +61,7 @@ def read_milestones(value: object, line_of: Callable[..., int], findings: Findin
             guess = findings.guess(key, (*TEXTS, *TRIGGERS))
             findings.add(line_of(index, key), "E004", f"unknown milestone key {shown(key)}{guess}")
         if milestone.id in milestones:
-            findings.add(line, "E104", f"milestone: {shown(milestone.id)} is there twice")
+            findings.add(line, "E104", f"milestone: {shown(milestone.id)} is defined twice")
         milestones[milestone.id] = milestone
     return tuple(milestones.values())
 
@@ -72,7 +72,7 @@ def _read_one(table: Mapping[str, object], line: int) -> Milestone:
     for key in TEXTS:
         value = table.get(key, "")
         if not isinstance(value, str) or (key in ("id", "message") and not value.strip()):
-            raise ValueError(f"{key} is missing" if key not in table else f"{key} is not a text")
+            raise ValueError(f"{key} is missing" if key not in table else f"{key} is not a string")
         texts[key] = value
     if len(table.keys() & set(TRIGGERS)) != 1:
         raise ValueError(f"{shown(texts['id'])} needs exactly one of {', '.join(TRIGGERS)}")

@@ -32,7 +32,7 @@ def open_fence(blocks: list[Block], lines: list[str], findings: Findings) -> lis
         return blocks
     if not any(_looks_like_a_task(lines[index]) for index in inside):
         return blocks
-    findings.add(fence.start + 1, "W116", "the whole plan stands in a code block: it is read as if it did not")
+    findings.add(fence.start + 1, "W116", "the whole plan is in a code block; it is read as if it were not")
     last = fence.end - 1
     closes = lines[last].strip().startswith(fence.tokens[0].markup[:3])
     for index in range(len(lines)):
@@ -49,21 +49,21 @@ def why_no_tasks(blocks: Sequence[Block], lines: list[str], findings: Findings) 
     if start[0] in "{[" and not read_label(start).has_box:
         return "this is JSON, and plans are Markdown; write `- [ ] T1 …` for each task"
     if findings.has("W113", "W114", "W115", "W119"):
-        return "all that looks like one is ignored, as the warnings say"
+        return "everything that looks like one is ignored; see the warnings"
     for block in blocks:
         if block.kind == "fence" and any(map(_looks_like_a_task, lines[block.start + 1 : block.end])):
-            return f"tasks stand in a code block only (line {block.start + 1}); take the fence away"
+            return f"the only tasks are in a code block (line {block.start + 1}); remove the fence"
     for block in blocks:
         if block.kind in ("bullet_list", "ordered_list"):
-            return f"the list at line {block.start + 1} is no check-list; begin its items with a box: `- [ ] T1 …`"
+            return f"the list at line {block.start + 1} is not a checklist; start its items with a box: `- [ ] T1 …`"
         if block.rank > 1 and NUMBERED_TITLE.match(block.text):
-            return f"headings with a number alone are no tasks (line {block.start + 1}); write `### Task 1: …`"
+            return f"headings with only a number are not tasks (line {block.start + 1}); write `### Task 1: …`"
         if block.kind == "table":
             return (
-                f"the table at line {block.start + 1} is no task table; it needs a column `Task ID`, and a column "
+                f"the table at line {block.start + 1} is not a task table; it needs a column `Task ID`, and a column "
                 "`What Changes` or `Depends On`"
             )
-    return "write a check-list (`- [ ] T1 …`), headings (`### Task 1: …`) or a table with a column `Task ID`"
+    return "write a checklist (`- [ ] T1 …`), headings (`### Task 1: …`) or a table with a column `Task ID`"
 
 
 def _looks_like_a_task(line: str) -> bool:

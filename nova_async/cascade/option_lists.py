@@ -1,4 +1,4 @@
-"""Bullet lists that set options: the one right below a task's heading, or below its item in a check-list."""
+"""Bullet lists that set options: the one right below a task's heading, or below its item in a checklist."""
 
 import re
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ def _is_misspelled(setting: Setting, line: int, findings: Findings) -> bool:
         option.from_text(setting.value)
     except ValueError:
         return False
-    findings.add(line, "W111", f"option {shown(setting.key)} is not known: ignored{guess}")
+    findings.add(line, "W111", f"unknown option {shown(setting.key)} ignored{guess}")
     return True
 
 

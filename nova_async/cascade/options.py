@@ -117,12 +117,12 @@ class Option:
             return {self._agent(name): self.from_toml(words) for name, words in value.items()}
         if self.read in (values.parse_list, values.parse_command, values.parse_check) and isinstance(value, list):
             if not all(isinstance(word, str) for word in value) or (self.attribute == "verify" and not value):
-                raise ValueError(f"{self.key}: {shown(str(value))} is not a list of texts")
+                raise ValueError(f"{self.key}: {shown(str(value))} is not a list of strings")
             if self.read is values.parse_check and (found := {"&&", "||", ";"}.intersection(value)):
-                raise ValueError(f"{self.key}: no shell reads it, so {min(found)} would be a mere word")
+                raise ValueError(f"{self.key}: not run by a shell, so {min(found)} would be a plain argument")
             return tuple(value)
         if self.read is values.parse_text and not isinstance(value, str):
-            raise ValueError(f"{self.key}: {shown(text_of_toml(value))} is not a text")
+            raise ValueError(f"{self.key}: {shown(text_of_toml(value))} is not a string")
         try:
             return self.read(text_of_toml(value))
         except ValueError as error:

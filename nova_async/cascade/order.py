@@ -34,7 +34,7 @@ def choose_order(written: PlanOrder, by: str, drafts: Sequence[TaskDraft]) -> Or
     if written is not PlanOrder.AUTO:
         return Order(written, by, is_asked=True)
     if any(draft.kind is Kind.ROW for draft in drafts):
-        return Order(PlanOrder.DEPS, "tasks stand in a table")
+        return Order(PlanOrder.DEPS, "tasks are in a table")
     if any(draft.parallel for draft in drafts):
         return Order(PlanOrder.PHASE, "tasks that may run together are marked [P]")
     later = drafts[1:]

@@ -32,7 +32,7 @@ def read_original_milestones(
         try:
             milestone = milestone_of(told, known)
             if milestone.id in milestones:
-                raise ValueError("its id is there twice")
+                raise ValueError("its id is defined twice")
             milestones[milestone.id] = milestone
         except ValueError as error:
             named = told.get("id") if isinstance(told, Mapping) else None
@@ -60,7 +60,7 @@ def milestone_of(told: Any, known: Collection[str]) -> Milestone:
             return replace(bare, percent=float(percent))
         case "any_task_failed":
             return replace(bare, on="first_failure")
-    raise ValueError(f"the trigger {shown(str(trigger.get('type')))} is not known")
+    raise ValueError(f"unknown trigger {shown(str(trigger.get('type')))}")
 
 
 def tasks_of(told: Any, known: Collection[str]) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def read_plain_yaml(text: str) -> Any:
         lines.append(Line(number, len(line) - len(said), said))
     value, rest = read_block(lines, 0, 0) if lines else (None, 0)
     if rest < len(lines):
-        raise UnreadError(lines[rest].number, "an indentation that fits to nothing")
+        raise UnreadError(lines[rest].number, "an indentation that matches no level")
     return value
 
 
@@ -123,7 +123,7 @@ def read_scalar(text: str, line: int) -> Any:
     for quoted in (DOUBLE, SINGLE):
         if (found := quoted.match(text)) is not None:
             if COMMENT.sub("", text[found.end() :]).strip():
-                raise UnreadError(line, "more after the end of a text")
+                raise UnreadError(line, "text after the closing quote")
             return unescaped(found[1], line) if quoted is DOUBLE else found[1].replace("''", "'")
     text = COMMENT.sub("", text).strip()
     if text.startswith("[") and text.endswith("]"):

@@ -149,9 +149,9 @@ class Scan:
 
     def _report_lost(self, heading: TaskHeading, block: Block, line: int, what: str) -> None:
         text = (
-            f"this task {what} stands inside task {heading.id} (line {block.start + 1}) and would only be part of its "
+            f"this task {what} is inside task {heading.id} (line {block.start + 1}) and would only be part of its "
             f"prompt; if {heading.id} is a group, write `### L2: {heading.name or heading.id}`; if the {what} is an "
-            "example, put it in a fence"
+            "example, put it in a code block"
         )
         self._findings.add(line + 1, "E111", text)
 
@@ -226,10 +226,10 @@ class Scan:
         for index in range(block.start, block.end):
             line = self._lines[index]
             if box := LOOSE_BOX.match(line):
-                text = f"a box outside of a list: ignored; begin the line with `- `, as in `- {box[1][:20]} …`"
+                text = f"a checkbox outside a list: ignored; start the line with `- `, as in `- {box[1][:20]} …`"
                 self._findings.add(index + 1, "W115", text)
             elif task := LOOSE_TASK.match(line):
-                text = f"{shown(task[1])} is no heading: ignored; if it is a task, write `### {task[1]}: …`"
+                text = f"{shown(task[1])} is not a heading: ignored; if it is a task, write `### {task[1]}: …`"
                 self._findings.add(index + 1, "W119", text)
 
     def _warn_of_nested(self, block: Block, items: Sequence[Item]) -> None:
@@ -256,7 +256,7 @@ class Scan:
                 text = "task table indented by four spaces is a code block: ignored"
                 self._findings.add(index + 1, "W114", text)
             elif INDENTED_BOX.match(self._lines[index]):
-                text = "check-list indented by four spaces is a code block: ignored"
+                text = "checklist indented by four spaces is a code block: ignored"
                 self._findings.add(index + 1, "W114", text)
 
 

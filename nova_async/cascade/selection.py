@@ -37,14 +37,14 @@ def matching(tasks: "Mapping[str, Task]", expression: str) -> set[str]:
     if all(word.startswith("!") for word in words):
         meant = set(tasks)
     if not meant - not_meant:
-        raise ValueError(f"{shown(expression)} leaves no task")
+        raise ValueError(f"{shown(expression)} selects no task")
     return meant - not_meant
 
 
 def named_by(tasks: "Mapping[str, Task]", word: str) -> set[str]:
     """Return the tasks that one word of an expression names."""
     if not word:
-        raise ValueError("an empty word names no task (write T1,T2 or tag:x or !T3)")
+        raise ValueError("an empty word selects no task (write T1,T2 or tag:x or !T3)")
     names_of: Callable[[Task], Iterable[str]]
     kind, colon, pattern = word.partition(":")
     if not colon:

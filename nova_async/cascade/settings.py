@@ -118,20 +118,20 @@ def _from_text(read: Callable[[str], object]) -> Callable[[object], object]:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{shown(text_of_toml(value))} is not a text")
+        raise ValueError(f"{shown(text_of_toml(value))} is not a string")
     return value
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError(f"{shown(text_of_toml(value))} is not a list of texts")
+        raise ValueError(f"{shown(text_of_toml(value))} is not a list of strings")
     return tuple(value)
 
 
 def _command(value: object) -> tuple[str, ...]:
     words = parse_agent_command(value) if isinstance(value, str) else _texts(value)
     if not words or not words[0]:
-        raise ValueError("the list names no program")
+        raise ValueError("no program given")
     refuse_open_placeholders(words)
     return words
 
@@ -145,7 +145,7 @@ def parse_agent_command(text: str) -> tuple[str, ...]:
     if complaint := needs_a_shell(text):
         raise ValueError(complaint)
     if not text.strip():
-        raise ValueError("it names no program")
+        raise ValueError("no program given")
     words = values.parse_command(text)
     refuse_open_placeholders(words)
     return words
@@ -165,7 +165,7 @@ def _table(value: object) -> dict[str, object]:
 def _env(value: object) -> dict[str, str]:
     for name, text in _table(value).items():
         if not name or "=" in name or isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(f"{shown(name)} is not set to a text")
+            raise ValueError(f"{shown(name)} is not set to a string")
     return {name: text_of_toml(text) for name, text in _table(value).items()}
 
 

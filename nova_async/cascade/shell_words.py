@@ -26,7 +26,7 @@ def needs_a_shell(text: str) -> str | None:
     if found is None:
         return None
     instead = "…" if len(text) > 60 or set(text) & set("'\"$`\\") else text
-    return f"{shown(text)} is not run by a shell, so '{found}' would be a mere argument; write sh -c \"{instead}\""
+    return f"{shown(text)} is not run by a shell, so '{found}' would be a plain argument; write sh -c \"{instead}\""
 
 
 def _shell_word_in(text: str) -> str | None:

@@ -32,7 +32,7 @@ def read_table(
     for row in rows:
         source = lines[row.line]
         if "|" not in source:
-            text = "text directly below a table belongs to it; put an empty line between"
+            text = "text directly below a table belongs to it; put an empty line in between"
             findings.add(row.line + 1, "E107", text)
         elif _is_cut_wrong(source, row.line + 1, columns, findings):
             drafts.claim(clean_id(row.cells[columns.fields["id"]]), row.line + 1)
@@ -117,7 +117,7 @@ def report_rows_read_as_blocks(
     for index in range(block.start, block.end):
         cells = split_row(lines[index])
         if len(cells) > 1 and not lines[index].lstrip().startswith("<!--"):
-            text = "this row is outside its table: begin its line with a | and without indentation"
+            text = "this row is outside its table: start its line with a |, not indented"
             findings.add(index + 1, "E110", text)
             if columns.fields["id"] < len(cells):
                 drafts.claim(clean_id(cells[columns.fields["id"]]), index + 1)
@@ -135,7 +135,7 @@ def report_broken_tables(block: Block, lines: list[str], drafts: Drafts, finding
             columns = read_header(split_row(lines[index]))
             below = lines[index + 1] if index + 1 < block.end else ""
             reason = _what_is_wrong(split_row(lines[index]), below)
-            findings.add(index + 1, "E109", f"looks like a task table but is none: {reason}")
+            findings.add(index + 1, "E109", f"looks like a task table but is not one: {reason}")
 
 
 def _what_is_wrong(header: list[str], below: str) -> str:

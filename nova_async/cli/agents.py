@@ -32,7 +32,7 @@ def describe_agents() -> list[dict[str, Any]]:
 
 
 def show_agents(options: Options) -> int:
-    """Show the agents that nova can read, which of them are installed, and how it calls them."""
+    """List the agents nova can read, which are installed, and how nova calls them."""
     found = describe_agents()
     if options.json:
         say(json.dumps(found, indent=2))

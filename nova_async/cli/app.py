@@ -13,19 +13,19 @@ from nova_async.cli.version import version_line
 __all__ = ["COMMANDS", "answer", "app"]
 
 COMMANDS = {
-    "demo": "Run a plan of twelve tasks by a demo agent: no key, no agent CLI, and no file of yours is touched.",
-    "run": "Run a plan, a few tasks at a time; what is completed already is not run again.",
-    "plan": "Check a plan and show in which order it would go; runs nothing.",
-    "init": "Write a first plan, with a line about all that can stand in one.",
-    "status": "Show how a run stands, also while it runs.",
-    "show": "Show everything about one task: how it stands and why, its attempts, what it changed, and its answer.",
-    "result": "Write the final answer of a task's agent; into a pipe just as the agent gave it.",
-    "logs": "Show what a task printed: its text, tool calls and their results; byte for byte into a pipe.",
-    "retry": "Let the next run try failed tasks again, with all their attempts.",
-    "exec": "Run one command as a supervised worker: its output passes through while it is logged and counted.",
-    "completion": "Write what teaches your shell to complete commands, options and task ids.",
-    "doctor": "Check agents, folder and machine, and with PLAN what its next run needs.",
-    "agents": "Show the agents that nova can read, which of them are installed, and how it calls them.",
+    "demo": "Run a sample plan with a demo agent: no key, no agent CLI, none of your files touched.",
+    "run": "Run a plan, a few tasks at a time; completed tasks are skipped.",
+    "plan": "Check a plan and show the order it would run in; starts nothing.",
+    "init": "Write a first plan, with a comment on everything it can contain.",
+    "status": "Show the status of a run, during it or after.",
+    "show": "Show everything about one task: its state and why, its attempts, what it changed, and its answer.",
+    "result": "Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.",
+    "logs": "Show what a task printed: text, tool calls and results; in a pipe, the raw bytes.",
+    "retry": "Let the next run try failed tasks again, with all their retries.",
+    "exec": "Run one command as a supervised worker: its output is passed through, logged and counted.",
+    "completion": "Print a script that lets your shell complete commands, options and task ids.",
+    "doctor": "Check agents, folder and machine; with PLAN, what its next run needs.",
+    "agents": "List the agents nova can read, which are installed, and how nova calls them.",
 }
 """Each is ``command`` in the module of its name. The sentence is the first of its help (held by a test)."""
 

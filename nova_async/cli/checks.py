@@ -52,22 +52,24 @@ def check_folder(folder: Path) -> Iterator[Check]:
     if problems:
         yield Check("folder", Verdict.PROBLEM, problems[0])
     else:
-        yield Check("folder", Verdict.OK, f"{folder} can be written in")
+        yield Check("folder", Verdict.OK, f"{folder} is writable")
     if (folder / JOURNAL).exists():
         yield check_journal(folder / JOURNAL)
     if shutil.which("git") is None:
         yield Check("git", Verdict.NOTE, "not installed: nova cannot tell which files a task changed")
     elif not is_in_checkout(folder):
-        yield Check("git", Verdict.NOTE, "no git checkout: nova cannot tell which files a task changed", "`git init`")
+        yield Check(
+            "git", Verdict.NOTE, "not a git checkout: nova cannot tell which files a task changed", "`git init`"
+        )
     else:
         yield Check("git", Verdict.OK, "a git checkout")
     left = room_left(folder)
     if left is None:
-        yield Check("disk", Verdict.NOTE, "the system does not say how much room is left")
+        yield Check("disk", Verdict.NOTE, "free space unknown")
     else:
         is_little = Verdict.PROBLEM if left < LEAST_ROOM else Verdict.NOTE if left < LITTLE_ROOM else Verdict.OK
-        cure = "" if is_little is Verdict.OK else "make room: logs and journal need it"
-        yield Check("disk", is_little, f"{left / (1 << 30):.1f} GB left", cure)
+        cure = "" if is_little is Verdict.OK else "free some space for logs and journal"
+        yield Check("disk", is_little, f"{left / (1 << 30):.1f} GB free", cure)
 
 
 def check_journal(journal: Path) -> Check:
@@ -86,7 +88,7 @@ def check_machine() -> Iterator[Check]:
     yield Check("clock", Verdict.OK if problem is None else Verdict.PROBLEM, problem or f"{now:%Y-%m-%d %H:%M} UTC")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard in (resource.RLIM_INFINITY, -1):
-        yield Check("descriptors", Verdict.OK, "no limit of open files")
+        yield Check("descriptors", Verdict.OK, "no limit on open files")
     elif hard >= FEW_DESCRIPTORS:
         yield Check("descriptors", Verdict.OK, f"up to {hard} open files")
     else:
@@ -102,7 +104,7 @@ def check_processes() -> Check:
     missing = [way for way, is_there in ways.items() if not is_there]
     if not missing:
         return Check("processes", Verdict.OK, "/proc and pidfd")
-    return Check("processes", Verdict.NOTE, f"without {' and '.join(missing)}: processes are found by slower ways")
+    return Check("processes", Verdict.NOTE, f"without {' and '.join(missing)}: finding processes is slower")
 
 
 def has_pidfd() -> bool:
@@ -117,7 +119,7 @@ def has_pidfd() -> bool:
 def check_terminal() -> Check:
     """Check the terminal that a run would be shown on."""
     if not is_terminal(sys.stdout):
-        return Check("terminal", Verdict.OK, "none: a run writes lines")
+        return Check("terminal", Verdict.OK, "none: a run prints lines instead of a table")
     size = shutil.get_terminal_size()
     colours = colours_of(sys.stdout).name.lower()
     return Check("terminal", Verdict.OK, f"{size.columns} by {size.lines}, {colours} colours, {sys.stdout.encoding}")

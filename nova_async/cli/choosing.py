@@ -22,7 +22,7 @@ def plan_and_tasks(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if words and (words[0].endswith(".md") or "/" in words[0] or Path(words[0]).exists()):
         return words[0], tuple(words[1:])
     if words and not Path(PLAN).exists():
-        raise click.UsageError(f"{words[0]} is not a file, and there is no {PLAN} here that could have such a task")
+        raise click.UsageError(f"{words[0]} is not a file, and there is no {PLAN} here that could contain such a task")
     return PLAN, tuple(words)
 
 
@@ -35,7 +35,7 @@ def chosen_tasks(
     names what is not in the plan.
     """
     if tasks and until:
-        raise click.UsageError("name tasks, which run alone, or --until, which brings what they need; not both")
+        raise click.UsageError("use task names or --until, not both")
     if not tasks and not only and not until:
         return None
     try:

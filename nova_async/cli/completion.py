@@ -24,9 +24,9 @@ class Options:
 
 
 def write_completion(options: Options) -> int:
-    """Write what teaches your shell to complete commands, options and task ids.
+    """Print a script that lets your shell complete commands, options and task ids.
 
-    SHELL is bash, zsh or fish, your own one unless you name another. In ~/.bashrc or ~/.zshrc: eval "$(nova completion
+    SHELL is bash, zsh or fish; by default, your own shell. In ~/.bashrc or ~/.zshrc: eval "$(nova completion
     bash)". For fish: nova completion fish > ~/.config/fish/completions/nova.fish
     """
     shell = options.shell or Path(os.environ.get("SHELL", "")).name

@@ -29,17 +29,17 @@ class Options:
     """What the command line says."""
 
     dir: str | None = option(
-        metavar="DIR", show_default="a new one under the system's temporary folder", help="The folder to run it in."
+        metavar="DIR", show_default="a new one under the system's temporary folder", help="Folder to run it in."
     )
-    speed: float = option(type=click.FloatRange(min=0, min_open=True), default=1.0, help="How many times faster.")
-    json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
+    speed: float = option(type=click.FloatRange(min=0, min_open=True), default=1.0, help="Speed-up factor.")
+    json: bool = flag(help="Write one JSON line per event, then a summary.")
     plain: bool = flag(help="Write lines instead of a table.")
 
 
 def show_demo(options: Options) -> int:
-    """Run a plan of twelve tasks by a demo agent: no key, no agent CLI, and no file of yours is touched.
+    """Run a sample plan with a demo agent: no key, no agent CLI, none of your files touched.
 
-    It takes a quarter of a minute. Everything is kept in a folder of its own, to be looked at afterwards.
+    It takes about 15 seconds. Its files stay in their own folder, for you to look at afterwards.
     """
     try:
         folder = Path(tempfile.mkdtemp(prefix="nova-demo-") if options.dir is None else options.dir).absolute()
@@ -47,7 +47,7 @@ def show_demo(options: Options) -> int:
         write_plan(folder / PLAN, demo_plan(options.speed))
         os.chdir(folder)
     except FileExistsError as error:
-        say(f"nova: {error.filename} is there already and is not the demo's; choose another --dir", err=True)
+        say(f"nova: {error.filename} already exists and is not the demo's; choose another --dir", err=True)
         return BAD_INPUT
     except OSError as error:
         say(f"nova: cannot use {error.filename or options.dir}: {error.strerror or error}", err=True)

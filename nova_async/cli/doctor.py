@@ -37,10 +37,10 @@ class Options:
 
 
 def examine(options: Options) -> int:
-    """Check agents, folder and machine, and with PLAN what its next run needs.
+    """Check agents, folder and machine; with PLAN, what its next run needs.
 
-    Without PLAN all agents are checked. Agents are only asked for their version; nothing is written. The exit code is 0
-    if no problem was found, 1 if a run would fail, 2 for bad input.
+    Without PLAN, all agents are checked. Agents are only asked for their version; nothing is written. The exit code is
+    0 if no problem was found, 1 if a run would fail, 2 for bad input.
     """
     cascade = read_cascade(options.plan) if options.plan is not None else None
     parts = {"agents": asyncio.run(look_at_agents(cascade)), "folder": list(check_folder(Path.cwd()))}

@@ -49,7 +49,7 @@ def lines(cascade: Cascade, outlook: "Outlook", *, max_workers: int, cwd: str) -
     yield from table_lines(rows, folding=(2, 3), width=columns_of_terminal())
     failed = [task_id for task_id, why in outlook.skipped.items() if why.startswith("failed")]
     if failed:
-        yield f"`--retry-failed` would try again what failed before: {', '.join(failed)}"
+        yield f"`--retry-failed` would also run what failed before: {', '.join(failed)}"
 
 
 def row(title: str, task: Task, more: str) -> list[Line]:

@@ -55,35 +55,39 @@ class Options:
     """What the command line says."""
 
     command: tuple[str, ...] = argument("[--] COMMAND…", nargs=-1)
-    task: str | None = option(metavar="ID", help="The task's id; it names the log. Generated if omitted.")
+    task: str | None = option(metavar="ID", help="Task id, which names the log; generated if omitted.")
     agent: str | None = option(
-        metavar="AGENT", help="Whose output it is, where the program's name does not tell (see nova agents)."
+        metavar="AGENT", help="Agent whose output format to read, if not recognised from the program (see nova agents)."
     )
-    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the log goes, as TASK.log.")
-    cwd: str | None = option(metavar="DIR", help="Where the command runs.")
+    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Folder for the log (TASK.log).")
+    cwd: str | None = option(metavar="DIR", help="Folder to run the command in.")
     stdin: str | None = option(
         metavar="FILE",
-        show_default="our own input, if it is a file or a pipe",
-        help="What the command reads; '-' is our own input, whatever it is.",
+        show_default="nova's own, if it is a file or a pipe",
+        help="What the command reads; '-' passes on nova's own standard input.",
     )
-    no_stdin: bool = flag(help="Let the command read nothing.")
-    timeout: str | None = option(metavar="TIME", help="End it after so long: 90s, 30m, 1h30m.")
-    idle_timeout: str | None = option(metavar="TIME", help="End it after so long without any output.")
-    linger: str | None = option(metavar="TIME", help="End it if it stays so long after the agent's final result.")
-    max_tokens: int | None = option(type=click.IntRange(min=1), help="End it when it has used more tokens.")
+    no_stdin: bool = flag(help="Give the command no input.")
+    timeout: str | None = option(metavar="TIME", help="End it after this long: 90s, 30m, 1h30m.")
+    idle_timeout: str | None = option(metavar="TIME", help="End it after this long without output.")
+    linger: str | None = option(
+        metavar="TIME", help="End it if still running this long after the agent's final result."
+    )
+    max_tokens: int | None = option(
+        type=click.IntRange(min=1), help="End it once it has used more than this many tokens."
+    )
     max_cost: float | None = option(
-        type=float, metavar="USD", help="End it when it has cost more, as reported by the agent itself."
+        type=float, metavar="USD", help="End it once it has cost more than this, as reported by the agent."
     )
     grace: str = option(metavar="TIME", default="5s", help="Time between SIGTERM and SIGKILL.")
     leftovers: Literal["kill", "leave"] = option(
         type=click.Choice([word.value for word in Leftovers]),
         default="kill",
-        help="What becomes of processes that outlive the command.",
+        help="What to do with processes that outlive the command.",
     )
-    pty: bool = flag(help="Give the command a terminal: colours, progress bars, questions; our keys are its own.")
+    pty: bool = flag(help="Give the command a terminal, for colours, progress bars and questions; your keys go to it.")
     no_output: bool = flag(help="Log the output, but do not show it.")
-    raw: bool = flag(help="Pass an agent's events on byte for byte, on a terminal too.")
-    quiet: bool = flag("--quiet", "-q", help="Write no summary and no notes of nova's own, only errors.")
+    raw: bool = flag(help="Pass an agent's events through unchanged, on a terminal too.")
+    quiet: bool = flag("--quiet", "-q", help="From nova itself, print errors only: no summary, no notes.")
     json: bool = flag(help="Write the summary as one line of JSON (on stderr).")
 
 
@@ -117,7 +121,7 @@ def checked(options: Options) -> Execution:
         )
         grace = seconds("--grace", options.grace) or 0.0
         if options.no_stdin and options.stdin is not None:
-            raise ValueError("--stdin and --no-stdin exclude each other")
+            raise ValueError("--stdin and --no-stdin cannot be used together")
         agent = recognise(options.command) if options.agent is None else AGENTS[options.agent]
         return Execution(options=options, worker=worker, agent=agent, grace=grace)
     except (ValueError, OSError) as error:
@@ -125,10 +129,10 @@ def checked(options: Options) -> Execution:
 
 
 def run(options: Options) -> int:
-    """Run one command as a supervised worker: its output passes through while it is logged and counted.
+    """Run one command as a supervised worker: its output is passed through, logged and counted.
 
-    The exit code is the command's: 127 if it was not found, 126 if it cannot be executed, 128+n if signal n ended it;
-    124 if a limit ended it, 2 for bad input, 130, 143 or 129 if nova itself got Ctrl-C, SIGTERM or SIGHUP.
+    The exit code is the command's own; 127 if it was not found, 126 if it cannot be executed, 128+n if signal n ended
+    it, 124 if a limit ended it, 2 for bad input, and 130, 143 or 129 if nova itself got Ctrl-C, SIGTERM or SIGHUP.
     """
     execution = checked(options)
     prepare_process()

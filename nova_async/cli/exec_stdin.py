@@ -34,8 +34,8 @@ def input_of(source: str | None, agent: Agent) -> int:
         return DEVNULL
     if agent.program and is_silent_pipe(ours):
         say(
-            f"nova: nothing arrived on standard input within {PATIENCE:g} s, so {agent.name} gets none. "
-            "Use --stdin - to pass it on all the same, or --no-stdin to skip this wait",
+            f"nova: no input within {PATIENCE:g} s, so {agent.name} gets none; "
+            "use --stdin - to pass it on anyway, or --no-stdin to skip this wait",
             err=True,
         )
         return DEVNULL

@@ -14,38 +14,38 @@ __all__ = ["FIRST_PLAN", "command"]
 
 TEMPLATE = """\
 +++
-# Settings of the whole run, in TOML. All of them may be left out.
+# Settings of the whole run, in TOML. All are optional.
 max_workers = 3                 # how many tasks run at once
 agent = "<agent>"                # <agents>
 # permissions = "edit"          # <permissions>
-# agent_args = ""               # more words for its command line
-# budget_usd = 20               # of all tasks together; budget_tokens, too
-# model = "sonnet"              # else the agent's own choice
-timeout = "45m"                 # one attempt may take so long ...
-idle_timeout = "10m"            # ... and be silent for so long
+# agent_args = ""               # extra arguments for its command line
+# budget_usd = 20               # for all tasks together; or budget_tokens
+# model = "sonnet"              # default: the agent's own choice
+timeout = "45m"                 # limit for one attempt
+idle_timeout = "10m"            # longest silence
 retries = 1                     # further attempts, if the outcome is one of retry_on
-backoff = "30s..10m"            # pauses before them, growing
+backoff = "30s..10m"            # growing pauses before them
 # retry_on = ["signal", "timeout", "stalled", "lost_tail", "overload", "network"]
 # verify = "pytest -q"          # after each success of the agent; must exit 0
 # prompt_suffix = "Commit your work when the checks pass."
 # env = { PYTHONDONTWRITEBYTECODE = "1" }
 # command = ["my-agent", "--model", "{model}", "{prompt}"]    # another program; {task_id} {name} {attempt} {cwd}, too
 
-[[milestone]]                   # said once, when it is reached
+[[milestone]]                   # announced once, when reached
 id = "foundation"
 message = "The foundation stands."
 group = "Foundation"            # or: tasks = ["A1", "A2"], percent = 50, on = "first_failure"
 +++
 # My project
 
-Everything outside of task tables, task headings and check-lists is prose for people, as this line is.
+Everything outside task tables, task headings and checklists is prose for people, like this line.
 `nova plan` checks the file and shows the order; `nova run` runs it.
 
 ## Application
 
 ### Foundation
 
-The third column is the whole prompt that the agent gets. A literal pipe in a cell is written as `\\|`.
+The third column is the whole prompt for the agent. Write a literal pipe in a cell as `\\|`.
 
 | Task ID | Task Name | What Changes | Depends On |
 |---------|-----------|--------------|------------|
@@ -56,18 +56,18 @@ The third column is the whole prompt that the agent gets. A literal pipe in a ce
 ### Interface
 
 Further columns are options of the task: Agent, Model, Priority, Retries, Timeout, Idle Timeout, Grace, Class, Slots,
-Cwd, Verify, On Failure, Tags. An empty cell takes what the front matter says.
+Cwd, Verify, On Failure, Tags. An empty cell takes the value in the front matter.
 
 | Task ID | Task Name | What Changes | Depends On | Timeout | Retries |
 |---------|-----------|--------------|------------|---------|---------|
 | A1 | Routes | Write the routes in src/routes.py, with tests. | F1-F3 | 1h | 2 |
 
-### A2: A long prompt has a heading of its own
+### A2: A long prompt gets its own heading
 
 - Depends on: A1
 - Priority: 1
 
-All up to the next heading of this rank is the prompt, with its lists and its code:
+Everything up to the next heading of this level is the prompt, including lists and code:
 
 ```sh
 python -m src --help
@@ -93,11 +93,11 @@ class Options:
     """What the command line says."""
 
     plan: str = argument("[PLAN]", default=PLAN)
-    force: bool = flag(help="Write over a file that is there.")
+    force: bool = flag(help="Overwrite an existing file.")
 
 
 def write_first_plan(options: Options) -> int:
-    """Write a first plan, with a line about all that can stand in one.
+    """Write a first plan, with a comment on everything it can contain.
 
     PLAN is CASCADE.md unless you name another file or folder.
     """
@@ -109,12 +109,12 @@ def write_first_plan(options: Options) -> int:
         with target.open("w" if options.force else "x", encoding="utf-8") as file:
             file.write(FIRST_PLAN)
     except FileExistsError:
-        say(f"nova: {target} is there already; --force writes over it", err=True)
+        say(f"nova: {target} already exists; use --force to overwrite", err=True)
         return 2
     except OSError as error:
         say(f"nova: cannot write {target}: {error.strerror or error}", err=True)
         return 2
-    say(f"wrote {target}: edit it, look at it with `nova plan`, start it with `nova run`")
+    say(f"wrote {target}; edit it, check it with `nova plan`, start it with `nova run`")
     return 0
 
 

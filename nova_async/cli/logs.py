@@ -38,17 +38,17 @@ class Options:
     """What the command line says."""
 
     task: str = argument("TASK")
-    follow: bool = flag("--follow", "-f", help="Go on while the task is under way.")
-    raw: bool = flag(help="Write every byte as it was printed, on a terminal too.")
-    text: bool = flag(help="Write an agent's events as text, into a pipe too.")
+    follow: bool = flag("--follow", "-f", help="Keep following while the task runs.")
+    raw: bool = flag(help="Write the raw bytes, on a terminal too.")
+    text: bool = flag(help="Show an agent's events as text, in a pipe too.")
     attempt: int | None = option(
-        type=click.IntRange(min=1), metavar="N", help="The attempt with this number instead of the latest."
+        type=click.IntRange(min=1), metavar="N", help="Show attempt number N instead of the latest."
     )
     agent: str | None = option(
-        metavar="NAME", show_default="as the run knows it", help="Whose output it is, for showing it."
+        metavar="NAME", show_default="as recorded by the run", help="Agent whose output format to read."
     )
-    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the logs are, as TASK.log.")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
+    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Folder of the logs (TASK.log).")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
 
 
 class NoLogError(Exception):
@@ -56,16 +56,16 @@ class NoLogError(Exception):
 
 
 def show_log(options: Options) -> int:
-    """Show what a task printed: its text, tool calls and their results; byte for byte into a pipe.
+    """Show what a task printed: text, tool calls and results; in a pipe, the raw bytes.
 
-    TASK is its id. Attempts are counted as everywhere: from 1, over all runs.
+    TASK is a task id. Attempts are numbered from 1, across all runs.
     """
     source = Source(options)
     try:
         if options.agent is not None:
             check_agent(options.agent)
         if options.raw and options.text:
-            raise click.UsageError("--raw and --text exclude each other")
+            raise click.UsageError("--raw and --text cannot be used together")
         if options.follow and options.attempt is None and source.is_to_come(source.look()):
             follow(source, options)
         else:
@@ -172,14 +172,14 @@ class Source:
         numbers = {attempt.start.id.number: attempt for attempt in task.attempts}
         wanted = number or max(numbers)
         if wanted not in numbers:
-            raise NoLogError(f"{task.id} has no attempt {wanted}; there are {', '.join(map(str, sorted(numbers)))}")
+            raise NoLogError(f"{task.id} has no attempt {wanted}, only {', '.join(map(str, sorted(numbers)))}")
         ref = log_of(task, wanted)
         if ref is None:
             end = numbers[wanted].end
-            why = f"it ended before there was one ({end.outcome})" if end else "it has only just begun"
+            why = f"it ended before there was one ({end.outcome})" if end else "it has only just started"
             raise NoLogError(f"attempt {wanted} of {task.id} has no log: {why}")
         if (log := self.open_log(ref)) is None:
-            raise NoLogError(f"the log of attempt {wanted} of {task.id} is not in {Path(ref.path).parent}/ any more")
+            raise NoLogError(f"the log of attempt {wanted} of {task.id} is no longer in {Path(ref.path).parent}/")
         return log_of_attempt(log, numbers[wanted])
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:
@@ -208,7 +208,7 @@ class Source:
         if not logs:
             raise NoLogError(self._describe_absence())
         if number is not None and number > len(logs):
-            raise NoLogError(f"{self.task_id} has {len(logs)} logs in {self._log_dir}/; there is no number {number}")
+            raise NoLogError(f"{self.task_id} has only {len(logs)} logs in {self._log_dir}/")
         return logs[-1 if number is None else number - 1].open("rb")
 
     def _describe_absence(self) -> str:

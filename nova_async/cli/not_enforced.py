@@ -10,9 +10,9 @@ __all__ = ["not_enforced"]
 SETTINGS = {
     "on_usage_limit": "nothing waits for a usage limit to pass",
     "isolate_config": "agents use their usual configuration",
-    "redact": "logs are written as they come",
+    "redact": "logs are written unredacted",
     "notify": "nobody is notified",
-    "prices": "costs are what the agents themselves tell",
+    "prices": "costs are the agents' own figures",
     "base_branch": "no worktrees are made",
 }
 
@@ -38,5 +38,5 @@ def not_enforced(cascade: Cascade) -> list[str]:
     ]  # fmt: skip
     if turns:
         takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
-        found.append(f"max_turns is not enforced{named(turns)}: only the command lines of {takers} take it")
+        found.append(f"max_turns is not enforced{named(turns)}: only {takers} support it")
     return found + late_budgets(cascade)

@@ -36,13 +36,13 @@ def order_option() -> Any:
     return option(
         type=click.Choice([str(word) for word in PlanOrder]),
         show_default="the plan's, else auto",
-        help="Whether the order of the file counts (phase) or declared dependencies alone (deps).",
+        help="Keep the order of the file (phase), or follow only declared dependencies (deps).",
     )
 
 
 def optional_flag() -> Any:
     """Declare ``--with-optional``."""
-    return flag(help="Run optional tasks, too.")
+    return flag(help="Run optional tasks too.")
 
 
 def argument(metavar: str, *, default: Any = MISSING, **more: Any) -> Any:

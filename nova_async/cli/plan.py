@@ -58,7 +58,7 @@ def read_cascade(path: str, *, order: str | None = None, with_optional: bool = F
             path, settings=find_settings(".", Path(path).parent), order=order, with_optional=with_optional
         )
     except OSError as error:
-        hint = "; `nova init` makes one" if isinstance(error, FileNotFoundError) else ""
+        hint = "; create one with `nova init`" if isinstance(error, FileNotFoundError) else ""
         say(f"nova: cannot read {error.filename or path}: {error.strerror or error}{hint}", err=True)
         raise click.exceptions.Exit(BAD_INPUT) from None
     except CascadeError as error:
@@ -80,12 +80,12 @@ def report_problems(error: CascadeError) -> None:
 
 
 def show_plan(options: Options) -> int:
-    """Check a plan and show in which order it would go; runs nothing.
+    """Check a plan and show the order it would run in; starts nothing.
 
     PLAN is CASCADE.md unless you name another. The exit code is 2 if it has errors.
     """
     if options.json and options.mermaid:
-        raise click.UsageError("--json and --mermaid exclude each other")
+        raise click.UsageError("--json and --mermaid cannot be used together")
     try:
         cascade = read_cascade(options.plan, order=options.order, with_optional=options.with_optional)
     except click.exceptions.Exit as leaving:

@@ -26,15 +26,15 @@ class Options:
     """What the command line says."""
 
     task: str = argument("TASK")
-    plan: str | None = option(metavar="PLAN", help="The plan it is of; by default the one that was run last.")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
+    plan: str | None = option(metavar="PLAN", help="The plan it belongs to; by default the one run last.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
 
 def show_result(options: Options) -> int:
-    """Write the final answer of a task's agent; into a pipe just as the agent gave it.
+    """Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.
 
-    TASK is its id. The exit code is 1 if there is no answer, 2 if there is no such task.
+    TASK is a task id. The exit code is 1 if there is no answer, 2 if there is no such task.
     """
     plan = Path(options.plan) if options.plan is not None else None
     try:
@@ -71,7 +71,7 @@ def why_none(task: FoundTask) -> str:
     if view.error:
         return f"{view.error}{look}"
     if last.start.agent in ("", "plain"):
-        return f"its command is no agent that nova can read{look}"
+        return f"its command is not an agent that nova can read{look}"
     return f"its agent gave none{look}"
 
 

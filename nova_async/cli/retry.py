@@ -19,13 +19,13 @@ class Options:
     """What the command line says."""
 
     tasks: tuple[str, ...] = argument("TASK…", nargs=-1)
-    plan: str | None = option(metavar="PLAN", help="The plan they are of; by default the one that was run last.")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
+    plan: str | None = option(metavar="PLAN", help="The plan they belong to; by default the one run last.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
 
 def retry(options: Options) -> int:
-    """Let the next run try failed tasks again, with all their attempts."""
+    """Let the next run try failed tasks again, with all their retries."""
     if not Path(options.journal).is_file():
         say(f"nova: no run here: {options.journal} does not exist", err=True)
         return BAD_INPUT
@@ -40,7 +40,7 @@ def retry(options: Options) -> int:
     except NovaError as error:
         say(f"nova: {error}", err=True)
         return BAD_INPUT
-    say(f"{', '.join(options.tasks)}: tried again by the next `nova run`")
+    say(f"{', '.join(options.tasks)} will run again with the next `nova run`")
     return 0
 
 

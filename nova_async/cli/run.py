@@ -53,50 +53,54 @@ class Options:
 
     words: tuple[str, ...] = argument("[PLAN] [TASK…]", default=(), nargs=-1)
     only: tuple[str, ...] = option(
-        multiple=True, default=(), metavar="EXPR", help="Run the tasks that T1,T*,tag:x,group:Name,!T2 means."
+        multiple=True, default=(), metavar="EXPR", help="Run only the tasks that match: T1, T*, tag:x, group:Name, !T2."
     )
     until: tuple[str, ...] = option(
-        multiple=True, default=(), metavar="TASK", help="Run this task and all that it needs."
+        multiple=True, default=(), metavar="TASK", help="Run this task and everything it needs."
     )
     dry_run: bool = flag(help="Show what would run and what would be skipped; start nothing.")
     agent: str | None = option(metavar="AGENT", help="Run all tasks with this agent (see nova agents).")
-    command: str | None = option(metavar='"PROG … {prompt}"', help="Run all tasks with this command; no shell sees it.")
+    command: str | None = option(metavar='"PROG … {prompt}"', help="Run all tasks with this command, without a shell.")
     permissions: str | None = option(
         type=click.Choice([str(word) for word in Permissions]),
         show_default="the plan's, else edit",
-        help="What agents may do: look only, change files in their folder, everything, or as they are configured.",
+        help="What agents may do: only read, change files in their folder, anything, or as they are configured.",
     )
     agent_arg: tuple[str, ...] = option(
-        "--agent-arg", multiple=True, default=(), metavar="WORD", help="One more word for every agent's command line."
+        "--agent-arg",
+        multiple=True,
+        default=(),
+        metavar="WORD",
+        help="Extra argument for every agent's command line; repeatable.",
     )
     max_workers: int | None = option(
-        "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks at once."
+        "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks run at once."
     )
     cwd: str = option(
         metavar="DIR",
         default=".",
         show_default="this folder",
-        help="Where agents work; a task's cwd starts from there.",
+        help="Where agents work; a task's relative cwd starts here.",
     )
     order: str | None = order_option()
     with_optional: bool = optional_flag()
-    retry_failed: bool = flag(help="Try again what failed before.")
+    retry_failed: bool = flag(help="Run failed tasks again.")
     fresh: bool = flag(help="Start over; ignore earlier results.")
-    json: bool = flag(help="Write each event as one line of JSON, at last a summary.")
+    json: bool = flag(help="Write one JSON line per event, then a summary.")
     plain: bool = flag(help="Write lines instead of a table.")
-    joblog: str | None = option(metavar="FILE", help="Add a line for each attempt, in GNU parallel's columns.")
-    junit: str | None = option(metavar="FILE", help="Write how it ended as JUnit XML.")
-    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Where the logs go, as TASK.log.")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, for whoever watches.")
+    joblog: str | None = option(metavar="FILE", help="Append one line per attempt, in GNU parallel's joblog format.")
+    junit: str | None = option(metavar="FILE", help="Write the results as JUnit XML.")
+    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Folder for the logs (TASK.log).")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
 
 def run_plan(options: Options) -> int:
-    """Run a plan, a few tasks at a time; what is completed already is not run again.
+    """Run a plan, a few tasks at a time; completed tasks are skipped.
 
-    PLAN is CASCADE.md unless you name another. With TASKs these run alone, also those that failed before. The exit
-    code is 0 if all of them are completed, 1 if not, 2 for bad input, and 130, 143 or 129 after Ctrl-C, SIGTERM or
-    SIGHUP. Ctrl-C once asks the agents to stop, twice kills them; the next run goes on from there.
+    PLAN is CASCADE.md unless you name another. With TASKs, only these run, even if they failed before. The exit
+    code is 0 if all of them completed, 1 if not, 2 for bad input, and 130, 143 or 129 after Ctrl-C, SIGTERM or
+    SIGHUP. Ctrl-C once asks the agents to stop, twice kills them; the next run continues from there.
     """
     prepare_process()
     plan, tasks = plan_and_tasks(options.words)
@@ -115,7 +119,7 @@ def run_plan(options: Options) -> int:
             for task_id in tasks:
                 if (why := outlook.skipped.get(task_id)) is not None:
                     cure = f"; `nova retry {task_id}` lets it run again" if why == COMPLETED_BEFORE else ""
-                    say(f"nova: {task_id} is not run: {why}{cure}", err=True)
+                    say(f"nova: {task_id} will not run: {why}{cure}", err=True)
             if options.dry_run:
                 workers = options.max_workers or cascade.settings.max_workers
                 show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
@@ -308,7 +312,7 @@ def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
 
 def lost_our_reader(error: OSError) -> None:
     """Say that nobody sees us any more, and let the work go on."""
-    complain(f"the run is no longer shown ({error.strerror}); it goes on")
+    complain(f"display stopped ({error.strerror}); the run continues")
     stop_writing_to(sys.stdout)
 
 

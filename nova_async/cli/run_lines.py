@@ -63,7 +63,7 @@ def failed(data: Mapping[str, Any]) -> str:
     """Say why a task failed, and what cannot run now."""
     why = data.get("error") or f"outcome {data.get('outcome')}"
     blocks = data.get("blocks") or ()
-    blocked = f"; it blocks {', '.join(map(str, blocks))}" if blocks else ""
+    blocked = f"; blocks {', '.join(map(str, blocks))}" if blocks else ""
     return f"failed after {figures(data)}: {why}{blocked}"
 
 
@@ -77,7 +77,7 @@ def retrying(data: Mapping[str, Any]) -> str:
 def held(data: Mapping[str, Any]) -> str:
     """Say why a task that was begun waits for another run."""
     why = data.get("error") or data.get("outcome")
-    return f"could not work (attempt {data.get('attempt', 1)}: {why}); it waits"
+    return f"could not run (attempt {data.get('attempt', 1)}: {why}); it waits"
 
 
 def phase_started(data: Mapping[str, Any]) -> str:
@@ -97,7 +97,7 @@ def stopping(data: Mapping[str, Any]) -> str:
     """Say who is still to end."""
     running = ", ".join(map(str, data.get("running") or ()))
     if not running:
-        return "stopping: nothing new begins"
+        return "stopping: no new tasks will start"
     return f"stopping {running}"
 
 
@@ -111,7 +111,7 @@ def run_started(data: Mapping[str, Any]) -> str:
     done, total = int(data.get("completed") or 0), int(data.get("total") or 0)
     name = data.get("project") or "the run"
     chosen = f", {data['selected']} selected" if "selected" in data else ""
-    before = f", {done} of them completed before" if done else ""
+    before = f", {done} already completed" if done else ""
     return f"{name}: {total} {'task' if total == 1 else 'tasks'}{chosen}{before}"
 
 

@@ -94,7 +94,7 @@ def describe_usage(report: RunReport) -> Iterator[str]:
         )
         models = by_model(report)
         for model, used in models if len(models) > 1 else ():
-            yield f"          {model}: {used.total:,}, of them {used.output_tokens:,} output"
+            yield f"          {model}: {used.total:,}, of which {used.output_tokens:,} output"
     if report.cost_usd or (report.cost_usd is not None and report.cost_is_complete):
         cost = describe_cost(report.cost_usd, complete=report.cost_is_complete)
         yield f"  cost    {cost}, as reported by the agents"
@@ -110,7 +110,7 @@ def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
         max(usage.cache_read_tokens - known.cache_read_tokens, 0),
         max(usage.cache_creation_tokens - known.cache_creation_tokens, 0),
     )
-    lines = [(one_line(model) or "model not told", used) for model, used in named]
+    lines = [(one_line(model) or "unknown model", used) for model, used in named]
     return [*lines, ("other", rest)] if rest.total else lines
 
 
@@ -143,7 +143,7 @@ def describe_answers(report: RunReport) -> Iterator[Line]:
     for task in answered:
         line: Line = [Span(task.id, Ink.BOLD), f": {one_line(task.result or '')}"]
         yield line if width is None else cut(line, width)
-    yield "`nova result TASK` writes an answer in full"
+    yield "Full answers: `nova result TASK`"
 
 
 def describe_failure(task: TaskView) -> Iterator[Line]:

@@ -43,16 +43,16 @@ class Options:
     """What the command line says."""
 
     task: str = argument("TASK")
-    plan: str | None = option(metavar="PLAN", help="The plan it is of; by default the one that was run last.")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="The state file, if it is elsewhere.")
+    plan: str | None = option(metavar="PLAN", help="The plan it belongs to; by default the one run last.")
+    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
     json: bool = flag(help="Write one JSON document.")
 
 
 def show_task(options: Options) -> int:
-    """Show everything about one task: how it stands and why, its attempts, what it changed, and its answer.
+    """Show everything about one task: its state and why, its attempts, what it changed, and its answer.
 
-    TASK is its id. The exit code is 2 if there is no such task.
+    TASK is a task id. The exit code is 2 if there is no such task.
     """
     plan = Path(options.plan) if options.plan is not None else None
     try:

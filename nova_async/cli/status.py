@@ -64,10 +64,10 @@ class Picture:
 
 
 def show_status(options: Options) -> int:
-    """Show how a run stands, also while it runs.
+    """Show the status of a run, during it or after.
 
-    DIR is where the run is, this folder unless you name another. The exit code is 1 if a task failed or the run died,
-    2 if there is none.
+    DIR is the folder of the run; by default, this folder. The exit code is 1 if a task failed or the run died, 2 if
+    there is no run.
     """
     path = Path(options.state) if options.state is not None else Path(options.directory) / STATE_FILE
     try:
@@ -176,7 +176,7 @@ def write_status(picture: Picture, path: Path) -> None:
     since = f", started {clock_time(run.started_at)}" if run.started_at and condition is Condition.RUNNING else ""
     lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {condition}{by}{since}"]]
     if condition is Condition.DEAD:
-        lines.append("The supervisor died before the run had ended. Resume with `nova run`")
+        lines.append("The supervisor died before the run ended. Resume with `nova run`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
     lines += attention(picture)
     is_long = len(picture.tasks) > A_SCREEN

@@ -31,7 +31,7 @@ def write_summary(worker: Questions) -> None:
     lines.append(f"      code    {facts['exit_code']}")
     if report.usage.total or report.usage_is_final:
         usage = report.usage
-        certain = "" if report.usage_is_final else " (so far as it told)"
+        certain = "" if report.usage_is_final else " (as far as reported)"
         lines.append(
             f"      tokens  {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
             f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation{certain}"

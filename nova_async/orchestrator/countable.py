@@ -53,9 +53,9 @@ def budget_problems(cascade: Cascade, tasks: Iterable[Task] | None = None) -> di
         if counted is None:
             continue
         if (key := budget_key(cascade, task, "budget_usd")) is not None and not counted.tells_dollars:
-            found.setdefault(f"{key} cannot be kept: {why_no_dollars(counted)}", []).append(task.id)
+            found.setdefault(f"{key} cannot be enforced: {why_no_dollars(counted)}", []).append(task.id)
         if (key := budget_key(cascade, task, "budget_tokens")) is not None and not counted.tells_tokens:
-            found.setdefault(f"{key} cannot be kept: {why_no_tokens(counted)}", []).append(task.id)
+            found.setdefault(f"{key} cannot be enforced: {why_no_tokens(counted)}", []).append(task.id)
     return found
 
 
@@ -68,9 +68,13 @@ def late_budgets(cascade: Cascade) -> list[str]:
             continue
         name = counted.agent.name
         if budget_key(cascade, task, "budget_usd") and counted.tells_dollars and not counted.counts_dollars_live:
-            late.setdefault(f"budget_usd acts late{{}}: {name} tells its cost at its end", []).append(task.id)
+            late.setdefault(f"budget_usd takes effect late{{}}: {name} reports its cost only when it ends", []).append(
+                task.id
+            )
         if budget_key(cascade, task, "budget_tokens") and counted.tells_tokens and not counted.counts_tokens_live:
-            late.setdefault(f"budget_tokens acts late{{}}: {name} tells its tokens at its end", []).append(task.id)
+            late.setdefault(
+                f"budget_tokens takes effect late{{}}: {name} reports its tokens only when it ends", []
+            ).append(task.id)
     return [sentence.format(named(tasks)) for sentence, tasks in late.items()]
 
 

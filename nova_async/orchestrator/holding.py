@@ -15,7 +15,7 @@ from nova_async.words import Outcome
 
 __all__ = ["Account", "account_of", "hold_after", "warning_of", "with_waiting"]
 
-GOES_ON = "then `nova run` goes on"
+AGAIN = "then run `nova run` again"
 
 
 class Account(NamedTuple):
@@ -77,12 +77,12 @@ def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], miss
     model, error, cure = None, end.error or str(end.outcome), ""
     if end.outcome is Outcome.AUTH:
         how = agent.login if agent is not None else None
-        cure = f"To log in: {how}; {GOES_ON}" if how else f"Log in to it; {GOES_ON}"
+        cure = f"{how[0].upper()}{how[1:]}, {AGAIN}" if how else f"Log in to it, {AGAIN}"
     elif end.outcome is Outcome.LIMIT:
         model = account.model
-        cure = "`nova run` goes on once the limit has reset, or now with another agent (`--agent NAME`)"
+        cure = "Run `nova run` again once the limit has reset, or now with another agent (`--agent NAME`)"
     elif end.outcome is Outcome.SPAWN_ERROR and missing is not None:
-        error, cure = missing, f"Mend that; {GOES_ON}"
+        error, cure = missing, f"Fix that, {AGAIN}"
     else:
         return None
     return Hold(agent=name, program=command[0], model=model, outcome=end.outcome, error=error, cure=cure)
@@ -90,8 +90,9 @@ def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], miss
 
 def warning_of(hold: Hold) -> str:
     """Say what is wrong and what to do, once, when a hold begins."""
-    which = f" of the model {hold.model}" if hold.model else ""
-    return f"{hold.reason} ({hold.error}); no more of its tasks{which} will start. {hold.cure}"
+    why = "" if hold.outcome is Outcome.AUTH else f" ({hold.error})"  # the reason says it, and the summary quotes it
+    which = f" with model {hold.model}" if hold.model else ""
+    return f"{hold.reason}{why}; its remaining tasks{which} wait. {hold.cure}"
 
 
 def with_waiting(

@@ -139,7 +139,7 @@ class Orchestrator:
         task of ``only`` needs one that is not among them and has not completed, and ``RuntimeError`` at a second call.
         """
         if self._has_run:
-            raise RuntimeError("an orchestrator runs once: make a new one")
+            raise RuntimeError("an orchestrator runs once: create a new one")
         self._has_run = True
         started = time.monotonic()
         async with AsyncExitStack() as stack:
@@ -284,7 +284,7 @@ class Orchestrator:
                 at = datetime.now(UTC)
                 self._work.begin(self._records.reach_milestone(milestone.id, at))
             case actions.GiveUp():
-                self._failure = self._failure or JournalError(f"{self._records.path} takes nothing: nothing may begin")
+                self._failure = self._failure or JournalError(f"no task can start: cannot write {self._records.path}")
             case actions.Finish():
                 self._over.set()
 

@@ -25,8 +25,8 @@ def save_original(state_file: Path, taken_over: int) -> str | None:
     try:
         copy = keep_original(state_file)
     except OSError as error:
-        return f"{state_file} of the original could not be kept: {error.strerror or error}"
+        return f"{state_file} of the original could not be saved: {error.strerror or error}"
     if copy is None:
         return None
     kept = f"{state_file} was written by the original; it is kept as {copy}"
-    return f"{kept}. Tasks completed there are not run again: {taken_over} (--fresh runs them)" if taken_over else kept
+    return f"{kept}. Tasks completed there are skipped: {taken_over} (--fresh runs them)" if taken_over else kept

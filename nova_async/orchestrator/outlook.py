@@ -13,7 +13,7 @@ from nova_async.words import Outcome, TaskState
 
 __all__ = ["COMPLETED_BEFORE", "Outlook", "look_ahead"]
 
-COMPLETED_BEFORE = "completed before"
+COMPLETED_BEFORE = "already completed"
 
 
 @final

@@ -56,7 +56,7 @@ class Placed:
     async def run(self, executor: Executor, job: Job) -> AttemptEnd:
         """Submit the job and wait for its end."""
         if self._grace is not None:
-            return bare_end(self.id, Outcome.CANCELLED, "stopped before it had begun")
+            return bare_end(self.id, Outcome.CANCELLED, "stopped before it started")
         self.program, self.command = job.command[0], job.command
         try:
             running = executor.submit(job)
@@ -64,7 +64,7 @@ class Placed:
             outcome, sentence = describe_refusal(error, job.command)
             return bare_end(self.id, outcome, sentence)
         except (Exception, asyncio.CancelledError) as error:  # also a future of its own that was cancelled
-            return bare_end(self.id, Outcome.EXECUTOR_ERROR, f"the executor took no job: {error!r}")
+            return bare_end(self.id, Outcome.EXECUTOR_ERROR, f"the executor rejected the job: {error!r}")
         return await self.follow(running)
 
     async def follow(self, running: Running) -> AttemptEnd:
@@ -79,7 +79,7 @@ class Placed:
             end = await self._end_of(running)
             self._look()
         except Exception as error:
-            end = self._mistake(f"the executor lost its head: {error!r}")
+            end = self._mistake(f"the executor failed: {error!r}")
         self._running = None  # from now on it is not listened to
         return end
 
@@ -126,11 +126,11 @@ class Placed:
         if end is None:
             return bare_end(self.id, Outcome.CANCELLED, "its executor did not end it in time", ran=True)
         if not isinstance(end, AttemptEnd) or end.id != self.id:
-            return self._mistake(f"the executor reported the end of something else: {end!r}")
+            return self._mistake(f"the executor reported the end of another attempt: {end!r}")
         try:
             return end_of(self.id, values(END, end))
         except Exception as error:
-            return self._mistake(f"the executor reported an end that cannot be written down ({error!r}): {end!r}")
+            return self._mistake(f"the executor reported an end that cannot be recorded ({error!r}): {end!r}")
 
     async def _told_end(self, running: Running) -> AttemptEnd | None:
         """Return what it says of its end, or None where it has not come in the time that a stop was given."""

@@ -92,7 +92,7 @@ class Readiness:
         for path in dict.fromkeys(path for path in map(nearest_folder, self._writes.values()) if path is not None):
             left = room_left(path)
             if left is not None and left < LITTLE_ROOM:
-                found.add(f"{path} has {left >> 20} MB left: make room", is_note=left >= LEAST_ROOM)
+                found.add(f"only {left >> 20} MB free in {path}: free some space", is_note=left >= LEAST_ROOM)
         tasks = list(tasks)
         if self._knows_commands:
             found.problems.update(budget_problems(self._cascade, tasks))
@@ -223,20 +223,20 @@ def working_folder_problem(cwd: Path) -> str | None:
     """Say why no task can work in a folder."""
     try:
         if not cwd.is_dir():
-            what = "is not a folder: change" if cwd.exists() else "does not exist: make it, or change"
+            what = "is not a folder: change" if cwd.exists() else "does not exist: create it, or change"
             return f"the working folder {cwd} {what} `cwd`"
     except OSError as error:
         return f"the working folder {cwd} cannot be used ({error.strerror}): change `cwd`"
-    return None if os.access(cwd, os.X_OK) else f"the working folder {cwd} may not be entered: change its permissions"
+    return None if os.access(cwd, os.X_OK) else f"the working folder {cwd} cannot be entered: change its permissions"
 
 
 def folder_problem(what: str, path: Path) -> str | None:
     """Say why a folder of ours, or one that a file of ours stands in, cannot be written to or made."""
     folder = nearest_folder(path)
     if folder is None or not folder.is_dir():
-        return f"the {what} cannot be written in {path}: {folder} is not a folder. Choose another place"
+        return f"cannot write the {what} in {path}: {folder} is not a folder. Choose another place"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"the {what} cannot be written in {path}: change the permissions of {folder}, or choose another place"
+        return f"cannot write the {what} in {path}: change the permissions of {folder}, or choose another place"
     return None
 
 

@@ -21,7 +21,7 @@ async def retry_tasks(journal: Path, task_ids: Iterable[str], *, plan: Path | No
     """
     latest = JournalReader(journal).runs(limit=1)
     if not latest:
-        raise JournalError(f"{journal} knows of no run: there is nothing to try again")
+        raise JournalError(f"{journal} contains no runs; nothing to retry")
     key = latest[0].start.plan if plan is None else plan_key(plan, journal)
     with RunLock(journal):
         book = await Journal.open(journal)

@@ -189,7 +189,7 @@ class RunRecords:
                 patience = STOPPED_PATIENCE if stopped.is_set() else IDLE_PATIENCE if is_alone() else math.inf
                 if self.is_lost or waited > patience:
                     task = end.id.task_id
-                    lost = f"{task} ended ({end.outcome}) and that is not written down: it will run again"
+                    lost = f"{task} ended ({end.outcome}) but that could not be recorded: it will run again"
                     self._on_trouble(f"{error}; {lost}")
                     return False
             with suppress(TimeoutError):

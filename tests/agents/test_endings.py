@@ -258,7 +258,7 @@ def test_a_success_without_the_model_is_none(agent: str, events: list[dict[str, 
         reader.feed(json.dumps(event).encode() + b"\n")
     reader.close()
     assert outcome_of(WorkerEnd.EXITED, 0, reader.report) == Outcome.AGENT_ERROR
-    assert "its model was never asked (0 tokens)" in (reader.report.error or "")
+    assert "but never called its model (0 tokens)" in (reader.report.error or "")
 
 
 def test_a_model_that_does_not_count_may_succeed() -> None:

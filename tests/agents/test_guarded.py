@@ -151,7 +151,7 @@ def test_a_field_of_nonsense_is_no_report(field: str, value: Any) -> None:
     nonsense = replace(GOOD, **{field: value})
     last = use(GuardedReader(lambda: Scripted(GOOD, GOOD, nonsense)))[-1]
     assert (last.usage, last.session_id, last.result) == (GOOD.usage, GOOD.session_id, GOOD.result)
-    assert str(last.error).startswith(f"its reader failed: TypeError: report.{field} is no sensible value")
+    assert str(last.error).startswith(f"its reader failed: TypeError: report.{field} has an invalid value")
 
 
 def test_every_field_is_looked_at() -> None:

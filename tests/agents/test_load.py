@@ -112,8 +112,8 @@ print(json.dumps([reader.report.usage.total, reader.report.error, errors]))
         5,
         "its reader failed: ValueError: broken; nothing is counted from here on",
         [
-            "agent 'hello' made no command: KeyError: 'bad'",
-            "agent 'hello' made no command: 'one text' is not a list of words",
+            "agent 'hello' cannot make a command: KeyError: 'bad'",
+            "agent 'hello' returned an invalid command: 'one text' is not a list of strings",
         ],
     ]
 
@@ -127,10 +127,10 @@ print(json.dumps([reader.report.usage.total, reader.report.error, errors]))
         ("absent = hello_agents:ABSENT", "AttributeError"),
         ("text = hello_agents:TEXT", "TypeError: 'an agent' is not an Agent"),
         ("another = hello_agents:OTHER", "ValueError: its name is 'someone': give the entry point the same name"),
-        ("unnamed = hello_agents:UNNAMED", "ValueError: it names no program"),
-        ("custom = hello_agents:CUSTOM", "ValueError: a name begins with a small letter"),
-        ("Loud = hello_agents:LOUD", "ValueError: a name begins with a small letter"),
-        ("claude = hello_agents:CLAUDE", "nova_async has an agent of this name already"),
+        ("unnamed = hello_agents:UNNAMED", "ValueError: no program given"),
+        ("custom = hello_agents:CUSTOM", "ValueError: a name must start with a lowercase letter"),
+        ("Loud = hello_agents:LOUD", "ValueError: a name must start with a lowercase letter"),
+        ("claude = hello_agents:CLAUDE", "nova_async already has an agent of this name"),
     ],
 )
 def test_a_bad_one_is_told_of_once_and_harms_nobody(packages: Path, entry: str, why: str) -> None:
@@ -154,7 +154,7 @@ def test_a_malformed_package_harms_nobody(packages: Path) -> None:
     told, warnings = run(packages, "print(json.dumps([list(AGENTS)[:1], 'hello' in AGENTS]))")
     assert told == [["claude"], False]
     assert len(warnings) == 1
-    assert "cannot be looked for" in warnings[0]
+    assert "cannot look for agents" in warnings[0]
 
 
 def test_the_first_of_two_with_one_name_counts(packages: Path) -> None:

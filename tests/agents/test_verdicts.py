@@ -55,7 +55,7 @@ VERDICTS: list[tuple[str, dict[str, Any]]] = [
     ("gemini/refused-edit.sj.stdout", {"is_error": False, "denied": ("Bash", "write_file")}),
     (
         "opencode/refused-write.json.stdout",
-        {"is_error": True, "error": "it stopped because it was refused the tool write", "denied": ("write",)},
+        {"is_error": True, "error": "it stopped because it was denied the tool write", "denied": ("write",)},
     ),
     ("opencode/refused-by-rule.json.stdout", {"is_error": True, "denied": ("bash", "read")}),
     ("qwen/refused-edit.sj.stdout", {"is_error": False, "denied": ("Bash",)}),

@@ -128,7 +128,7 @@ WRONG = {
     "empty file": ("", ["1: E100 no tasks found: the file is empty; `nova init` writes a first plan"]),
     "yaml front matter": (
         "---\nmax_workers: 9\n---\n" + plan(ROW),
-        ["1: E003 YAML front matter is not read, and it sets max_workers; write TOML between two +++ lines"],
+        ["1: E003 YAML front matter is not read, but this one sets max_workers; write TOML between two +++ lines"],
     ),
 }
 

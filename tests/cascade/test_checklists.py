@@ -1,4 +1,4 @@
-"""Check-lists, and the order of the file as the order of the run."""
+"""Checklists, and the order of the file as the order of the run."""
 
 import pytest
 
@@ -9,7 +9,7 @@ PHASE = '+++\norder = "phase"\n+++\n'
 
 
 def plan(text: str) -> Cascade:
-    """Read a check-list in which nothing is wrong, not even a little."""
+    """Read a checklist in which nothing is wrong, not even a little."""
     cascade = parse_cascade(text)
     assert [str(warning) for warning in cascade.warnings] == []
     return cascade

@@ -12,7 +12,7 @@ from nova_async.errors import NovaError
 TABLE = "| ID | What | Deps |\n|---|---|---|\n| F1 | a | - |\n"
 HEAD = "| ID | What | Deps |\n"
 
-IGNORED = "1: E100 no tasks found: all that looks like one is ignored, as the warnings say"
+IGNORED = "1: E100 no tasks found: everything that looks like one is ignored; see the warnings"
 
 CASES = {
     "front matter never closed": (
@@ -46,15 +46,15 @@ CASES = {
     ),
     "no delimiter row": (
         "\n| ID | What | Deps |\n| F1 | a | - |\n",
-        ["2: E109 looks like a task table but is none: the delimiter row |---|---| below the header is missing"],
+        ["2: E109 looks like a task table but is not one: the delimiter row |---|---| below the header is missing"],
     ),
     "delimiter row of one rule": (
         f"{HEAD}---\n\n- [ ] T1 x\n",
-        ["1: E109 looks like a task table but is none: header has 3 cells, delimiter row 1"],
+        ["1: E109 looks like a task table but is not one: header has 3 cells, delimiter row 1"],
     ),
     "delimiter row drawn with =": (
         f"{HEAD}|===|===|===|\n| F1 | a | - |\n",
-        ["1: E109 looks like a task table but is none: the delimiter row below the header may hold only - : and |"],
+        ["1: E109 looks like a task table but is not one: the delimiter row below the header may hold only - : and |"],
     ),
     "two lost rows": (
         f"{TABLE}\n| F2 | a | - |\n| F3 | a | F2 |\n",
@@ -66,15 +66,15 @@ CASES = {
     ),
     "lost rows that begin like lists and code": (
         "Deps | ID | What\n---|---|---\nF2 | F1 | a\n- | F2 | b\n",
-        ["4: E110 this row is outside its table: begin its line with a | and without indentation"],
+        ["4: E110 this row is outside its table: start its line with a |, not indented"],
     ),
     "lost row that is indented": (
         f"{TABLE}    | F2 | b | F1 |\n",
-        ["4: E110 this row is outside its table: begin its line with a | and without indentation"],
+        ["4: E110 this row is outside its table: start its line with a |, not indented"],
     ),
     "near column": (
         "| ID | What | Modle |\n|---|---|---|\n| F1 | a | b |\n",
-        ["1: W111 column 'Modle' is not known: ignored; did you mean 'model'?"],
+        ["1: W111 unknown column 'Modle' ignored; did you mean 'model'?"],
     ),
     "table in a list": (
         "- see\n\n  | ID | What |\n  |---|---|\n  | F1 | a |\n",
@@ -123,7 +123,7 @@ def test_an_error_carries_every_problem() -> None:
     assert isinstance(error, ValueError)
     assert [(problem.line, problem.code) for problem in error.diagnostics] == [(1, "W111"), (3, "E104"), (4, "E102")]
     assert [problem.code for problem in error.errors] == ["E104", "E102"]
-    assert str(error).splitlines()[0] == "my.md:1: W111 column 'Owner' is not known: ignored"
+    assert str(error).splitlines()[0] == "my.md:1: W111 unknown column 'Owner' ignored"
     assert str(error).count("\n") == 2
 
 
@@ -138,7 +138,7 @@ def test_an_error_survives_pickling() -> None:
 def test_warnings_do_not_stop_a_plan() -> None:
     """A plan with warnings only is a plan, and keeps them."""
     cascade = parse_cascade("| ID | What | Owner |\n|---|---|---|\n| F1 | a | Ann |\n")
-    assert [str(warning) for warning in cascade.warnings] == ["CASCADE.md:1: W111 column 'Owner' is not known: ignored"]
+    assert [str(warning) for warning in cascade.warnings] == ["CASCADE.md:1: W111 unknown column 'Owner' ignored"]
 
 
 def test_guesses() -> None:
@@ -167,14 +167,14 @@ WHY_NONE = {
     "\n \n": "the file is empty",
     '{"tasks": []}': "this is JSON",
     "[{}]": "this is JSON",
-    "# P\n\n1. Write\n2. Test\n": "the list at line 3 is no check-list",
-    "# P\n\n- T1 Write\n": "the list at line 3 is no check-list",
-    "# P\n\n## 1. Write\n\nx\n": "headings with a number alone are no tasks (line 3)",
-    "# P\n\n| Risk | Owner |\n|---|---|\n| a | b |\n": "the table at line 3 is no task table",
-    "# P\n\n```\n- [ ] T1 x\n```\n\n```\n- [ ] T2 x\n```\n": "tasks stand in a code block only (line 3)",
-    "# P\n\n```python\n- [ ] T1 x\n```\n": "tasks stand in a code block only (line 3)",
-    "# P\n\n- [ ] AC1 x\n": "all that looks like one is ignored, as the warnings say",
-    "Just prose.\n": "write a check-list",
+    "# P\n\n1. Write\n2. Test\n": "the list at line 3 is not a checklist",
+    "# P\n\n- T1 Write\n": "the list at line 3 is not a checklist",
+    "# P\n\n## 1. Write\n\nx\n": "headings with only a number are not tasks (line 3)",
+    "# P\n\n| Risk | Owner |\n|---|---|\n| a | b |\n": "the table at line 3 is not a task table",
+    "# P\n\n```\n- [ ] T1 x\n```\n\n```\n- [ ] T2 x\n```\n": "the only tasks are in a code block (line 3)",
+    "# P\n\n```python\n- [ ] T1 x\n```\n": "the only tasks are in a code block (line 3)",
+    "# P\n\n- [ ] AC1 x\n": "everything that looks like one is ignored; see the warnings",
+    "Just prose.\n": "write a checklist",
 }
 
 

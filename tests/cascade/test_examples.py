@@ -39,7 +39,7 @@ EXAMPLES = {
         "ID | Prompt | After | Model | Owner\n---|---|---|---|---\n"
         "F1 | write it | | opus | Ann\nF2 | test it | F1 | - | Bob\n",
         [Expected("F1", 3, "write it", options={"model": "opus"}), Expected("F2", 4, "test it", ("F1",))],
-        ["CASCADE.md:1: W111 column 'Owner' is not known: ignored"],
+        ["CASCADE.md:1: W111 unknown column 'Owner' ignored"],
     ),
     "bare pipes": (
         f"{HEADER}{FOUR}| F1 | n | use `a | b` | - |\n| F2 | n | a | b | F1 |\n",
@@ -52,20 +52,20 @@ EXAMPLES = {
     "delimiter row too short": (
         f"{HEADER}|---|---|---|\n| F1 | n | d | - |\n",
         [],
-        ["CASCADE.md:1: E109 looks like a task table but is none: header has 4 cells, delimiter row 3"],
+        ["CASCADE.md:1: E109 looks like a task table but is not one: header has 4 cells, delimiter row 3"],
     ),
     "glued text and a lost row": (
         f"{HEADER}{FOUR}| F1 | n | d | - |\nAll of these are urgent.\n\n| F2 | n | d | F1 |\n",
         [Expected("F1", 3, "d")],
         [
-            "CASCADE.md:4: E107 text directly below a table belongs to it; put an empty line between",
+            "CASCADE.md:4: E107 text directly below a table belongs to it; put an empty line in between",
             "CASCADE.md:6: E110 this row is outside its table: an empty line ends a table",
         ],
     ),
     "nothing but a fence and another table": (
         f"```\n{HEADER}{FOUR}| F1 | n | d | - |\n```\n\n| Risk | Owner |\n|---|---|\n| fire | Ann |\n",
         [],
-        ["CASCADE.md:1: E100 no tasks found: tasks stand in a code block only (line 1); take the fence away"],
+        ["CASCADE.md:1: E100 no tasks found: the only tasks are in a code block (line 1); remove the fence"],
     ),
     "dependencies": (
         f"{HEADER}{FOUR}| F1 | a | d | F3 |\n| f1 | b | d | - |\n| F2 | c | d | F1, F9 |\n"
@@ -109,9 +109,9 @@ EXAMPLES = {
             ),
             Expected("F1", 10, "Types\n\nDefine them."),
         ],
-        ["CASCADE.md:4: W111 option 'Retrys' is not known: ignored; did you mean 'retries'?"],
+        ["CASCADE.md:4: W111 unknown option 'Retrys' ignored; did you mean 'retries'?"],
     ),
-    "check-list": (
+    "checklist": (
         "- [x] T001 Create the project\n- [ ] T002 [P] [US1] Lint (depends on T001)\n  - retries: 0\n"
         "- [ ] Buy milk\n- [ ] T003 Ship (depends on T001-T002)\n",
         [

@@ -104,8 +104,8 @@ WRONG = {
     "": ["2: E104 milestone: 'm' needs exactly one of tasks, group, percent, on"],
     'tasks = ["F1"]\npercent = 5': ["2: E104 milestone: 'm' needs exactly one of tasks, group, percent, on"],
     'percent = 5\nmesage = "x"': ["6: E004 unknown milestone key 'mesage'; did you mean 'message'?"],
-    "percent = 5\nname = 7": ["2: E104 milestone: name is not a text"],
-    f"percent = 5\n{ONE}percent = 6": ["6: E104 milestone: 'm' is there twice"],
+    "percent = 5\nname = 7": ["2: E104 milestone: name is not a string"],
+    f"percent = 5\n{ONE}percent = 6": ["6: E104 milestone: 'm' is defined twice"],
     'percent = 5\n[[milestone]]\nid = "n"': ["6: E104 milestone: message is missing"],
 }
 

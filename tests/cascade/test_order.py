@@ -26,8 +26,8 @@ def needs_of(cascade: Cascade) -> dict[str, str]:
         ("- [ ] T1 a\n- [ ] T2 b (after T1)\n- [ ] T3 c (after T1)\n", "deps", "tasks say what they depend on"),
         ("- [ ] T1 a\n- [ ] T2 b\n- [ ] T3 c (after T1)\n", "deps", "tasks say what they depend on"),
         ("- [ ] 1.1 a\n- [ ] 1.2 b\n  - _Depends: 1.1_\n", "phase", "no task says what it depends on"),
-        (TABLE, "deps", "tasks stand in a table"),
-        (f"{TABLE}\n- [ ] T1 a\n", "deps", "tasks stand in a table"),
+        (TABLE, "deps", "tasks are in a table"),
+        (f"{TABLE}\n- [ ] T1 a\n", "deps", "tasks are in a table"),
         ("+++\norder = 'deps'\n+++\n- [ ] T1 a\n", "deps", "set in CASCADE.md"),
     ],
 )

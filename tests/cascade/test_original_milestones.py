@@ -87,8 +87,8 @@ def test_other_ways_to_write_it(change: Any) -> None:
         ('["F1", "F2"]', '["F1", "F9"]', "milestone 'foundation_complete' is left out: there is no task 'F9'"),
         ('["F1", "F2"]', "[]", "milestone 'foundation_complete' is left out: it names no tasks"),
         ("threshold: 25", "threshold: 250", "is left out: threshold '250' is not a number above 0 and up to 100"),
-        ("any_task_failed", "cost_reached", "is left out: the trigger 'cost_reached' is not known"),
-        ("id: first_failure", "id: quarter_complete", "is left out: its id is there twice"),
+        ("any_task_failed", "cost_reached", "is left out: unknown trigger 'cost_reached'"),
+        ("id: first_failure", "id: quarter_complete", "is left out: its id is defined twice"),
         ("  - id: first_failure\n    name", "  - name", "milestone number 3 is left out: it has no id"),
     ],
 )

@@ -65,11 +65,11 @@ def test_expressions(expression: str, meant: list[str]) -> None:
         ("tag:apis", "no task has the tag 'apis'; did you mean 'api'?"),
         ("group:Base", "no task has the group 'Base'; there are Base layer, Top, or so"),
         ("tags:api", "'tags' is not one of tag, group, branch; did you mean 'tag'?"),
-        ("F1,,F2", "an empty word names no task"),
-        ("", "an empty word names no task"),
-        ("!", "an empty word names no task"),
-        ("F1,!F*", "'F1,!F*' leaves no task"),
-        ("!*", "'!*' leaves no task"),
+        ("F1,,F2", "an empty word selects no task"),
+        ("", "an empty word selects no task"),
+        ("!", "an empty word selects no task"),
+        ("F1,!F*", "'F1,!F*' selects no task"),
+        ("!*", "'!*' selects no task"),
         ("x\x1b[2J", "no task is called 'x�[2J'"),
     ],
 )
@@ -94,7 +94,7 @@ def test_an_expression_is_what_its_words_name(wanted: list[str], unwanted: list[
     if meant:
         assert CASCADE.select(only=",".join(words)) == meant
     else:
-        with pytest.raises(ValueError, match="leaves no task"):
+        with pytest.raises(ValueError, match="selects no task"):
             CASCADE.select(only=",".join(words))
 
 
@@ -115,7 +115,7 @@ def test_ids_and_all_that_they_need() -> None:
     assert CASCADE.select() == set(ALL)
     with pytest.raises(ValueError, match="no task is called 'T2'; there are F1,"):
         CASCADE.select(["T2"])
-    with pytest.raises(ValueError, match="leaves none of the tasks that are named"):
+    with pytest.raises(ValueError, match="matches none of the given tasks"):
         CASCADE.select(["T1"], only="F1")
 
 

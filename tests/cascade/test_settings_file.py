@@ -94,7 +94,7 @@ def test_all_that_is_wrong_comes_at_once() -> None:
         "nova.toml:3: E104 retries: 'many' is not a whole number",
         "nova.toml:4: E104 agent_args: 'cloud' is not one of claude, codex, gemini, opencode, qwen, custom; "
         "did you mean 'claude'?",
-        "nova.toml:6: E104 milestone: milestones belong to a plan: write it there",
+        "nova.toml:6: E104 milestone: milestones belong in a plan; write it there",
         "CASCADE.md:2: E004 unknown front-matter key 'max_worker'; did you mean 'max_workers'?",
     ]
 
@@ -104,7 +104,7 @@ def test_a_broken_settings_file() -> None:
     reading = read_plan("# No task\n", "p.md", "a = 1\nb =\n")
     assert [str(found) for found in reading.diagnostics] == [
         "nova.toml:2: E002 Invalid value",
-        "p.md:1: E100 no tasks found: write a check-list (`- [ ] T1 …`), headings (`### Task 1: …`) or a table "
+        "p.md:1: E100 no tasks found: write a checklist (`- [ ] T1 …`), headings (`### Task 1: …`) or a table "
         "with a column `Task ID`",
     ]
 

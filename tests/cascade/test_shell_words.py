@@ -29,7 +29,7 @@ def test_what_only_a_shell_would_read(command: str, found: str) -> None:
     """As mere arguments these words would mean something else, and a check might pass that checks nothing."""
     with pytest.raises(ValueError, match="is not run by a shell") as caught:
         parse_option("verify", command)
-    assert f"so '{found}' would be a mere argument; write sh -c \"" in str(caught.value)
+    assert f"so '{found}' would be a plain argument; write sh -c \"" in str(caught.value)
     with pytest.raises(ValueError, match="is not run by a shell"):
         parse_agent_command(command)
 

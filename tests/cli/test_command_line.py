@@ -43,7 +43,7 @@ def test_every_command_has_help(flag: str, tmp_path: Path) -> None:
         (["logs"], "Missing argument 'TASK'"),
         (["retry"], "Missing argument 'TASK…'"),
         (["logs", "F1", "--attempt", "0"], "not in the range"),
-        (["plan", "--json", "--mermaid"], "exclude each other"),
+        (["plan", "--json", "--mermaid"], "cannot be used together"),
         (["exec", "--leftovers", "sell", "true"], "'kill', 'leave'"),
     ],
 )

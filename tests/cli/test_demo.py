@@ -51,11 +51,11 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     first = nova("demo", "--dir", "here", "--plain", "--speed", "50", cwd=tmp_path)
     again = nova("demo", "--dir", "here", "--plain", "--speed", "50", cwd=tmp_path)
     assert (first.returncode, again.returncode) == (0, 0)
-    assert "12 tasks, 12 of them completed before" in again.stdout
+    assert "12 tasks, 12 already completed" in again.stdout
     (tmp_path / "here" / "CASCADE.md").write_text("- [ ] T1 mine\n")
     refused = nova("demo", "--dir", "here", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "is there already and is not the demo's; choose another --dir" in refused.stderr
+    assert "already exists and is not the demo's; choose another --dir" in refused.stderr
     assert (tmp_path / "here" / "CASCADE.md").read_text() == "- [ ] T1 mine\n"
 
 

@@ -57,7 +57,7 @@ def test_an_agent_that_is_here(tmp_path: Path) -> None:
     assert code == 0
     assert checks["codex"]["verdict"] == "note"
     assert checks["codex"]["text"] == f"0.169.0 (tested), {path}; no sign of a login"
-    assert checks["codex"]["cure"] == "to log in: codex login, or set CODEX_API_KEY"
+    assert checks["codex"]["cure"] == "to log in: run `codex login`, or set CODEX_API_KEY"
     code, checks = doctor(tmp_path, path=path.parent, CODEX_API_KEY="k")
     assert (code, checks["codex"]["verdict"]) == (0, "ok")
     assert checks["codex"]["facts"] == {"path": str(path), "version": "0.169.0", "login": "CODEX_API_KEY"}

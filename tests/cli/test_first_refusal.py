@@ -30,15 +30,15 @@ def test_a_bad_key_and_its_cure(tmp_path: Path) -> None:
     assert (tmp_path / "starts").read_text().split() == ["T1"]
     said = done.stdout.partition("(attempt 1: ")[2].partition("); it waits")[0]
     assert "authenti" in said, "in the agent's own words or in ours"
-    cure = "To log in: run claude and type /login, or set ANTHROPIC_API_KEY; then `nova run` goes on"
+    cure = "Run `claude` and type /login, or set ANTHROPIC_API_KEY, then run `nova run` again"
     lines = [line.partition(" ")[2] if line[2:3] == ":" else line for line in done.stdout.splitlines()]
     assert lines[1:4] == [
         "T1 started (attempt 1) claude",
-        f"T1 could not work (attempt 1: {said}); it waits",
-        f"warning: claude: not logged in, or its key was refused ({said}); no more of its tasks will start. {cure}",
+        f"T1 could not run (attempt 1: {said}); it waits",
+        f"warning: claude is not logged in, or its key was rejected; its remaining tasks wait. {cure}",
     ]
     assert lines[-3:] == [
-        "claude: not logged in, or its key was refused. 8 tasks wait: T1, T2, T3, T4, T5, T6, T7, T8",
+        "claude is not logged in, or its key was rejected. 8 tasks wait: T1, T2, T3, T4, T5, T6, T7, T8",
         f"  {said}",
         f"  {cure}",
     ]

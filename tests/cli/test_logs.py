@@ -93,7 +93,7 @@ def test_a_log_that_is_gone(logs: Path) -> None:
     done = nova("logs", "F1", cwd=logs)
     os.close(kept)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "nova: the log of attempt 4 of F1 is not in logs/ any more\n"
+    assert done.stderr == "nova: the log of attempt 4 of F1 is no longer in logs/\n"
 
 
 def test_a_log_of_another_machine(logs: Path) -> None:
@@ -123,12 +123,12 @@ def test_no_such_log(logs: Path) -> None:
     done = nova("logs", "f1", cwd=logs)
     assert (done.returncode, done.stderr) == (2, "nova: no log of f1 in logs/; did you mean 'F1'?\n")
     done = nova("logs", "F1", "--attempt", "4", cwd=logs)
-    assert (done.returncode, done.stderr) == (2, "nova: F1 has 3 logs in logs/; there is no number 4\n")
+    assert (done.returncode, done.stderr) == (2, "nova: F1 has only 3 logs in logs/\n")
     done = nova("logs", "F1", "--log-dir", "nowhere", cwd=logs)
     assert (done.returncode, done.stderr) == (2, "nova: no log of F1: there are no logs in nowhere/\n")
     write_state(logs, run_view(), by_id(done_and_failed(logs)))
     done = nova("logs", "F1", "--attempt", "7", cwd=logs)
-    assert (done.returncode, done.stderr) == (2, "nova: F1 has no attempt 7; there are 1, 2, 3, 4\n")
+    assert (done.returncode, done.stderr) == (2, "nova: F1 has no attempt 7, only 1, 2, 3, 4\n")
 
 
 def test_a_task_that_has_not_run(logs: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_attempt_that_has_only_just_begun(logs: Path) -> None:
     view = TaskView(id="F1", state=TaskState.IN_PROGRESS, attempts=(attempt(outcome=None),))
     write_state(logs, ourselves(), by_id(view))
     done = nova("logs", "F1", cwd=logs)
-    assert (done.returncode, done.stderr) == (2, "nova: attempt 1 of F1 has no log: it has only just begun\n")
+    assert (done.returncode, done.stderr) == (2, "nova: attempt 1 of F1 has no log: it has only just started\n")
 
 
 @contextmanager

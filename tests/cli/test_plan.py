@@ -64,7 +64,7 @@ def test_the_waves(folder: Path) -> None:
         "Shop",
         "for the whole run: max_workers 2, timeout 45m",
         f"as claude, permissions edit: {CLAUDE}",
-        "order: by dependencies (tasks stand in a table)",
+        "order: by dependencies (tasks are in a table)",
         "wave 1 F1 Types",
         'wave 2 F2 "Err" & [co] after F1 · model opus, timeout 1h30m',
         "end Docs after F1",
@@ -173,7 +173,7 @@ def test_warnings_do_not_stop_it(folder: Path) -> None:
     (folder / "w.md").write_text("| ID | What | Owner |\n|---|---|---|\n| F1 | a | Ann |\n")
     done = nova("plan", "w.md", cwd=folder)
     assert done.returncode == 0
-    assert done.stderr == "w.md:1: W111 column 'Owner' is not known: ignored\n"
+    assert done.stderr == "w.md:1: W111 unknown column 'Owner' ignored\n"
     assert "1 task · 1 wave" in done.stdout
 
 
@@ -181,7 +181,7 @@ def test_no_plan(tmp_path: Path) -> None:
     """A file that is not there is named, and how to make one is said."""
     done = nova("plan", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "nova: cannot read CASCADE.md: No such file or directory; `nova init` makes one\n"
+    assert done.stderr == "nova: cannot read CASCADE.md: No such file or directory; create one with `nova init`\n"
     assert nova("plan", ".", cwd=tmp_path).returncode == 2
 
 
@@ -244,7 +244,7 @@ def test_what_is_not_enforced_is_said(folder: Path) -> None:
 
 
 def test_init_writes_a_plan_that_is_right(tmp_path: Path) -> None:
-    """The first plan is read without a warning, and has a table, a task heading, a check-list and a milestone."""
+    """The first plan is read without a warning, and has a table, a task heading, a checklist and a milestone."""
     done = nova("init", cwd=tmp_path)
     assert done.returncode == 0
     assert "wrote CASCADE.md" in done.stdout
@@ -262,7 +262,7 @@ def test_init_never_writes_over_a_plan(tmp_path: Path) -> None:
     plan.write_text("mine")
     refused = nova("init", "sub", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "is there already" in refused.stderr
+    assert "already exists" in refused.stderr
     assert plan.read_text() == "mine"
     assert nova("init", "sub", "--force", cwd=tmp_path).returncode == 0
     assert plan.read_text() == FIRST_PLAN
@@ -297,8 +297,8 @@ def test_a_budget_that_nothing_can_hold_is_said() -> None:
         f"| {name} | x | {name} | 1 | 1000 |\n" for name in ("claude", "codex", "gemini", "opencode", "qwen")
     )
     assert not_enforced(parse_cascade(rows)) == [
-        "budget_tokens acts late (codex): codex tells its tokens at its end",
-        "budget_tokens acts late (gemini): gemini tells its tokens at its end",
+        "budget_tokens takes effect late (codex): codex reports its tokens only when it ends",
+        "budget_tokens takes effect late (gemini): gemini reports its tokens only when it ends",
     ]
 
 
@@ -306,7 +306,7 @@ def test_a_budget_that_cannot_be_counted_is_an_error(folder: Path) -> None:
     """The plan is refused as it stands, and it is said what to write."""
     (folder / "b.md").write_text("+++\nbudget_usd = 5\nagent = 'codex'\n+++\n| ID | What |\n|---|---|\n| T1 | x |\n")
     said = (
-        "T1: budget_usd cannot be kept: codex never reports its cost. "
+        "T1: budget_usd cannot be enforced: codex never reports its cost. "
         "Use budget_tokens instead, or an agent that reports it (claude, opencode)"
     )
     done = nova("plan", "b.md", cwd=folder)

@@ -54,7 +54,7 @@ def test_a_log_in_a_pipe_is_every_byte(logged: Path) -> None:
 def test_text_in_a_pipe(logged: Path) -> None:
     """--text is for a pager: the same text, without colours."""
     assert nova("logs", "F1", "--text", cwd=logged).stdout == as_text(AGENTS["claude"].render(TOOLS.output))
-    assert "exclude each other" in nova("logs", "F1", "--text", "--raw", cwd=logged).stderr
+    assert "cannot be used together" in nova("logs", "F1", "--text", "--raw", cwd=logged).stderr
 
 
 @needs_setsid

@@ -254,7 +254,7 @@ def test_what_a_runner_obeys(folder: Path) -> None:
     ]  # fmt: skip
     assert "::group::F3 failed: the end of logs/F3.log" in commands
     (error,) = (command for command in commands if command.startswith("::error"))
-    assert re.fullmatch(r"::error title=F3 Store%2C fails::F3 failed after .* s%?: exit code 3; it blocks P1", error)
+    assert re.fullmatch(r"::error title=F3 Store%2C fails::F3 failed after .* s%?: exit code 3; blocks P1", error)
     (warning,) = (command for command in commands if command.startswith("::warning"))
     assert "retrying" in warning
 

@@ -42,7 +42,7 @@ def test_a_whole_plan(tmp_path: Path) -> None:
     assert "tokens  1,234: 1,000 input · 200 output · 30 cache read · 4 cache creation" in done.stdout
     again = nova("run", cwd=tmp_path)
     assert again.returncode == 0
-    assert "Shop: 2 tasks, 2 of them completed before" in again.stdout
+    assert "Shop: 2 tasks, 2 already completed" in again.stdout
     assert (tmp_path / "ran").read_text() == "1\n2\n"
     status = nova("status", cwd=tmp_path)
     assert status.returncode == 0
@@ -64,7 +64,7 @@ def test_a_failure_and_its_retry(tmp_path: Path) -> None:
     assert "`nova retry F1`" in done.stdout
     assert nova("run", cwd=tmp_path).returncode == 1  # it stays failed until somebody says otherwise
     (tmp_path / "luck").touch()
-    assert nova("retry", "F1", cwd=tmp_path).stdout == "F1: tried again by the next `nova run`\n"
+    assert nova("retry", "F1", cwd=tmp_path).stdout == "F1 will run again with the next `nova run`\n"
     done = nova("run", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "F1 started (attempt 2)" in done.stdout
@@ -151,7 +151,7 @@ def test_another_command(tmp_path: Path) -> None:
         ("--agent", "cloude", "did you mean 'claude'?"),
         ("--agent", "plain", "is not one of claude"),
         ("--command", "'", "No closing quotation"),
-        ("--command", " ", "it names no program"),
+        ("--command", " ", "no program given"),
         ("--max-workers", "0", "0 is not in the range x>=1"),
     ],
 )
@@ -193,7 +193,7 @@ def test_nobody_reads_any_more(tmp_path: Path) -> None:
     told = process.stderr.read().decode()
     process.stderr.close()
     assert process.wait(30) == 0
-    assert "no longer shown (Broken pipe); it goes on" in told
+    assert "display stopped (Broken pipe); the run continues" in told
     assert "Traceback" not in told
 
 

@@ -206,11 +206,11 @@ def test_lines() -> None:
             lines.say(event)
         lines.draw()
     assert output.getvalue().splitlines() == [
-        "12:00:00 Shop: 3 tasks, 1 of them completed before",
+        "12:00:00 Shop: 3 tasks, 1 already completed",
         "12:00:00 F1 started (attempt 1) claude",
         "12:00:00 F1 completed in 2 min 33 s · 12,345 tokens · $0.42",
         "12:00:00 F2 failed (attempt 1: API Error); retrying in 30 s",
-        "12:00:00 F2 failed after 2.0 s: outcome exit; it blocks F3, F4",
+        "12:00:00 F2 failed after 2.0 s: outcome exit; blocks F3, F4",
         "12:00:00 F1 checking",
         "12:00:00 warning: journal.db was taken away; it is written anew",
         "12:00:00 milestone: Half. (open it)",
@@ -275,9 +275,9 @@ def test_the_summary_of_a_success() -> None:
         "Shop: 2 of 2 completed",
         "  time    10 min 0 s (2 min 0 s of work)",
         "  tokens  66,800: 2,000 input · 4,000 output · 60,000 cache read · 800 cache creation",
-        "          opus: 33,400, of them 2,000 output",
-        "          haiku: 10, of them 2 output",
-        "          other: 33,390, of them 1,998 output",
+        "          opus: 33,400, of which 2,000 output",
+        "          haiku: 10, of which 2 output",
+        "          other: 33,390, of which 1,998 output",
         "  cost    ≥ $1.00, as reported by the agents",
         "  reached Half.",
     ]
@@ -311,7 +311,7 @@ def test_the_models_add_up() -> None:
     lines = told_by(report(view("F1", "completed"), usage_by_model={}))
     assert not any("other" in line for line in lines)
     lines = told_by(report(view("F1", "completed"), usage_by_model={"m": TokenUsage(1_000)}))
-    shown = [int(line.split(": ")[1].split(", of")[0].replace(",", "")) for line in lines if ", of them" in line]
+    shown = [int(line.split(": ")[1].split(", of")[0].replace(",", "")) for line in lines if ", of which" in line]
     assert sum(shown) == USED.total
     assert len(shown) == 2
 

@@ -69,7 +69,7 @@ def test_named_tasks_run_alone(folder: Path) -> None:
     (folder / "ok").touch()
     done = nova("run", "A", "B", cwd=folder)
     assert done.returncode == 0
-    assert done.stderr == "nova: A is not run: completed before; `nova retry A` lets it run again\n"
+    assert done.stderr == "nova: A will not run: already completed; `nova retry A` lets it run again\n"
     assert (folder / "ran").read_text() == "A\nB\nB\n"
     status = nova("status", cwd=folder)
     assert "C Docs   - not selected\n" in status.stdout
@@ -81,10 +81,10 @@ def test_the_plan_shows_what_would_be_skipped(folder: Path) -> None:
     assert "skipped" not in nova("plan", cwd=folder).stdout
     nova("run", cwd=folder)
     told = nova("plan", cwd=folder).stdout
-    assert "A  Types  skipped: completed before · tags api" in told
+    assert "A  Types  skipped: already completed · tags api" in told
     assert "B  Store  skipped: failed before (exit) · after A · tags api" in told
     assert "C  Docs   skipped: blocked by B · after B" in told
-    assert json.loads(nova("plan", "--json", cwd=folder).stdout)["skipped"]["A"] == "completed before"
+    assert json.loads(nova("plan", "--json", cwd=folder).stdout)["skipped"]["A"] == "already completed"
 
 
 def test_until_brings_what_a_task_needs(folder: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_dry_run_starts_and_writes_nothing(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["CASCADE.md"]
     nova("run", cwd=folder)
     done = nova("run", "--dry-run", cwd=folder)
-    assert done.stdout.splitlines()[-1] == "`--retry-failed` would try again what failed before: B"
+    assert done.stdout.splitlines()[-1] == "`--retry-failed` would also run what failed before: B"
     told = json.loads(nova("run", "--dry-run", "--json", "--retry-failed", cwd=folder).stdout)
-    assert (told["rounds"], told["skipped"]) == ([["B"], ["C"]], {"A": "completed before"})
+    assert (told["rounds"], told["skipped"]) == ([["B"], ["C"]], {"A": "already completed"})
     assert nova("run", "--dry-run", "C", cwd=folder).returncode == 2

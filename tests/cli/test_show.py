@@ -162,7 +162,7 @@ def test_a_task_of_another_plan(ran: Path, tmp_path: Path) -> None:
     assert nova("show", "A1", "--plan", "one.md", cwd=tmp_path).returncode == 0
     plain = nova("result", "B", cwd=tmp_path)
     assert plain.returncode == 1
-    assert "its command is no agent that nova can read; `nova logs B`" in plain.stderr
+    assert "its command is not an agent that nova can read; `nova logs B`" in plain.stderr
 
 
 def test_a_long_answer_is_whole(tmp_path: Path) -> None:
@@ -204,6 +204,6 @@ def test_a_summary_names_the_answers(tmp_path: Path) -> None:
     (tmp_path / "CASCADE.md").write_text(PLAN)
     done = nova("run", "--plain", cwd=tmp_path)
     assert "\nT2: Final answer: all done (tools, step 2).\n" in done.stdout
-    assert "`nova result TASK` writes an answer in full" in done.stdout
+    assert "Full answers: `nova result TASK`" in done.stdout
     again = nova("run", "--plain", cwd=tmp_path)
     assert "T2: Final answer" not in again.stdout

@@ -139,7 +139,7 @@ def test_a_run_whose_supervisor_died(tmp_path: Path) -> None:
     done = nova("status", cwd=tmp_path)
     assert done.returncode == 1
     lines = lines_of(done.stdout)
-    assert lines[:2] == ["Shop: dead", "The supervisor died before the run had ended. Resume with `nova run`"]
+    assert lines[:2] == ["Shop: dead", "The supervisor died before the run ended. Resume with `nova run`"]
     assert lines[3:5] == ["F1 ✗ lost ≥ 1.0k - 0:07", "F2 - not started"]
     assert lines[-1] == "0 of 2 completed · 1 lost · ≥ 1,006 tokens · 7.0 s of work"
 

@@ -210,7 +210,7 @@ def write_plan(folder: Path, front: str) -> None:
 
 REFUSED = {
     # Claude would try the refused key for three minutes more.
-    "claude": "the API key was refused",
+    "claude": "the API rejected the key",
     "codex": "unexpected status 401 Unauthorized",
     "gemini": "fake UNAUTHENTICATED",
     "opencode": "fake invalid_api_key",
@@ -273,7 +273,7 @@ def test_a_refused_key_stops_one_agent_and_fails_no_task(agent: str, tmp_path: P
     assert [event["task"] for event in events if event["event"] == "attempt_started"] == ["T1"]
     (hold,) = events[-1]["holds"]
     assert (hold["agent"], hold["outcome"], len(hold["waiting"])) == (agent, "auth", 8)
-    assert hold["cure"].endswith("then `nova run` goes on")
+    assert hold["cure"].endswith("then run `nova run` again")
     if agent == "codex":  # the others take a minute for eight tasks
         done, _ = offline(agent, "single", tmp_path, *words, "-j", "4", options=("--newcomer",))
         assert done.returncode == 0

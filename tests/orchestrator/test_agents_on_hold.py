@@ -77,9 +77,9 @@ async def test_a_refused_account_is_asked_once(tmp_path: Path, outcome: Outcome,
     assert (hold.agent, hold.outcome, hold.waiting) == ("claude", outcome, tuple(EIGHT))
     assert {task.reason for task in report.tasks.values()} == {hold.reason}
     (warning,) = warnings(events)
-    assert hold.error in warning
+    assert hold.reason in warning
     assert hold.cure in warning
-    assert "`nova run` goes on" in warning
+    assert "`nova run` again" in warning
     assert {event.task_id for event in events if event.kind is EventKind.TASK_HELD} == set(starts(tmp_path))
     assert not [event for event in events if event.kind in (EventKind.TASK_FAILED, EventKind.TASK_RETRYING)]
     met = report.tasks[starts(tmp_path)[0]]
@@ -107,7 +107,7 @@ async def test_how_such_a_run_ended(tmp_path: Path) -> None:
     state = json.loads((tmp_path / "state.json").read_text())
     assert {task["status"] for task in state["tasks"].values()} == {"pending"}
     assert {task["current_step"] for task in state["tasks"].values()} == {
-        "claude: not logged in, or its key was refused"
+        "claude is not logged in, or its key was rejected"
     }
 
 
@@ -195,8 +195,8 @@ async def test_a_program_that_vanishes_under_the_run(tmp_path: Path) -> None:
     (hold,) = report.holds
     assert (hold.agent, hold.outcome, hold.error) == ("agent", Outcome.SPAWN_ERROR, "`./agent` does not exist")
     assert warnings(events) == [
-        "agent: it cannot be started (`./agent` does not exist); no more of its tasks will start."
-        " Mend that; then `nova run` goes on"
+        "agent cannot be started (`./agent` does not exist); its remaining tasks wait."
+        " Fix that, then run `nova run` again"
     ]
     (tmp_path / "agent").write_text("#!/bin/sh\n")
     (tmp_path / "agent").chmod(0o755)

@@ -21,7 +21,7 @@ def test_dollars_of_an_agent_that_tells_none(agent: str, key: str) -> None:
     [(sentence, tasks)] = budget_problems(plan(f"{key} = 5\nagent = '{agent}'")).items()
     assert tasks == ["T1", "T2"]
     assert sentence == (
-        f"{key} cannot be kept: {agent} never reports its cost. "
+        f"{key} cannot be enforced: {agent} never reports its cost. "
         "Use budget_tokens instead, or an agent that reports it (claude, opencode)"
     )
 
@@ -73,16 +73,16 @@ def test_only_tasks_that_would_run_matter() -> None:
     cascade = parse_cascade(rows)
     assert list(budget_problems(cascade).values()) == [["T1"]]
     assert budget_problems(cascade, [cascade.tasks["T2"]]) == {}
-    assert next(iter(budget_problems(cascade))).startswith("budget_usd cannot be kept")
+    assert next(iter(budget_problems(cascade))).startswith("budget_usd cannot be enforced")
 
 
 def test_a_number_that_comes_late_is_said() -> None:
     """What the agent tells only at its end stops nothing before."""
     assert late_budgets(plan("budget_tokens = 5\nagent = 'codex'")) == [
-        "budget_tokens acts late (T1, T2): codex tells its tokens at its end"
+        "budget_tokens takes effect late (T1, T2): codex reports its tokens only when it ends"
     ]
     # The plan's own command line does not tell it where to stop.
     assert late_budgets(plan(f"budget_usd = 5\ncommand = '{STREAMED}'")) == [
-        "budget_usd acts late (T1, T2): claude tells its cost at its end"
+        "budget_usd takes effect late (T1, T2): claude reports its cost only when it ends"
     ]
     assert late_budgets(plan("budget_usd = 5\nbudget_tokens = 5")) == []

@@ -67,5 +67,5 @@ async def test_an_agent_whose_key_is_refused_is_ended(tmp_path: Path) -> None:
     report, _ = await run(cascade, tmp_path, agent="claude", command_for=lambda _: program("refused_agent"))
     task = report.tasks["T1"]
     assert (task.outcome, len(task.attempts)) == (Outcome.AUTH, 1)
-    assert task.error == "the API key was refused (authentication_failed)"
+    assert task.error == "the API rejected the key (authentication_failed)"
     assert (tmp_path / "logs/T1.log").read_text().count("api_retry") < 1000

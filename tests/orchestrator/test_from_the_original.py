@@ -69,7 +69,7 @@ def test_what_it_has_completed_stays_completed(folder: Path) -> None:
     assert begun == ["F2", "F3", "F4"]
     (said,) = warnings
     assert "cascade_state.json was written by the original; it is kept as cascade_state.original.json" in said
-    assert "not run again: 1 (--fresh runs them)" in said
+    assert "are skipped: 1 (--fresh runs them)" in said
     assert json.loads((folder / "cascade_state.original.json").read_text()) == ORIGINAL
     view = report.tasks["F1"]
     assert (view.duration_seconds, view.usage.total, view.usage_is_final) == (300.0, 10, False)

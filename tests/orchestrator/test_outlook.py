@@ -52,7 +52,7 @@ def test_after_a_failure() -> None:
     outlook = look_ahead(PLAN, past)
     assert outlook.rounds == (("X",),)
     assert outlook.skipped == {
-        "A": "completed before", "B": "failed before (exit)", "C": "blocked by B", "Y1": "ticked off in the plan",
+        "A": "already completed", "B": "failed before (exit)", "C": "blocked by B", "Y1": "ticked off in the plan",
     }  # fmt: skip
     assert look_ahead(PLAN, past, retry_failed=True).rounds == (("X", "B"), ("C",))
     assert look_ahead(PLAN, past, fresh=True).rounds == (("X", "A"), ("B",), ("C",))

@@ -60,7 +60,7 @@ CLAUDE = Agent(
     program="claude",
     packages=("@anthropic-ai/claude-code",),
     install="npm install -g @anthropic-ai/claude-code",
-    login="run claude and type /login, or set ANTHROPIC_API_KEY",
+    login="run `claude` and type /login, or set ANTHROPIC_API_KEY",
     login_signs=LoginSigns(
         variables=(
             "ANTHROPIC_API_KEY",

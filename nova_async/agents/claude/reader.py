@@ -233,7 +233,7 @@ class ClaudeReader(MessageReader):
         self.show(one_line(f"retrying ({why}), {count(said.attempt)}/{count(said.max_retries)}"))
         self._refused |= status == 429
         if said.error == "authentication_failed":  # tried ten times more, for three minutes, in vain (G42)
-            self.error, self.error_status = "the API key was refused (authentication_failed)", status
+            self.error, self.error_status = "the API rejected the key (authentication_failed)", status
             self.failure = Outcome.AUTH
             self._refusals += 1
             self.is_hopeless = self._refusals >= HOPELESS

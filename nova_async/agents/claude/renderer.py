@@ -46,9 +46,7 @@ class ClaudeRenderer(MessageRenderer):
         if limit is not None:
             self.note(PieceKind.WARNING, f"over the usage limit ({limit.kind})")
         elif info.get("status") == "allowed_warning" and used is not None:
-            self.note(
-                PieceKind.WARNING, f"{used:.0%} of the {_word(info.get('rateLimitType'), 'usage')} limit are used"
-            )
+            self.note(PieceKind.WARNING, f"{used:.0%} of the {_word(info.get('rateLimitType'), 'usage')} limit used")
         return True
 
 

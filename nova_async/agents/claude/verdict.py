@@ -60,7 +60,7 @@ def error_of(ended: ResultLine) -> str:
         return one_line(f"it was interrupted ({reason})", MAX_ERROR)
     errors = ended.errors if isinstance(ended.errors, list) else []
     told = [text for text in errors if isinstance(text, str) and not text.startswith(INTERNAL)]
-    return one_line("; ".join(told) or str(ended.subtype or "it failed without a word"), MAX_ERROR)
+    return one_line("; ".join(told) or str(ended.subtype or "it failed without an error message"), MAX_ERROR)
 
 
 def failure_in(ended: ResultLine, kind: Any, told: Outcome | None) -> Outcome | None:

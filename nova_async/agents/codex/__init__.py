@@ -42,7 +42,7 @@ CODEX = Agent(
     program="codex",
     packages=("@openai/codex",),
     install="npm install -g @openai/codex",
-    login="codex login, or set CODEX_API_KEY",
+    login="run `codex login`, or set CODEX_API_KEY",
     login_signs=LoginSigns(variables=("CODEX_API_KEY", "CODEX_ACCESS_TOKEN"), files=("auth.json",)),
     tested_versions=("0.169.0",),
     # Ends its command within 0.1 s; after TERM that would live on.

@@ -44,7 +44,7 @@ GEMINI = Agent(
     program="gemini",
     packages=("@google/gemini-cli",),
     install="npm install -g @google/gemini-cli",
-    login="run gemini and choose how to log in, or set GEMINI_API_KEY",
+    login="run `gemini` and choose how to log in, or set GEMINI_API_KEY",
     login_signs=LoginSigns(
         variables=(
             "GEMINI_API_KEY",

@@ -169,7 +169,7 @@ class GeminiReader(EventReader):
     def _fail(self, error: Any) -> None:
         told = error if isinstance(error, dict) else {}
         words = told.get("message")
-        words = words[: 64 * 1024] if isinstance(words, str) else self._warning or "it failed without a word"
+        words = words[: 64 * 1024] if isinstance(words, str) else self._warning or "it failed without an error message"
         # What the model's server answered stands inside: [API Error: {"error":{"code":400,"message":"…"}}]
         code = _CODE.search(words)
         inner = _TOLD.search(words) if words.startswith(("[API Error: {", "{")) else None

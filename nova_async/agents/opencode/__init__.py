@@ -49,7 +49,7 @@ OPENCODE = Agent(
     program="opencode",
     packages=("opencode-ai",),
     install="npm install -g opencode-ai",
-    login="opencode auth login, or set the provider's API key",
+    login="run `opencode auth login`, or set the provider's API key",
     login_signs=LoginSigns(
         variables=(
             "OPENCODE_API_KEY",

@@ -105,7 +105,7 @@ class OpencodeReader(EventReader):
         """Take the end of the output: it may have come because nobody was there to ask."""
         if self._stopped_by is not None and self.is_error is None:
             self.is_error, self.activity, self._changed = True, None, True
-            self.error = one_line(f"it stopped because it was refused the tool {self._stopped_by}", MAX_ERROR)
+            self.error = one_line(f"it stopped because it was denied the tool {self._stopped_by}", MAX_ERROR)
 
     def _look_for_refusal(self, tool: Any, state: _State) -> None:
         told = state.error if isinstance(state.error, str) else ""
@@ -165,7 +165,7 @@ class OpencodeReader(EventReader):
         data = data if isinstance(data, dict) else {}
         words = data.get("message") or told.get("name")
         status = http_status(data.get("statusCode"))
-        self.fail(words if isinstance(words, str) else "it failed without a word", status)
+        self.fail(words if isinstance(words, str) else "it failed without an error message", status)
         if self.limit is None and isinstance(body := data.get("responseBody"), str):
             self.limit = limit_of_words(body, status)  # such as a code insufficient_quota below a vague message
         if told.get("name") == "ProviderAuthError":

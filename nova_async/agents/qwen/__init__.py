@@ -43,7 +43,7 @@ QWEN = Agent(
     program="qwen",
     packages=("@qwen-code/qwen-code",),
     install="npm install -g @qwen-code/qwen-code",
-    login="qwen auth, or set OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
+    login="run `qwen auth`, or set OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL",
     login_signs=LoginSigns(
         variables=(
             "OPENAI_API_KEY",

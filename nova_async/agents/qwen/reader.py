@@ -133,7 +133,10 @@ class QwenReader(MessageReader):
             status = _STATUS.match(refused)
             self.fail(f"API error: {refused}", http_status(int(status[1] or status[2])) if status else None)
         elif failed:
-            self.fail(words or (ended.subtype if isinstance(ended.subtype, str) else "it failed without a word"), None)
+            self.fail(
+                words or (ended.subtype if isinstance(ended.subtype, str) else "it failed without an error message"),
+                None,
+            )
         else:
             self.succeed()
         self.is_error = failed or refused is not None
