@@ -1,5 +1,6 @@
 """Checklists: ``- [ ] T002 [P] [US1] Lint (depends on T001)``, with parts of tasks as items of their own."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,9 @@ from nova_async.cascade.task_headings import META_LINE
 from nova_async.cascade.wordings import Line, PlanIds, Waits, read_key_lines, read_sentence
 
 __all__ = ["NO_PARENT", "ChecklistReader", "Parent", "has_tasks"]
+
+
+ODD_MARK = re.compile(r"\[[A-Za-z]\]\s")
 
 
 @final
@@ -102,7 +106,7 @@ class ChecklistReader:
                 # A phase that is an item: `1. **Setup**`, with boxes below it.
                 inside = replace(parent, name=joined(parent.name, _title(item.text)))
                 self._read(item.children, section, inside, about_criteria=about_criteria)
-            elif not label.has_box and label.word == "task":
+            elif not label.has_box and (label.word == "task" or _has_an_odd_mark(item)):
                 self._boxless.append(item)
 
     def _read_unnamed(self, item: Item, section: Section, parent: Parent) -> None:
@@ -204,3 +208,9 @@ def _title(text: str) -> str:
 def _start(item: Item) -> str:
     words = _title(item.label.sentence).split()
     return " ".join(words[:3]) + (" …" if len(words) > 3 else "")
+
+
+def _has_an_odd_mark(item: Item) -> bool:
+    """Tell whether an item would be a task, had it a box in place of ``[o]`` or of a lone ``[P]``."""
+    label = item.label
+    return label.is_sure and not label.id.isdigit() and ODD_MARK.match(item.text) is not None

@@ -20,6 +20,7 @@ from nova_async.cascade.tables import (
     read_lost_rows,
     read_table,
     report_broken_tables,
+    report_named_rows,
     report_rows_read_as_blocks,
 )
 from nova_async.cascade.task_headings import META_LINE, read_task_heading
@@ -172,6 +173,8 @@ class Scan:
                 columns = read_table(block, self._lines, self._section, self.drafts, self.options, self._findings)
                 if columns is not None:
                     self._columns, self._table_end = columns, block.end
+                elif not self._criteria_rank:
+                    report_named_rows(block, self._outline.plan.ids, self._findings)
             case "paragraph":
                 columns, lines = self._columns, self._lines
                 if columns is None or not read_lost_rows(block, lines, columns, self.drafts, self._findings):

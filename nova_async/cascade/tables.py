@@ -2,14 +2,16 @@
 
 import re
 from collections import deque
+from collections.abc import Collection
 
 from nova_async.cascade.blocks import Block, read_rows, split_row
-from nova_async.cascade.columns import Columns, read_header
-from nova_async.cascade.diagnostics import Findings
+from nova_async.cascade.columns import Columns, field_of, read_header
+from nova_async.cascade.diagnostics import Findings, shown
 from nova_async.cascade.drafts import Drafts, OptionValues, Section, TaskDraft
-from nova_async.cascade.ids import clean_id, is_task_id, split_dependencies
+from nova_async.cascade.ids import clean_id, is_task_id, names_a_criterion, split_dependencies
 
-__all__ = ["is_task_header", "read_lost_rows", "read_table", "report_broken_tables", "report_rows_read_as_blocks"]
+__all__ = ["is_task_header", "read_lost_rows", "read_table", "report_broken_tables", "report_named_rows",
+           "report_rows_read_as_blocks"]  # fmt: skip
 
 DELIMITER = frozenset(" \t|:-=+\u2013\u2014")  # what people draw delimiter rows with; only the first five make one
 TICKS = re.compile(r"`+")
@@ -145,3 +147,26 @@ def _what_is_wrong(header: list[str], below: str) -> str:
     if len(delimiter) != len(header):
         return f"header has {len(header)} cells, delimiter row {len(delimiter)}"
     return "the delimiter row below the header may hold only - : and |"
+
+
+def report_named_rows(block: Block, known: Collection[str], findings: Findings) -> None:
+    """Say which rows would be tasks, had their table a column for prompts or dependencies (W119).
+
+    A table that lists tasks of the plan once more, with their owners or estimates, is not meant.
+    """
+    header, *rows = read_rows(block)
+    fields = {field_of(cell): index for index, cell in enumerate(header.cells)}
+    if not fields.keys() >= {"id", "name"}:
+        return
+    lost = [row for row in rows if _is_unknown_task(clean_id(row.cells[fields["id"]]), known)]
+    if not lost:
+        return
+    first = f"{lost[0].cells[fields['id']]} {lost[0].cells[fields['name']]}"
+    count = "1 row is" if len(lost) == 1 else f"{len(lost)} rows are"
+    text = f"{count} ignored (first: {shown(first)}); to run them, add a column `What Changes` or `Depends On`"
+    findings.add(lost[0].line + 1, "W119", text)
+
+
+def _is_unknown_task(task_id: str, known: Collection[str]) -> bool:
+    is_named = is_task_id(task_id) and not task_id.isdigit() and any(map(str.isdigit, task_id))
+    return is_named and task_id not in known and not names_a_criterion(task_id)

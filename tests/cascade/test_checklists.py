@@ -127,3 +127,25 @@ def test_phase_order_against_a_declared_dependency_is_a_cycle() -> None:
     """A task cannot depend on one below it if the order of the file counts."""
     problems = read_plan(PHASE + "- [ ] T1 a (depends on T2)\n- [ ] T2 b\n").diagnostics
     assert [str(problem) for problem in problems] == ["CASCADE.md:4: E203 dependency cycle: T1 -> T2 -> T1"]
+
+
+@pytest.mark.parametrize("mark", ["[o]", "[d]", "[P]", "[W]"])
+def test_an_item_with_a_letter_for_a_box_is_named(mark: str) -> None:
+    """A sign that no dialect knows is no box, but a task may be meant; a source or a note is not."""
+    reading = read_plan(f"- [ ] T1 Write it\n- {mark} T2 Test it\n- [a] a note\n- [1] RFC 2119\n")
+    assert list(reading.tasks) == ["T1"]
+    said = [str(found) for found in reading.diagnostics if found.code == "W119"]
+    assert said == [
+        f"CASCADE.md:2: W119 1 item without a box ignored (first: '{mark} T2 Test it'); to run them, add `[ ]`"
+    ]
+
+
+def test_a_table_of_names_alone_is_named_unless_its_tasks_stand_elsewhere() -> None:
+    """Rows with an id and a name may be tasks; the same tasks once more, with their owners, are not."""
+    table = "| ID | Task | Owner |\n|---|---|---|\n| T1 | Write it | Ann |\n| T2 | Test it | Bob |\n"
+    said = [str(found) for found in read_plan(table).diagnostics if found.code == "W119"]
+    assert said == [
+        "CASCADE.md:3: W119 2 rows are ignored (first: 'T1 Write it'); "
+        "to run them, add a column `What Changes` or `Depends On`"
+    ]
+    assert not read_plan(f"- [ ] T1 Write it\n- [ ] T2 Test it\n\n{table}").diagnostics

@@ -36,7 +36,13 @@ TITLES = st.sampled_from(
     ["# Plan", "## Phase {n}: Setup", "### Tests", "## Acceptance criteria", "## 1. Data", "## L1: App", "### L2: Base"]
 )
 TABLES = st.sampled_from(
-    ["| ID | What |", "| Task ID | Name | Depends On |", "| Risk | Owner |", "| # | Prompt | Priority |"]
+    [
+        "| ID | What |",
+        "| Task ID | Name | Depends On |",
+        "| Risk | Owner |",
+        "| # | Prompt | Priority |",
+        "| ID | Task | Status |",
+    ]
 )
 
 
@@ -110,13 +116,14 @@ def write_table(draw: st.DrawFn, writer: Writer) -> None:
     header = draw(TABLES)
     count = header.count("|") - 1
     writer.lines += [header, "|---" * count + "|"]
+    first = len(writer.lines) + 1
     for _ in range(draw(st.integers(1, 3))):
         cells = [f"R{writer.number()}", "WORD", *["-"] * (count - 2)]
         row = f"| {' | '.join(cells)} |"
         if "Risk" in header:
             writer.lines.append(row)
         else:
-            writer.write(row, len(writer.lines) + 1)
+            writer.write(row, first)
 
 
 def is_accounted_for(word: str, places: tuple[int, int], reading: Reading) -> bool:
