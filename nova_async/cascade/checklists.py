@@ -91,6 +91,7 @@ class ChecklistReader:
         self._unnamed = []
 
     def _read(self, items: Sequence[Item], section: Section, parent: Parent, *, about_criteria: bool) -> None:
+        has_phases = any(map(_is_phase, items))
         for item in items:
             label = item.label
             is_named = item.task_id and not item.task_id.replace(".", "").isdigit()
@@ -102,11 +103,10 @@ class ChecklistReader:
                 self.drafts.add(self._read_task(item, item.task_id, section, parent))
             elif label.has_box and label.sentence.strip():
                 self._read_unnamed(item, section, parent)
-            elif not label.has_box and any(inner.label.has_box for inner in item.family()):
-                # A phase that is an item: `1. **Setup**`, with boxes below it.
+            elif _is_phase(item):
                 inside = replace(parent, name=joined(parent.name, _title(item.text)))
                 self._read(item.children, section, inside, about_criteria=about_criteria)
-            elif not label.has_box and (label.word == "task" or _has_an_odd_mark(item)):
+            elif not label.has_box and (label.word == "task" or (has_phases and item.number) or _has_an_odd_mark(item)):
                 self._boxless.append(item)
 
     def _read_unnamed(self, item: Item, section: Section, parent: Parent) -> None:
@@ -208,6 +208,11 @@ def _title(text: str) -> str:
 def _start(item: Item) -> str:
     words = _title(item.label.sentence).split()
     return " ".join(words[:3]) + (" …" if len(words) > 3 else "")
+
+
+def _is_phase(item: Item) -> bool:
+    """Tell whether an item is a heading in all but name: ``1. **Setup**``, with boxes below it."""
+    return not item.label.has_box and any(inner.label.has_box for inner in item.family())
 
 
 def _has_an_odd_mark(item: Item) -> bool:

@@ -149,3 +149,12 @@ def test_a_table_of_names_alone_is_named_unless_its_tasks_stand_elsewhere() -> N
         "to run them, add a column `What Changes` or `Depends On`"
     ]
     assert not read_plan(f"- [ ] T1 Write it\n- [ ] T2 Test it\n\n{table}").diagnostics
+
+
+def test_a_phase_without_tasks_is_named() -> None:
+    """Where one numbered item has boxes below it, its neighbours without any may be phases yet to be planned."""
+    reading = read_plan("1. **Setup**\n   - [ ] T1 Write it\n2. **Build**\n3. **Ship**\n")
+    assert list(reading.tasks) == ["T1"]
+    assert [str(found) for found in reading.diagnostics] == [
+        "CASCADE.md:3: W119 2 items without a box ignored (first: '**Build**'); to run them, add `[ ]`"
+    ]
