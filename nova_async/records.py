@@ -153,6 +153,8 @@ class Attempt:
     pid: int | None = None
     pid_start_time: float | None = None
     cookie: str | None = None
+    log: LogRef | None = None
+    """The log that it writes; once it has ended, ``end`` tells."""
     finished: AttemptEnd | None = None
     """The agent's result when its phase was over."""
     end: AttemptEnd | None = None

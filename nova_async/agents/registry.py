@@ -13,7 +13,7 @@ from nova_async.agents.opencode import OPENCODE
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.qwen import QWEN
 
-__all__ = ["AGENTS", "DEFAULT_AGENT", "agent_of_output", "recognise"]
+__all__ = ["AGENTS", "DEFAULT_AGENT", "agent_of_output", "mode_of_output", "recognise"]
 
 # Background shells ignore INT, and nothing is known to be gained by it.
 PLAIN = Agent(
@@ -99,3 +99,12 @@ def name_of_output(line: bytes) -> str | None:
     """Return the name of that agent."""
     agent = agent_of_output(line)
     return agent.name if agent is not None else None
+
+
+def mode_of_output(agent: Agent, command: Sequence[Any]) -> str | None:
+    """Return the mode in which an agent's output is to be read; None where the first event will tell.
+
+    The command line of a wrapper does not show how it calls the agent.
+    """
+    mode = agent.mode_of(command)
+    return None if mode == "text" and agent is not recognise(command) else mode

@@ -183,11 +183,14 @@ def run_of(row: Sequence[Any]) -> RunStart:
 def attempt_of(row: Sequence[Any]) -> Attempt:
     """Build an attempt from what ``ATTEMPT`` selects."""
     start, process, end, finished = split(row, START, PROCESS, END, END)
-    about = fields(START, start)
+    about, log = fields(START, start), None
+    if end[0] is None:  # it is written before the rest of the end
+        log = either(as_log)(end[[column.name for column in END].index("log")])
     about["id"] = id = AttemptId(about.pop("run_id"), about.pop("task_id"), about.pop("number"))  # noqa: A001
     return Attempt(
         start=AttemptStart(**about),
         **fields(PROCESS, process),
+        log=log,
         finished=None if finished[0] is None else end_of(id, finished),
         end=None if end[0] is None else end_of(id, end),
     )

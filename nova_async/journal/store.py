@@ -13,11 +13,12 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 from nova_async._core.cancellation import finish
@@ -29,7 +30,7 @@ from nova_async.journal.journal_file import JournalFile
 from nova_async.journal.lock import RunLock
 from nova_async.journal.taken_away import Watch
 from nova_async.journal.waiting import MOST_UNWRITTEN, Inbox, Record
-from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, RunStart
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.words import Phase, RunEnd
 
 __all__ = ["Journal"]
@@ -116,9 +117,16 @@ class Journal:
         """
         await self._written(writing.attempt_start(start))
 
-    def note_process(self, id: AttemptId, pid: int, pid_start_time: float, cookie: str | None) -> None:  # noqa: A002
-        """Record, soon, which process works for an attempt."""
-        self._soon(lambda: writing.process(id, pid, pid_start_time, cookie))
+    def note_process(
+        self,
+        id: AttemptId,  # noqa: A002
+        pid: int,
+        pid_start_time: float,
+        cookie: str | None,
+        log: LogRef | None = None,
+    ) -> None:
+        """Record, soon, which process works for an attempt, and in which log its output is."""
+        self._soon(lambda: writing.process(id, pid, pid_start_time, cookie, log))
 
     def note_phase(self, id: AttemptId, phase: Phase, at: datetime, activity: str | None = None) -> None:  # noqa: A002
         """Record, soon, that a phase of an attempt has begun; call it again to update the activity."""
@@ -145,12 +153,19 @@ class Journal:
         )
         return found
 
-    async def end_lost(self, ended_at: datetime, *, but_for: Collection[AttemptId] = ()) -> list[Attempt]:
+    async def end_lost(
+        self,
+        now: datetime,
+        *,
+        but_for: Collection[AttemptId] = (),
+        remains: Mapping[AttemptId, AttemptEnd] = MappingProxyType({}),
+    ) -> list[Attempt]:
         """End as lost every attempt, of any plan, that has no end because its supervisor died, and return them.
 
-        The results of their agents are kept in their ends. Those in ``but_for`` are still running elsewhere.
+        The results of their agents are kept in their ends, and so is what ``remains`` tells of others. Those in
+        ``but_for`` are still running elsewhere.
         """
-        write = writing.lost_attempts(ended_at, but_for)
+        write = writing.lost_attempts(now, but_for, remains)
         lost: list[Attempt] = await self._written(lambda connection: self._understood(write, connection))
         return lost
 

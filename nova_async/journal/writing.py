@@ -1,14 +1,14 @@
 """What is written to a journal: one function per kind of record, which returns what the transaction has to call."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from nova_async.journal.columns import cut, to_moment, to_real, to_text, to_whole, to_word
-from nova_async.journal.rows import ATTEMPT, END, EVENT, RUN, START, Column, attempt_of, names, values
-from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, RunStart
+from nova_async.journal.columns import as_moment, cut, to_moment, to_real, to_text, to_whole, to_word
+from nova_async.journal.rows import ATTEMPT, END, EVENT, RUN, START, Column, attempt_of, names, to_log, values
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.words import Outcome, Phase, RunEnd
 
 __all__ = ["Write", "agent_end", "attempt_end", "attempt_start", "event", "lost_attempts", "milestone", "phase",
@@ -56,10 +56,10 @@ def attempt_start(start: AttemptStart) -> Write:
     return lambda connection: insert(connection, "attempts", START, values(START, start))
 
 
-def process(id: AttemptId, pid: int, pid_start_time: float, cookie: str | None) -> Write:  # noqa: A002
-    """Note which process works for an attempt."""
-    row = (to_whole(pid), to_real(pid_start_time), to_text(cookie), *key(id))
-    statement = f"UPDATE attempts SET pid = ?, pid_start_time = ?, cookie = ? WHERE {THIS}"
+def process(id: AttemptId, pid: int, pid_start_time: float, cookie: str | None, log: LogRef | None = None) -> Write:  # noqa: A002
+    """Note which process works for an attempt, and its log: without an end it could not be found again."""
+    row = (to_whole(pid), to_real(pid_start_time), to_text(cookie), to_log(log), *key(id))
+    statement = f"UPDATE attempts SET pid = ?, pid_start_time = ?, cookie = ?, log = coalesce(log, ?) WHERE {THIS}"
     return lambda connection: connection.execute(statement, row).close()
 
 
@@ -101,15 +101,16 @@ def open_attempts(connection: sqlite3.Connection) -> list[Attempt]:
     return [attempt_of(row) for row in rows]
 
 
-def lost_attempts(ended_at: datetime, but_for: Collection[AttemptId]) -> Write:
-    """End as lost every attempt that has no end, keeping its agent's result, and return them."""
+def lost_attempts(now: datetime, but_for: Collection[AttemptId], remains: Mapping[AttemptId, AttemptEnd]) -> Write:
+    """End as lost every attempt that has no end, keeping its agent's result or what remains of it; return them."""
 
     def write(connection: sqlite3.Connection) -> list[Attempt]:
         lost = []
         for attempt in open_attempts(connection):
             if attempt.start.id in but_for:
                 continue
-            end = lost_end(attempt, last_phase(connection, attempt), ended_at)
+            end = lost_end(attempt, remains.get(attempt.start.id), last_sign(connection, attempt), now)
+            end = replace(end, phase=last_phase(connection, attempt))
             connection.execute(UPDATE_END, (*values(END, end), *key(end.id)))
             lost.append(replace(attempt, end=end))
         return lost
@@ -117,14 +118,25 @@ def lost_attempts(ended_at: datetime, but_for: Collection[AttemptId]) -> Write:
     return write
 
 
-def lost_end(attempt: Attempt, phase: Phase, ended_at: datetime) -> AttemptEnd:
-    """Return the end of an attempt whose supervisor died in that phase."""
+def lost_end(attempt: Attempt, remains: AttemptEnd | None, last_seen: datetime, now: datetime) -> AttemptEnd:
+    """Return the end of an attempt whose supervisor died.
+
+    It lasted until the last sign of its life: nobody knows more, and the run that finds it may come days later.
+    """
     if attempt.finished is not None:
-        return replace(attempt.finished, outcome=Outcome.LOST, phase=phase, ended_at=ended_at)
-    seconds = max(0.0, (ended_at - attempt.start.started_at).total_seconds())  # no other clock has survived
-    return AttemptEnd(
-        id=attempt.start.id, outcome=Outcome.LOST, phase=phase, ended_at=ended_at, duration_seconds=seconds
-    )
+        return replace(attempt.finished, outcome=Outcome.LOST, ended_at=now)
+    id, began = attempt.start.id, attempt.start.started_at  # noqa: A001
+    ended = max(began, min(now, last_seen if remains is None else max(last_seen, remains.ended_at)))
+    bare = AttemptEnd(id=id, outcome=Outcome.LOST, phase=Phase.PREPARE, ended_at=ended, duration_seconds=0.0)
+    return replace(remains or bare, ended_at=ended, duration_seconds=(ended - began).total_seconds())
+
+
+def last_sign(connection: sqlite3.Connection, attempt: Attempt) -> datetime:
+    """Return when an attempt's run last recorded anything: until then its supervisor lived, and it with it."""
+    row = connection.execute(
+        "SELECT at FROM events WHERE run_id = ? ORDER BY number DESC LIMIT 1", (to_text(attempt.start.id.run_id),)
+    ).fetchone()
+    return attempt.start.started_at if row is None else as_moment(row[0])
 
 
 def last_phase(connection: sqlite3.Connection, attempt: Attempt) -> Phase:

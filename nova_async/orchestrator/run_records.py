@@ -165,7 +165,7 @@ class RunRecords:
         if facts.phase is not before.phase:
             self.journal.note_phase(attempt, facts.phase, facts.phase_since or datetime.now(UTC), facts.activity)
         if facts.pid is not None and facts.pid != before.pid:
-            self.journal.note_process(attempt, facts.pid, facts.pid_start_time or 0.0, facts.cookie)
+            self.journal.note_process(attempt, facts.pid, facts.pid_start_time or 0.0, facts.cookie, facts.log)
 
     async def write_end(
         self, end: AttemptEnd, finished: AttemptEnd | None, stopped: asyncio.Event, is_alone: Callable[[], bool]

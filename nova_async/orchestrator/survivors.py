@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from nova_async.attempt.executor import Executor, Lost, Running
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.placing import answer
+from nova_async.orchestrator.remains import remains_of
 from nova_async.process.cookie import workers_of
 from nova_async.process.signalling import is_still
 from nova_async.process.snapshot import LOOKING_THREADS
 from nova_async.process.sweep import Orphans
 from nova_async.process.table import TABLE, ProcessId
-from nova_async.records import Attempt, AttemptId, RunStart
+from nova_async.records import Attempt, AttemptEnd, AttemptId, RunStart
 from nova_async.words import Leftovers, RunEnd
 
 __all__ = ["end_earlier_families"]
@@ -34,8 +35,16 @@ async def end_earlier_families(
             await asyncio.wrap_future(LOOKING_THREADS.submit(end_survivors, run.supervisor, spared))
         await journal.end_run(run.run_id, datetime.now(UTC), RunEnd.LOST)
     running = await reclaim(executor, [attempt.start.id for attempt in attempts])
-    await journal.end_lost(datetime.now(UTC), but_for=running.keys())
+    lost = [attempt for attempt in attempts if attempt.start.id not in running and attempt.finished is None]
+    remains = await asyncio.wrap_future(LOOKING_THREADS.submit(look_for_remains, lost))
+    await journal.end_lost(datetime.now(UTC), but_for=running.keys(), remains=remains)
     return running
+
+
+def look_for_remains(attempts: Sequence[Attempt]) -> Mapping[AttemptId, AttemptEnd]:
+    """Return what the logs of these attempts tell of them."""
+    found = {attempt.start.id: remains_of(attempt) for attempt in attempts}
+    return {id: remains for id, remains in found.items() if remains is not None}  # noqa: A001
 
 
 async def reclaim(executor: Executor, ids: list[AttemptId]) -> Mapping[AttemptId, Running]:

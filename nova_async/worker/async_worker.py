@@ -15,6 +15,7 @@ from typing import Literal, Self, final
 from nova_async._core.arguments import as_seconds, told
 from nova_async._core.cancellation import finish, outlast
 from nova_async.agents import AGENTS, recognise
+from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
 from nova_async.process.child import resolve, spawn
 from nova_async.process.command import current_folder, environment_of, words_of
@@ -260,11 +261,8 @@ class AsyncWorker(Questions):
         self, command: list[str], cwd: StrPath | None, environment: dict[str, str], stdin: bytes | int
     ) -> Life:
         """Open the log, start the command, and hand both to their supervision; a failure leaves nothing behind."""
-        recognised = recognise(command)
-        agent = recognised if self._agent is None else AGENTS[self._agent]
-        mode = agent.mode_of(command)
-        if agent is not recognised and mode == "text":
-            mode = None  # a wrapper's command line does not show how it calls the agent: the first event will
+        agent = recognise(command) if self._agent is None else AGENTS[self._agent]
+        mode = mode_of_output(agent, command)
         for name, value in {**agent.environment, "PYTHONUNBUFFERED": "1"}.items():
             environment.setdefault(name, value)
         environment["NOVA_TASK_ID"] = self.task_id

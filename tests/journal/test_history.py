@@ -9,7 +9,7 @@ from nova_async.errors import JournalError
 from nova_async.journal.history import History
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
-from nova_async.records import Attempt
+from nova_async.records import Attempt, LogRef
 from nova_async.words import Outcome, Phase, RunEnd
 from tests.journal.making import (
     NOON,
@@ -17,6 +17,7 @@ from tests.journal.making import (
     PLAN,
     attempt,
     end,
+    event,
     full_end,
     full_start,
     moment,
@@ -159,6 +160,7 @@ async def test_lost_attempts(journal: Journal, path: Path) -> None:
         await journal.begin_attempt(start(task_id))
     await journal.begin_attempt(start("F1", run_id="r2", plan=OTHER_PLAN))
     journal.note_process(attempt("F2"), 4711, 5.0, None)
+    journal.record(event(seconds=3, run_id="r1"))
     journal.note_phase(attempt("F4"), Phase.RUN, moment(1))
     journal.note_phase(attempt("F4"), Phase.VERIFY, moment(2))
     await journal.end_attempt(end())
@@ -176,10 +178,30 @@ async def test_lost_attempts(journal: Journal, path: Path) -> None:
     }
     for each in lost:
         assert each.end is not None
-        assert (each.end.outcome, each.end.ended_at, each.end.duration_seconds) == (Outcome.LOST, moment(60), 60.0)
+        seconds = 3 if each.start.id.run_id == "r1" else 0  # its run recorded nothing later
+        assert (each.end.outcome, each.end.ended_at) == (Outcome.LOST, moment(seconds))
+        assert each.end.duration_seconds == seconds
     assert (await resumed.history(PLAN)).attempts["F1"][0].end == end()
     assert [each.start.id for each in await resumed.end_lost(moment(61))] == [going_on]
     assert await resumed.end_lost(moment(62)) == []
+    await resumed.close()
+
+
+@pytest.mark.parametrize(("written", "seconds"), [(2, 3), (5, 5), (99, 60), (-5, 3)])
+async def test_what_remains_of_a_lost_attempt(journal: Journal, path: Path, written: float, seconds: float) -> None:
+    """It lasted to the last sign of life, of its log or its run, and its numbers are kept; its log is known before."""
+    log = LogRef(path="logs/F1.log", device=1, inode=2)
+    await journal.begin_attempt(start())
+    journal.note_process(attempt(), 4711, 5.0, None, log)
+    journal.note_process(attempt(), 4712, 6.0, None, LogRef(path="logs/F1~verify.log", device=1, inode=3))
+    journal.record(event(seconds=3, run_id="r1"))
+    await journal.close()
+    resumed = await Journal.open(path)
+    (open_one,) = await resumed.open_attempts()
+    assert open_one.log == log
+    remains = full_end(outcome=Outcome.LOST, ended_at=moment(written), log=log)
+    (lost,) = await resumed.end_lost(moment(60), remains={attempt(): remains})
+    assert lost.end == replace(remains, ended_at=moment(seconds), duration_seconds=seconds)
     await resumed.close()
 
 

@@ -1,10 +1,14 @@
 """What lives on although its supervisor and the guard are dead: the next run ends it before anything runs again."""
 
+import json
+import os
 import signal
 import sqlite3
 import subprocess
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -47,6 +51,59 @@ def test_the_guard_was_killed_too(tmp_path: Path, leftovers: str) -> None:
         left = int((tmp_path / "left").read_text())
         assert is_alive(left)
         psutil.Process(left).kill()
+
+
+EVENTS = Path(__file__).parents[2] / "docs/examples/claude_with_a_sub_agent.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("agent", "prints", "used"),
+    [
+        ("custom", "echo Token usage: input=1, output=2, cache_read=3, cache_creation=4", 10),
+        ("claude", f"cat {EVENTS}", 76672),
+    ],
+)
+def test_what_a_killed_run_has_used_is_not_forgotten(tmp_path: Path, agent: str, prints: str, used: int) -> None:
+    """The next run knows its attempts' logs, tokens and how long they lasted, however much later it comes."""
+    (tmp_path / "agent.sh").write_text(f"[ -e go ] && exit\n{prints}\ntouch begun\nsleep 60\n")
+    (tmp_path / "CASCADE.md").write_text(
+        f"+++\nagent = '{agent}'\ncommand = ['sh', 'agent.sh']\n+++\n\n- [ ] B1 Work\n"
+    )
+    run = subprocess.Popen([*NOVA, "run", "--plain"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(tmp_path / "begun")
+        wait_for_pid_in_journal(tmp_path)
+        wait_for_tokens(tmp_path, used)
+    finally:
+        run.kill()
+        run.wait()
+    began = datetime.fromisoformat(state_of(tmp_path)["started_at"])
+    last_byte = began + timedelta(seconds=0.25)  # long before the next run begins
+    os.utime(tmp_path / "logs/B1.log", (last_byte.timestamp(), last_byte.timestamp()))
+    (tmp_path / "go").touch()
+    nova("run", "--plain", cwd=tmp_path)
+    book = sqlite3.connect(tmp_path / ".nova/journal.db")
+    (seconds,) = book.execute("select duration_seconds from attempts where number = 1").fetchone()
+    (told,) = book.execute("select at from events where kind = 'attempt_started' order by number").fetchone()
+    book.close()
+    signs = last_byte, datetime.fromisoformat(told)
+    assert seconds == pytest.approx((max(signs) - began).total_seconds(), abs=0.002)
+    assert sum(state_of(tmp_path)["token_usage"].values()) == used
+    assert not state_of(tmp_path)["nova"]["usage_is_final"] or agent == "claude"
+    assert nova("logs", "B1", "--attempt", "1", cwd=tmp_path).stdout == (tmp_path / "logs/B1~1.log").read_text()
+
+
+def state_of(folder: Path) -> Any:
+    """Return what the state file says of the task."""
+    return json.loads((folder / "cascade_state.json").read_text())["tasks"]["B1"]
+
+
+def wait_for_tokens(folder: Path, used: int) -> None:
+    """Wait until the state file knows of so many tokens: they were printed, counted and logged."""
+    deadline = time.monotonic() + 20
+    while sum(state_of(folder)["token_usage"].values()) != used:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def wait_for(path: Path) -> None:

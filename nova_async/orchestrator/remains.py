@@ -1,0 +1,61 @@
+"""What an attempt whose supervisor died has left behind: its log, and in it what it had used until then."""
+
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents.registry import mode_of_output
+from nova_async.records import Attempt, AttemptEnd, LogRef
+from nova_async.words import Outcome, Phase
+from nova_async.worker.log.file import find_log
+
+__all__ = ["remains_of"]
+
+CHUNK = 1 << 20  # bytes read at once
+MOST_READ = 1 << 28  # bytes; about ten seconds of reading, and twenty times the longest log of an agent that was seen
+
+
+def remains_of(attempt: Attempt) -> AttemptEnd | None:
+    """Return how far an attempt without an end had come, by its log; None where there is none to be found.
+
+    It ended with its last byte. The numbers are those of that moment, and complete only if the agent had told its own
+    total.
+    """
+    start, ref = attempt.start, attempt.log
+    if ref is None or ref.device is None or ref.inode is None:
+        return None
+    try:
+        path = find_log(Path(ref.path), (ref.device, ref.inode))
+        with path.open("rb", buffering=0) as log:
+            written = datetime.fromtimestamp(os.fstat(log.fileno()).st_mtime, UTC)
+            report = read_again(attempt, log)
+    except (OSError, OverflowError, ValueError):  # it is gone, or its time is no time
+        return None
+    return AttemptEnd(
+        id=start.id,
+        outcome=Outcome.LOST,
+        phase=Phase.RUN,
+        ended_at=written,
+        duration_seconds=max(0.0, (written - start.started_at).total_seconds()),
+        usage=report.usage,
+        usage_by_model=report.usage_by_model,
+        usage_is_final=report.usage_is_final,
+        cost_usd=report.cost_usd,
+        session_id=report.session_id,
+        model=report.model,
+        log=LogRef(path=str(path), device=ref.device, inode=ref.inode),
+    )
+
+
+def read_again(attempt: Attempt, log: io.FileIO) -> AgentReport:
+    """Return what a log says, read as it was read when it was written."""
+    agent = AGENTS.get(attempt.start.agent) or AGENTS["plain"]
+    reader = agent.reader(mode_of_output(agent, attempt.start.command))
+    left = MOST_READ
+    while left > 0 and (chunk := log.read(min(CHUNK, left))):
+        reader.feed(chunk)
+        left -= len(chunk)
+    reader.close()
+    return reader.report
