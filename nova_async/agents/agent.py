@@ -147,6 +147,8 @@ class Agent:
     """Whether it tells its tokens while it works; the others tell them at their end, too late for a limit to act."""
     tells_cost: bool = True
     """Whether it ever tells its cost, at its end at least; False where a budget in dollars could never be kept."""
+    tells_denials: bool = True
+    """Whether it prints which of its tool calls were denied."""
     costs_live: bool = False
     """Whether it tells its cost while it works."""
     session_files: SessionFiles | None = None

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from nova_async.agents import unread_agent
+from nova_async.agents import AGENTS, unread_agent
 from nova_async.cascade import Task
 from nova_async.journal.rollup import sum_up
-from nova_async.records import AttemptEnd, AttemptFacts
+from nova_async.records import Attempt, AttemptEnd, AttemptFacts
 from nova_async.views import Hold, RunReport, RunView, TaskView
-from nova_async.words import Phase, TaskState
+from nova_async.words import Permissions, Phase, TaskState
 
 __all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report", "warnings_in"]
 
@@ -87,6 +87,20 @@ def warnings_in(task_id: str, command: Sequence[str], before: AttemptFacts, fact
     begins = facts.phase is Phase.RUN and facts.pid is not None and before.pid is None
     if begins and (program := unread_agent(command)) is not None:
         yield f"the success of `{program}` is judged by its exit code alone: give its tasks a `verify`"
+
+
+def silent_denial(task: Task, attempts: Sequence[Attempt]) -> str | None:
+    """Say where an agent may have been denied everything without a word: it prints no denials, and changed no file."""
+    if not attempts or (end := attempts[-1].end) is None:
+        return None
+    agent = AGENTS.get(attempts[-1].start.agent)
+    should_change = task.options.permissions is not Permissions.READ and task.options.verify is None
+    is_idle = end.commit_sha is not None and not end.files_changed  # in a git checkout; elsewhere nobody knows
+    if agent is None or agent.tells_denials or not (should_change and is_idle):
+        return None
+    return (
+        f"{task.id} changed no file, and {agent.name} does not report what it was denied: see `nova result {task.id}`"
+    )
 
 
 def numbers(report: RunReport) -> dict[str, Any]:

@@ -59,7 +59,10 @@ class Telling:
         """Tell of an action, if it is one that others hear of."""
         match action:
             case actions.Completed(task_id):
-                self._tell_end(EventKind.TASK_COMPLETED, task_id, **self._known[task_id].told_answer())
+                known = self._known[task_id]
+                self._tell_end(EventKind.TASK_COMPLETED, task_id, **known.told_answer())
+                if (doubt := reporting.silent_denial(known.task, known.attempts)) is not None:
+                    self.warn(doubt)
             case actions.Retrying(task_id, delay):
                 self._tell_end(EventKind.TASK_RETRYING, task_id, delay_seconds=round(delay, 3))
             case actions.Failed(task_id, blocks):

@@ -1,7 +1,10 @@
 """What a run writes down and shows, while it goes on and when it is over; and what of it does not stay."""
 
 import asyncio
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from nova_async.attempt.executor import Running
 from nova_async.attempt.job import Job
@@ -16,6 +19,8 @@ from tests.children import is_alive
 from tests.orchestrator.test_running import orchestrator, plan, run, states
 from tests.orchestrator.test_strange_executors import Change, Strange, StrangeRunning, end_of, never
 
+CODEX = Path(__file__).parents[1] / "data/codex/tools.json.merged"
+COMMITTER = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
 USES = "echo Token usage: input={0}, output=0, cache_read=0, cache_creation=0"
 
 
@@ -217,3 +222,30 @@ async def test_what_an_agent_came_to_is_kept_within_the_run_too(tmp_path: Path) 
     assert states(report) == {"BAD": "completed"}
     assert [job.finished is not None for job in executor.submitted] == [False, True]
     assert (tmp_path / "runs").read_text() == "ran\n"
+
+
+def make_checkout(folder: Path) -> None:
+    """Make a git checkout with one commit."""
+    for words in (["init", "-q"], [*COMMITTER, "commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "is_told"),
+    [
+        ("cat {0}", "", True),
+        ("cat {0}; touch made", "", False),
+        ("cat {0}", "permissions: read", False),
+        ("cat {0}", "verify: true", False),
+    ],
+)
+async def test_a_silent_agent_that_changed_nothing_is_doubted(
+    tmp_path: Path, script: str, options: str, is_told: bool
+) -> None:
+    """Codex does not print what its sandbox denied: that it worked at all is seen in the checkout alone."""
+    make_checkout(tmp_path)
+    cascade = parse_cascade("- [ ] T1 Write it\n" + (f"  - {options}\n" if options else ""))
+    command = ["sh", "-c", script.format(CODEX)]
+    report, _ = await run(cascade, tmp_path, agent="codex", command_for=lambda task: command)
+    doubt = "T1 changed no file, and codex does not report what it was denied: see `nova result T1`"
+    assert (report.ok, report.warnings) == (True, (doubt,) if is_told else ())

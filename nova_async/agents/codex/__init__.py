@@ -50,6 +50,7 @@ CODEX = Agent(
     streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error
     result_modes=JSON_MODES,
     tells_cost=False,
+    tells_denials=False,  # of a command that its sandbox stopped there is no event at all
     session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
     mode_option=ModeOption(flags=("--json", "--experimental-json")),
     make_reader=text_or(CodexReader),
