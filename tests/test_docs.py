@@ -341,7 +341,7 @@ def test_the_page_about_agents_names_the_tested_versions() -> None:
 def test_the_guide_names_every_event() -> None:
     """The kinds of events in the guide are those there are, and so are the states of tasks."""
     text = (DOCS / "guide.md").read_text()
-    section = text[text.index("| event | what it brings |") : text.index("## Stop, resume, retry")]
+    section = text[text.index("| event | its fields |") : text.index("## Stop, resume, retry")]
     assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.M)) == set(EventKind)
     assert all(f"`{state}`" in text for state in TaskState)
 
@@ -370,7 +370,7 @@ def test_events_bring_what_the_guide_says(folder: Path) -> None:
     real = {event.pop("event"): [key for key in event if key not in ("at", "schema", "task")] for event in events}
     assert set(EventKind) - set(real) == {EventKind.WARNING, EventKind.STOPPING, EventKind.TASK_HELD}
     text = (DOCS / "guide.md").read_text()
-    section = text[text.index("| event | what it brings |") : text.index("## Stop, resume, retry")]
+    section = text[text.index("| event | its fields |") : text.index("## Stop, resume, retry")]
     rows = {cells[0].strip("`"): re.split("[:,]", cells[1])[0] for cells in rows_of(section)}
     told = {kind: re.findall(r"`(\w+)`", keys) for kind, keys in rows.items()}
     assert {kind: keys for kind, keys in told.items() if kind in real} == {

@@ -76,7 +76,7 @@ def report_problems(error: CascadeError) -> None:
     for diagnostic in error.diagnostics:
         say(str(diagnostic), err=True)
     count = len(error.errors)
-    say(f"nova: {count} {'error' if count == 1 else 'errors'}: nothing can be started", err=True)
+    say(f"nova: {count} {'error' if count == 1 else 'errors'}; the plan cannot run", err=True)
 
 
 def show_plan(options: Options) -> int:

@@ -53,7 +53,7 @@ class Options:
 
     words: tuple[str, ...] = argument("[PLAN] [TASK…]", default=(), nargs=-1)
     only: tuple[str, ...] = option(
-        multiple=True, default=(), metavar="EXPR", help="Run only the tasks that match: T1, T*, tag:x, group:Name, !T2."
+        multiple=True, default=(), metavar="EXPR", help="Run only tasks matching EXPR: T1, T*, tag:x, group:Name, !T2."
     )
     until: tuple[str, ...] = option(
         multiple=True, default=(), metavar="TASK", help="Run this task and everything it needs."

@@ -126,7 +126,7 @@ def test_settings_of_the_folder(folder: Path) -> None:
     done = nova("run", "bad.md", cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == "nova.toml:1: E004 unknown key 'retrys'; did you mean 'retries'?"
-    assert done.stderr.splitlines()[-1] == "nova: 4 errors: nothing can be started"
+    assert done.stderr.splitlines()[-1] == "nova: 4 errors; the plan cannot run"
 
 
 def test_settings_beside_the_plan_count_where_this_folder_has_none(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_all_problems_at_once(folder: Path) -> None:
         ["bad.md:4:", "E104"],
         ["bad.md:4:", "E202"],
     ]
-    assert lines[-1] == "nova: 3 errors: nothing can be started"
+    assert lines[-1] == "nova: 3 errors; the plan cannot run"
 
 
 def test_problems_as_json(folder: Path) -> None:
