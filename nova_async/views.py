@@ -170,6 +170,8 @@ class RunReport:
     """Problems with logs, state file or journal that cost no task."""
     holds: tuple[Hold, ...] = ()
     """Agents that could not work, and the tasks that wait for them; the next run continues with these."""
+    is_over_budget: bool = False
+    """Whether the run's own budget is used up: the next run starts nothing unless it has a larger one."""
 
     @property
     def selected(self) -> Mapping[str, TaskView]:

@@ -28,6 +28,7 @@ TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\
 TASK_KEYS = {("task_" if option.key.startswith("budget_") else "") + option.key: option for option in OPTIONS}
 KEY_OF = {option.attribute: key for key, option in TASK_KEYS.items()}
 """What an option is called at the top of a plan, by its attribute in ``TaskOptions``."""
+OTHERS_KEYS = frozenset({"tags"})  # which Obsidian and most makers of pages write about the file as a whole
 KNOWN_KEYS = (*SETTINGS, *TASK_KEYS, "milestone")
 OWN_NOTHING = ("prompt_prefix", "prompt_suffix", "pass_env")  # keys for which "none" or "-" is a value like any other
 
@@ -65,7 +66,7 @@ def _key_of_ours(line: str) -> str | None:
     """Return the key of a line of YAML, if it is one of ours with a value that it could have."""
     key, colon, value = line.partition(":")
     option = TASK_KEYS.get(key)
-    if not colon or (option is None and key not in KNOWN_KEYS):
+    if not colon or (option is None and key not in KNOWN_KEYS) or key in OTHERS_KEYS:
         return None
     value = value.partition(" #")[0].strip().strip("'\"")
     try:

@@ -31,6 +31,7 @@ __all__ = ["Scan"]
 LISTS = ("bullet_list", "ordered_list")
 UNLIKE_ROWS = (*LISTS, "blockquote", "html_block", "code_block")
 LOOSE_BOX = re.compile(r"\s*(?:[\u2022\u2023\u25e6\u2013\u2014\u00b7]\s*)?(\[[ xX]?\]\s+\S.*)")
+TIGHT_BOX = re.compile(r"\s*([-*+])(\[[ xX]?\]\s+\S.*)")
 LOOSE_TASK = re.compile(r"\s*(?:\*\*|__)?(Task\s+\d[\d.]*)\s*[:\uff1a]", re.IGNORECASE)
 INDENTED_BOX = re.compile(r"\s+[-*+]\s+\[[ xX]?\]\s")
 
@@ -180,9 +181,11 @@ class Scan:
                 if columns is None or not read_lost_rows(block, lines, columns, self.drafts, self._findings):
                     report_broken_tables(block, lines, self.drafts, self._findings)
                     self._report_loose(block)
+                    self._report_tight(block)
             case "bullet_list" | "ordered_list":
                 items = self._outline.lists[block.start]
                 self._lists.read(items, self._section, self._parent, about_criteria=self._criteria_rank > 0)
+                self._report_tight(block)
                 self._warn_of_nested(block, items)
             case "blockquote":
                 self._warn_of_nested(block, ())
@@ -234,6 +237,13 @@ class Scan:
             elif task := LOOSE_TASK.match(line):
                 text = f"{shown(task[1])} is not a heading: ignored; if it is a task, write `### {task[1]}: …`"
                 self._findings.add(index + 1, "W119", text)
+
+    def _report_tight(self, block: Block) -> None:
+        """Report boxes that stand directly behind their `-`: to Markdown they are text, often of the item above."""
+        for index in range(block.start, block.end):
+            if box := TIGHT_BOX.match(self._lines[index]):
+                text = f"no space before a checkbox: ignored; write `{box[1]} {box[2][:20]} …`"
+                self._findings.add(index + 1, "W115", text)
 
     def _warn_of_nested(self, block: Block, items: Sequence[Item]) -> None:
         """Report task tables in lists and quotes, and task items in quotes."""

@@ -22,6 +22,12 @@ IN_BRACKETS = re.compile(
     rf"[ \t]{{0,8}}[(\[][ \t]{{0,8}}(?P<key>{KEY})\b[ \t]{{0,8}}:?[ \t\n]{{0,8}}(?P<value>[^()\[\]]{{1,400}})[)\]]",
     re.I,
 )
+BRACKETS = re.compile(r"[(\[\uff08\u3010]([^()\[\]\uff08\uff09\u3010\u3011]{1,200})[)\]\uff09\u3011]")
+INSIDE = re.compile(rf"(?<![A-Za-z0-9_.-]){ID}(?![A-Za-z0-9_-])", re.ASCII)
+NEGATED = re.compile(r"\b(?:not|never|no)\b|n't", re.I)
+REFERRING = re.compile(
+    r"\s*(?:see|cf|like|unlike|as in|same as|similar to|replaces|part of|for|blocks|unblocks|before)\b", re.I
+)
 BARE = re.compile(rf"(?<![\w-])(?P<key>{KEY})\b[ \t]{{0,8}}:?[ \t\n]{{1,8}}(?P<value>[^\n()\[\]]{{1,200}})", re.I)
 KEY_LINE = re.compile(
     rf"[ \t>]*(?:[-*+][ \t]+)?(?P<mark>[*_`]{{0,3}})(?P<key>{KEY})[ \t]{{0,8}}[*_`]{{0,3}}[ \t]{{0,8}}"
@@ -151,6 +157,7 @@ def read_sentence(text: str, line: int, waits: Waits, plan: PlanIds, findings: F
             continue
         if not named.has_prose:
             taken.append(found.span())
+    _note_other_brackets(text, line, waits, plan)
     kept, place = [], 0
     for begin, end in taken:
         kept.append(text[place:begin])
@@ -173,6 +180,17 @@ def _read_bare(text: str, line: int, waits: Waits, plan: PlanIds, findings: Find
             waits.declares = True
         elif any(not slip.isdigit() and not re.fullmatch(r"[\d.]+", slip) for slip in named.slips):
             _say_unread(number, f"{found['key']} {named.slips[0]}", findings)
+
+
+def _note_other_brackets(text: str, line: int, waits: Waits, plan: PlanIds) -> None:
+    """Note which tasks are named in brackets in words that are none of ours, as in another language."""
+    for found in BRACKETS.finditer(text):
+        ids = tuple(
+            word for word in INSIDE.findall(found[1]) if word in plan.ids and not word.replace(".", "").isdigit()
+        )
+        is_ours = IN_BRACKETS.match(found[0]) or REFERRING.match(found[1]) or NEGATED.search(found[1])
+        if ids and not is_ours:
+            waits.unread.append((line + text.count("\n", 0, found.start()), " ".join(found[0].split()), ids))
 
 
 def _note_unread(text: str, line: int, waits: Waits, plan: PlanIds) -> None:

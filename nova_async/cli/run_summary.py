@@ -80,6 +80,10 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
         yield ""
         yield from describe_hold(hold)
     held = {task_id for hold in report.holds for task_id in hold.waiting}
+    if report.is_over_budget and open_tasks > len(held):
+        yield ""
+        yield "The run's budget is used up: raise it in the plan, then `nova run` continues"
+        open_tasks, interrupted = len(held), False
     yield from describe_next_step(failed, open_tasks - len(held), interrupted=interrupted)
 
 

@@ -7,6 +7,7 @@ from nova_async.words import TaskState
 
 __all__ = ["time_left"]
 
+LEAST = 0.5  # seconds; less would be shown as none
 TO_COME = (TaskState.WAITING, TaskState.READY, TaskState.RETRYING, TaskState.IN_PROGRESS)
 
 
@@ -24,13 +25,21 @@ def time_left(
     if not times or not rest:
         return None
     mean = sum(times) / len(times)
-    # A task that takes longer than the others will end some time; it is not done before the present.
+    # What runs longer than that already shows that tasks take longer; it is not done before the present.
+    times += [view.duration_seconds for view in rest
+              if view.state is TaskState.IN_PROGRESS and view.duration_seconds > mean]  # fmt: skip
+    mean = sum(times) / len(times)
     ahead = {
         view.id: max(mean - view.duration_seconds, 0.0) if view.state is TaskState.IN_PROGRESS else mean
         for view in rest
     }
     work = sum(ahead.values()) / min(max_workers, len(rest))
     if remaining_path is None:
-        return work or None
+        return told(work)
     chain = max(ahead[view.id] + (remaining_path(view.id) - 1) * mean for view in rest)
-    return max(work, chain) or None
+    return told(max(work, chain))
+
+
+def told(seconds: float) -> float | None:
+    """Return an estimate that is worth telling: "0 s left" is none."""
+    return seconds if seconds >= LEAST else None

@@ -69,7 +69,9 @@ class Budget:
         self._told = level
         limits = [f"{self.max_tokens:,} tokens"] if self.max_tokens else []
         limits += [f"${self.max_cost_usd:,.2f}"] if self.max_cost_usd else []
-        state = "is used up; running agents are asked to stop" if level >= 1 else "is 80 % used"
+        state = (
+            "is used up; nothing more starts, and running agents are asked to stop" if level >= 1 else "is 80 % used"
+        )
         return f"the run's budget of {' and '.join(limits)} {state}"
 
 

@@ -215,9 +215,8 @@ class Orchestrator:
         except JournalError as error:
             self._failure = self._failure or error
         self._picture.touch(self._known)  # nothing waits any more
-        report = reporting.run_report(
-            self.run_view, self.views, self._records.started_at, seconds, self._state.holds_now()
-        )
+        seen = self.run_view, self.views, self._records.started_at, seconds, self._state.holds_now()
+        report = reporting.run_report(*seen, is_over_budget=self._state.budget.is_used_up)
         self._telling.tell(EventKind.RUN_ENDED, None, ok=report.ok, **reporting.numbers(report))
         self._records.touch(self._known)
         return report

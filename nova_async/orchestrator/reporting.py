@@ -124,6 +124,8 @@ def run_report(
     started_at: datetime,
     duration_seconds: float,
     holds: tuple[Hold, ...] = (),
+    *,
+    is_over_budget: bool = False,
 ) -> RunReport:
     """Return how a run ended."""
     total = sum_up(views.values())
@@ -141,4 +143,5 @@ def run_report(
         milestones={milestone.id: milestone.message for milestone in run.milestones if milestone.message},
         warnings=run.warnings,
         holds=holds,
+        is_over_budget=is_over_budget,
     )

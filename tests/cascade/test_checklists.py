@@ -158,3 +158,12 @@ def test_a_phase_without_tasks_is_named() -> None:
     assert [str(found) for found in reading.diagnostics] == [
         "CASCADE.md:3: W119 2 items without a box ignored (first: '**Build**'); to run them, add `[ ]`"
     ]
+
+
+@pytest.mark.parametrize("above", ["- [ ] T1 One\n", "", "Some text.\n", "- [ ] T1 One\n  - step\n"])
+def test_a_box_without_a_space_before_it_is_reported(above: str) -> None:
+    """To Markdown it is text; nobody who wrote it meant that."""
+    reading = read_plan(f"- [ ] T0 Nought\n\n{above}-[ ] T2 Two\n")
+    line = above.count("\n") + 3
+    assert [(found.line, found.code) for found in reading.diagnostics] == [(line, "W115")]
+    assert "write `- [ ] T2 Two" in reading.diagnostics[0].text

@@ -169,6 +169,8 @@ def test_a_rule_on_the_first_line_is_no_front_matter() -> None:
         "title: x\norder: 3",
         "nested:\n  max_workers: 3",
         "# a comment\nname: x",
+        "title: My list\ntags: [a, b]",
+        "tags:\n  - work",
     ],
 )
 def test_yaml_of_others_is_ignored(yaml: str) -> None:

@@ -244,6 +244,16 @@ def test_time_left() -> None:
     assert time_left([done, view("S", "in_progress", duration_seconds=500.0)], 3, lambda task_id: 1) is None
 
 
+def test_time_left_after_a_quick_beginning() -> None:
+    """A first task that took no time says little once others run longer, and nothing is left in "0 s"."""
+    quick = view("F1", "completed", duration_seconds=0.0001)
+    slow, waiting = view("F2", "in_progress", duration_seconds=8.0), view("W1")
+    left = time_left([quick, slow, waiting], 3, lambda task_id: 1)
+    assert left is not None
+    assert left == pytest.approx(4, abs=0.01)
+    assert time_left([quick, view("F2", "in_progress", duration_seconds=0.0001), waiting], 3) is None
+
+
 def report(*tasks: TaskView, **more: Any) -> RunReport:
     """Return the report of a run that took ten minutes."""
     sums = sum_up(tasks)
@@ -304,6 +314,15 @@ def test_the_summary_of_an_interrupted_run() -> None:
     lines = told_by(report(view("F1", "completed"), view("F2", "ready")), interrupted=True)
     assert "1 unfinished" in lines[1]
     assert lines[-1] == "Resume with `nova run`"
+
+
+def test_the_summary_of_a_run_over_its_budget() -> None:
+    """Another run would start nothing, so none is advised before the budget is a larger one."""
+    lines = told_by(report(view("F1", "completed"), view("F2", "ready"), is_over_budget=True), interrupted=True)
+    assert lines[-1] == "The run's budget is used up: raise it in the plan, then `nova run` continues"
+    assert not any(line.startswith("Resume") for line in lines)
+    lines = told_by(report(view("F1", "completed"), is_over_budget=True))
+    assert not any("raise it" in line for line in lines), "nothing is left to do"
 
 
 def test_the_models_add_up() -> None:
