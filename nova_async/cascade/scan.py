@@ -174,7 +174,7 @@ class Scan:
                 columns = read_table(block, self._lines, self._section, self.drafts, self.options, self._findings)
                 if columns is not None:
                     self._columns, self._table_end = columns, block.end
-                elif not self._criteria_rank:
+                else:
                     report_named_rows(block, self._outline.plan.ids, self._findings)
             case "paragraph":
                 columns, lines = self._columns, self._lines

@@ -167,3 +167,10 @@ def test_a_box_without_a_space_before_it_is_reported(above: str) -> None:
     line = above.count("\n") + 3
     assert [(found.line, found.code) for found in reading.diagnostics] == [(line, "W115")]
     assert "write `- [ ] T2 Two" in reading.diagnostics[0].text
+
+
+def test_rows_below_acceptance_criteria_are_named_too() -> None:
+    """As items there are: whoever meant them as tasks must hear of it."""
+    table = "## Acceptance criteria\n\n| ID | Task | Status |\n|---|---|---|\n| R2 | Sort the list | - |\n"
+    reading = read_plan(f"- [ ] T1 One\n\n{table}")
+    assert [(found.line, found.code) for found in reading.diagnostics] == [(7, "W119")]
