@@ -54,7 +54,7 @@ class NotReadyError(NovaError):
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("not started: " + "\n  ".join(["", *problems] if len(problems) > 1 else problems).lstrip(" "))
+        super().__init__("not started:" + ("\n  " if len(problems) > 1 else " ") + "\n  ".join(problems))
         self.problems = tuple(problems)
 
     def __reduce__(self) -> tuple[type["NotReadyError"], tuple[tuple[str, ...]]]:

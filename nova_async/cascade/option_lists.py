@@ -18,6 +18,9 @@ __all__ = ["read_option_list"]
 KEY_AND_VALUE = re.compile(
     r"(?P<mark>\*\*|__|[*_`]?)(?P<key>[A-Za-z][\w \\-]{0,40}?)\s*(?P<close>[*_`]{0,2})[:\uff1a](?P<rest>.*)", re.S
 )
+AS_IN_TOML = re.compile(
+    r"`?(?P<key>[a-z_]{1,20})[ \t]*=[ \t]*(?P<value>[^=`\n]{1,200})`?"
+)  # as above the plan, or in messages
 LONGEST_FACT = 2  # words of a key that is not emphasised; "Keep the API: it is public" is a sentence
 ONE_WORD = re.compile(r"`?[\w./:@+\[\]-]+`?")
 
@@ -114,6 +117,8 @@ def _is_fact(setting: Setting) -> bool:
 
 def _setting_of(text: str) -> Setting | None:
     """Split a bullet into key and value; None for prose."""
+    if (found := AS_IN_TOML.fullmatch(text)) is not None and find_option(found["key"]) is not None:
+        return Setting(found["key"], found["value"].strip("'\""), is_emphasised=False, in_italics=False)
     found = KEY_AND_VALUE.match(text)
     if found is None:
         return None

@@ -69,7 +69,9 @@ def check_folder(folder: Path) -> Iterator[Check]:
     else:
         is_little = Verdict.PROBLEM if left < LEAST_ROOM else Verdict.NOTE if left < LITTLE_ROOM else Verdict.OK
         cure = "" if is_little is Verdict.OK else "free some space for logs and journal"
-        yield Check("disk", is_little, f"{left / (1 << 30):.1f} GB free", cure)
+        yield Check(
+            "disk", is_little, f"{left / (1 << 30):.1f} GB free" if left >= 1 << 30 else f"{left >> 20} MB free", cure
+        )
 
 
 def check_journal(journal: Path) -> Check:

@@ -8,4 +8,5 @@ __all__ = ["cure"]
 def cure(denied: Sequence[str]) -> str:
     """Say how an agent gets the tools that it was denied."""
     them = "it" if len(denied) == 1 else "them"
-    return f'allow {them} in the agent\'s own settings, or give the task wider permissions (`permissions = "full"`)'
+    how = "`permissions: full` below it, or `nova run --permissions full`"
+    return f"allow {them} in the agent's own settings, or give the task wider permissions ({how})"

@@ -185,9 +185,14 @@ async def supervise(execution: Execution, stdin: int) -> int:
             command = in_a_terminal(program, options.command) if options.pty else options.command
             await worker.start(command, cwd=options.cwd, stdin=stdin)
         except OSError as error:
+            from nova_async.attempt.ends import is_about  # seldom needed
+
+            if is_about(error, worker.log_path):
+                complain(f"cannot open the log {worker.log_path}: {error.strerror or error}")
+                return BAD_INPUT
             complain(f"cannot run {describe_failure(options.command[0], error)}")
             if error.filename != program:
-                return BAD_INPUT  # it is the log, or the system, that refuses
+                return BAD_INPUT  # it is the system that refuses
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         if not options.no_output and sys.stdout is not None:  # None: closed by whoever started us
             await show_output(worker, writer_for(execution))

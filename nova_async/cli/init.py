@@ -55,8 +55,9 @@ The third column is the whole prompt for the agent. Write a literal pipe in a ce
 
 ### Interface
 
-Further columns are options of the task: Agent, Model, Priority, Retries, Timeout, Idle Timeout, Grace, Class, Slots,
-Cwd, Verify, On Failure, Tags. An empty cell takes the value in the front matter.
+Further columns are options of the task: Agent, Model, Permissions, Agent Args, Priority, Retries, Timeout,
+Idle Timeout, Grace, Budget USD, Budget Tokens, Max Turns, Class, Slots, Cwd, Verify, On Failure, Tags, Optional.
+An empty cell takes the value in the front matter.
 
 | Task ID | Task Name | What Changes | Depends On | Timeout | Retries |
 |---------|-----------|--------------|------------|---------|---------|

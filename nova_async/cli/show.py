@@ -12,7 +12,7 @@ from nova_async._core.text import clean, one_line
 from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.denials import cure
-from nova_async.cli.display import cost_of, doing
+from nova_async.cli.display import cost_of, doing, look_of
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
@@ -35,7 +35,6 @@ MOST_FILES = 20
 LONGEST = 1_000  # characters of an error
 TITLES: Sequence[Line] = ("attempt", "outcome", "time", "tokens", "cost", "started", "log", "error")
 NUMBERS = frozenset({0, 2, 3, 4})  # the columns that are set to the right
-INKS = {TaskState.COMPLETED: Ink.GREEN, TaskState.FAILED: Ink.RED, TaskState.IN_PROGRESS: Ink.AMBER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +85,8 @@ def described(task: FoundTask, prompt: str | None) -> Iterator[Line]:
     """Give it all for a person, line by line."""
     view, width = task.view, columns_of_terminal()
     name = f" {one_line(view.name)}" if view.name else ""
-    lost = task.is_over and view.state is TaskState.IN_PROGRESS
-    state = Span("lost" if lost else view.state.value.replace("_", " "), INKS.get(view.state, Ink.PLAIN))
+    look = look_of(view, is_over=task.is_over)
+    state = Span(look.word, look.ink)
     yield [Span(view.id, Ink.BOLD), f"{name}: ", state]
     facts: list[list[Line]] = [[f"  {title}", one_line(fact, LONGEST)] for title, fact in facts_of(task)]
     yield from table_lines(facts, width=width, folding=[1])

@@ -89,7 +89,7 @@ class Readiness:
         found.add(clock_problem(datetime.now(UTC)))
         for what, path in self._writes.items():
             found.add(folder_problem(what, path))
-        for path in dict.fromkeys(path for path in map(nearest_folder, self._writes.values()) if path is not None):
+        for path in one_of_each_disk(self._writes.values()):
             left = room_left(path)
             if left is not None and left < LITTLE_ROOM:
                 found.add(f"only {left >> 20} MB free in {path}: free some space", is_note=left >= LEAST_ROOM)
@@ -235,6 +235,8 @@ def folder_problem(what: str, path: Path) -> str | None:
     folder = nearest_folder(path)
     if folder is None or not folder.is_dir():
         return f"cannot write the {what} in {path}: {folder} is not a folder. Choose another place"
+    if is_read_only(folder):
+        return f"cannot write the {what} in {path}: {folder} is on a read-only file system. Choose another place"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"cannot write the {what} in {path}: change the permissions of {folder}, or choose another place"
     return None
@@ -246,6 +248,26 @@ def nearest_folder(path: Path) -> Path | None:
         return next((place for place in (path, *path.absolute().parents) if place.exists()), None)
     except OSError:
         return None
+
+
+def is_read_only(folder: Path) -> bool:
+    """Tell whether a folder's file system takes no writes, whatever its permissions are."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def one_of_each_disk(places: Iterable[Path]) -> Iterable[Path]:
+    """Give the folders that are there for these places, one for each disk: what is said of it is said once."""
+    found: dict[int, Path] = {}
+    for path in map(nearest_folder, places):
+        try:
+            if path is not None:
+                found.setdefault(path.stat().st_dev, path.absolute())
+        except OSError:
+            continue
+    return found.values()
 
 
 def room_left(folder: Path) -> int | None:

@@ -174,3 +174,18 @@ def test_rows_below_acceptance_criteria_are_named_too() -> None:
     table = "## Acceptance criteria\n\n| ID | Task | Status |\n|---|---|---|\n| R2 | Sort the list | - |\n"
     reading = read_plan(f"- [ ] T1 One\n\n{table}")
     assert [(found.line, found.code) for found in reading.diagnostics] == [(7, "W119")]
+
+
+@pytest.mark.parametrize(
+    "bullet", ['permissions = "full"', "permissions='full'", '`permissions = "full"`', "permissions: full"]
+)
+def test_an_option_may_be_written_as_above_the_plan(bullet: str) -> None:
+    """What messages and the front matter write in TOML is no word of the prompt."""
+    task = plan(f"- [ ] T1 One\n  - {bullet}\n").tasks["T1"]
+    assert (task.options.permissions, task.description) == ("full", "One")
+
+
+@pytest.mark.parametrize("bullet", ["x = 1", "answer = 42 in the test", "timeout == 3 is a bug", "set model = opus"])
+def test_an_equation_is_no_option(bullet: str) -> None:
+    """Unless it begins with the name of one, it is for the agent."""
+    assert plan(f"- [ ] T1 One\n  - {bullet}\n").tasks["T1"].description == f"One\n- {bullet}"

@@ -363,3 +363,11 @@ def test_an_agent_that_nobody_named_is_noticed(tmp_path: Path) -> None:
     output = Path(__file__).resolve().parents[1] / "data/codex/tools.json.merged"
     done = nova("exec", "--no-output", "--", "cat", str(output), cwd=tmp_path)
     assert "note    the output looks like codex's: use --agent codex to count its tokens" in done.stderr
+
+
+def test_a_log_that_cannot_be_opened_is_not_blamed_on_the_command(tmp_path: Path) -> None:
+    """It says which file it is."""
+    (tmp_path / "logs").write_text("in the way")
+    done = nova("exec", "--task", "F1", "--", "true", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"nova: cannot open the log {tmp_path}/logs/F1.log: ")

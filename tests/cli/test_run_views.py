@@ -407,7 +407,7 @@ def test_troubles_are_in_the_summary() -> None:
         "  warning state file: disk full",
         "  warning F1: log error: 12 bytes [lost]",
         "  warning F2 was denied Bash, Write: allow them in the agent's own settings, "
-        'or give the task wider permissions (`permissions = "full"`)',
+        "or give the task wider permissions (`permissions: full` below it, or `nova run --permissions full`)",
     ]
     many = [view(f"F{number}", "completed", log_error="x") for number in range(50)]
     lines = [line for line in told_by(report(*many)) if "warning" in line]

@@ -11,7 +11,7 @@ import pytest
 
 from nova_async.process.table import TABLE
 from nova_async.views import TaskView
-from nova_async.words import TaskState
+from nova_async.words import Outcome, Phase, RunEnd, TaskState
 from tests.agents.recordings import kept
 from tests.cli.command import HAS_SETSID, NOVA, PROGRAMS, in_a_terminal, nova, read_to_the_end
 from tests.views import attempt, by_id, log_at, run_view, write_state
@@ -62,7 +62,7 @@ def test_refused_tools_with_their_cure(ran: Path) -> None:
     """What an agent was refused is told with what helps."""
     shown = nova("show", "T1", cwd=ran).stdout
     assert "refused" in shown
-    assert 'permissions = "full"' in shown
+    assert "`nova run --permissions full`" in " ".join(shown.split())
 
 
 def test_why_a_task_failed_or_did_not_run(ran: Path) -> None:
@@ -189,11 +189,12 @@ def test_a_task_that_is_running(tmp_path: Path) -> None:
     assert entry is not None
     (tmp_path / "F1.log").write_text("x\n")
     begun = attempt(outcome=None)
-    view = TaskView(id="F1", state=TaskState.IN_PROGRESS, attempt=1, attempts=(begun,), activity="Bash: pytest -q",
-                    started_at=begun.start.started_at, log=log_at(tmp_path / "F1.log"))  # fmt: skip
+    view = TaskView(id="F1", state=TaskState.IN_PROGRESS, phase=Phase.RUN, attempt=1, attempts=(begun,),
+                    activity="Bash: pytest -q", started_at=begun.start.started_at,
+                    log=log_at(tmp_path / "F1.log"))  # fmt: skip
     write_state(tmp_path, run_view(pid=os.getpid(), pid_start_time=entry.start_time), by_id(view))
     shown = nova("show", "F1", cwd=tmp_path).stdout
-    assert shown.startswith("F1: in progress\n  doing  Bash: pytest -q\n")
+    assert shown.startswith("F1: running\n  doing  Bash: pytest -q\n")
     assert "\n      1  running" in shown
     done = nova("result", "F1", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "nova: F1 has no answer: attempt 1 is still running\n")
@@ -207,3 +208,11 @@ def test_a_summary_names_the_answers(tmp_path: Path) -> None:
     assert "Full answers: `nova result TASK`" in done.stdout
     again = nova("run", "--plain", cwd=tmp_path)
     assert "T2: Final answer" not in again.stdout
+
+
+def test_the_words_of_the_table(tmp_path: Path) -> None:
+    """A task of a run that was stopped is called here as it is there: it waits for nothing any more."""
+    view = TaskView(id="F1", state=TaskState.WAITING, attempt=1, attempts=(attempt(outcome=Outcome.CANCELLED),))
+    write_state(tmp_path, run_view(end=RunEnd.STOPPED), by_id(view, TaskView(id="F2", state=TaskState.WAITING)))
+    assert nova("show", "F1", cwd=tmp_path).stdout.startswith("F1: stopped\n")
+    assert nova("show", "F2", cwd=tmp_path).stdout.startswith("F2: not started\n")

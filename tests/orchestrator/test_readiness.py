@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pickle
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -231,6 +232,29 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert f" MB free in {tmp_path}" in note
     monkeypatch.setattr(readiness, "LEAST_ROOM", 2**61)
     assert look.look([]).sentences() == (note,)
+    (tmp_path / "other").mkdir()
+    places = {"logs": tmp_path / "other/logs", "files": (tmp_path / "other/s", tmp_path / "j")}
+    look = Readiness(plan("ID | What\nT1 | true"), root=tmp_path, **places)
+    assert len(look.look([]).sentences()) == 1, "one disk is told of once, whatever is written where"
+
+
+def test_a_disk_that_is_read_only(tmp_path: Path) -> None:
+    """Other permissions would not help there."""
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=400k", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a disk can be mounted by root only")
+    try:
+        problem = readiness.folder_problem("logs", tmp_path / "logs")
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+    assert problem is not None
+    assert f"{tmp_path} is on a read-only file system. Choose another place" in problem
+
+
+def test_several_problems_stand_below_each_other() -> None:
+    """No line ends in a blank."""
+    assert str(NotReadyError(["one"])) == "not started: one"
+    assert str(NotReadyError(["one", "two"])) == "not started:\n  one\n  two"
 
 
 def test_ten_thousand_tasks_are_looked_at_quickly(tmp_path: Path) -> None:
