@@ -218,7 +218,8 @@ class LocalAttempt:
         if worker.get_exit_code() == 0 and worker.end is WorkerEnd.EXITED:
             return end
         why = worker.error or f"exit code {worker.get_exit_code()}"
-        return replace(end, outcome=Outcome.VERIFY, error=f"verify failed: {why}; see {log_path}")
+        called = one_line(shlex.join(command), MOST_OF_A_CHECK)  # many checks print nothing
+        return replace(end, outcome=Outcome.VERIFY, error=f"verify failed: {why} from `{called}`; see {log_path}")
 
     async def _work(self, worker: AsyncWorker, command: tuple[str, ...], stdin: str | None) -> BaseException | None:
         """Run a worker to its end, or return what kept it from starting."""
@@ -301,4 +302,5 @@ class LocalAttempt:
 NOTHING = AttemptFacts()
 NUMBERS = ("usage", "usage_by_model", "cost_usd", "session_id")
 KEPT = (*NUMBERS, "model", "result", "denied")
+MOST_OF_A_CHECK = 80  # characters of its command in an error: the plan has all of it
 PLAIN = "plain"

@@ -129,7 +129,7 @@ async def test_verification_is_a_gate(tmp_path: Path) -> None:
     report, events = await run(cascade, tmp_path)
     assert states(report) == {"A1": "completed", "B1": "failed"}
     assert report.tasks["B1"].outcome == "verify"
-    assert "verify failed: exit code 1; see" in (report.tasks["B1"].error or "")
+    assert "verify failed: exit code 1 from `sh -c 'echo broken; exit 1'`; see" in (report.tasks["B1"].error or "")
     assert (tmp_path / "logs/B1~verify.log").read_text() == "broken\n"
     assert [event.kind for event in events if event.task_id == "B1"] == [
         "attempt_started",

@@ -66,13 +66,14 @@ async def test_a_tick_does_not_take_an_answer_away(tmp_path: Path) -> None:
 
 async def test_a_retry_is_told_why_the_last_attempt_failed(tmp_path: Path) -> None:
     """Where the prompt says so; the first attempt is told nothing, and one of a plan begun anew neither."""
-    rows = "- [ ] T1 {error}|\n  - verify: sh -c 'test -e ok || { touch ok; exit 7; }'\n"
+    rows = "- [ ] T1 {error}|\n  - verify: sh -c 'test -e ok || (touch ok; exit 7)'\n"
     cascade = echoing(rows, "retry_on = ['verify']\nbackoff = '1ms..1ms'")
     report, _ = await run(cascade, tmp_path)
     assert report.ok
     first, second = (attempt.end.result for attempt in report.tasks["T1"].attempts if attempt.end)
     assert first == "<|>"
-    assert second == f"<verify failed: exit code 7; see {tmp_path / 'logs/T1~verify.log'}|>"
+    called = "sh -c 'test -e ok || (touch ok; exit 7)'"
+    assert second == f"<verify failed: exit code 7 from `{called}`; see {tmp_path / 'logs/T1~verify.log'}|>"
     report, _ = await run(cascade, tmp_path, fresh=True)
     assert report.tasks["T1"].result == "<|>"
 
