@@ -149,6 +149,8 @@ class Agent:
     """Whether it ever tells its cost, at its end at least; False where a budget in dollars could never be kept."""
     tells_denials: bool = True
     """Whether it prints which of its tool calls were denied."""
+    not_for_root: Mapping[Permissions, str] = field(default_factory=dict)
+    """Permissions that it refuses to root, each with the variable that lifts this where it is ``1``."""
     costs_live: bool = False
     """Whether it tells its cost while it works."""
     session_files: SessionFiles | None = None

@@ -137,6 +137,8 @@ class Readiness:
             if problem is not None and self._cascade.command_of(task) is None:
                 problem = f"{problem}{self._way_out(task.options.agent, problem)}"
             found.add(problem, task.id, is_note=later and is_in_folder(program))
+        if self._knows_commands and not is_done and self._cascade.command_of(task) is None:
+            found.add(root_problem(task, self._cascade.settings.env), task.id, is_note=True)
         if task.options.verify:
             program = task.options.verify[0]
             problem = self._program_problem(program, cwd)
@@ -176,6 +178,23 @@ def program_of(cascade: Cascade, task: Task) -> str | None:
         return None if "{" in command[0] else command[0]
     agent = AGENTS.get(task.options.agent)
     return agent.program if agent is not None and agent.program else None
+
+
+def root_problem(task: Task, plans: Mapping[str, str]) -> str | None:
+    """Say that an agent is going to refuse a task's permissions to us; ``plans`` are the plan's variables."""
+    agent, permissions = AGENTS.get(task.options.agent), task.options.permissions
+    lifted_by = agent.not_for_root.get(permissions) if agent is not None else None
+    if (
+        agent is None
+        or lifted_by is None
+        or os.geteuid() != 0
+        or (plans.get(lifted_by) or os.environ.get(lifted_by)) == "1"
+    ):
+        return None
+    return (
+        f'{agent.name} refuses `permissions = "{permissions}"` to root: run nova as another user, '
+        f"or set {lifted_by}=1 if this machine is a sandbox"
+    )
 
 
 def program_problem(program: str, cwd: str | None, env: Mapping[str, str]) -> str | None:

@@ -275,3 +275,24 @@ def test_every_agent_can_be_found_by_its_program(tmp_path: Path) -> None:
         if agent.program:
             path = program(tmp_path / agent.program)
             assert readiness.find_agent(agent, {"PATH": str(tmp_path)}) == str(path)
+
+
+@pytest.mark.parametrize(
+    ("user", "permissions", "variable", "is_told"),
+    [(0, "full", None, True), (0, "full", "1", False), (0, "edit", None, False), (1000, "full", None, False)],
+)
+def test_permissions_that_an_agent_refuses_to_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, permissions: str, variable: str | None, is_told: bool
+) -> None:
+    """Each such task would fail at its start; it is a note, since a wrapper of that name may know better."""
+    program(tmp_path / "bin/claude")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.delenv("IS_SANDBOX", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("IS_SANDBOX", variable)
+    cascade = by_agents(f"ID | What | Permissions\nT1 | x | {permissions}", tmp_path / "bin")
+    files = tmp_path / "state.json", tmp_path / "journal.db"
+    found = Readiness(cascade, root=tmp_path, logs=tmp_path, files=files).look(cascade.tasks.values())
+    told = 'T1: claude refuses `permissions = "full"` to root: run nova as another user, '
+    told += "or set IS_SANDBOX=1 if this machine is a sandbox"
+    assert (found.sentences(), found.noted()) == ((), (told,) if is_told else ())

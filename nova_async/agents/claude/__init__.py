@@ -86,6 +86,7 @@ CLAUDE = Agent(
     result_modes=JSON_MODES,
     caps_turns=True,
     caps_cost=True,
+    not_for_root=MappingProxyType({Permissions.FULL: "IS_SANDBOX"}),
     counts_live=True,
     session_files=SessionFiles(
         ".claude",
