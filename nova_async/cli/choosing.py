@@ -7,7 +7,7 @@ import click
 
 from nova_async.cascade import Cascade
 from nova_async.cli.places import PLAN
-from nova_async.cli.say import say
+from nova_async.cli.say import tell
 
 __all__ = ["chosen_tasks", "plan_and_tasks"]
 
@@ -43,5 +43,5 @@ def chosen_tasks(
     except ValueError as error:
         optional = [word for word in (*tasks, *until) if word in cascade.skipped]
         cure = f"; {optional[0]} is optional: add --with-optional" if optional else ""
-        say(f"nova: {cascade.name}: {error}{cure}", err=True)
+        tell(f"{cascade.name}: {error}{cure}")
         raise click.exceptions.Exit(BAD_INPUT) from None

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from nova_async.cli.options import argument, command_of
-from nova_async.cli.say import say
+from nova_async.cli.say import say, tell
 
 __all__ = ["command"]
 
@@ -32,7 +32,7 @@ def write_completion(options: Options) -> int:
     shell = options.shell or Path(os.environ.get("SHELL", "")).name
     made = get_completion_class(shell) if shell in SHELLS else None
     if made is None:
-        say(f"nova: name your shell: {', '.join(SHELLS)}", err=True)
+        tell(f"name your shell: {', '.join(SHELLS)}")
         return BAD_INPUT
     root = click.get_current_context().find_root().command
     asked = made(root, {}, "nova", "_NOVA_COMPLETE")

@@ -14,7 +14,7 @@ from nova_async import demo_agent
 from nova_async.cli import run
 from nova_async.cli.options import command_of, flag, option
 from nova_async.cli.places import PLAN
-from nova_async.cli.say import say
+from nova_async.cli.say import tell
 
 __all__ = ["command"]
 
@@ -47,15 +47,15 @@ def show_demo(options: Options) -> int:
         write_plan(folder / PLAN, demo_plan(options.speed))
         os.chdir(folder)
     except FileExistsError as error:
-        say(f"nova: {error.filename} already exists and is not the demo's; choose another --dir", err=True)
+        tell(f"{error.filename} already exists and is not the demo's; choose another --dir")
         return BAD_INPUT
     except OSError as error:
-        say(f"nova: cannot use {error.filename or options.dir}: {error.strerror or error}", err=True)
+        tell(f"cannot use {error.filename or options.dir}: {error.strerror or error}")
         return BAD_INPUT
-    say(f"nova: the demo runs in {folder}; its agent only pretends to work", err=True)
+    tell(f"the demo runs in {folder}; its agent only pretends to work")
     code = run.run_plan(run.Options(words=(PLAN,), json=options.json, plain=options.plain))
     us = "nova" if shutil.which("nova") else f"{sys.executable} -m nova_async"
-    say(f"nova: look around: `cd {folder}`, then `{us} status`, `{us} logs S2`, `{us} plan`", err=True)
+    tell(f"look around: `cd {folder}`, then `{us} status`, `{us} logs S2`, `{us} plan`")
     return code
 
 

@@ -27,7 +27,7 @@ from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import prepare_process
-from nova_async.cli.say import say, stop_writing_to, write_all
+from nova_async.cli.say import stop_writing_to, tell, write_all
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
 from nova_async.process.child import resolve
@@ -165,7 +165,7 @@ async def supervise(execution: Execution, stdin: int) -> int:
 
     def ask() -> None:
         if sys.stderr.isatty() and not options.quiet:
-            complain(f"stopping {worker.task_id}; press Ctrl-C again to kill it")
+            tell(f"stopping {worker.task_id}; press Ctrl-C again to kill it")
         end(execution.grace)
 
     def resized() -> None:
@@ -179,7 +179,7 @@ async def supervise(execution: Execution, stdin: int) -> int:
         try:
             program = resolve(options.command, cwd=options.cwd, env=os.environ)[0]
         except (OSError, ValueError) as error:
-            complain(f"cannot run {describe_failure(options.command[0], error)}")
+            tell(f"cannot run {describe_failure(options.command[0], error)}")
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         try:
             command = in_a_terminal(program, options.command) if options.pty else options.command
@@ -188,9 +188,9 @@ async def supervise(execution: Execution, stdin: int) -> int:
             from nova_async.attempt.ends import is_about  # seldom needed
 
             if is_about(error, worker.log_path):
-                complain(f"cannot open the log {worker.log_path}: {error.strerror or error}")
+                tell(f"cannot open the log {worker.log_path}: {error.strerror or error}")
                 return BAD_INPUT
-            complain(f"cannot run {describe_failure(options.command[0], error)}")
+            tell(f"cannot run {describe_failure(options.command[0], error)}")
             if error.filename != program:
                 return BAD_INPUT  # it is the system that refuses
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
@@ -223,7 +223,7 @@ async def show_output(worker: AsyncWorker, output: "Rendered | None") -> None:
             await loop.run_in_executor(DISK_THREADS, partial(output.end, is_over=True))
     except OSError as error:
         log = worker.log_ref.path if worker.log_ref else worker.log_path
-        complain(f"output is no longer shown ({error.strerror}); it is still logged in {log}")
+        tell(f"output is no longer shown ({error.strerror}); it is still logged in {log}")
         stop_writing_to(sys.stdout)
 
 
@@ -237,11 +237,6 @@ def writer_for(execution: Execution) -> "Rendered | None":
     # A script around an agent has options of its own.
     mode = agent.mode_of(options.command) if recognise(options.command) is agent else None
     return Rendered(sys.stdout, agent.name, mode)
-
-
-def complain(text: str) -> None:
-    """Say on stderr what the person should know."""
-    say(f"nova: {text}", err=True)
 
 
 def describe_failure(program: str, error: OSError | ValueError) -> str:

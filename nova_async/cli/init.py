@@ -7,7 +7,7 @@ from nova_async.agents import CUSTOM, DEFAULT_AGENT
 from nova_async.agents.registry import BUILT_IN
 from nova_async.cli.options import argument, command_of, flag
 from nova_async.cli.places import PLAN
-from nova_async.cli.say import say
+from nova_async.cli.say import say, tell
 from nova_async.words import Permissions
 
 __all__ = ["FIRST_PLAN", "command"]
@@ -110,10 +110,10 @@ def write_first_plan(options: Options) -> int:
         with target.open("w" if options.force else "x", encoding="utf-8") as file:
             file.write(FIRST_PLAN)
     except FileExistsError:
-        say(f"nova: {target} already exists; use --force to overwrite", err=True)
+        tell(f"{target} already exists; use --force to overwrite")
         return 2
     except OSError as error:
-        say(f"nova: cannot write {target}: {error.strerror or error}", err=True)
+        tell(f"cannot write {target}: {error.strerror or error}")
         return 2
     say(f"wrote {target}; edit it, check it with `nova plan`, start it with `nova run`")
     return 0

@@ -14,7 +14,7 @@ import click
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
-from nova_async.cli.say import say, stop_writing_to, write_all
+from nova_async.cli.say import stop_writing_to, tell, write_all
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.state_document import read_state
@@ -75,12 +75,12 @@ def show_log(options: Options) -> int:
                 copy(log, output)
                 output.end(is_over=log.is_over)
     except NoLogError as problem:
-        say(f"nova: {problem}", err=True)
+        tell(str(problem))
         return BAD_INPUT
     except BrokenPipeError:
         stop_writing_to(sys.stdout)  # whoever read us has seen enough
     except OSError as error:
-        say(f"nova: cannot read {error.filename or 'the log'}: {error.strerror or error}", err=True)
+        tell(f"cannot read {error.filename or 'the log'}: {error.strerror or error}")
         return BAD_INPUT
     return 0
 

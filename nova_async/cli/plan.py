@@ -24,7 +24,7 @@ from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag, optional_flag, order_option
 from nova_async.cli.places import JOURNAL, PLAN, STATE_FILE
-from nova_async.cli.say import say
+from nova_async.cli.say import say, tell
 from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.words import PlanOrder
 
@@ -59,7 +59,7 @@ def read_cascade(path: str, *, order: str | None = None, with_optional: bool = F
         )
     except OSError as error:
         hint = "; create one with `nova init`" if isinstance(error, FileNotFoundError) else ""
-        say(f"nova: cannot read {error.filename or path}: {error.strerror or error}{hint}", err=True)
+        tell(f"cannot read {error.filename or path}: {error.strerror or error}{hint}")
         raise click.exceptions.Exit(BAD_INPUT) from None
     except CascadeError as error:
         report_problems(error)
@@ -76,7 +76,7 @@ def report_problems(error: CascadeError) -> None:
     for diagnostic in error.diagnostics:
         say(str(diagnostic), err=True)
     count = len(error.errors)
-    say(f"nova: {count} {'error' if count == 1 else 'errors'}; the plan cannot run", err=True)
+    tell(f"{count} {'error' if count == 1 else 'errors'}; the plan cannot run")
 
 
 def show_plan(options: Options) -> int:
@@ -101,7 +101,7 @@ def show_plan(options: Options) -> int:
             write_json({"ok": False, "file": options.plan, "problems": problems})
         return BAD_INPUT
     for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
-        say(f"nova: {note}", err=True)
+        tell(note)
     if options.json:
         write_json({**document(cascade), "skipped": skipped_tasks(cascade, Path(JOURNAL), Path(STATE_FILE))})
     elif options.mermaid:

@@ -13,7 +13,7 @@ import click
 from nova_async._core.threads import DISK_THREADS
 from nova_async.cli.joblog import JobLog
 from nova_async.cli.junit import write_junit
-from nova_async.cli.say import say
+from nova_async.cli.say import tell
 from nova_async.cli.step_summary import write_step_summary
 from nova_async.records import Event
 from nova_async.views import RunReport, TaskView
@@ -46,7 +46,7 @@ class Reports:
                     try:
                         await loop.run_in_executor(DISK_THREADS, add, numbers[event.task_id], attempt)
                     except OSError as error:
-                        complain("--joblog", error)
+                        tell_unwritten("--joblog", error)
                         return
 
     def finish(self, report: RunReport) -> None:
@@ -55,11 +55,11 @@ class Reports:
             if self._junit is not None:
                 write_junit(self._junit, report)
         except OSError as error:
-            complain("--junit", error)
+            tell_unwritten("--junit", error)
         try:
             write_step_summary(report)
         except OSError as error:
-            complain("the step summary", error)
+            tell_unwritten("the step summary", error)
 
 
 @contextmanager
@@ -93,6 +93,6 @@ def check(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
-def complain(what: str, error: OSError) -> None:
+def tell_unwritten(what: str, error: OSError) -> None:
     """Say what could not be written."""
-    say(f"nova: {what} could not be written: {error}", err=True)
+    tell(f"{what} could not be written: {error}")

@@ -9,7 +9,7 @@ from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
-from nova_async.cli.say import say, write_all
+from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import NovaError
 from nova_async.journal.columns import MOST_TEXT
 from nova_async.records import Attempt, LogRef
@@ -40,11 +40,11 @@ def show_result(options: Options) -> int:
     try:
         task = find_task(options.task, state=Path(options.state), journal=Path(options.journal), plan=plan)
     except NovaError as error:
-        say(f"nova: {error}", err=True)
+        tell(str(error))
         return BAD_INPUT
     answer = answer_of(task.view.attempts)
     if answer is None:
-        say(f"nova: {options.task} has no answer: {why_none(task)}", err=True)
+        tell(f"{options.task} has no answer: {why_none(task)}")
         return NO_ANSWER
     text = whole(answer, Path(options.state).parent)
     if sys.stdout is not None and not is_terminal(sys.stdout):
@@ -84,7 +84,7 @@ def whole(answer: Answer, folder: Path) -> str:
     found = answer_in(log, answer.attempt, folder) if log is not None else None
     if found is not None and found.startswith(answer.text):
         return found
-    say(f"nova: only the first {MOST_TEXT // 1024} KiB of the answer are kept, and its log is gone", err=True)
+    tell(f"only the first {MOST_TEXT // 1024} KiB of the answer are kept, and its log is gone")
     return answer.text
 
 

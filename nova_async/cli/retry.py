@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nova_async.cli.options import argument, command_of, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
-from nova_async.cli.say import say
+from nova_async.cli.say import say, tell
 from nova_async.errors import NovaError
 
 __all__ = ["command"]
@@ -27,7 +27,7 @@ class Options:
 def retry(options: Options) -> int:
     """Let the next run try failed tasks again, with all their retries."""
     if not Path(options.journal).is_file():
-        say(f"nova: no run here: {options.journal} does not exist", err=True)
+        tell(f"no run here: {options.journal} does not exist")
         return BAD_INPUT
     from nova_async.orchestrator.retry_command import retry_tasks
 
@@ -35,10 +35,10 @@ def retry(options: Options) -> int:
         plan = Path(options.plan) if options.plan is not None else None
         asyncio.run(retry_tasks(Path(options.journal), options.tasks, plan=plan))
     except KeyError as error:
-        say(f"nova: {why_not(error.args[0], options)}", err=True)
+        tell(why_not(error.args[0], options))
         return BAD_INPUT
     except NovaError as error:
-        say(f"nova: {error}", err=True)
+        tell(str(error))
         return BAD_INPUT
     say(f"{', '.join(options.tasks)} will run again with the next `nova run`")
     return 0

@@ -31,7 +31,7 @@ from nova_async.cli.reports import Reports, open_reports
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
-from nova_async.cli.say import OutputError, say, stop_writing_to
+from nova_async.cli.say import OutputError, stop_writing_to, tell
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen, quit_after
 from nova_async.cli.terminal import can_draw
 from nova_async.errors import NovaError
@@ -110,7 +110,7 @@ def run_plan(options: Options) -> int:
     options = replace(options, retry_failed=options.retry_failed or bool(tasks))
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
-            say(f"nova: {note}", err=True)
+            tell(note)
     try:
         if only is not None or options.dry_run:
             from nova_async.orchestrator.outlook import COMPLETED_BEFORE
@@ -119,13 +119,13 @@ def run_plan(options: Options) -> int:
             for task_id in tasks:
                 if (why := outlook.skipped.get(task_id)) is not None:
                     cure = f"; `nova retry {task_id}` lets it run again" if why == COMPLETED_BEFORE else ""
-                    say(f"nova: {task_id} will not run: {why}{cure}", err=True)
+                    tell(f"{task_id} will not run: {why}{cure}")
             if options.dry_run:
                 workers = options.max_workers or cascade.settings.max_workers
                 show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
                 return 0
     except NovaError as error:
-        complain(str(error))
+        tell(str(error))
         return BAD_INPUT
     fence = Fence() if is_github() and not options.json else None
     with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
@@ -225,7 +225,7 @@ async def supervise(
         except NovaError as error:
             problem = error
     if report is None:
-        complain(str(problem))
+        tell(str(problem))
         return BAD_INPUT
     reports.finish(report)
     with suppress(OutputError):  # the run is over, and how it ended is its exit code
@@ -312,13 +312,8 @@ def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
 
 def lost_our_reader(error: OSError) -> None:
     """Say that nobody sees us any more, and let the work go on."""
-    complain(f"display stopped ({error.strerror}); the run continues")
+    tell(f"display stopped ({error.strerror}); the run continues")
     stop_writing_to(sys.stdout)
-
-
-def complain(text: str) -> None:
-    """Say on stderr what the person should know."""
-    say(f"nova: {text}", err=True)
 
 
 command = command_of(Options, run_plan)

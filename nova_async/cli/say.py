@@ -11,7 +11,7 @@ import click
 
 from nova_async.cli.ink import Line, colours_of, paint
 
-__all__ = ["OutputError", "say", "stop_writing_to", "write", "write_all"]
+__all__ = ["OutputError", "say", "stop_writing_to", "tell", "write", "write_all"]
 
 GONE = {errno.EPIPE, errno.EIO, errno.ECONNRESET}  # `| head` has seen enough; the terminal was closed
 
@@ -21,7 +21,7 @@ class OutputError(click.ClickException):
 
     def show(self, file: IO[str] | None = None) -> None:
         """Say so on standard error."""
-        say(f"nova: cannot write the output: {self.message}", err=True)
+        tell(f"cannot write the output: {self.message}")
 
 
 def say(*lines: Line, err: bool = False, nl: bool = True) -> None:
@@ -39,6 +39,11 @@ def say(*lines: Line, err: bool = False, nl: bool = True) -> None:
         stop_writing_to(stream)
         if error.errno not in GONE and not err:
             raise OutputError(error.strerror or str(error)) from error
+
+
+def tell(text: str) -> None:
+    """Say on standard error, in our own name, what the person should know."""
+    say(f"nova: {text}", err=True)
 
 
 def write(text: str, stream: TextIO | None) -> None:

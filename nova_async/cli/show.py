@@ -18,7 +18,7 @@ from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
-from nova_async.cli.say import say
+from nova_async.cli.say import say, tell
 from nova_async.cli.status import seconds_until
 from nova_async.errors import NovaError
 from nova_async.journal.rollup import status_word
@@ -57,7 +57,7 @@ def show_task(options: Options) -> int:
     try:
         task = find_task(options.task, state=Path(options.state), journal=Path(options.journal), plan=plan)
     except NovaError as error:
-        say(f"nova: {error}", err=True)
+        tell(str(error))
         return BAD_INPUT
     if not task.is_over:
         view = task.view

@@ -14,7 +14,7 @@ from nova_async.cli.figures import clock_time, describe_cost, describe_duration,
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE
-from nova_async.cli.say import say
+from nova_async.cli.say import say, tell
 from nova_async.cli.task_rows import choose, groups_of, task_table
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
@@ -73,7 +73,7 @@ def show_status(options: Options) -> int:
     try:
         picture = picture_of(*read_state(path))
     except StateFileError as error:
-        say(f"nova: {error}", err=True)
+        tell(str(error))
         return BAD_INPUT
     if options.json:
         say(json.dumps(document(picture), indent=2))
