@@ -1,17 +1,20 @@
 """As whom tasks run: which agents, with which permissions, and the command lines that these become."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+from nova_async._core.text import one_line
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade, Task
+from nova_async.cli.ink import Ink, Line, Span
 from nova_async.orchestrator.countable import named
 
-__all__ = ["Calling", "callings"]
+__all__ = ["LONGEST_COMMAND", "Calling", "callings", "describe_callings"]
 
 PROMPT = "…"  # stands for it: it is another one for each task
+LONGEST_COMMAND = 2000  # characters; longer ones are shown with --json
 
 
 @final
@@ -58,3 +61,9 @@ def callings(cascade: Cascade, ids: Iterable[str] | None = None) -> list[Calling
         )
         for (name, permissions, extra), found in tasks.items()
     ]  # fmt: skip
+
+
+def describe_callings(cascade: Cascade, ids: Collection[str]) -> Iterator[Line]:
+    """Give a line for each way in which the agents of these tasks are called."""
+    for calling in callings(cascade, ids):
+        yield [Span("as ", Ink.GREY), one_line(calling.describe(len(calling.tasks) == len(ids)), LONGEST_COMMAND)]

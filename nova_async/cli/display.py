@@ -1,6 +1,6 @@
 """What shows a run while it goes on, and what it says of each task: the same words in the table, lines and status."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -11,7 +11,7 @@ from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import Phase, TaskState
 
-__all__ = ["LOOKS", "Display", "Look", "cost_of", "doing", "look_of", "time_of", "tokens_of"]
+__all__ = ["LOOKS", "Display", "Look", "cost_of", "count_states", "doing", "look_of", "time_of", "tokens_of"]
 
 
 class Display(Protocol):
@@ -81,6 +81,13 @@ def look_of(task: TaskView, *, is_over: bool = False) -> Look:
     if task.is_stopping:
         return Look("!", "stopping", Ink.MAGENTA)
     return usual._replace(word=AT_WORK.get(task.phase, "starting") if task.phase else "starting")
+
+
+def count_states(states: Sequence[TaskState]) -> list[str]:
+    """Say how many tasks are completed, and how many of them failed or are blocked if any are."""
+    troubles = [state for state in (TaskState.FAILED, TaskState.BLOCKED) if state in states]
+    completed = f"{states.count(TaskState.COMPLETED)} of {len(states)} completed"
+    return [completed, *(f"{states.count(state)} {state}" for state in troubles)]
 
 
 def doing(task: TaskView, *, is_over: bool = False) -> str:

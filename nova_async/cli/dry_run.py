@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nova_async._core.text import one_line
 from nova_async.cascade import Cascade, Task, TaskOptions
-from nova_async.cli.as_whom import callings
+from nova_async.cli.as_whom import LONGEST_COMMAND, callings, describe_callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.ink import Ink, Line, Span
-from nova_async.cli.plan import LONGEST_COMMAND, remarks
+from nova_async.cli.plan import remarks
 from nova_async.cli.say import say
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def lines(cascade: Cascade, outlook: "Outlook", *, max_workers: int, cwd: str) -
     begun = [task_id for begun in outlook.rounds for task_id in begun]
     project = Span(one_line(cascade.project or cascade.name), Ink.BOLD)
     yield [project, f": {len(begun)} of {len(cascade.tasks)} tasks would run, up to {max_workers} at once"]
-    for calling in callings(cascade, begun):
-        of_all = len(calling.tasks) == len(begun)
-        yield [Span("as ", Ink.GREY), one_line(calling.describe(of_all), LONGEST_COMMAND)]
+    yield from describe_callings(cascade, begun)
     if Path(cwd) != Path():
         yield [Span("in ", Ink.GREY), one_line(str(Path(cwd).absolute()), LONGEST_COMMAND)]
     front = TaskOptions.layered(cascade.overrides, cascade.settings.task_options)

@@ -2,8 +2,18 @@
 
 from datetime import datetime
 
-__all__ = ["clock_time", "describe_cost", "describe_duration", "describe_tokens", "short_count", "stopwatch",
-           "write_seconds"]  # fmt: skip
+from nova_async.usage import TokenUsage
+
+__all__ = [
+    "clock_time",
+    "describe_cost",
+    "describe_duration",
+    "describe_kinds",
+    "describe_tokens",
+    "short_count",
+    "stopwatch",
+    "write_seconds",
+]
 
 
 def short_count(count: int) -> str:
@@ -30,6 +40,12 @@ def describe_tokens(count: int, *, complete: bool = True, short: bool = False) -
     if not (count or complete):
         return "-"
     return f"{'' if complete else '≥ '}{short_count(count) if short else f'{count:,}'}"
+
+
+def describe_kinds(usage: TokenUsage) -> str:
+    """Write the tokens of each kind: ``1,200 input · 340 output · 0 cache read · 0 cache creation``."""
+    kinds = ((name.removesuffix("_tokens").replace("_", " "), count) for name, count in usage.as_dict().items())
+    return " · ".join(f"{count:,} {kind}" for kind, count in kinds)
 
 
 def describe_duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.display import Display, doing, look_of
+from nova_async.cli.display import Display, count_states, doing, look_of
 from nova_async.cli.figures import clock_time
 from nova_async.cli.say import write
 from nova_async.records import Event
@@ -19,7 +19,6 @@ __all__ = ["Heartbeat", "heartbeat_line"]
 
 EVERY = 60.0  # seconds; the CI services that end silent jobs wait for ten minutes
 MOST_NAMED = 5  # tasks in one line
-NOT_DONE = (TaskState.FAILED, TaskState.BLOCKED)
 LONGEST_STEP = 60  # characters of what a task does
 
 
@@ -76,16 +75,11 @@ class Heartbeat:
 
 def heartbeat_line(tasks: Collection[TaskView]) -> str:
     """Say what runs, since when, and how far the run is; nothing where there are no tasks."""
-    by_state: dict[TaskState, list[TaskView]] = {}
-    for task in tasks:
-        by_state.setdefault(task.state, []).append(task)
-    counts = [f"{len(by_state.get(TaskState.COMPLETED, ()))} of {len(tasks)} completed"]
-    counts += [
-        f"{len(by_state[state])} {state}" for state in (TaskState.FAILED, TaskState.BLOCKED) if state in by_state
-    ]
-    at_work = by_state.get(TaskState.IN_PROGRESS) or by_state.get(TaskState.RETRYING) or []
+    running = [task for task in tasks if task.state is TaskState.IN_PROGRESS]
+    at_work = running or [task for task in tasks if task.state is TaskState.RETRYING]
     named = [describe(task) for task in at_work[:MOST_NAMED]]
     named += [f"{len(at_work) - MOST_NAMED} more"] if len(at_work) > MOST_NAMED else []
+    counts = count_states([task.state for task in tasks])
     return f"still running: {', '.join(named) or 'nothing'} · {', '.join(counts)}" if tasks else ""
 
 

@@ -15,7 +15,7 @@ from nova_async._core.text import one_line
 from nova_async.cascade import Cascade, CascadeError, Milestone, Order, RunSettings, Task, TaskOptions, load_cascade
 from nova_async.cascade.front_matter import KEY_OF
 from nova_async.cascade.load import find_settings
-from nova_async.cli.as_whom import callings
+from nova_async.cli.as_whom import callings, describe_callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.earlier import notes_on_earlier_runs, skipped_tasks
 from nova_async.cli.figures import describe_cost, write_seconds
@@ -31,7 +31,6 @@ from nova_async.words import PlanOrder
 __all__ = ["BAD_INPUT", "command", "read_cascade"]
 
 BAD_INPUT = 2
-LONGEST_COMMAND = 2000  # characters; longer ones are shown with --json
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
 
 
@@ -181,9 +180,7 @@ def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
     lines: list[Line] = [[Span(one_line(cascade.project or cascade.name), Ink.BOLD)]]
     for title, settings in settings_by_place(cascade, front):
         lines.append([Span(f"{title}: ", Ink.GREY), describe_options(settings)])
-    for calling in callings(cascade):
-        of_all = len(calling.tasks) == len(cascade.tasks)
-        lines.append([Span("as ", Ink.GREY), one_line(calling.describe(of_all), LONGEST_COMMAND)])
+    lines += describe_callings(cascade, cascade.tasks)
     lines.append([Span("order: ", Ink.GREY), describe_order(cascade.order)])
     waves = cascade.waves()
     rows: list[list[Line]] = []

@@ -6,7 +6,7 @@ from typing import Any
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
-from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
+from nova_async.cli.figures import describe_cost, describe_duration, describe_kinds, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
@@ -92,10 +92,7 @@ def describe_usage(report: RunReport) -> Iterator[str]:
     usage = report.usage
     if usage.total:
         total = describe_tokens(usage.total, complete=report.usage_is_final)
-        yield (
-            f"  tokens  {total}: {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
-            f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation"
-        )
+        yield f"  tokens  {total}: {describe_kinds(usage)}"
         models = by_model(report)
         for model, used in models if len(models) > 1 else ():
             yield f"          {model}: {used.total:,}, of which {used.output_tokens:,} output"

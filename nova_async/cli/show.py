@@ -13,7 +13,7 @@ from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.denials import cure
 from nova_async.cli.display import cost_of, doing, look_of
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
+from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_kinds, describe_tokens
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
@@ -125,11 +125,7 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
         yield "time", times_of(view)
     if view.usage.total:
         total = describe_tokens(view.usage.total, complete=view.usage_is_final)
-        kinds = (
-            f"{count:,} {kind.removesuffix('_tokens').replace('_', ' ')}"
-            for kind, count in view.usage.as_dict().items()
-        )
-        yield "tokens", f"{total}: {' · '.join(kinds)}"
+        yield "tokens", f"{total}: {describe_kinds(view.usage)}"
     if cost := cost_of(view):
         yield "cost", cost
     if view.denied:

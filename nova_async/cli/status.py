@@ -9,13 +9,13 @@ from typing import Any, final
 
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal
-from nova_async.cli.display import doing, look_of
+from nova_async.cli.display import count_states, doing, look_of
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE
 from nova_async.cli.say import say, tell
-from nova_async.cli.task_rows import choose, groups_of, task_table
+from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
 from nova_async.journal.rollup import Rollup, roll_up, status_word
@@ -54,13 +54,6 @@ class Picture:
     def is_over(self) -> bool:
         """Whether nothing of it runs any more."""
         return self.condition is not Condition.RUNNING
-
-    def groups(self) -> dict[tuple[str, str], list[TaskView]]:
-        """Return the tasks by branch and group, in the order of the file."""
-        groups: dict[tuple[str, str], list[TaskView]] = {}
-        for task in self.tasks.values():
-            groups.setdefault((task.branch, task.group), []).append(task)
-        return groups
 
 
 def show_status(options: Options) -> int:
@@ -116,7 +109,7 @@ def document(picture: Picture) -> dict[str, Any]:
         "total": rollup_document(picture.total),
         "groups": [
             {"branch": branch, "group": group, **rollup_document(roll_up(tasks))}
-            for (branch, group), tasks in picture.groups().items()
+            for (branch, group), tasks in by_group(picture.tasks.values()).items()
         ],
         "tasks": {task.id: task_document(task) for task in picture.tasks.values()},
         "milestones": {
@@ -199,9 +192,7 @@ def attention(picture: Picture) -> Iterator[Line]:
 def sentence(picture: Picture) -> str:
     """Sum up in one line."""
     total, sums = picture.total, picture.total.sums
-    parts = [f"{total.completed} of {total.total} completed"]
-    parts += [f"{total.failed} failed"] if total.failed else []
-    parts += [f"{total.blocked} blocked"] if total.blocked else []
+    parts = count_states([task.state for task in picture.tasks.values()])
     parts += [f"{total.in_progress} {'lost' if picture.is_over else 'running'}"] if total.in_progress else []
     left_out = sum(not task.is_selected and task.state is not TaskState.COMPLETED for task in picture.tasks.values())
     parts += [f"{left_out} not selected"] if left_out else []

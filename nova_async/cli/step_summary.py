@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nova_async._core.text import one_line
-from nova_async.cli.display import cost_of
+from nova_async.cli.display import cost_of, count_states
 from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
 from nova_async.views import RunReport, TaskView
 from nova_async.words import TaskState
@@ -34,13 +34,7 @@ def step_summary(report: RunReport, room: int = LARGEST) -> str:
 
     Every sign that Markdown or HTML gives a meaning is spelled out, so that no text of a plan or an agent has one.
     """
-    lines = [
-        "",
-        *head(report),
-        "",
-        "| task | | state | attempts | time | tokens | cost | |",
-        "|---|---|---|--:|--:|--:|--:|---|",
-    ]
+    lines = ["", *head(report), "", *TITLES]
     tasks = sorted(report.selected.values(), key=lambda task: task.state is not TaskState.FAILED)
     size = sum(len(line.encode()) + 1 for line in lines) + ROOM_FOR_THE_END
     shown = 0
@@ -58,9 +52,7 @@ def step_summary(report: RunReport, room: int = LARGEST) -> str:
 
 def head(report: RunReport) -> Iterator[str]:
     """Give what stands above the table."""
-    states = [task.state for task in report.selected.values()]
-    counts = [f"{states.count(TaskState.COMPLETED)} of {len(states)} completed"]
-    counts += [f"{states.count(state)} {state}" for state in (TaskState.FAILED, TaskState.BLOCKED) if state in states]
+    counts = count_states([task.state for task in report.selected.values()])
     yield f"### {inert(report.project) or 'nova run'}: {', '.join(counts)}"
     yield ""
     facts = [describe_duration(report.duration_seconds)]

@@ -3,7 +3,7 @@
 import json
 
 from nova_async._core.text import one_line
-from nova_async.cli.figures import describe_duration
+from nova_async.cli.figures import describe_duration, describe_kinds
 from nova_async.cli.say import say
 from nova_async.words import WorkerStatus
 from nova_async.worker.questions import Questions
@@ -30,12 +30,8 @@ def write_summary(worker: Questions) -> None:
         lines.append(f"      why     {one_line(worker.error, LONGEST)}")
     lines.append(f"      code    {facts['exit_code']}")
     if report.usage.total or report.usage_is_final:
-        usage = report.usage
         certain = "" if report.usage_is_final else " (as far as reported)"
-        lines.append(
-            f"      tokens  {usage.input_tokens:,} input · {usage.output_tokens:,} output · "
-            f"{usage.cache_read_tokens:,} cache read · {usage.cache_creation_tokens:,} cache creation{certain}"
-        )
+        lines.append(f"      tokens  {describe_kinds(report.usage)}{certain}")
     if report.looks_like is not None:
         name = report.looks_like
         lines.append(f"      note    the output looks like {name}'s: use --agent {name} to count its tokens")

@@ -13,7 +13,7 @@ from nova_async.journal.rollup import sum_up
 from nova_async.views import TaskView
 from nova_async.words import TaskState
 
-__all__ = ["Choice", "Group", "choose", "describe_left_out", "groups_of", "task_table"]
+__all__ = ["Choice", "Group", "by_group", "choose", "describe_left_out", "groups_of", "task_table"]
 
 TITLES = ("task", "state", "doing", "try", "tokens", "cost", "time")
 NARROW = {4: 70, 5: 50}  # below so many columns there is no room for tokens, and then none for cost
@@ -65,11 +65,17 @@ class Choice(NamedTuple):
         ]
 
 
-def groups_of(tasks: Iterable[TaskView]) -> list[Group]:
+def by_group(tasks: Iterable[TaskView]) -> dict[tuple[str, str], list[TaskView]]:
     """Return the tasks by branch and group, in the order of the plan."""
     found: dict[tuple[str, str], list[TaskView]] = {}
     for task in tasks:
         found.setdefault((task.branch, task.group), []).append(task)
+    return found
+
+
+def groups_of(tasks: Iterable[TaskView]) -> list[Group]:
+    """Return the tasks below the headings that they are shown under."""
+    found = by_group(tasks)
     seldom = Counter(group or branch for branch, group in found)
     titles = (" / ".join(filter(None, key)) if seldom[key[1] or key[0]] > 1 else key[1] or key[0] for key in found)
     return [Group(one_line(title) or "other tasks", tasks) for title, tasks in zip(titles, found.values(), strict=True)]
