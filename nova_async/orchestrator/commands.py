@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
@@ -22,6 +24,19 @@ PROMPT_VARIABLE = "NOVA_PROMPT"
 READ_STDIN = "The task is on standard input: read it and do it."
 
 CommandMaker = Callable[[Task], Sequence[str]]
+
+
+class Invocation(NamedTuple):
+    """How a task's program is called."""
+
+    command: Sequence[str]
+    stdin: str | None
+    """What it reads."""
+    agent: str | None
+    """Whose output it is, where that is known; else the program's name tells."""
+    env: Mapping[str, str] = MappingProxyType({})
+    """Variables of its own."""
+    reads_only: bool = False
 
 
 def make_job(
@@ -50,38 +65,27 @@ def make_job(
     settings, options = cascade.settings, task.options
     own = fill_prompt(task.description or task.name, result_of, last_error or "")
     prompt = prompt_of(settings, own, last_error or "")
-    cwd, template = str(root / options.cwd), cascade.command_of(task)
+    cwd = str(root / options.cwd)
     values = placeholders(task, attempt, cwd=cwd, session_id=session_id, last_error=last_error)
     if command_for is not None:
         told = replace(task, description=own) if task.description else task
-        command, stdin, reader = given_command(command_for(told), task), None, agent
-    elif template is not None:
-        command, stdin = filled_command(settings, template, prompt, values)
-        # Unless somebody said whose output it is, the program's name tells.
-        reader = options.agent if cascade.is_written(task, "agent") and options.agent in AGENTS else None
-    elif options.agent not in AGENTS:
-        raise ValueError(f"task {task.id}: agent '{options.agent}' needs a command in the front matter")
+        invocation = Invocation(given_command(command_for(told), task), None, agent)
+    elif (template := cascade.command_of(task)) is not None:
+        invocation = fill_template(cascade, task, template, prompt, values)
     else:
-        if last_error and not any(map(wants_error, (settings.prompt_prefix, task.description, settings.prompt_suffix))):
-            prompt = f"{FAILED_BEFORE.format(error=last_error)}{prompt}"
-        command, stdin = agent_command(settings, task, prompt, values, spent, run_left_usd)
-        reader = options.agent
-    env, reads_only = dict(settings.env), False
-    if command_for is None and template is not None and wants_variable(template):
-        env[PROMPT_VARIABLE], stdin = fit_for_variable(prompt, task), None
-    if command_for is None and template is None:
-        env.update(AGENTS[options.agent].environment_for(options.permissions))
-        reads_only = options.permissions == Permissions.READ
+        left = (left_of(options.budget_usd, spent.cost_usd or 0.0), run_left_usd)
+        cap = min((each for each in left if each is not None), default=None)
+        invocation = call_agent(settings, task, prompt, values, cap)
     return Job(
         id=attempt,
         name=task.name,
-        command=tuple(command),
-        stdin=stdin,
+        command=tuple(invocation.command),
+        stdin=invocation.stdin,
         cwd=cwd,
-        env=env,
+        env={**settings.env, **invocation.env},
         pass_env=settings.pass_env,
-        agent=reader,
-        reads_only=reads_only,
+        agent=invocation.agent,
+        reads_only=invocation.reads_only,
         limits=limits_of(cascade, task, spent),
         grace=options.grace,
         leftovers=Leftovers(settings.leftovers),
@@ -125,17 +129,23 @@ def placeholders(
     }  # fmt: skip
 
 
-def filled_command(
-    settings: RunSettings, template: Sequence[str], prompt: str, values: Mapping[str, str]
-) -> tuple[list[str], str | None]:
-    """Fill a command template, and return what its program reads.
+def fill_template(
+    cascade: Cascade, task: Task, template: Sequence[str], prompt: str, values: Mapping[str, str]
+) -> Invocation:
+    """Fill a command of the plan's own.
 
     Placeholders are filled after it was split, so that no shell ever sees a prompt.
     """
-    by_stdin = goes_by_stdin(settings, prompt)
+    by_stdin = goes_by_stdin(cascade.settings, prompt)
     values = {**values, "prompt": READ_STDIN if by_stdin else prompt}
+    command = [fill(word, values) for word in template]
+    # Unless somebody said whose output it is, the program's name tells.
+    is_told = cascade.is_written(task, "agent") and task.options.agent in AGENTS
+    agent = task.options.agent if is_told else None
+    if wants_variable(template):
+        return Invocation(command, None, agent, {PROMPT_VARIABLE: fit_for_variable(prompt, task)})
     by_stdin = by_stdin or not any("{prompt}" in word for word in template)
-    return [fill(word, values) for word in template], prompt if by_stdin else None
+    return Invocation(command, prompt if by_stdin else None, agent)
 
 
 def wants_variable(template: Sequence[str]) -> bool:
@@ -157,27 +167,29 @@ def fit_for_variable(prompt: str, task: Task) -> str:
     return prompt.replace("\0", "\ufffd")
 
 
-def agent_command(
-    settings: RunSettings,
-    task: Task,
-    prompt: str,
-    values: Mapping[str, str],
-    spent: Totals,
-    run_left_usd: float | None,
-) -> tuple[list[str], str | None]:
-    """Return the agent's own command line, and what it reads."""
+def call_agent(
+    settings: RunSettings, task: Task, prompt: str, values: Mapping[str, str], max_cost_usd: float | None
+) -> Invocation:
+    """Return how an agent is called that has no command of the plan's own; raises ``ValueError`` for an unknown one."""
     options = task.options
+    if options.agent not in AGENTS:
+        raise ValueError(f"task {task.id}: agent '{options.agent}' needs a command in the front matter")
+    agent, error = AGENTS[options.agent], values["error"]
+    if error and not any(map(wants_error, (settings.prompt_prefix, task.description, settings.prompt_suffix))):
+        prompt = f"{FAILED_BEFORE.format(error=error)}{prompt}"
     by_stdin = goes_by_stdin(settings, prompt)
-    caps = [cap for cap in (left_of(options.budget_usd, spent.cost_usd or 0.0), run_left_usd) if cap is not None]
-    command = AGENTS[options.agent].command(
+    command = agent.command(
         READ_STDIN if by_stdin else prompt,
         options.model,
         permissions=options.permissions,
         extra=[fill(word, values) for word in options.agent_args],
         max_turns=options.max_turns,
-        max_cost_usd=min(caps, default=None),
+        max_cost_usd=max_cost_usd,
     )
-    return command, prompt if by_stdin else None
+    return Invocation(
+        command, prompt if by_stdin else None, options.agent, agent.environment_for(options.permissions),
+        reads_only=options.permissions == Permissions.READ,
+    )  # fmt: skip
 
 
 def limits_of(cascade: Cascade, task: Task, spent: Totals) -> Limits:

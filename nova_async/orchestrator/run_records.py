@@ -115,27 +115,7 @@ class RunRecords:
                 )
                 if only is not None:
                     check_selection(self._cascade, history, only, (attempt.task_id for attempt in running))
-                entry = TABLE.look(os.getpid())
-                start = RunStart(
-                    run_id=self.run_id,
-                    plan=self.plan,
-                    project=self._cascade.project,
-                    started_at=self.started_at,
-                    supervisor=supervisor_id(),
-                    pid=os.getpid(),
-                    pid_start_time=entry.start_time if entry else 0.0,
-                    max_workers=self._max_workers,
-                )
-                taken_over = [] if history.runs else [found[-1] for found in history.attempts.values()]
-                await journal.begin_run(start, fresh=fresh and only is None, taken_over=taken_over)
-                self._has_begun = True
-                if said := save_original(self._state_path, len(taken_over)):
-                    self._on_trouble(said)
-                if fresh and only is not None:
-                    await journal.reset(self.plan, only)
-                if retry_failed:
-                    failed = failed_tasks(await journal.history(self.plan))
-                    await journal.reset(self.plan, [task for task in failed if only is None or task in only])
+                await self._begin(history, fresh=fresh, retry_failed=retry_failed, only=only)
                 history = await journal.history(self.plan)
                 self._take_over(history)
                 self._open_state_file()
@@ -245,6 +225,30 @@ class RunRecords:
         """Tell whether an attempt is one of this plan: others with the same journal may have tasks of the same id."""
         known = history.attempts.get(attempt.task_id, ())
         return attempt.task_id in self._cascade.tasks and any(each.start.id == attempt for each in known)
+
+    async def _begin(self, history: History, *, fresh: bool, retry_failed: bool, only: Collection[str] | None) -> None:
+        """Write down that this run begins, and which earlier results no longer count."""
+        entry = TABLE.look(os.getpid())
+        start = RunStart(
+            run_id=self.run_id,
+            plan=self.plan,
+            project=self._cascade.project,
+            started_at=self.started_at,
+            supervisor=supervisor_id(),
+            pid=os.getpid(),
+            pid_start_time=entry.start_time if entry else 0.0,
+            max_workers=self._max_workers,
+        )
+        taken_over = [] if history.runs else [found[-1] for found in history.attempts.values()]
+        await self.journal.begin_run(start, fresh=fresh and only is None, taken_over=taken_over)
+        self._has_begun = True
+        if said := save_original(self._state_path, len(taken_over)):
+            self._on_trouble(said)
+        if fresh and only is not None:
+            await self.journal.reset(self.plan, only)
+        if retry_failed:
+            failed = failed_tasks(await self.journal.history(self.plan))
+            await self.journal.reset(self.plan, [task for task in failed if only is None or task in only])
 
     def _open_state_file(self) -> None:
         self._state_file = StateFile(
