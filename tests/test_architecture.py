@@ -37,7 +37,7 @@ MAY_KNOW: dict[str, set[str]] = {
 }
 
 DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable", "retry", "holding", "resume",
-            "reporting")  # fmt: skip
+            "outlook", "reporting")  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = VALUES | {"agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}

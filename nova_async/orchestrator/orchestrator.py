@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -27,6 +26,7 @@ from nova_async.orchestrator.arguments import check_arguments, check_only
 from nova_async.orchestrator.budget import without_blame
 from nova_async.orchestrator.commands import CommandMaker
 from nova_async.orchestrator.decide import RunState, decide
+from nova_async.orchestrator.in_turn import InTurn
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.placing import Placed, capacity_of, close_executor
@@ -106,8 +106,8 @@ class Orchestrator:
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
         self._has_begun = self._has_run = self._has_closed = False
-        self._happened: deque[happenings.Happening] = deque()  # what decide has not been told yet
-        self._decides = False
+        # Changes are told once nothing waits: what began and was held back in one go, nobody has seen begin.
+        self._happens = InTurn(self._follow, settled=self._tell_changes).put
         self._notes: tuple[str, ...] = ()
         self._failure: Exception | None = None
         self._cancelled: asyncio.CancelledError | None = None
@@ -234,25 +234,8 @@ class Orchestrator:
 
     # What happens, and what follows.
 
-    def _happens(self, event: happenings.Happening) -> None:
-        """Tell ``decide`` what has happened, and do what follows.
-
-        Doing it may make something else happen: whoever hears of it may stop the run. That comes after all of it, or
-        a task that is just about to begin would hear nothing of the stop.
-        """
-        self._happened.append(event)
-        if self._decides:
-            return
-        self._decides = True
-        try:
-            while self._happened:
-                self._follow(self._happened.popleft())
-                if not self._happened:  # what began and was held back in one go, nobody has seen begin
-                    self._tell_changes()
-        finally:
-            self._decides = False
-
     def _follow(self, event: happenings.Happening) -> None:
+        """Tell ``decide`` what has happened, and do what follows."""
         now = asyncio.get_running_loop().time()
         todo: list[actions.Action] = []
         max_workers = capacity_of(self.executor, self.max_workers)
