@@ -176,24 +176,8 @@ async def supervise(execution: Execution, stdin: int) -> int:
     keyboard = our_keyboard(resized) if options.pty else nullcontext()
     with listen(interruption, Suspension(worker.suspend, worker.resume).handlers), keyboard as restore:
         interruption.leaving = restore or interruption.leaving
-        try:
-            program = resolve(options.command, cwd=options.cwd, env=os.environ)[0]
-        except (OSError, ValueError) as error:
-            tell(f"cannot run {describe_failure(options.command[0], error)}")
-            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        try:
-            command = in_a_terminal(program, options.command) if options.pty else options.command
-            await worker.start(command, cwd=options.cwd, stdin=stdin)
-        except OSError as error:
-            from nova_async.attempt.ends import is_about  # seldom needed
-
-            if is_about(error, worker.log_path):
-                tell(f"cannot open the log {worker.log_path}: {error.strerror or error}")
-                return BAD_INPUT
-            tell(f"cannot run {describe_failure(options.command[0], error)}")
-            if error.filename != program:
-                return BAD_INPUT  # it is the system that refuses
-            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        if (refused := await begin(execution, stdin)) is not None:
+            return refused
         if not options.no_output and sys.stdout is not None:  # None: closed by whoever started us
             await show_output(worker, writer_for(execution))
         exit_code = await worker.wait()
@@ -208,6 +192,33 @@ async def supervise(execution: Execution, stdin: int) -> int:
     if worker.end is WorkerEnd.LINGERED:
         return 0 if worker.error is None else 1
     return exit_code if exit_code >= 0 else exit_code_of(-exit_code)
+
+
+async def begin(execution: Execution, stdin: int) -> int | None:
+    """Start the command; where that fails, say why and return the exit code."""
+    worker, options = execution.worker, execution.options
+    try:
+        program = resolve(options.command, cwd=options.cwd, env=os.environ)[0]
+    except (OSError, ValueError) as error:
+        return refuse(options.command[0], error)
+    try:
+        command = in_a_terminal(program, options.command) if options.pty else options.command
+        await worker.start(command, cwd=options.cwd, stdin=stdin)
+    except OSError as error:
+        from nova_async.attempt.ends import is_about  # seldom needed
+
+        if is_about(error, worker.log_path):
+            tell(f"cannot open the log {worker.log_path}: {error.strerror or error}")
+            return BAD_INPUT
+        exit_code = refuse(options.command[0], error)
+        return exit_code if error.filename == program else BAD_INPUT  # else it is the system that refuses
+    return None
+
+
+def refuse(program: str, error: OSError | ValueError) -> int:
+    """Say why a program cannot be run, and return the exit code that means so."""
+    tell(f"cannot run {describe_failure(program, error)}")
+    return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
 
 
 async def show_output(worker: AsyncWorker, output: "Rendered | None") -> None:
