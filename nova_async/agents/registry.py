@@ -13,7 +13,7 @@ from nova_async.agents.opencode import OPENCODE
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.qwen import QWEN
 
-__all__ = ["AGENTS", "DEFAULT_AGENT", "agent_of_output", "mode_of_output", "recognise"]
+__all__ = ["AGENTS", "DEFAULT_AGENT", "PLAIN", "agent_of_output", "mode_of_output", "recognise"]
 
 # Background shells ignore INT, and nothing is known to be gained by it.
 PLAIN = Agent(
@@ -79,7 +79,7 @@ def recognise(command: Sequence[Any]) -> Agent:
     Only the command is looked at, never what it prints, and only our own agents are known by their program. Never
     raises.
     """
-    return BUILT_IN[agent_and_arguments(command, NAMES).agent or "plain"]
+    return BUILT_IN[agent_and_arguments(command, NAMES).agent or PLAIN.name]
 
 
 def agent_of_output(line: bytes) -> Agent | None:

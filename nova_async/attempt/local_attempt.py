@@ -15,6 +15,7 @@ from nova_async._core.cancellation import outlast
 from nova_async._core.text import one_line
 from nova_async._core.threads import DiskThreads
 from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents.registry import PLAIN
 from nova_async.attempt.checkout import Checkout, Git, has_changed_since, look_at_checkout
 from nova_async.attempt.ends import bare_end, describe_refusal
 from nova_async.attempt.job import Job
@@ -192,7 +193,7 @@ class LocalAttempt:
             log=worker.log_ref,
             log_error=worker.log_error,
             # For a plain command nothing is known to be missing: what it does not report does not exist.
-            usage_is_final=report.usage_is_final or worker.agent == PLAIN,
+            usage_is_final=report.usage_is_final or worker.agent == PLAIN.name,
             **{name: getattr(report, name) for name in KEPT},
         )
 
@@ -201,7 +202,7 @@ class LocalAttempt:
         job, name = self._job, f"{self._job.id.task_id}~verify.log"  # no task can have this name
         limits = Limits(timeout=job.limits.timeout or VERIFY_SECONDS)
         worker = AsyncWorker(
-            job.id.task_id, f"verify {job.id.task_id}", log_dir=self._log_dir, agent="plain", limits=limits
+            job.id.task_id, f"verify {job.id.task_id}", log_dir=self._log_dir, agent=PLAIN.name, limits=limits
         )
         worker.log_path = log_path = self._log_dir / name
         self._enter(Phase.VERIFY)
@@ -303,4 +304,3 @@ NOTHING = AttemptFacts()
 NUMBERS = ("usage", "usage_by_model", "cost_usd", "session_id")
 KEPT = (*NUMBERS, "model", "result", "denied")
 MOST_OF_A_CHECK = 80  # characters of its command in an error: the plan has all of it
-PLAIN = "plain"

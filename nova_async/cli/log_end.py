@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nova_async._core.text import one_line
 from nova_async.agents import AGENTS, Layout, Piece, PieceKind
+from nova_async.agents.registry import PLAIN
 from nova_async.views import TaskView
 from nova_async.words import Outcome
 
@@ -51,7 +52,7 @@ def last_lines(path: Path, count: int = LINES, *, agent: str | None = None) -> l
     if size > LOOK_AT and b"\n" in end:
         end = end[end.index(b"\n") + 1 :]  # the first line may be cut
     known = AGENTS.get(agent) if agent else None
-    pieces = (known or AGENTS["plain"]).render(end)
+    pieces = (known or PLAIN).render(end)
     told = [line for line in lines_of(pieces) if line.strip()][-count:]
     return [line[: len(line) - len(line.lstrip())][:MOST_INDENT] + one_line(line, LONGEST_LINE) for line in told]
 

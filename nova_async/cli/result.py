@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nova_async.agents import AGENTS, recognise
+from nova_async.agents.registry import PLAIN
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, option
@@ -70,7 +71,7 @@ def why_none(task: FoundTask) -> str:
     look = f"; `nova logs {view.id}` shows what it printed"
     if view.error:
         return f"{view.error}{look}"
-    if last.start.agent in ("", "plain"):
+    if last.start.agent in ("", PLAIN.name):
         return f"its command is not an agent that nova can read{look}"
     return f"its agent gave none{look}"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nova_async.agents import AGENTS, AgentReport
-from nova_async.agents.registry import mode_of_output
+from nova_async.agents.registry import PLAIN, mode_of_output
 from nova_async.records import Attempt, AttemptEnd, LogRef
 from nova_async.words import Outcome, Phase
 from nova_async.worker.log.file import find_log
@@ -51,7 +51,7 @@ def remains_of(attempt: Attempt) -> AttemptEnd | None:
 
 def read_again(attempt: Attempt, log: io.FileIO) -> AgentReport:
     """Return what a log says, read as it was read when it was written."""
-    agent = AGENTS.get(attempt.start.agent) or AGENTS["plain"]
+    agent = AGENTS.get(attempt.start.agent) or PLAIN
     reader = agent.reader(mode_of_output(agent, attempt.start.command))
     left = MOST_READ
     while left > 0 and (chunk := log.read(min(CHUNK, left))):
