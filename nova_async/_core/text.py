@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "clean", "clusters", "one_line"]
+__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "clean", "clusters", "listed", "one_line"]
 
 MAX_LINE_SHOWN = 200  # characters; one line of a wide terminal
 
@@ -50,6 +50,12 @@ def one_line(text: str, limit: int = MAX_LINE_SHOWN) -> str:
     if len(line) > limit or (len(text) > len(line) == limit):
         return _beginning(line, limit - 1).rstrip() + "…"
     return line
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Write names as ``T1, T2, T3 and 4 more``: at most so many of them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def clusters(text: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from nova_async._core.text import one_line
+from nova_async._core.text import listed, one_line
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
 from nova_async.cli.figures import describe_cost, describe_duration, describe_kinds, describe_tokens
@@ -176,11 +176,9 @@ def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
 def describe_hold(hold: Hold) -> Iterator[Line]:
     """Give what keeps an agent from working, who waits for it, and the cure."""
     count = len(hold.waiting)
-    more = f" and {count - MOST_TOLD} more" if count > MOST_TOLD else ""
-    names = f"{', '.join(hold.waiting[:MOST_TOLD])}{more}"
     which = f" (model {hold.model})" if hold.model else ""
     wait = "1 task waits" if count == 1 else f"{count} tasks wait"
-    yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {wait}: {names}"]
+    yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {wait}: {listed(hold.waiting, MOST_TOLD)}"]
     yield f"  {one_line(hold.error, 1000)}"
     yield f"  {one_line(hold.cure, 1000)}"
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nova_async._core.text import clean, one_line
+from nova_async._core.text import clean, listed, one_line
 from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.denials import cure
@@ -131,8 +131,7 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if view.denied:
         yield "denied", f"{', '.join(view.denied)}: {cure(view.denied)}"
     if view.files_changed:
-        more = f" and {len(view.files_changed) - MOST_FILES} more" if len(view.files_changed) > MOST_FILES else ""
-        yield "changed", ", ".join(view.files_changed[:MOST_FILES]) + more
+        yield "changed", listed(view.files_changed, MOST_FILES)
     if view.commit_sha:
         yield "commit", view.commit_sha
     if last is not None and last.start.command:

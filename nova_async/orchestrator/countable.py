@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
+from nova_async._core.text import listed
 from nova_async.agents import AGENTS, Agent, recognise
 from nova_async.cascade import Cascade, Task
 
@@ -122,14 +123,10 @@ def why_no_tokens(counted: Counted) -> str:
 
 def named(tasks: list[str]) -> str:
     """Name the tasks that are meant, or the first of many."""
-    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
-    return f" ({', '.join(tasks[:NAMED])}{more})"
+    return f" ({listed(tasks, NAMED)})"
 
 
 def told(found: tuple[str, list[str]]) -> str:
     """Write a sentence with the tasks that it is about."""
     sentence, tasks = found
-    if not tasks:
-        return sentence
-    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
-    return f"{', '.join(tasks[:NAMED])}{more}: {sentence}"
+    return f"{listed(tasks, NAMED)}: {sentence}" if tasks else sentence

@@ -4,7 +4,7 @@ from typing import Any, final
 
 import msgspec
 
-from nova_async._core.text import one_line
+from nova_async._core.text import listed, one_line
 from nova_async.agents.codex.reader import RECONNECTING, inner_message, shell_command
 from nova_async.agents.event_reader import decode
 from nova_async.agents.event_renderer import EventRenderer
@@ -117,9 +117,8 @@ def _label(item: Item) -> str | None:
             return tool_call("shell", shell_command(item.command))
         case "file_change":
             changes = [change for change in item.changes or () if isinstance(change, dict)]
-            named = ", ".join(f"{change.get('kind')} {change.get('path')}" for change in changes[:MOST_NAMED])
-            more = f" and {len(changes) - MOST_NAMED} more" if len(changes) > MOST_NAMED else ""
-            return tool_call("apply_patch", named + more)
+            files = [f"{change.get('kind')} {change.get('path')}" for change in changes]
+            return tool_call("apply_patch", listed(files, MOST_NAMED))
         case "mcp_tool_call":
             named = ".".join(word for word in (item.server, item.tool) if isinstance(word, str))
             return tool_call(named or "tool", telling(item.arguments))
