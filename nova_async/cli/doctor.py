@@ -11,15 +11,13 @@ from nova_async.cascade import Cascade
 from nova_async.cli.agent_checks import check_agents
 from nova_async.cli.checks import Check, Verdict, check_folder, check_machine
 from nova_async.cli.columns import columns_of_terminal, table_lines
+from nova_async.cli.earlier import earlier_runs
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.say import say
 from nova_async.errors import NotReadyError, NovaError
-from nova_async.journal.history import History
-from nova_async.journal.plan_key import plan_key
-from nova_async.journal.reader import JournalReader
 from nova_async.orchestrator.readiness import Readiness
 
 __all__ = ["command"]
@@ -70,11 +68,10 @@ async def look_at_agents(cascade: Cascade | None) -> list[Check]:
 
 def look_at_plan(cascade: Cascade) -> Iterable[Check]:
     """Check what the next run of a plan would begin."""
-    journal = Path(JOURNAL)
+    journal, state_file = Path(JOURNAL), Path(STATE_FILE)
     try:
-        history = JournalReader(journal).history(plan_key(Path(cascade.name), journal)) if journal.exists() else None
-        ready = Readiness(cascade, root=Path(), logs=Path(LOG_DIR), files=(Path(STATE_FILE), journal))
-        notes = ready.require(history or History(), None, False, False)
+        ready = Readiness(cascade, root=Path(), logs=Path(LOG_DIR), files=(state_file, journal))
+        notes = ready.require(earlier_runs(cascade, journal, state_file), None, False, False)
     except NotReadyError as error:
         return [Check("run", Verdict.PROBLEM, problem) for problem in error.problems]
     except NovaError as error:

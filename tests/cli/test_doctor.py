@@ -106,6 +106,17 @@ def test_a_plan_that_has_run(tmp_path: Path) -> None:
     assert checks["journal"]["text"] == "1 run in .nova/journal.db"
 
 
+def test_a_plan_that_the_original_has_run(tmp_path: Path) -> None:
+    """What the original has completed is not asked for again, as in the run itself."""
+    (tmp_path / "P.md").write_text("- [ ] F1 done\n")
+    code, checks = doctor(tmp_path, "P.md")
+    assert (code, checks["run"]["verdict"]) == (1, "problem")
+    original = {"project": {"name": "X"}, "tasks": {"F1": {"status": "completed"}}}
+    (tmp_path / "cascade_state.json").write_text(json.dumps(original))
+    code, checks = doctor(tmp_path, "P.md")
+    assert (code, checks["run"]["verdict"]) == (0, "ok")
+
+
 def test_a_journal_that_is_none(tmp_path: Path) -> None:
     """A damaged journal is a problem before the run that would stop at it, with what to do."""
     install(tmp_path / "bin", "codex", "echo 0.169.0")
