@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,22 +111,17 @@ def run_plan(options: Options) -> int:
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
             tell(note)
-    try:
-        if only is not None or options.dry_run:
-            from nova_async.orchestrator.outlook import COMPLETED_BEFORE
-
+    if only is not None or options.dry_run:
+        try:
             outlook = outlook_for(cascade, only, options)
-            for task_id in tasks:
-                if (why := outlook.skipped.get(task_id)) is not None:
-                    cure = f"; `nova retry {task_id}` lets it run again" if why == COMPLETED_BEFORE else ""
-                    tell(f"{task_id} will not run: {why}{cure}")
-            if options.dry_run:
-                workers = options.max_workers or cascade.settings.max_workers
-                show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
-                return 0
-    except NovaError as error:
-        tell(str(error))
-        return BAD_INPUT
+        except NovaError as error:
+            tell(str(error))
+            return BAD_INPUT
+        tell_skipped(tasks, outlook)
+        if options.dry_run:
+            workers = options.max_workers or cascade.settings.max_workers
+            show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
+            return 0
     fence = Fence() if is_github() and not options.json else None
     with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
         return asyncio.run(supervise(cascade, only, options, reports, fence))
@@ -143,6 +138,16 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
         cascade, earlier_runs(cascade, Path(options.journal), Path(options.state)), only=only,
         max_workers=options.max_workers, fresh=options.fresh, retry_failed=options.retry_failed,
     )  # fmt: skip
+
+
+def tell_skipped(tasks: Sequence[str], outlook: "Outlook") -> None:
+    """Say which of the tasks that somebody named will not run, and why."""
+    from nova_async.orchestrator.outlook import COMPLETED_BEFORE
+
+    for task_id in tasks:
+        if (why := outlook.skipped.get(task_id)) is not None:
+            cure = f"; `nova retry {task_id}` lets it run again" if why == COMPLETED_BEFORE else ""
+            tell(f"{task_id} will not run: {why}{cure}")
 
 
 def with_command_line(cascade: Cascade, options: Options) -> Cascade:
