@@ -1,7 +1,7 @@
 """How a task announces itself at the start of a list item: a box, marks, a word such as "Task", an id."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from nova_async.cascade.ids import ID, clean_id, looks_like_an_id, names_a_criterion, names_a_thing
@@ -54,45 +54,49 @@ class Label:
 def read_label(text: str) -> Label:
     """Read the beginning of an item's text."""
     box = BOX.match(text)
-    mark = (box["mark"] if box else "") or " "
     sentence = text[box.end() :] if box else text
-    struck = re.match(r"~~.*~~\s*$", sentence)  # given up by its author
-    done = bool(box) and (mark in "xX" or mark in DONE_SIGNS or struck is not None)
-    optional = box is not None and box["star"] is not None
     parallel, rest = _leading_parallel_mark(sentence)
     before, rest = _tags(rest)
     start = START.match(rest)
     word = (start["word"] or "").casefold().replace("-", "") if start else ""
     task_id = clean_id(start["id"]) if start else ""
+    boxed = Label(
+        has_box=box is not None,
+        is_done=box is not None and _is_done(box["mark"], sentence),
+        is_optional=box is not None and box["star"] is not None,
+        is_parallel=parallel,
+        text=sentence,
+        sentence=sentence,
+    )
     if start is None or not _can_be_an_id(task_id, word):
         named = [tag for tag in before if TASK_NUMBER.fullmatch(tag)]
         if not named:
-            return Label(box is not None, done, optional, parallel, text=sentence, sentence=sentence)
+            return boxed
         task_id, before, behind = named[0], [tag for tag in before if tag != named[0]], rest
     else:
         behind = _without_closing_mark(start, rest)
     tags, behind = _tags(behind.lstrip())
     is_marked, behind = take_parallel_mark(DASH.sub("", behind, count=1) if DASH.match(behind) else behind)
     tags = [*before, *tags]
-    criterion = not word and names_a_criterion(task_id)
-    return Label(
-        box is not None,
-        done,
-        optional,
-        parallel or is_marked or "P" in tags,
-        word,
-        task_id,
-        criterion
+    is_criterion = not word and names_a_criterion(task_id)
+    has_marks = bool(tags) or parallel or is_marked
+    return replace(
+        boxed,
+        is_parallel=parallel or is_marked or "P" in tags,
+        word=word,
+        id=task_id,
+        is_sure=is_criterion
         or start is None
-        or (
-            (bool(tags) or parallel or is_marked or _is_sure(start, task_id))
-            and (bool(word) or not names_a_thing(task_id))
-        ),
-        criterion,
-        tuple(tag for tag in tags if tag != "P"),
-        behind.strip(),
-        sentence,
+        or ((has_marks or _is_sure(start, task_id)) and (bool(word) or not names_a_thing(task_id))),
+        is_criterion=is_criterion,
+        tags=tuple(tag for tag in tags if tag != "P"),
+        text=behind.strip(),
     )
+
+
+def _is_done(mark: str, sentence: str) -> bool:
+    """Tell whether a box is ticked, or its text is struck out: given up by its author."""
+    return (mark != "" and mark in f"xX{DONE_SIGNS}") or re.match(r"~~.*~~\s*$", sentence) is not None
 
 
 def take_parallel_mark(text: str) -> tuple[bool, str]:
