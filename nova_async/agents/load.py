@@ -78,7 +78,7 @@ def _checked(name: str, agent: object) -> Agent:
 
 
 def _guarded(agent: Agent) -> Agent:
-    """Return the agent with readers, renderers and commands that cannot harm whoever uses them."""
+    """Return the agent with readers, renderers and commands that cannot harm their users."""
     make_command = None if agent.make_command is None else _guarded_commands(agent.name, agent.make_command)
     return replace(
         agent,

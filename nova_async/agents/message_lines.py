@@ -159,7 +159,7 @@ def silent_line(line: bytes) -> AssistantLine | None:
 
 
 class MessageReader(EventReader):
-    """What is known of messages whoever prints them: who speaks, and which tools are under way."""
+    """What is known of the messages of any agent that prints them: who speaks, and which tools are under way."""
 
     OPENINGS = frozenset({"system", "assistant", "user", "stream_event", "result", "rate_limit_event"})
     REFUSAL: ClassVar[re.Pattern[bytes]]

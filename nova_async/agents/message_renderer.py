@@ -81,7 +81,7 @@ STREAMED = {"text": PieceKind.TEXT, "thinking": PieceKind.THINKING}
 
 
 class MessageRenderer(EventRenderer):
-    """Shows messages, whoever prints them."""
+    """Shows the messages of any agent that prints them."""
 
     def __init__(self, reader: AgentReader) -> None:
         super().__init__(reader)

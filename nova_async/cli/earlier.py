@@ -27,7 +27,7 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     try:
         known = JournalReader(journal).attempts(plan_key(Path(cascade.name), journal))
     except NovaError:
-        return []  # whoever opens it for a run says what is wrong with it
+        return []  # the run that opens it says what is wrong with it
     done = {
         attempt.start.id.task_id: attempt.start.prompt_digest
         for attempt in known
@@ -62,7 +62,7 @@ def skipped_tasks(cascade: Cascade, journal: Path, state_file: Path) -> Mapping[
     try:
         return look_ahead(cascade, earlier_runs(cascade, journal, state_file)).skipped
     except NovaError:
-        return {}  # whoever opens it for a run says what is wrong with it
+        return {}  # the run that opens it says what is wrong with it
 
 
 def describe_changed(task_ids: list[str]) -> str:

@@ -178,7 +178,7 @@ async def supervise(execution: Execution, stdin: int) -> int:
         interruption.leaving = restore or interruption.leaving
         if (refused := await begin(execution, stdin)) is not None:
             return refused
-        if not options.no_output and sys.stdout is not None:  # None: closed by whoever started us
+        if not options.no_output and sys.stdout is not None:  # None: closed by our parent
             await show_output(worker, writer_for(execution))
         exit_code = await worker.wait()
         if endings:

@@ -25,7 +25,7 @@ def input_of(source: str | None, agent: Agent) -> int:
     """
     if source not in (None, "-"):
         return os.open(str(source), os.O_RDONLY)
-    if sys.stdin is None:  # closed by whoever started us
+    if sys.stdin is None:  # closed by our parent
         return DEVNULL
     ours = sys.stdin.fileno()
     if source == "-":

@@ -60,7 +60,7 @@ class Colours(IntEnum):
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Tell whether a person looks at a stream; nobody does at one that was closed by whoever started us."""
+    """Tell whether a person looks at a stream; nobody does at one that was closed by our parent."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed since

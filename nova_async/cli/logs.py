@@ -78,7 +78,7 @@ def show_log(options: Options) -> int:
         tell(str(problem))
         return BAD_INPUT
     except BrokenPipeError:
-        stop_writing_to(sys.stdout)  # whoever read us has seen enough
+        stop_writing_to(sys.stdout)  # our reader has seen enough
     except OSError as error:
         tell(f"cannot read {error.filename or 'the log'}: {error.strerror or error}")
         return BAD_INPUT

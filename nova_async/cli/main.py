@@ -18,7 +18,7 @@ def main() -> None:
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed by whoever started us: no file or pipe of ours may take its number
+        except OSError:  # closed by our parent: no file or pipe of ours may take its number
             os.open(os.devnull, os.O_RDWR)
     # Until a command listens for it, Ctrl-C just ends us, without a traceback; who inherited it ignored goes on so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

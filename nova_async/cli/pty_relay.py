@@ -17,8 +17,8 @@ from types import FrameType
 __all__ = ["main"]
 
 CHUNK = 64 * 1024  # bytes
-QUIET = 0.5  # seconds without a byte after the command's exit: whoever else has the terminal says nothing more
-LONGEST = 5.0  # seconds after which whoever goes on talking then is heard no more
+QUIET = 0.5  # seconds without a byte after the command's exit: what else has the terminal says nothing more
+LONGEST = 5.0  # seconds; after that, what still talks is no longer heard
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 USUAL = (24, 80)  # lines and columns where nobody looks
 END_OF_FILE = b"\x04"  # what Ctrl-D is to a terminal

@@ -110,7 +110,7 @@ class RunTable:
 
     def suspend(self) -> None:
         """Leave the terminal to others: the picture stays, and the cursor is below it."""
-        ours = self._drawing.acquire(timeout=SHORT)  # whoever draws may be waiting for a terminal that takes nothing
+        ours = self._drawing.acquire(timeout=SHORT)  # the drawing may wait for a terminal that takes nothing
         try:
             self._canvas.leave()
             self._write_if_possible(SHOW_CURSOR)

@@ -47,7 +47,7 @@ def tell(text: str) -> None:
 
 
 def write(text: str, stream: TextIO | None) -> None:
-    """Write text that is fit for a terminal to a stream; to nobody where it was closed by whoever started us.
+    """Write text that is fit for a terminal to a stream; to nobody where it was closed by our parent.
 
     What its encoding has no sign for is written as an escape. Raises ``OSError`` when nobody reads any more.
     """
@@ -68,7 +68,7 @@ def write_all(descriptor: int, data: bytes) -> None:
     while left:
         try:
             left = left[os.write(descriptor, left) :]
-        except BlockingIOError:  # whoever shares it with us (Node does so) made it non-blocking
+        except BlockingIOError:  # a program that shares it with us (Node, say) made it non-blocking
             select.select([], [descriptor], [])
 
 

@@ -31,7 +31,7 @@ class Interruption:
         self.signal = self.signal or number
         if not self._steps:
             self.leaving()
-            os._exit(exit_code_of(number))  # the orphan guard ends whoever is left
+            os._exit(exit_code_of(number))  # the orphan guard ends what is left
         self._steps.pop(0)()
 
 

@@ -85,7 +85,7 @@ class RunState:
     pauses: list[tuple[float, str]] = field(default_factory=list)
     """A heap of when each paused task is tried again."""
     paused_until: dict[str, float] = field(default_factory=dict)
-    """The same by task, for whoever looks at one of thousands."""
+    """The same by task, to look one of thousands up."""
     lost: Counter[str] = field(default_factory=Counter)
     shortages: Counter[str] = field(default_factory=Counter)
     unserved: Counter[str] = field(default_factory=Counter)
@@ -292,7 +292,7 @@ def _delay(state: RunState, task_id: str, outcome: Outcome) -> float | None:
         times = state.lost[task_id]
         return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_LOST else None
     if outcome is Outcome.NO_RESOURCES:
-        # Whoever runs has room: no more than these at once until one more has started well.
+        # What runs has room: no more than these at once until one more has started well.
         state.schedule.places = max(1, state.schedule.slots_in_use - 1)
         state.shortages[task_id] += 1
         times = state.shortages[task_id]

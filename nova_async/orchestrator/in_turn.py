@@ -13,8 +13,8 @@ __all__ = ["InTurn"]
 class InTurn:
     """Hands on what happens in a run, in order.
 
-    Handling it may make something else happen: whoever hears of it may stop the run. That comes after all of it, or a
-    task that is just about to begin would hear nothing of the stop. ``settled`` is called whenever nothing waits.
+    Handling it may make something else happen: a listener may stop the run. That comes after all of it, or a task that
+    is just about to begin would hear nothing of the stop. ``settled`` is called whenever nothing waits.
     """
 
     def __init__(self, handle: Callable[[Happening], object], settled: Callable[[], object]) -> None:

@@ -144,7 +144,7 @@ class Orchestrator:
         started = time.monotonic()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._close_executor)
-            stack.callback(self._telling.events.close)  # also for whoever follows a run that cannot begin
+            stack.callback(self._telling.events.close)  # also for those who follow a run that cannot begin
             opened = self._records.opened(
                 self.executor,
                 fresh=self._fresh,
@@ -172,7 +172,7 @@ class Orchestrator:
         if self._over.is_set():
             return
         if not self._stopped.is_set():
-            self._stopped.set()  # first: whoever hears of it may call this again
+            self._stopped.set()  # first: a listener may call this again
             self._telling.tell(EventKind.STOPPING, None, running=sorted(self._placed))
         if self._has_begun:
             self._happens(happenings.Stop(grace))

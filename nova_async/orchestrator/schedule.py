@@ -209,7 +209,7 @@ class Schedule:
         while waiting:
             for dependent in self._cascade.dependents(waiting.pop()):
                 blockers = self._blockers.setdefault(dependent, set())
-                # Whoever is full needs no look beyond: those that wait for it have been told of the same.
+                # With so many there is no need to look beyond: those that wait for it have been told of the same.
                 if len(blockers) == MOST_BLOCKERS or task_id in blockers:
                     continue
                 if self._states[dependent] in (TaskState.WAITING, TaskState.BLOCKED):

@@ -22,9 +22,9 @@ __all__ = ["end_earlier_families"]
 async def end_earlier_families(
     journal: Journal, unfinished: Sequence[RunStart], leftovers: Leftovers, executor: Executor
 ) -> Mapping[AttemptId, Running]:
-    """End whoever survived earlier runs, and their attempts; return those that an executor still runs elsewhere.
+    """End what survived earlier runs, and their attempts; return those that an executor still runs elsewhere.
 
-    The lock is ours, so those runs are over. Whoever carries the cookie of a dead supervisor is known by that alone.
+    The lock is ours, so those runs are over. A process with the cookie of a dead supervisor is known by that alone.
     """
     attempts = await journal.open_attempts()
     for run in unfinished:

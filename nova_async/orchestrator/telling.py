@@ -93,5 +93,5 @@ class Telling:
             self._picture.touch((task_id,))
         self._records.touch(() if task_id is None else (task_id,))
         if self._on_change is not None:
-            with suppress(Exception):  # whoever watches must not be able to stop the work
+            with suppress(Exception):  # a watcher must not be able to stop the work
                 self._on_change(task_id)
