@@ -1,5 +1,6 @@
 """The command that a text for a shell comes down to, where that is one simple command: its last one."""
 
+import re
 import shlex
 
 from nova_async.agents.wrappers import without_assignments
@@ -13,6 +14,10 @@ KEYWORDS = frozenset(("if", "for", "while", "until", "case", "select", "function
 PREFIXES = frozenset({"exec", "command", "builtin", "eval"})
 INPUTS = frozenset({"<", "<&", "<<<", "<<"})
 OUTPUTS = frozenset({">", ">>", ">&", ">|", "&>", "&>>"})
+# A number that touches what follows it, as in "2>", is a descriptor; in "--max-turns 5 >" it is an argument. The lexer
+# tells nothing of blanks, so such a number is marked, with a sign that no argument can hold.
+DESCRIPTOR = re.compile(r"(?<![^\s;&|()])(\d{1,4}[<>])")
+MARK = "\0"
 VALUES = frozenset({"-o", "-O", "+o", "+O", "--rcfile", "--init-file"})  # options of a shell that take the next word
 
 
@@ -35,7 +40,9 @@ def command_in_text(text: str, arguments: list[str]) -> list[str] | None:
     if len(text) > MAX_TEXT:
         return None
     try:
-        lexer = shlex.shlex(text.replace("\\\n", " "), posix=True, punctuation_chars=";&|<>()\n")
+        lexer = shlex.shlex(
+            DESCRIPTOR.sub(rf"{MARK}\1", text.replace("\\\n", " ")), posix=True, punctuation_chars=";&|<>()\n"
+        )
         lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t\r", "", True
         words = list(lexer)
     except ValueError:
@@ -49,20 +56,27 @@ def command_in_text(text: str, arguments: list[str]) -> list[str] | None:
     last = next((command for command in reversed(commands) if command), [])
     plain = _without_pipes(last)
     plain = None if plain is None else _without_redirections(plain)
-    if plain is None or any(command[0] in KEYWORDS for command in commands if command):
+    if plain is None or any(command[0] in KEYWORDS or _sends_the_rest_away(command) for command in commands if command):
         return None
     plain = without_assignments(plain)
     while plain and plain[0] in PREFIXES:
         plain = without_assignments(plain[1:])
-    return [given for word in plain for given in (arguments if word == "$@" else [word])]
+    return [given for word in plain for given in (arguments if word == "$@" else [word.replace(MARK, "")])]
+
+
+def _sends_the_rest_away(words: list[str]) -> bool:
+    """Tell whether a command gives all those after it another output: ``exec > log``."""
+    return words[0] == "exec" and _without_redirections(words) is None
 
 
 def _without_pipes(words: list[str]) -> list[str] | None:
     if "|" not in words:
         return None if "|&" in words or "(" in words or ")" in words else words
     at = words.index("|")
-    # What goes through tee comes out as it was.
-    return words[:at] if words[at + 1 : at + 2] == ["tee"] and "|" not in words[at + 1 :] else None
+    copied = words[at + 1 :]
+    # What goes through tee comes out as it was, unless that goes elsewhere.
+    comes_out = copied[:1] == ["tee"] and "|" not in copied and _without_redirections(copied) is not None
+    return words[:at] if comes_out else None
 
 
 def _without_redirections(words: list[str]) -> list[str] | None:
@@ -72,7 +86,7 @@ def _without_redirections(words: list[str]) -> list[str] | None:
         word = words[at]
         if word in INPUTS or word in OUTPUTS:
             target = words[at + 1] if at + 1 < len(words) else ""
-            descriptor = kept.pop() if kept and kept[-1].isdigit() else ""
+            descriptor = kept.pop()[1:] if kept and kept[-1][:1] == MARK else ""
             if word in OUTPUTS and descriptor in ("", "1") and not (word == ">&" and target == "1"):
                 return None  # its output goes elsewhere
             at += 2

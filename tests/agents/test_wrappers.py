@@ -68,11 +68,14 @@ TEXTS = [
     CALL, f"exec {CALL}", f"  {CALL} ", f"cd x && {CALL}", f"cd x; A=b B=c exec {CALL}", f"set -e\ncd x\n{CALL}\n",
     f"{CALL} 2>&1", f"{CALL} < /dev/null 2>> err", f"{CALL} | tee log", f"source .env && nice -n 5 {CALL}",
     f"command {CALL}", f"git pull || true\n\n{CALL};", f"mkdir -p x &&\\\n {CALL}", f"time {CALL}",
-    f"npx -y @anthropic-ai/claude-code {CALL[6:]}", f"echo one | wc; {CALL}",
+    f"npx -y @anthropic-ai/claude-code {CALL[6:]}", f"echo one | wc; {CALL}", f"exec 3> log; {CALL}",
+    f"exec 2>> log\n{CALL}", f"{CALL} --max-turns 2 2> err", f"{CALL} --append-system-prompt 'x 2>y' | tee a 2> b",
 ]  # fmt: skip
 OTHER_TEXTS = [
     "claude -p x | jq .", "claude -p x > out", "claude -p x &> out", "claude -p x 1> out", "claude -p x; echo done",
     "echo claude", "grep claude file", "if true; then claude -p x; fi", "for i in 1 2; do claude -p x; done",
+    "claude -p x --max-turns 5 > out", "claude -p x --max-turns 5 >out", "claude -p x | tee log > /dev/null",
+    "exec > log; claude -p x", "exec >> log 2>&1\nclaude -p x", "exec &> log && cd y && claude -p x",
     "(claude -p x)", "{ claude -p x; }", '"$CLAUDE" -p x', "claude-wrapper -p x", "", ";;", "'", "a='claude'",
 ]  # fmt: skip
 
