@@ -30,7 +30,9 @@ def outcome_of(
     """
     if end in BY_END:
         return BY_END[end]
-    if report.limit is not None and report.is_error is not False:
+    # In a text, what looks like the program's own words may be the answer's: there the exit code decides.
+    may_have_failed = exit_code != 0 or report.is_error or report.expects_result
+    if report.limit is not None and report.is_error is not False and may_have_failed:
         return Outcome.LIMIT
     kind = report.failure or failure_of_status(report.error_status)
     if exit_code and report.error_status is None and end is WorkerEnd.EXITED:  # known by words alone: trust the code

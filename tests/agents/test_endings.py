@@ -289,6 +289,51 @@ def test_a_text_may_say_why_it_did_not_begin(mode: str | None) -> None:
         assert outcome_of(WorkerEnd.EXITED, 0, reader.report) == Outcome.OK
 
 
+@pytest.mark.parametrize("mode", [None, "text"])
+def test_an_answer_in_text_may_quote_a_refusal(mode: str | None) -> None:
+    """Where the program ends with 0, a line like its own about a limit is part of the answer."""
+    reader = AGENTS["claude"].reader(mode)
+    reader.feed(b"The banner says now:\nCredit balance is too low\n")
+    reader.close()
+    assert outcome_of(WorkerEnd.EXITED, 1, reader.report) == Outcome.LIMIT
+    assert outcome_of(WorkerEnd.EXITED, 0, reader.report) == Outcome.OK
+
+
+REFUSAL: dict[str, Any] = {
+    "type": "system", "subtype": "api_retry", "attempt": 1, "error_status": 401, "error": "authentication_failed",
+    "session_id": "s",
+}  # fmt: skip
+ANSWER = {"type": "assistant", "session_id": "s", "message": {"id": "a", "model": "m", "content": []}}
+
+
+def claude_says(*lines: dict[str, Any]) -> AgentReport:
+    """Return what is known after these events."""
+    reader = AGENTS["claude"].reader("stream-json")
+    for line in lines:
+        reader.feed(json.dumps(line).encode() + b"\n")
+    return reader.report
+
+
+def test_a_key_that_was_accepted_again_is_no_reason() -> None:
+    """An agent whose login was renewed on the way, and which crashed later, was not refused."""
+    for lines, outcome in (([REFUSAL], Outcome.AUTH), ([REFUSAL, ANSWER], Outcome.EXIT)):
+        report = claude_says(*lines)
+        assert outcome_of(WorkerEnd.EXITED, 1, report) == outcome
+        assert (report.error is None) is (outcome is Outcome.EXIT)
+
+
+def test_a_busy_moment_hides_no_later_limit() -> None:
+    """A retry that was answered says nothing about the limit that ends the run hours later."""
+    busy = {**REFUSAL, "error_status": 429, "error": "rate_limit"}
+    words = "You've hit your session limit \u00b7 resets 3pm"
+    told = {"type": "assistant", "session_id": "s", "error": "rate_limit",
+            "message": {"id": "b", "model": "<synthetic>", "content": []}}  # fmt: skip
+    end = {"type": "result", "subtype": "success", "is_error": True, "api_error_status": 429, "session_id": "s",
+           "result": words, "modelUsage": {}}  # fmt: skip
+    for lines, outcome in (([busy, ANSWER, told, end], Outcome.LIMIT), ([ANSWER, busy, told, end], Outcome.OVERLOAD)):
+        assert outcome_of(WorkerEnd.EXITED, 1, claude_says(*lines)) == outcome
+
+
 def test_a_success_is_no_limit() -> None:
     """An account that was used up at the end of the work has not prevented it."""
     report = AgentReport(expects_result=True, is_error=False, limit=UsageLimit("five_hour"))
@@ -325,18 +370,14 @@ def test_there_are_recordings() -> None:
 
 def test_a_key_that_is_refused_again_and_again_is_hopeless() -> None:
     """One refusal may be a login that is about to be renewed; an answer begins the count anew."""
-    refusal = {"type": "system", "subtype": "api_retry", "attempt": 1, "error_status": 401,
-               "error": "authentication_failed", "session_id": "s"}  # fmt: skip
-    answer = {"type": "assistant", "session_id": "s", "message": {"id": "a", "model": "m", "content": []}}
-    busy = {**refusal, "error_status": 529, "error": "overloaded"}
+    refusals = [{**REFUSAL, "attempt": attempt} for attempt in (1, 2, 3)]
+    busy = {**REFUSAL, "error_status": 529, "error": "overloaded"}
     for lines, hopeless in (
-        ([refusal] * 2, False),
-        ([refusal] * 3, True),
-        ([refusal, refusal, answer, refusal], False),
-        ([busy] * 9, False),
+        (refusals[:2], False),
+        (refusals, True),
+        ([*refusals[:2], ANSWER, refusals[2]], False),
+        ([REFUSAL] * 5, False),  # each of several calls at once, when their login ran out
+        ([{**busy, "attempt": attempt} for attempt in range(1, 10)], False),
     ):
-        reader = AGENTS["claude"].reader("stream-json")
-        for line in lines:
-            reader.feed(json.dumps(line).encode() + b"\n")
-        assert reader.report.is_hopeless is hopeless
+        assert claude_says(*lines).is_hopeless is hopeless
     assert read_verdict("claude/401-three-minutes", None, 0).is_hopeless

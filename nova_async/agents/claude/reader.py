@@ -47,7 +47,8 @@ REFUSAL = re.compile(
     rb"|Cannot write to .{0,4000} in plan mode"
     rb"|No such tool available: ([\w.-]{1,200})\. \1 (?:exists but is not enabled|is disabled))"
 )
-# A login is renewed after the first refusal, and a key made anew by a helper; who is refused once more has none.
+# A login is renewed after the first refusal, and a key made anew by a helper; who is refused once more has none. Each
+# of several calls at once may be refused, so it must also be the third try of one of them.
 HOPELESS = 3
 MAX_SPEAKERS = 256  # sub-agents with an answer under way at once
 
@@ -151,7 +152,10 @@ class ClaudeReader(MessageReader):
             self._failure_kind = answer.error
             return
         self.has_answered, self._failure_kind = True, None
-        self._refusals, self.is_hopeless = 0, False
+        # It is served: what was refused before ends nothing that comes later.
+        self._refusals, self.is_hopeless, self._refused = 0, False, False
+        if self.is_error is None:
+            self.error = self.error_status = self.failure = None
         if parent is None:
             self.name_model(message.model)
         if message.usage is not None and isinstance(message.id, str):
@@ -236,7 +240,7 @@ class ClaudeReader(MessageReader):
             self.error, self.error_status = "the API rejected the key (authentication_failed)", status
             self.failure = Outcome.AUTH
             self._refusals += 1
-            self.is_hopeless = self._refusals >= HOPELESS
+            self.is_hopeless = min(self._refusals, count(said.attempt)) >= HOPELESS
 
     def _read_result(self, ended: ResultLine) -> None:
         self.end_session(ended.session_id)
