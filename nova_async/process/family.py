@@ -65,6 +65,7 @@ class Family:
         self._session_lives = pid > 0
         self._seen: dict[int, float] = {}  # start time by pid: once a member, always a member
         self._had_others = False
+        self._stands_still = False
         self._suspended: list[Member] = []
 
     def __repr__(self) -> str:
@@ -130,9 +131,12 @@ class Family:
 
         Raises ``OSError`` where no look at them is possible; the leader and those known before are stopped then, too.
         """
+        self._stands_still = True
         self._stop_where_they_stand(self.known())
         for _ in range(LOOKS_AT_NEWCOMERS):
-            if not self._stop_where_they_stand(await self.look()):
+            members = await self.look()
+            # ``resume`` may have come during the look.
+            if not self._stands_still or not self._stop_where_they_stand(members):
                 return
 
     def _stop_where_they_stand(self, members: Iterable[Member]) -> bool:
@@ -144,6 +148,7 @@ class Family:
 
     def resume(self) -> None:
         """Let everyone go on whom ``suspend`` has stopped."""
+        self._stands_still = False
         suspended, self._suspended = self._suspended, []
         self.signal(signals.SIGCONT, suspended)
 

@@ -87,6 +87,7 @@ class AsyncWorker(Questions):
         self._leftovers = Leftovers(leftovers)
         self._resumed_from = resumed_from
         self._launching: asyncio.Task[Life] | None = None
+        self._stands_still = False  # or is to, once it has been started
         self._process = os.getpid()
 
     @property
@@ -183,14 +184,16 @@ class AsyncWorker(Questions):
         Its time limits stand still meanwhile. Before the start and once it is to end it does nothing.
         """
         self._check_process()
+        self._stands_still = True
         if self._launching is not None:
             await asyncio.wait([self._launching])  # its process may run already
-        if (life := self._life) is not None:
+        if (life := self._life) is not None and self._stands_still:
             await life.suspend()
 
     def resume(self) -> None:
         """Let the worker go on; one that was not suspended is left alone."""
         self._check_process()
+        self._stands_still = False
         if (life := self._life) is not None:
             life.resume()
 

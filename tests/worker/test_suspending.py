@@ -41,6 +41,27 @@ async def test_the_whole_family_stands_still(tmp_path: Path) -> None:
 
 
 @needs_proc
+@pytest.mark.parametrize("is_started", [True, False])
+async def test_going_on_while_it_is_being_stopped(is_started: bool, tmp_path: Path) -> None:
+    """What came last counts: nobody is stopped by a look that was under way."""
+    async with AsyncWorker("F1", log_dir=tmp_path) as worker:
+        starting = asyncio.create_task(worker.start(["sh", "-c", "echo ready; exec sleep 60"]))
+        if is_started:
+            await starting
+            await ready(worker)
+        else:
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(worker.suspend())
+        await asyncio.sleep(0)
+        worker.resume()
+        await stopping
+        await starting
+        await become(worker.pid or 0, "S", "R")
+        await worker.suspend()
+        await become(worker.pid or 0, "T")
+
+
+@needs_proc
 def test_the_blocking_face(tmp_path: Path) -> None:
     """It does the same, from any thread."""
     with Worker("F1", log_dir=tmp_path) as worker:
