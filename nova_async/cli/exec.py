@@ -164,7 +164,7 @@ async def supervise(execution: Execution, stdin: int) -> int:
         endings.add(asyncio.get_running_loop().create_task(worker.terminate(grace)))
 
     def ask() -> None:
-        if sys.stderr.isatty() and not options.quiet:
+        if is_terminal(sys.stderr) and not options.quiet:
             tell(f"stopping {worker.task_id}; press Ctrl-C again to kill it")
         end(execution.grace)
 

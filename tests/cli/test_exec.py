@@ -231,6 +231,20 @@ def test_signals(number: signal.Signals, code: int, tmp_path: Path) -> None:
     assert not is_alive(facts["pid"])
 
 
+def test_a_signal_is_heard_where_nobody_reads_what_we_say(tmp_path: Path) -> None:
+    """Also with stderr closed, the first one ends the command."""
+    words = [*NOVA, "exec", "--task", "F1", "--", *program("silent")]
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(timeout=20) == 143
+        finally:
+            process.kill()
+
+
 def test_a_signal_that_was_inherited_ignored_stays_so(tmp_path: Path) -> None:
     """Under nohup a closed terminal does not end the work."""
     command = ["nohup", *NOVA, "exec", "--task", "F1", "--", *program("silent")]
