@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import final
 
 from nova_async.agents import AGENTS, Agent
+from nova_async.agents.wrappers import without_assignments
 from nova_async.attempt.ends import about_program
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, Task
@@ -25,6 +26,7 @@ __all__ = ["Findings", "Readiness", "clock_problem", "find_agent", "folder_probl
 LEAST_ROOM = 1 << 20  # bytes; below, the journal itself would not fit before long
 LITTLE_ROOM = 100 << 20  # bytes; a day of a busy agent's log
 SANE_YEARS = range(2025, 2100)  # outside, no agent would trust a server's certificate
+QUOTING = frozenset("\"'\\$")  # to ``env -S``
 LONGEST_SHEBANG = 256  # bytes; what Linux reads of the first line
 
 
@@ -220,7 +222,9 @@ def interpreter_problem(program: str, path: str, env: Mapping[str, str]) -> str 
     if not words:
         return None
     if words[0].endswith("/env"):
-        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        words = without_assignments(words[2:] if words[1:2] == ["-S"] else words[1:])
+        if not words or words[0].startswith("-") or not QUOTING.isdisjoint(words[0]):
+            return None  # only env knows
     try:
         resolve(words[:1], env=env)
     except (OSError, ValueError):

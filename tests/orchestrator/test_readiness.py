@@ -83,7 +83,13 @@ async def test_an_agent_that_cannot_start(tmp_path: Path, text: str, mode: int, 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "#!", "#!\n", "#! \n", "#!/bin/sh", "#!/usr/bin/env sh\n", "#!/bin/sh -e\n", "\x7fELF"]
+    "text",
+    [
+        *("", "#!", "#!\n", "#! \n", "#!/bin/sh", "#!/usr/bin/env sh\n", "#!/bin/sh -e\n", "\x7fELF"),
+        *("#!/usr/bin/env -S -u NO_SUCH sh\n", "#!/usr/bin/env -S -C /no/such sh\n", "#!/usr/bin/env -Ssh -e\n"),
+        *("#!/usr/bin/env\n", "#!/usr/bin/env -S\n", "#!/usr/bin/env -iSA=1\n", '#!/usr/bin/env -S "sh" -e\n'),
+        "#!/usr/bin/env -S ${SHELL} -e\n",
+    ],
 )
 def test_programs_that_may_start(tmp_path: Path, text: str) -> None:
     """Whatever does not show at the file is left to the system."""
