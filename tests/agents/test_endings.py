@@ -352,6 +352,34 @@ def test_an_exit_code_may_be_all_that_tells(code: int) -> None:
     assert outcome_of(WorkerEnd.EXITED, code, told, meanings) == Outcome.AGENT_ERROR
 
 
+def test_an_exit_code_that_we_caused_tells_nothing() -> None:
+    """Of an agent that we ended after its final result, that result alone counts."""
+    told = AgentReport(expects_result=True, is_error=True, error="x")
+    assert outcome_of(WorkerEnd.LINGERED, 41, told, AGENTS["gemini"].exit_meanings) == Outcome.AGENT_ERROR
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("Terminal", "quota"), ("Retryable", None)])
+def test_what_gemini_says_beside_its_events_tells_a_minute_from_a_day(kind: str, limit: str | None) -> None:
+    """The words of both are the same; one is a used-up account, the other a busy moment."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    reader.feed(f"{kind}QuotaError: You exceeded your current quota\n".encode())
+    end = {"type": "result", "status": "error", "error": {"message": "You exceeded your current quota", "code": 429}}
+    reader.feed(json.dumps(end).encode() + b"\n")
+    report = reader.report
+    assert (report.limit and report.limit.kind) == limit
+    assert outcome_of(WorkerEnd.EXITED, 1, report) == (Outcome.LIMIT if limit else Outcome.OVERLOAD)
+
+
+def test_a_step_after_an_error_of_opencode_undoes_nothing() -> None:
+    """What it has reported as an error stays one."""
+    reader = AGENTS["opencode"].reader("json")
+    error = {"type": "error", "sessionID": "s", "error": {"name": "APIError", "data": {"message": "no"}}}
+    for line in (error, {"type": "step_start", "sessionID": "s"}):
+        reader.feed(json.dumps(line).encode() + b"\n")
+    reader.close()
+    assert (reader.report.is_error, reader.report.error) == (True, "no")
+
+
 def test_what_was_cut_off_is_no_success() -> None:
     """Sub-agents that were still at work are named, whoever ended the agent."""
     report = AgentReport(expects_result=True, is_error=False, unfinished=("check the links", "sum up"))

@@ -65,6 +65,7 @@ def test_of_some_tasks() -> None:
     assert outlook.rounds == (("B",), ("C",))
     assert outlook.skipped["X"] == "not selected"
     assert look_ahead(PLAN, past, only={"A"}, fresh=True).rounds == (("A",),)
+    assert look_ahead(PLAN, past, only={"B"}, fresh=True).rounds == (("B",),)
     with pytest.raises(SelectionError, match="C needs B"):
         look_ahead(PLAN, past, only={"C"})
 

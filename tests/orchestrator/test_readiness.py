@@ -138,6 +138,17 @@ async def test_what_an_earlier_task_may_make_is_only_noted(tmp_path: Path) -> No
     assert report.warnings == ()
 
 
+def test_a_program_in_a_folder_may_be_made_by_an_earlier_task(tmp_path: Path) -> None:
+    """It is noted for the task that needs another one first, and a problem of any other."""
+    rows = "| ID | What | After |\n|---|---|---|\n| A | a | |\n| B | b | A |\n"
+    cascade = parse_cascade(f"+++\ncommand = ['./made', '{{prompt}}']\n+++\n{rows}")
+    found = readiness.Readiness(
+        cascade, root=tmp_path, logs=tmp_path, files=(tmp_path / "state", tmp_path / "journal")
+    ).look(cascade.tasks.values())
+    assert found.sentences() == ("A: `./made` does not exist",)
+    assert "B: `./made` does not exist yet" in found.noted()
+
+
 async def test_what_is_completed_needs_no_program(tmp_path: Path) -> None:
     """Neither does what has failed for good or is ticked off, until it is to run again."""
     path = tmp_path / "bin"

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.cascade import Cascade, parse_cascade
+from nova_async.cascade import Cascade, Task, parse_cascade
 from nova_async.orchestrator.commands import make_job
+from nova_async.orchestrator.known import TaskKnown
 from nova_async.records import AttemptId
 from nova_async.usage import Totals
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.orchestrator.test_running import plan, run, states
+from tests.views import attempt
 
 # Says what it was asked, as Claude says it; a prompt with "no" in it fails.
 ECHO = r"""
@@ -131,3 +133,10 @@ def test_arguments_of_an_agent_are_filled_as_a_command_is() -> None:
     """Placeholders of a command stand in agent_args, too."""
     made = prompt_made("a", None, "agent_args = '--name {task_id}.{attempt} {other}'")
     assert made[-3:] == ["--name", "F1.2", "{other}"]
+
+
+def test_the_words_of_a_failed_attempt_are_no_answer() -> None:
+    """Where a task was ticked off by hand after it had failed, there is none."""
+    task = Task(id="A", name="a")
+    assert TaskKnown(task, [attempt("A", outcome=Outcome.VERIFY, result="half")]).answer is None
+    assert TaskKnown(task, [attempt("A", result="whole")]).answer == "whole"
