@@ -75,6 +75,8 @@ class Relay:
         """Write what the terminal shows; tell whether anybody has it open still."""
         try:
             shown = os.read(self._terminal, CHUNK)
+        except BlockingIOError:  # there is nothing after all
+            return True
         except OSError:  # how Linux says that nobody has
             return False
         left = memoryview(shown)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nova_async.cli.pty_relay import Relay
 from tests.children import program
 from tests.cli.command import HAS_SETSID, NOVA, in_a_terminal, nova, read_until
 
@@ -24,6 +25,20 @@ def test_without_a_terminal_of_ours(tmp_path: Path) -> None:
     assert lines == ["terminal True True True True 80 24", r"read 'a\n'", "read 'b'", "the end"]
     assert done.returncode == 0
     assert (tmp_path / "logs/F1.log").read_bytes().replace(b"\r\n", b"\n") == done.stdout.encode()
+
+
+def test_a_terminal_that_has_nothing_to_say_after_all() -> None:
+    """That it was told to be readable, and is not, does not end the relay."""
+    terminal, other = os.pipe()
+    os.set_blocking(terminal, False)
+    relay = Relay(0, terminal)
+    try:
+        assert relay._show()
+        os.close(other)
+        assert not relay._show()
+    finally:
+        for descriptor in (signal.set_wakeup_fd(-1), relay._news, terminal):
+            os.close(descriptor)
 
 
 @pytest.mark.parametrize(
