@@ -180,7 +180,8 @@ def test_ctrl_z_stops_what_exec_runs(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "begun")
     os.mkfifo(tmp_path / "go")
     shell = Shell(tmp_path)
-    shell.type("nova exec -- sh -c 'echo $$ > begun; cat go'\n")
+    # No `cat go`: until that has been started, a shell waits for it in state D, which no signal changes.
+    shell.type("nova exec -- sh -c 'echo $$ > begun; read word < go || true'\n")
     command = int((tmp_path / "begun").read_text())
     shell.type("\x1a")
     shell.until("Stopped")
