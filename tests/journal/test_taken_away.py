@@ -190,7 +190,8 @@ async def test_somebody_else_was_faster(path: Path) -> None:
             sentence = rf"another nova run \(pid {other.pid}\) has started in its place: stop one of them"
             with pytest.raises(JournalError, match=sentence):
                 await journal.begin_attempt(start("F2"))
-            assert f"(pid {other.pid})" in told[0]
+            # It may have come back once, while the folder was being removed.
+            assert f"(pid {other.pid})" in told[-1]
             journal.record(event())
             with pytest.raises(JournalError, match="is now in use by another run: stop this one"):
                 await journal.begin_attempt(start("F3"))
