@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, final
 
-from nova_async.usage import TokenUsage
+from nova_async.usage import TokenUsage, Totals
 from nova_async.words import EventKind, Outcome, Phase
 
 __all__ = [
@@ -112,6 +112,13 @@ class AttemptEnd:
     """None where nothing was ever logged."""
     log_error: str | None = None
     """Why bytes are missing from the log, and how many."""
+
+    def add_to(self, total: Totals) -> None:
+        """Add what the attempt has used to a running sum."""
+        total.add(
+            self.usage, usage_by_model=self.usage_by_model, usage_is_final=self.usage_is_final, cost_usd=self.cost_usd,
+            duration_seconds=self.duration_seconds,
+        )  # fmt: skip
 
 
 @final

@@ -151,8 +151,7 @@ def totals_of(attempts: Iterable[Attempt]) -> Totals:
     """Add up what attempts have used."""
     sums = Totals()
     for end in (attempt.end for attempt in attempts if attempt.end):
-        sums.add(end.usage, usage_by_model=end.usage_by_model, usage_is_final=end.usage_is_final,
-                 cost_usd=end.cost_usd, duration_seconds=end.duration_seconds)  # fmt: skip
+        end.add_to(sums)
     return sums
 
 

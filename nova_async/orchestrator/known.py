@@ -204,10 +204,7 @@ class TaskKnown:
 
     def _add(self, attempt: Attempt) -> None:
         if (end := attempt.end) is not None:
-            self._ended.add(
-                end.usage, usage_by_model=end.usage_by_model, usage_is_final=end.usage_is_final, cost_usd=end.cost_usd,
-                duration_seconds=end.duration_seconds,
-            )  # fmt: skip
+            end.add_to(self._ended)
 
 
 def answer_for(task_id: str, known: Mapping[str, TaskKnown], needed: str) -> str | None:
