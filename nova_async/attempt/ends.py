@@ -10,7 +10,7 @@ from nova_async.agents import recognise
 from nova_async.records import AttemptEnd, AttemptId
 from nova_async.words import Outcome, Phase
 
-__all__ = ["about_program", "bare_end", "describe_refusal"]
+__all__ = ["about_program", "bare_end", "describe_refusal", "not_on_path"]
 
 NO_ROOM = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # about the machine at this moment, not the task
 
@@ -51,10 +51,15 @@ def describe_refusal(
     return Outcome.SPAWN_ERROR, f"{about_program(refusal, command[0])}{how}"
 
 
+def not_on_path(program: str) -> str:
+    """Say that no folder of PATH has a program of this name."""
+    return f"`{program}` is not on PATH"
+
+
 def about_program(error: OSError, program: str) -> str:
     """Say what is wrong with a program that cannot be found or executed."""
     if isinstance(error, FileNotFoundError):
-        return f"`{program}` {'does not exist' if '/' in program else 'is not on PATH'}"
+        return f"`{program}` does not exist" if "/" in program else not_on_path(program)
     if isinstance(error, PermissionError):
         return f"`{program}` is not executable"
     return f"`{program}` cannot be started: {error.strerror or error}"

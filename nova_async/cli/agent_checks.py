@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from nova_async.agents import AGENTS
 from nova_async.agents.agent import Agent
+from nova_async.attempt.ends import not_on_path
 from nova_async.cli.checks import Check, Verdict
 from nova_async.orchestrator.readiness import find_agent, program_problem
 from nova_async.worker.async_worker import AsyncWorker
@@ -31,7 +32,7 @@ async def check_agent(agent: Agent) -> Check:
     path = find_agent(agent)
     if path is None:
         problem = program_problem(agent.program, None, os.environ)
-        if problem is not None and problem != f"`{agent.program}` is not on PATH":
+        if problem is not None and problem != not_on_path(agent.program):
             return Check(agent.name, Verdict.PROBLEM, problem)
         return Check(agent.name, Verdict.NOTE, "not installed", f"`{agent.install}`" if agent.install else "")
     version, trouble = await ask_version(path)

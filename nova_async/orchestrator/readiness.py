@@ -12,7 +12,7 @@ from typing import final
 
 from nova_async.agents import AGENTS, Agent
 from nova_async.agents.wrappers import without_assignments
-from nova_async.attempt.ends import about_program
+from nova_async.attempt.ends import about_program, not_on_path
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, Task
 from nova_async.errors import NotReadyError
@@ -157,11 +157,7 @@ class Readiness:
     def _way_out(self, name: str, problem: str) -> str:
         """Say how to install an agent, or name one that is installed."""
         agent = AGENTS[name]
-        ways = (
-            [f"install it with `{agent.install}`"]
-            if agent.install and problem == f"`{agent.program}` is not on PATH"
-            else []
-        )
+        ways = [f"install it with `{agent.install}`"] if agent.install and problem == not_on_path(agent.program) else []
         others = (other for other in AGENTS.values() if other.program and other.name != name)
         here = next((other.name for other in others if find_agent(other, self._path) is not None), None)
         ways += [f"use `--agent {here}`, which is installed"] if here is not None else []
