@@ -6,12 +6,11 @@ from pathlib import Path
 import click
 
 from nova_async.cascade import Cascade
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.places import PLAN
 from nova_async.cli.say import tell
 
 __all__ = ["chosen_tasks", "plan_and_tasks"]
-
-BAD_INPUT = 2
 
 
 def plan_and_tasks(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:

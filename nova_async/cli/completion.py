@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.options import argument, command_of
 from nova_async.cli.say import say, tell
 
 __all__ = ["command"]
 
 SHELLS = ("bash", "zsh", "fish")
-BAD_INPUT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

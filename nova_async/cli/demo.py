@@ -12,13 +12,13 @@ import click
 
 from nova_async import demo_agent
 from nova_async.cli import run
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.options import command_of, flag, option
 from nova_async.cli.places import PLAN
 from nova_async.cli.say import tell
 
 __all__ = ["command"]
 
-BAD_INPUT = 2
 SHIPPED = Path(__file__).with_name("demo_plan.md")
 """The same as docs/examples/demo/CASCADE.md (held by a test), so that it is in the wheel."""
 AS_SHIPPED = '"nova", "demo-agent"'

@@ -23,6 +23,7 @@ from nova_async.agents.agent import Agent
 from nova_async.cascade.values import parse_duration
 from nova_async.cli.exec_pty import in_a_terminal, our_keyboard
 from nova_async.cli.exec_stdin import input_of
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-BAD_INPUT, LIMIT_REACHED, NOT_EXECUTABLE, NOT_FOUND = 2, 124, 126, 127  # as env(1), timeout(1) and the shells have it
+LIMIT_REACHED, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as env(1), timeout(1) and the shells have it
 
 OUR_LIMITS = {
     WorkerEnd.TIMED_OUT,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, final
 
 import click
 
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
@@ -29,7 +30,6 @@ __all__ = ["command"]
 
 CHUNK = 64 * 1024  # bytes
 LOOK_AGAIN = 0.2  # seconds; another process writes the file, and nothing portable would wake us
-BAD_INPUT = 2
 TO_COME = (TaskState.WAITING, TaskState.READY, TaskState.RETRYING, TaskState.IN_PROGRESS)
 
 

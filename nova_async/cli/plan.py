@@ -18,6 +18,7 @@ from nova_async.cascade.load import find_settings
 from nova_async.cli.as_whom import callings, describe_callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.earlier import notes_on_earlier_runs, skipped_tasks
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.mermaid import flowchart
@@ -28,9 +29,8 @@ from nova_async.cli.say import say, tell
 from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.words import PlanOrder
 
-__all__ = ["BAD_INPUT", "command", "read_cascade"]
+__all__ = ["command", "read_cascade"]
 
-BAD_INPUT = 2
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.registry import PLAIN
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, option
@@ -18,7 +19,7 @@ from nova_async.words import TaskState
 
 __all__ = ["command"]
 
-NO_ANSWER, BAD_INPUT = 1, 2
+NO_ANSWER = 1
 CHUNK = 1024 * 1024  # bytes
 
 

@@ -4,14 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.options import argument, command_of, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
 from nova_async.cli.say import say, tell
 from nova_async.errors import NovaError
 
 __all__ = ["command"]
-
-BAD_INPUT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

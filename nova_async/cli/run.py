@@ -20,6 +20,7 @@ from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
 from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
 from nova_async.cli.options import argument, command_of, flag, option, optional_flag, order_option
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from nova_async.orchestrator.outlook import Outlook
 
 __all__ = ["command"]
-
-BAD_INPUT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

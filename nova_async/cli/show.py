@@ -13,6 +13,7 @@ from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.denials import cure
 from nova_async.cli.display import cost_of, doing, look_of
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_kinds, describe_tokens
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
@@ -29,7 +30,6 @@ from nova_async.words import TaskState
 
 __all__ = ["command"]
 
-BAD_INPUT = 2
 LONGEST_WORD = 80  # characters of one word of a command line: prompts are shown by themselves
 MOST_FILES = 20
 LONGEST = 1_000  # characters of an error

@@ -10,6 +10,7 @@ from typing import Any, final
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal
 from nova_async.cli.display import count_states, doing, look_of
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
@@ -25,7 +26,7 @@ from nova_async.words import Condition, TaskState
 
 __all__ = ["command"]
 
-FAILED, BAD_INPUT = 1, 2
+FAILED = 1
 A_SCREEN = 20  # tasks
 MOST_TOLD = 10  # failed tasks above the table
 LONGEST = 1_000  # characters of an error or a warning
