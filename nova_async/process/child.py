@@ -61,14 +61,7 @@ class Child:
 
     def has_exited(self) -> bool:
         """Ask the kernel whether the leader has exited, of which the loop may not know yet."""
-        if self._process.returncode is not None:
-            return True
-        if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            return False
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody has reaped it
-            return True
+        return _has_exited(self._process)
 
     async def wait(self) -> int:
         """Wait until the leader has exited and return its code, whatever grandchildren or open pipes remain (G1).
@@ -160,9 +153,27 @@ async def _start(
             Family(0, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
         at_exit.forget(cookie)
         raise
-    family = Family(process.pid, cookie, born=born, since=since, leader_exit=process.wait)
+    family = Family(
+        process.pid,
+        cookie,
+        born=born,
+        since=since,
+        leader_exit=process.wait,
+        leader_runs=lambda: not _has_exited(process),
+    )
     at_exit.register(family)
     return Child(process, cookie, output, size, family)
+
+
+def _has_exited(process: asyncio.subprocess.Process) -> bool:
+    if process.returncode is not None:
+        return True
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return False
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # somebody has reaped it
+        return True
 
 
 async def _nobody() -> None:

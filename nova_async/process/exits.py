@@ -4,13 +4,14 @@ import asyncio
 import os
 from collections.abc import Iterable
 
+from nova_async.process.sight import Sight
 from nova_async.process.signalling import LONGEST_PAUSE, SHORTEST_PAUSE, is_still, open_pidfd
-from nova_async.process.table import Identity, ProcessTable
+from nova_async.process.table import Identity
 
 __all__ = ["until_exited"]
 
 
-async def until_exited(table: ProcessTable, whom: Iterable[Identity]) -> None:
+async def until_exited(table: Sight, whom: Iterable[Identity]) -> None:
     """Wait until all of them have exited: woken by pidfds, or checking again at intervals where there are none."""
     loop = asyncio.get_running_loop()
     all_exited = loop.create_future()

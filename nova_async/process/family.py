@@ -12,6 +12,7 @@ from nova_async.process import at_exit, orphan_guard
 from nova_async.process.cookie import belongs_to
 from nova_async.process.exits import until_exited
 from nova_async.process.kinship import ProcessEntry, find_family, pids_to_look_at, same_start
+from nova_async.process.sight import UNKNOWN_START, WithLeader
 from nova_async.process.signalling import send_signal, wait_for_exits, with_continue
 from nova_async.process.snapshot import Snapshot, look_together
 from nova_async.process.table import TABLE, ProcessTable
@@ -37,8 +38,8 @@ class Family:
 
     ``pid`` is the leader, which also leads a session of its own; 0 for a family known by its cookie only. ``cookie`` is
     the family path. ``born`` is ``time.monotonic()``, in seconds, and ``since`` is ``table.now()``, both taken before
-    the leader was started. ``leader_exit`` waits until the leader has exited and been reaped; ``table`` is asked about
-    processes.
+    the leader was started. ``leader_exit`` waits until the leader has exited and been reaped; ``leader_runs`` asks the
+    kernel whether it has not exited; ``table`` is asked about processes.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Family:
         born: float,
         since: float,
         leader_exit: Callable[[], Awaitable[object]],
+        leader_runs: Callable[[], bool] = lambda: False,
         table: ProcessTable = TABLE,
     ) -> None:
         self.pid = pid
@@ -56,11 +58,13 @@ class Family:
         self._born = born
         self._leader_exit = leader_exit
         self._table = table
-        leader = table.look(pid) if pid else None
+        self._sight = WithLeader(table, pid, leader_runs)
+        leader = self._sight.look(pid) if pid else None
         if leader is not None and leader.parent != os.getpid():
             leader = None  # exited and was reaped so quickly that its pid already belongs to a stranger
         # None: it exited before we could look, so no process with its pid is the leader.
         self._leader_start = leader.start_time if leader else None
+        self._sight.start_time = self.leader_start_time
         self._since = since  # no member can be older
         self._session_lives = pid > 0
         self._seen: dict[int, float] = {}  # start time by pid: once a member, always a member
@@ -73,8 +77,8 @@ class Family:
 
     @property
     def leader_start_time(self) -> float | None:
-        """When the leader started, in the table's units; None if it exited before we could look."""
-        return self._leader_start
+        """When the leader started, in the table's units; None if it exited before we could look, or is hidden."""
+        return None if self._leader_start == UNKNOWN_START else self._leader_start
 
     def members(self) -> list[Member]:
         """Return all living members, the leader first, then by age; zombies and the dead do not count."""
@@ -90,7 +94,7 @@ class Family:
 
     def known(self) -> list[Member]:
         """Return the leader and the members seen before, if alive, without looking for others."""
-        entries = (self._table.look(pid) for pid in [self.pid, *self._seen] if pid > 1)
+        entries = (self._sight.look(pid) for pid in [self.pid, *self._seen] if pid > 1)
         alive = [entry for entry in entries if entry is not None and entry.alive]
         return [
             Member(entry.pid, entry.start_time, entry.name)
@@ -116,7 +120,7 @@ class Family:
         """
         for member in self.members() if members is None else members:
             if member.pid != orphan_guard.guard_pid():
-                send_signal(self._table, member, sig)
+                send_signal(self._sight, member, sig)
 
     def signal_group(self, sig: int) -> None:
         """Send a signal to the leader's own process group, if that is still the family's; SIGCONT follows."""
@@ -161,7 +165,7 @@ class Family:
                 while looks_without_anyone < (2 if self._had_others else 1):
                     if others := await self.look_for_others():
                         looks_without_anyone = 0
-                        await until_exited(self._table, others)
+                        await until_exited(self._sight, others)
                     else:
                         looks_without_anyone += 1
         except TimeoutError:
@@ -182,7 +186,7 @@ class Family:
                         self.signal(signals.SIGKILL, members)
                         with suppress(TimeoutError):
                             async with asyncio.timeout(ROUND):
-                                await until_exited(self._table, members)
+                                await until_exited(self._sight, members)
                     else:
                         looks_without_anyone += 1
                 await self._leader_exit()
@@ -198,7 +202,7 @@ class Family:
             if members := self.members():
                 looks_without_anyone = 0
                 self.signal(signals.SIGKILL, members)
-                wait_for_exits(self._table, members, min(ROUND, deadline - time.monotonic()))
+                wait_for_exits(self._sight, members, min(ROUND, deadline - time.monotonic()))
             else:
                 looks_without_anyone += 1
 
@@ -232,7 +236,7 @@ class Family:
         the processes born since the look began.
         """
         last = snapshot.last_pid
-        found = self._recognise(snapshot.everyone(self._since), path_of=snapshot.path_of)
+        found = self._recognise(self._with_leader(snapshot.everyone(self._since)), path_of=snapshot.path_of)
         for _ in range(LOOKS_AT_NEWCOMERS):
             newest = self._table.last_pid()
             if found or last is None or newest is None or newest == last:
@@ -266,6 +270,12 @@ class Family:
             if last == done:  # nothing was born while we looked, and nothing there is a member
                 return found
         return None
+
+    def _with_leader(self, entries: list[ProcessEntry]) -> list[ProcessEntry]:
+        """Add the leader where the table hides it."""
+        if any(entry.pid == self.pid for entry in entries) or (leader := self._sight.leader()) is None:
+            return entries
+        return [leader, *entries]
 
     def _entries(self, pids: Iterable[int]) -> list[ProcessEntry]:
         entries = (self._table.look(pid) for pid in pids)
@@ -315,11 +325,11 @@ class Family:
         return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)
 
     def _leader_lives(self) -> bool:
-        entry = self._table.look(self.pid)
+        entry = self._sight.look(self.pid)
         return entry is not None and entry.alive and self._is_leader(entry)
 
     def _owns_group(self) -> bool:
-        leader = self._table.look(self.pid)
+        leader = self._sight.look(self.pid)
         if leader is not None:
             return self._is_leader(leader)  # even as a zombie: until it is reaped, its number is taken
         groups = (self._table.look(member.pid) for member in self.members())

@@ -9,7 +9,7 @@ import time
 
 from nova_async.process.kinship import ProcessEntry
 
-__all__ = ["everyone", "is_process", "last_pid", "look", "now", "path_of", "pid_limit", "usable"]
+__all__ = ["children_of", "everyone", "is_process", "last_pid", "look", "now", "path_of", "pid_limit", "usable"]
 
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
 ENVIRON_CHUNK = 256 * 1024  # bytes; most environments in one read
@@ -42,6 +42,22 @@ def everyone(since: float = 0) -> list[ProcessEntry]:
             entry = _parse(int(name), stat, since) if stat else None
             if entry is not None:
                 found.append(entry)
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the children of a process, zombies included; none where the kernel does not tell.
+
+    A look at a few small files, whatever number of processes there is. The answer may be out of date, and the pids
+    somebody else's by now: check each one's parent.
+    """
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (see `everyone`)
+    except OSError:
+        return []
+    found: list[int] = []
+    for thread in threads:
+        found += map(int, (_read_all(f"/proc/{pid}/task/{thread}/children") or b"").split())
     return found
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Iterable
 
-    from nova_async.process.table import Identity, ProcessTable
+    from nova_async.process.sight import Sight
+    from nova_async.process.table import Identity
 else:
     try:
         import _signal as signal  # the C half of signal; the other half loads enum, which costs the guard 8 ms
@@ -39,7 +40,7 @@ def open_pidfd(pid: int) -> int | None:
         return None
 
 
-def is_still(table: "ProcessTable", who: "Identity") -> bool:
+def is_still(table: "Sight", who: "Identity") -> bool:
     """Tell whether that very process is alive."""
     entry = table.look(who.pid)
     return entry is not None and entry.alive and same_start(entry.start_time, who.start_time)
@@ -51,7 +52,7 @@ def with_continue(sig: int) -> list[int]:
     return [sig] if sig in lone else [sig, signal.SIGCONT]
 
 
-def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
+def send_signal(table: "Sight", who: "Identity", sig: int) -> None:
     """Signal that very process, if it still exists and we may; never init and never ourselves."""
     if who.pid <= 1 or who.pid == os.getpid():
         return
@@ -74,7 +75,7 @@ def send_signal(table: "ProcessTable", who: "Identity", sig: int) -> None:
             os.close(pidfd)
 
 
-def wait_for_exits(table: "ProcessTable", whom: "Iterable[Identity]", timeout: float) -> None:
+def wait_for_exits(table: "Sight", whom: "Iterable[Identity]", timeout: float) -> None:
     """Block until all of them have exited, or ``timeout`` seconds are over."""
     deadline = time.monotonic() + timeout
     poll = select.poll()

@@ -40,6 +40,10 @@ class ProcessTable(Protocol):
         """Return all processes that started at or after that time, in the table's units."""
         ...
 
+    def children_of(self, pid: int) -> list[int]:
+        """Return the children of a process, zombies included, if that costs no look at all processes."""
+        ...
+
     def path_of(self, pid: int) -> str | None:
         """Return the family path of a process; None if it has none or hides it."""
         ...
