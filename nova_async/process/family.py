@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from nova_async.process import at_exit, orphan_guard
 from nova_async.process.cookie import belongs_to
 from nova_async.process.exits import until_exited
-from nova_async.process.kinship import ProcessEntry, find_family, pids_to_look_at, same_start
+from nova_async.process.kinship import Kin, ProcessEntry, find_family, pids_to_look_at, same_start
 from nova_async.process.sight import UNKNOWN_START, WithLeader
-from nova_async.process.signalling import send_signal, wait_for_exits, with_continue
+from nova_async.process.signalling import is_still, send_signal, wait_for_exits, with_continue
 from nova_async.process.snapshot import Snapshot, look_together
-from nova_async.process.table import TABLE, ProcessTable
+from nova_async.process.table import TABLE, ProcessId, ProcessTable
 
 __all__ = ["Family", "Member"]
 
@@ -66,8 +66,9 @@ class Family:
         self._leader_start = leader.start_time if leader else None
         self._sight.start_time = self.leader_start_time
         self._since = since  # no member can be older
-        self._session_lives = pid > 0
-        self._seen: dict[int, float] = {}  # start time by pid: once a member, always a member
+        self._kin = Kin()
+        if pid:
+            self._kin.sessions[pid] = leader.start_time if leader else -1.0
         self._had_others = False
         self._stands_still = False
         self._suspended: list[Member] = []
@@ -94,12 +95,13 @@ class Family:
 
     def known(self) -> list[Member]:
         """Return the leader and the members seen before, if alive, without looking for others."""
-        entries = (self._sight.look(pid) for pid in [self.pid, *self._seen] if pid > 1)
+        pids = [self.pid, *(pid for pid in self._kin.seen if pid != self.pid)]
+        entries = (self._sight.look(pid) for pid in pids if pid > 1)
         alive = [entry for entry in entries if entry is not None and entry.alive]
         return [
             Member(entry.pid, entry.start_time, entry.name)
             for entry in alive
-            if self._is_leader(entry) or same_start(self._seen.get(entry.pid, -1.0), entry.start_time)
+            if self._is_leader(entry) or same_start(self._kin.seen.get(entry.pid, -1.0), entry.start_time)
         ]
 
     def others(self) -> list[Member]:
@@ -175,11 +177,12 @@ class Family:
     async def kill(self) -> list[Member]:
         """SIGKILL all members until none is left; return those still there after 10 s.
 
-        Those are in an uninterruptible system call, or belong to another user.
+        They are stopped first, until a look finds nobody new: one that dies while others run could leave a child that
+        only its parent link gives away. Those returned are in an uninterruptible system call, or another user's.
         """
         try:
             async with asyncio.timeout(UNKILLABLE_AFTER):
-                looks_without_anyone = 0
+                looks_without_anyone = 0 if await self._kill_standing_still() else 1
                 while looks_without_anyone < 2:
                     if members := await self.look():
                         looks_without_anyone = 0
@@ -194,10 +197,34 @@ class Family:
             return self.members()
         return []
 
+    async def _kill_standing_still(self) -> bool:
+        """Stop all members, also those born while we looked, then kill them; return whether there were any."""
+        stopped: list[Member] = []
+        try:
+            for _ in range(LOOKS_AT_NEWCOMERS):
+                newcomers = [member for member in await self.look() if member not in stopped]
+                if not newcomers:
+                    break
+                stopped += newcomers
+                self.signal(signals.SIGSTOP, newcomers)
+        finally:  # whatever happens: nobody may stay stopped
+            self.signal(signals.SIGKILL, stopped)
+        return bool(stopped)
+
     def kill_now(self, timeout: float = 2.0) -> None:
-        """SIGKILL all members, without an event loop, until two looks find none or ``timeout`` seconds are over."""
+        """Do what ``kill`` does, without an event loop, until two looks find none or ``timeout`` seconds are over."""
         deadline = time.monotonic() + timeout
-        looks_without_anyone = 0
+        stopped: list[Member] = []
+        try:
+            for _ in range(LOOKS_AT_NEWCOMERS):
+                newcomers = [member for member in self.members() if member not in stopped]
+                if not newcomers or time.monotonic() > deadline:
+                    break
+                stopped += newcomers
+                self.signal(signals.SIGSTOP, newcomers)
+        finally:
+            self.signal(signals.SIGKILL, stopped)
+        looks_without_anyone = 0 if stopped else 1
         while looks_without_anyone < 2 and time.monotonic() < deadline:
             if members := self.members():
                 looks_without_anyone = 0
@@ -247,13 +274,13 @@ class Family:
             found = self._recognise(self._entries(newcomers), newcomers)
             last = newest
         if not found:
-            self._session_lives = False
+            self._kin.sessions.clear()
         return found
 
     def _look_at_newcomers(self) -> list[Member] | None:
         """Look only at pids allocated since the leader's, few after a short life. None if that is not enough."""
         last = self._table.last_pid()
-        if self._seen or last is None or not self.pid or self._leader_lives():
+        if self._kin.seen.keys() - {self.pid} or last is None or not self.pid or self._leader_lives():
             return None
         done = self.pid
         for _ in range(LOOKS_AT_NEWCOMERS):
@@ -289,37 +316,20 @@ class Family:
     ) -> list[Member]:
         """Pick the members out of the table, or of a part of it, and remember them."""
         never = {0, 1, os.getpid(), orphan_guard.guard_pid() or 0}
-        self._notice_stranger(entries)
+        self._kin.notice_strangers(entries)
         found = find_family(
             entries,
-            is_known=self._is_known,
+            is_known=lambda entry: self._is_leader(entry) or self._kin.knows(entry),
             carries_cookie=lambda pid: belongs_to((path_of or self._table.path_of)(pid), self.cookie),
             never=never,
         )
         if part is not None:
             found = {pid: entry for pid, entry in found.items() if self._table.is_process(pid)}
-        self._seen = {pid: entry.start_time for pid, entry in found.items() if pid != self.pid}
+        self._kin.meet(found.values(), lambda pid, start: is_still(self._sight, ProcessId(pid, start)))
         # The leader first, then the older before the younger: a shell must not see its child die before it is
         # signalled itself.
         ordered = sorted(found.values(), key=lambda entry: (entry.pid != self.pid, entry.start_time, entry.pid))
         return [Member(entry.pid, entry.start_time, entry.name) for entry in ordered]
-
-    def _is_known(self, entry: ProcessEntry) -> bool:
-        seen = self._seen.get(entry.pid)
-        return (
-            self._is_leader(entry)
-            or (self._session_lives and entry.session == self.pid)
-            or (seen is not None and same_start(seen, entry.start_time))
-        )
-
-    def _notice_stranger(self, entries: list[ProcessEntry]) -> None:
-        """Forget the session's number once it may be somebody else's.
-
-        The system does not reuse a pid while a session has that number: so the session has ended if a stranger has the
-        leader's pid, or if a look at all processes found no member.
-        """
-        if any(entry.pid == self.pid and not self._is_leader(entry) for entry in entries):
-            self._session_lives = False
 
     def _is_leader(self, who: ProcessEntry | Member) -> bool:
         return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)

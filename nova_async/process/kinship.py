@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
+__all__ = ["Kin", "ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
 
 MAX_RANGE = 1000  # pids; beyond that, listing /proc is cheaper than asking for each
 PIDS_PER_SECOND = 1_000_000  # more than any machine can allocate: a shorter time than limit / this cannot have wrapped
@@ -33,6 +33,46 @@ class ProcessEntry:
 def same_start(one: float, other: float) -> bool:
     """Tell whether two start times are the same (seconds may differ in the last digit, ticks may not)."""
     return abs(one - other) < 0.005
+
+
+class Kin:
+    """Whom a family knows without further proof: everyone seen before, and the sessions that its members lead.
+
+    A session's number counts until it may be a stranger's. The system gives no process the number of a session that
+    still has a process in it. So as long as a look shows a member in the session, it is the same session; and if a look
+    shows a process with that number which is not its leader, the session has ended and its number was given away.
+    """
+
+    def __init__(self) -> None:
+        self.seen: dict[int, float] = {}  # start time by pid: once a member, always a member
+        self.sessions: dict[int, float] = {}  # start time of the leader by number; -1 where it was never seen
+
+    def knows(self, entry: ProcessEntry) -> bool:
+        """Tell whether a process was seen before, or is in a session of the family."""
+        seen = self.seen.get(entry.pid)
+        return (seen is not None and same_start(seen, entry.start_time)) or entry.session in self.sessions
+
+    def notice_strangers(self, entries: "Iterable[ProcessEntry]") -> None:
+        """Forget the sessions whose number is somebody else's by now."""
+        for entry in entries:
+            led = self.sessions.get(entry.pid)
+            if led is not None and not same_start(led, entry.start_time):
+                del self.sessions[entry.pid]
+
+    def meet(self, found: "Collection[ProcessEntry]", is_still: "Callable[[int, float], bool]") -> None:
+        """Note who was found, and forget who has ended.
+
+        ``is_still`` takes a pid and a start time, and tells whether that process is alive though it was not found.
+        """
+        by_pid = {entry.pid: entry.start_time for entry in found}
+        missed = {pid: start for pid, start in self.seen.items() if pid not in by_pid and is_still(pid, start)}
+        self.seen = {**missed, **by_pid}
+        if found and not missed:
+            inhabited = {entry.session for entry in found}
+            self.sessions = {number: led for number, led in self.sessions.items() if number in inhabited}
+        for entry in found:
+            if entry.session == entry.pid:
+                self.sessions.setdefault(entry.pid, entry.start_time)
 
 
 def pids_to_look_at(leader: int, last: int, elapsed: float, pid_limit: int) -> range | None:

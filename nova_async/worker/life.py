@@ -100,14 +100,15 @@ class Life:
             self.hurry()
 
     def hurry(self) -> None:
-        """Go straight to SIGKILL."""
-        if self._hurried or self.ended.is_set():
+        """Go straight to SIGKILL, after a look: who dies before it may leave a child that nothing else gives away."""
+        if self.ended.is_set():
             return
-        self._hurried = True
-        with suppress(OSError):  # the family could not be listed; `_kill` tries again
-            self._family.signal(signal.SIGKILL, self._family.known())
         if self._ending is not None:
+            if self._hurried and not self._ending.cancelling():
+                return
             self._ending.cancel()
+        self._hurried = True
+        self._ending = asyncio.get_running_loop().create_task(self._kill())
 
     def abandon(self) -> None:
         """End a worker that is no longer referenced."""
@@ -220,11 +221,12 @@ class Life:
 
     async def _see_to_the_end(self) -> None:
         """If the family is being ended, wait until it is; that may start at any time until the worker has ended."""
-        if self._ending is not None and not self._seen_through:
-            await asyncio.wait([self._ending])
-            if self._ending.cancelled() or self._ending.exception() is not None:
-                await self._kill()  # including processes born since
-            self._seen_through = True
+        while (ending := self._ending) is not None and not self._seen_through:
+            await asyncio.wait([ending])
+            if ending is self._ending:  # else it was cut short by a quicker one
+                if ending.cancelled() or ending.exception() is not None:
+                    await self._kill()  # including processes born since
+                self._seen_through = True
 
     async def _kill(self) -> None:
         """SIGKILL every member until none is left, or only those that no signal of ours can end."""
@@ -274,11 +276,13 @@ class Life:
         final totals (G37). Processes in other sessions get their first signal with SIGTERM.
         """
         with suppress(OSError):  # the family could not be listed: then without SIGTERM
+            members = await self._family.look()  # before the first signal: whose parent dies of it is known by then
             if self._interrupt_seconds:
                 self._family.signal_group(signal.SIGINT)
                 if await self._family.gone(self._interrupt_seconds):
                     return
-            self._family.signal(signal.SIGTERM, await self._family.look())
+                members = await self._family.look()
+            self._family.signal(signal.SIGTERM, members)
             if await self._family.gone(grace):
                 return
         await self._kill()
