@@ -48,6 +48,8 @@ class WorkerEnd(StrEnum):
     """It exceeded ``Limits.max_tokens`` or ``Limits.max_cost_usd``."""
     OUT_OF_MEMORY = "out_of_memory"
     """Its process family exceeded ``Limits.max_memory``."""
+    EXIT_UNKNOWN = "exit_unknown"
+    """It exited on its own, but its exit status is lost: this program ignores SIGCHLD."""
     NOT_STARTED = "not_started"
     """The system could not start it; nothing ran."""
 

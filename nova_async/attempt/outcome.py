@@ -41,7 +41,9 @@ def outcome_of(
         return kind or Outcome.AGENT_ERROR
     if end is WorkerEnd.LINGERED:  # we ended it: its exit code is ours
         return Outcome.STALLED if report.is_error is None else _finished(report)
-    if exit_code != 0:
+    if end is WorkerEnd.EXIT_UNKNOWN and report.is_error is None:
+        return kind or Outcome.EXIT_UNKNOWN
+    if exit_code != 0 and end is not WorkerEnd.EXIT_UNKNOWN:
         return kind or Outcome.EXIT
     if report.expects_result and report.is_error is None:
         return Outcome.LOST_TAIL

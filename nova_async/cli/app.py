@@ -7,8 +7,10 @@ import sys
 import click
 from click.shell_completion import CompletionItem
 
+from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.say import say, stop_writing_to
 from nova_async.cli.version import version_line
+from nova_async.process.command import current_folder
 
 __all__ = ["COMMANDS", "answer", "app"]
 
@@ -99,6 +101,11 @@ def answer() -> int:
         error.show(told)
         say(told.getvalue().rstrip("\n"), err=True)  # it may quote a file
         return error.exit_code
+    except FileNotFoundError:
+        if current_folder():
+            raise
+        say("nova: the current folder has been deleted; change to one that exists", err=True)
+        return BAD_INPUT
     except BrokenPipeError:  # click's own pages of help
         stop_writing_to(sys.stdout)
         return 0

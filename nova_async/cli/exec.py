@@ -136,7 +136,7 @@ def run(options: Options) -> int:
     it, 124 if a limit ended it, 2 for bad input, and 130, 143 or 129 if nova itself got Ctrl-C, SIGTERM or SIGHUP.
     """
     execution = checked(options)
-    prepare_process()
+    prepare_process(1)
     try:
         stdin = stdin_for(execution)
     except OSError as error:

@@ -15,6 +15,10 @@ def main() -> None:
     import os
     import signal
 
+    # Inherited from whoever started us. With SIGCHLD ignored the exit status of every child is lost (G23), and with a
+    # signal blocked nobody could interrupt us.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

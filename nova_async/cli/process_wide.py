@@ -4,22 +4,42 @@ import asyncio
 import contextlib
 import os
 import resource
+import signal
 import sys
+from types import FrameType
 
-__all__ = ["prepare_process"]
+from nova_async.process.birth import keep_descriptor_limit
 
-MOST_DESCRIPTORS = 65_536  # for some 10,000 workers; our children inherit the limit, and some close every one of it
+__all__ = ["deaf", "prepare_process"]
+
+# Open descriptors. A worker needs its output, its log, its pidfds, pipes while it starts and one for each process of
+# its family while it ends; nova itself its journal, folders, threads.
+FOR_EACH_WORKER, FOR_NOVA = 16, 128
 
 
-def prepare_process() -> None:
-    """Make room for a fleet: all descriptors that the system grants, and no thread per child."""
+def prepare_process(workers: int) -> None:
+    """Make room for so many workers at once, and have them start as if nova were not there.
+
+    The limit of open descriptors is raised only where it would not do, and children keep the one that we were started
+    with: some programs close every descriptor up to it. Python 3.11 waits for children without a thread for each.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # macOS calls its limit infinite and refuses the number; 10,240 is what it takes there.
-    wanted = min(hard, MOST_DESCRIPTORS) if sys.platform != "darwin" else 10_240
+    wanted = min(hard if sys.platform != "darwin" else 10_240, FOR_NOVA + FOR_EACH_WORKER * workers)
     if soft < wanted:
         # Refused, what is there must do; a spawn that fails for want of descriptors says so.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            keep_descriptor_limit(soft, hard)
+    # A script's `nova run &` ignores these two. So do we, but by a handler: that is not inherited by agents, which are
+    # asked to end by SIGINT first (G37).
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, deaf)
     # Python 3.11 waits for each child in a thread of its own; from 3.12 on pidfds are the default (G19).
     if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+
+
+def deaf(number: int, frame: FrameType | None) -> None:
+    """Ignore a signal that our parent had us ignore."""

@@ -101,11 +101,11 @@ def run_plan(options: Options) -> int:
     code is 0 if all of them completed, 1 if not, 2 for bad input, and 130, 143 or 129 after Ctrl-C, SIGTERM or
     SIGHUP. Ctrl-C once asks the agents to stop, twice kills them; the next run continues from there.
     """
-    prepare_process()
     plan, tasks = plan_and_tasks(options.words)
     cascade = read_cascade(plan, order=options.order, with_optional=options.with_optional)
     cascade = with_command_line(cascade, options)
     only = chosen_tasks(cascade, tasks, options.only, options.until)
+    workers = options.max_workers or cascade.settings.max_workers
     options = replace(options, retry_failed=options.retry_failed or bool(tasks))
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
@@ -118,9 +118,9 @@ def run_plan(options: Options) -> int:
             return BAD_INPUT
         tell_skipped(tasks, outlook)
         if options.dry_run:
-            workers = options.max_workers or cascade.settings.max_workers
             show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
             return 0
+    prepare_process(workers)
     fence = Fence() if is_github() and not options.json else None
     with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
         return asyncio.run(supervise(cascade, only, options, reports, fence))

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from nova_async.cli.process_wide import deaf
+
 __all__ = ["Interruption", "Suspension", "exit_code_of", "listen", "quit_after"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -90,7 +92,8 @@ def listen(interruption: Interruption, others: Mapping[int, Callable[[int], obje
     loop = asyncio.get_running_loop()
     handlers: dict[int, Callable[[int], object]] = dict.fromkeys(STOPPING, interruption)
     handlers.update(others or {})
-    heard = {number: take for number, take in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    ignored = signal.SIG_IGN, deaf
+    heard = {number: take for number, take in handlers.items() if signal.getsignal(number) not in ignored}
     for number, take in heard.items():
         loop.add_signal_handler(number, take, number)
     try:

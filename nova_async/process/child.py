@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -11,9 +12,12 @@ from contextlib import suppress
 from typing import TypeVar
 
 from nova_async._core.after_fork import Step, in_child
+from nova_async._core.descriptors import clear_of_standard_streams
 from nova_async.process import at_exit, orphan_guard
+from nova_async.process.birth import Unblocked, give_descriptor_limit
 from nova_async.process.command import resolve
 from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
+from nova_async.process.exit_status import exit_code_of_reaped
 from nova_async.process.family import Family
 from nova_async.process.pipes import RATION, open_output_pipe
 from nova_async.process.table import TABLE
@@ -22,6 +26,7 @@ __all__ = ["DEVNULL", "Child", "resolve", "spawn"]
 
 DEVNULL = subprocess.DEVNULL
 SPAWNS_AT_ONCE = 4  # each stops the loop until the new program has begun, so others get their turn in between (G20)
+REAPED_BY_OTHERS = 255  # what asyncio says of a child that it could not wait for
 TEARDOWN_PATIENCE = 0.25  # seconds for a spawn that was cut off; see `_outlast`
 
 T = TypeVar("T")
@@ -47,17 +52,27 @@ class Child:
         self.family = family
         self._process = process
         self._output_size = output_size
+        self._pidfd = _pidfd_of(process.pid)
+        self._exit_code: int | None = None
+        self.exit_is_unknown = False  # then the code is 255, and says nothing
 
     def __repr__(self) -> str:
         return f"<Child {self.pid}, returncode {self.returncode}>"
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, negative for a signal; None until the loop has learned that the leader has exited.
+        """The exit code, negative for a signal; None until the loop has learned that the leader has exited."""
+        if self._exit_code is None and self._process.returncode is not None:
+            self._exit_code = self._true_code(self._process.returncode)
+        return self._exit_code
 
-        asyncio also reports 255 if something else has reaped the process (G23).
-        """
-        return self._process.returncode
+    def _true_code(self, told: int) -> int:
+        """Return the code that the process ended with: asyncio says 255 if somebody else has reaped it (G23)."""
+        if told != REAPED_BY_OTHERS or (code := exit_code_of_reaped(self._pidfd)) is None:
+            # Where SIGCHLD is ignored, the kernel keeps the status of no child.
+            self.exit_is_unknown = told == REAPED_BY_OTHERS and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+            return told
+        return code
 
     def has_exited(self) -> bool:
         """Ask the kernel whether the leader has exited, of which the loop may not know yet."""
@@ -68,14 +83,20 @@ class Child:
 
         It may be cancelled, called again, and called concurrently.
         """
-        return await self._process.wait()
+        await self._process.wait()
+        code = self.returncode
+        assert code is not None
+        return code
 
     def close_output(self) -> None:
-        """Close our end of the pipe; a second call does nothing."""
+        """Close our end of the pipe, and what the exit code is asked by; a second call does nothing."""
         if self.output >= 0:
             os.close(self.output)
             self.output = -1
             RATION.give_back(self._output_size)
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
 
 
 async def spawn(
@@ -131,7 +152,7 @@ async def _start(
     try:
         output, write_end, size = open_output_pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
+            starting = asyncio.create_subprocess_exec(
                 *argv,
                 executable=program,
                 stdin=stdin,
@@ -142,6 +163,8 @@ async def _start(
                 start_new_session=True,
                 close_fds=True,
             )
+            process = await Unblocked(starting)
+            give_descriptor_limit(process.pid)
         finally:
             os.close(write_end)
     except BaseException as error:
@@ -174,6 +197,14 @@ def _has_exited(process: asyncio.subprocess.Process) -> bool:
         return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:  # somebody has reaped it
         return True
+
+
+def _pidfd_of(pid: int) -> int:
+    """Return a descriptor that stands for a child of ours, or -1: by it the kernel knows how the child has ended."""
+    try:
+        return clear_of_standard_streams(os.pidfd_open(pid))
+    except (AttributeError, OSError):  # no pidfds here, no descriptor left, or it has ended and was reaped by others
+        return -1
 
 
 async def _nobody() -> None:

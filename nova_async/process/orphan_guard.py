@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nova_async._core.after_fork import Step, in_child
+from nova_async._core.descriptors import clear_of_standard_streams, open_pipe
 from nova_async.process import at_exit, procfs
 from nova_async.process.cookie import COOKIE_VARIABLE, inherited, supervisor_id
 
@@ -36,12 +37,12 @@ class _Guard:
     """One guard and the descriptors that belong to it."""
 
     def __init__(self, interpreter: str, released: set[str]) -> None:
-        read_end, self.pipe = os.pipe()
+        read_end, self.pipe = open_pipe()
         self.pidfd = -1
         try:
             os.set_blocking(self.pipe, False)
             with suppress(AttributeError, OSError):  # no pidfds here: the guard watches its parent's pid
-                self.pidfd = os.pidfd_open(os.getpid())
+                self.pidfd = clear_of_standard_streams(os.pidfd_open(os.getpid()))
             self.process = _start(interpreter, read_end, self.pidfd)
         except BaseException:
             self.close()

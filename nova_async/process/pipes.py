@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from nova_async._core.after_fork import Step, in_child
+from nova_async._core.descriptors import open_pipe
 
 __all__ = ["RATION", "PipeRation", "open_output_pipe"]
 
@@ -71,7 +72,7 @@ def open_output_pipe() -> tuple[int, int, int]:
 
     Raises ``OSError`` if no descriptor is left.
     """
-    read_end, write_end = os.pipe()
+    read_end, write_end = open_pipe()
     size = RATION.take()
     os.set_blocking(read_end, False)
     if F_SETPIPE_SZ is not None:

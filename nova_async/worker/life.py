@@ -290,7 +290,8 @@ class Life:
     def _note_end(self) -> None:
         state = self._record.state
         assert state.exit_code is not None
-        final = verdict(state.exit_code, self._stop, self._record.report)
+        exit_code = None if self._child.exit_is_unknown else state.exit_code
+        final = verdict(exit_code, self._stop, self._record.report)
         error = final.error
         if self._survivors:
             names = ", ".join(f"{member.name} (pid {member.pid})" for member in self._survivors)

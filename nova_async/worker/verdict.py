@@ -8,6 +8,11 @@ from nova_async.words import WorkerEnd, WorkerStatus
 
 __all__ = ["Stop", "Verdict", "verdict"]
 
+NO_STATUS = (
+    "exit code unknown: SIGCHLD is ignored in this program, so the system keeps no exit status; "
+    "before starting workers, call signal.signal(signal.SIGCHLD, signal.SIG_DFL)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -26,12 +31,17 @@ class Verdict:
     error: str | None
 
 
-def verdict(exit_code: int, stop: Stop | None, report: AgentReport) -> Verdict:
-    """Judge a worker by its exit code (negative: ended by that signal), our own stop of it, and its agent's report."""
+def verdict(exit_code: int | None, stop: Stop | None, report: AgentReport) -> Verdict:
+    """Judge a worker by its exit code, our own stop of it, and its agent's report.
+
+    The code is negative if that signal ended it, and None if nobody knows it.
+    """
     if stop is not None:
         if stop.end is WorkerEnd.LINGERED and report.is_error is False:
             return Verdict(WorkerStatus.COMPLETED, stop.end, None)
         return Verdict(WorkerStatus.FAILED, stop.end, stop.why)
+    if exit_code is None:
+        return Verdict(WorkerStatus.FAILED, WorkerEnd.EXIT_UNKNOWN, NO_STATUS)
     if exit_code < 0:
         return Verdict(WorkerStatus.FAILED, WorkerEnd.SIGNALED, describe_signal(-exit_code))
     said = report.error if report.is_error is not False else None

@@ -52,6 +52,10 @@ WRONG = replace(SEEN, is_error=True, error="no")
         (WorkerEnd.LINGERED, -15, DONE, Outcome.OK),
         (WorkerEnd.LINGERED, -15, WRONG, Outcome.AGENT_ERROR),
         (WorkerEnd.LINGERED, -15, SEEN, Outcome.STALLED),
+        (WorkerEnd.EXIT_UNKNOWN, 255, AgentReport(), Outcome.EXIT_UNKNOWN),
+        (WorkerEnd.EXIT_UNKNOWN, 255, SEEN, Outcome.EXIT_UNKNOWN),
+        (WorkerEnd.EXIT_UNKNOWN, 255, DONE, Outcome.OK),
+        (WorkerEnd.EXIT_UNKNOWN, 255, WRONG, Outcome.AGENT_ERROR),
         (WorkerEnd.NOT_STARTED, None, SEEN, Outcome.SPAWN_ERROR),
     ],
 )

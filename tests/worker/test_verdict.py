@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from nova_async import AgentReport, WorkerEnd, WorkerStatus
-from nova_async.worker.verdict import Stop, Verdict, verdict
+from nova_async.worker.verdict import NO_STATUS, Stop, Verdict, verdict
 
 COMPLETED, FAILED = WorkerStatus.COMPLETED, WorkerStatus.FAILED
 SAID = AgentReport(is_error=True, error="API Error: 400")
@@ -24,12 +24,14 @@ WELL = AgentReport(is_error=False, result="Done.")
         (-15, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by SIGTERM")),
         (-signal.SIGRTMIN, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by SIGRTMIN")),
         (-40, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by signal 40")),
+        (None, None, WELL, Verdict(FAILED, WorkerEnd.EXIT_UNKNOWN, NO_STATUS)),
+        (None, Stop(WorkerEnd.STALLED, "stalled"), WELL, Verdict(FAILED, WorkerEnd.STALLED, "stalled")),
         (0, Stop(WorkerEnd.TERMINATED, "terminated"), WELL, Verdict(FAILED, WorkerEnd.TERMINATED, "terminated")),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), WELL, Verdict(COMPLETED, WorkerEnd.LINGERED, None)),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), SAID, Verdict(FAILED, WorkerEnd.LINGERED, "stayed")),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), AgentReport(), Verdict(FAILED, WorkerEnd.LINGERED, "stayed")),
     ],
 )
-def test_the_verdict(exit_code: int, stop: Stop | None, report: AgentReport, expected: Verdict) -> None:
+def test_the_verdict(exit_code: int | None, stop: Stop | None, report: AgentReport, expected: Verdict) -> None:
     """Each way to end has one status, one word and one sentence."""
     assert verdict(exit_code, stop, report) == expected

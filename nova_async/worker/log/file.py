@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from nova_async._core.atomic_files import own_folder
+from nova_async._core.descriptors import clear_of_standard_streams
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -98,7 +99,7 @@ class LogFile(io.FileIO):
 
 def open_private(path: Path, more_flags: int = 0) -> int:
     """Open a log for appending, readable by its owner only, and return the descriptor."""
-    descriptor = os.open(path, FLAGS | more_flags, PRIVATE)
+    descriptor = clear_of_standard_streams(os.open(path, FLAGS | more_flags, PRIVATE))
     os.set_blocking(descriptor, True)
     return descriptor
 
