@@ -1,0 +1,43 @@
+"""Run storms: ``python -m tests.storm --seconds 600 --workers 400``. Each has a seed of its own, from ``--seed`` on."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.storm.storm import under_nova, under_workers
+
+
+def main() -> int:
+    """Run storms until the time is up or one has lost something; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="of the first storm (default: 1)")
+    parser.add_argument("--storms", type=int, default=1, help="how many, each with the next seed (default: 1)")
+    parser.add_argument("--seconds", type=float, default=0.0, help="begin another storm until so many have passed")
+    parser.add_argument("--workers", type=int, default=300, help="in a storm under workers (default: 300)")
+    parser.add_argument("--tasks", type=int, default=40, help="in a storm under nova run (default: 40)")
+    parser.add_argument("--blows", type=int, default=10, help="that its supervisor is dealt (default: 10)")
+    parser.add_argument("--only", choices=["workers", "nova"], help="of the two kinds of storm")
+    asked = parser.parse_args()
+    begun, seed, code = time.monotonic(), asked.seed, 0
+    while seed < asked.seed + asked.storms or time.monotonic() - begun < asked.seconds:
+        for kind in ("workers", "nova"):
+            if asked.only in (None, kind):
+                folder = Path(tempfile.mkdtemp(prefix="nova-storm-"))
+                if kind == "workers":
+                    storm = under_workers(folder, seed, asked.workers)
+                else:
+                    storm = under_nova(folder, seed, asked.tasks, asked.blows)
+                print(f"seed {seed} under {kind}: {storm}", flush=True)
+                if storm.complaints:
+                    print(f"it is all in {folder}", flush=True)
+                    code = 1
+                else:
+                    shutil.rmtree(folder)
+        seed += 1
+    return code
+
+
+sys.exit(main())
