@@ -20,6 +20,7 @@ class Step(IntEnum):
     """Another process is another supervisor: processes started from now on must carry its name."""
     FAMILIES = auto()
     """The parent's children are the parent's to end."""
+    ADOPTION = auto()
     SPAWNING = auto()
     PIPES = auto()
     ORPHAN_GUARD = auto()

@@ -27,7 +27,7 @@ from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
-from nova_async.cli.process_wide import prepare_process
+from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.say import stop_writing_to, tell, write_all
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
@@ -175,7 +175,8 @@ async def supervise(execution: Execution, stdin: int) -> int:
 
     interruption = Interruption(once=ask, twice=lambda: end(0.0))
     keyboard = our_keyboard(resized) if options.pty else nullcontext()
-    with listen(interruption, Suspension(worker.suspend, worker.resume).handlers), keyboard as restore:
+    suspension = Suspension(worker.suspend, worker.resume)
+    with adopting_orphans(), listen(interruption, suspension.handlers), keyboard as restore:
         interruption.leaving = restore or interruption.leaving
         if (refused := await begin(execution, stdin)) is not None:
             return refused

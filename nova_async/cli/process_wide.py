@@ -6,11 +6,16 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from functools import partial
 from types import FrameType
 
+from nova_async.process import adoption
 from nova_async.process.birth import keep_descriptor_limit
+from nova_async.process.last_orphans import end_last_orphans
+from nova_async.process.table import TABLE
 
-__all__ = ["deaf", "prepare_process"]
+__all__ = ["adopting_orphans", "deaf", "prepare_process"]
 
 # Open descriptors. A worker needs its output, its log, its pidfds, pipes while it starts and one for each process of
 # its family while it ends; nova itself its journal, folders, threads.
@@ -43,3 +48,20 @@ def prepare_process(workers: int) -> None:
 
 def deaf(number: int, frame: FrameType | None) -> None:
     """Ignore a signal that our parent had us ignore."""
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Adopt what agents leave without a parent, in the running event loop; at the end, leave nobody (G54)."""
+    since = TABLE.now()
+    if not adoption.begin():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGCHLD, adoption.reap)
+    try:
+        with adoption.reaping_again(partial(loop.call_soon_threadsafe, adoption.reap)):
+            yield
+    finally:
+        loop.remove_signal_handler(signal.SIGCHLD)
+        end_last_orphans(since)

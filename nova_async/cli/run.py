@@ -27,7 +27,7 @@ from nova_async.cli.options import argument, command_of, flag, option, optional_
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
-from nova_async.cli.process_wide import prepare_process
+from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.reports import Reports, open_reports
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
@@ -217,6 +217,7 @@ async def supervise(
     )
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
     with ExitStack() as stack:
+        stack.enter_context(adopting_orphans())
         total = len(only or cascade.tasks)
         view = choose_view(cascade, total, orchestrator, options, fence, interruption)
         painter = Painter(view, lambda: selected(orchestrator.views), lost_our_reader)

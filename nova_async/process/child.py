@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import clear_of_standard_streams
-from nova_async.process import at_exit, orphan_guard
+from nova_async.process import adoption, at_exit, orphan_guard
 from nova_async.process.birth import Unblocked, give_descriptor_limit
 from nova_async.process.command import resolve
 from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
@@ -83,7 +83,7 @@ class Child:
 
         It may be cancelled, called again, and called concurrently.
         """
-        await self._process.wait()
+        await _exit_of(self._process)
         code = self.returncode
         assert code is not None
         return code
@@ -152,7 +152,7 @@ async def _start(
     try:
         output, write_end, size = open_output_pipe()
         try:
-            starting = asyncio.create_subprocess_exec(
+            creating = asyncio.create_subprocess_exec(
                 *argv,
                 executable=program,
                 stdin=stdin,
@@ -163,7 +163,9 @@ async def _start(
                 start_new_session=True,
                 close_fds=True,
             )
-            process = await Unblocked(starting)
+            with adoption.starting() as start:
+                process = await Unblocked(creating)
+                start.of(process.pid)
             give_descriptor_limit(process.pid)
         finally:
             os.close(write_end)
@@ -181,11 +183,18 @@ async def _start(
         cookie,
         born=born,
         since=since,
-        leader_exit=process.wait,
+        leader_exit=lambda: _exit_of(process),
         leader_runs=lambda: not _has_exited(process),
     )
+    adoption.note_family(family)
     at_exit.register(family)
     return Child(process, cookie, output, size, family)
+
+
+async def _exit_of(process: asyncio.subprocess.Process) -> int:
+    code = await process.wait()
+    adoption.reaped(process.pid)
+    return code
 
 
 def _has_exited(process: asyncio.subprocess.Process) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nova_async.process import at_exit, orphan_guard
+from nova_async.process import adoption, at_exit, orphan_guard
 from nova_async.process.cookie import belongs_to
 from nova_async.process.exits import until_exited
 from nova_async.process.kinship import Kin, ProcessEntry, find_family, pids_to_look_at, same_start
@@ -65,7 +65,9 @@ class Family:
         # None: it exited before we could look, so no process with its pid is the leader.
         self._leader_start = leader.start_time if leader else None
         self._sight.start_time = self.leader_start_time
-        self._since = since  # no member can be older
+        self.since = since
+        """No member can be older; in the table's units."""
+        self.leader_runs = leader_runs
         self._kin = Kin()
         if pid:
             self._kin.sessions[pid] = leader.start_time if leader else -1.0
@@ -131,6 +133,11 @@ class Family:
         with suppress(ProcessLookupError, PermissionError):
             for each in with_continue(sig):
                 os.killpg(self.pid, each)
+
+    def release(self) -> None:
+        """Let every member outlive us."""
+        orphan_guard.release(self.cookie)
+        adoption.left_alone(self)
 
     async def suspend(self) -> None:
         """Stop everyone where they stand, also those who were born while we looked; ``resume`` lets them go on.
@@ -242,7 +249,7 @@ class Family:
     async def _look_with_others(self) -> list[Member]:
         """Look at all processes, in a look that other families share, and at those born meanwhile."""
         for _ in range(LOOKS_AT_NEWCOMERS):
-            snapshot = await look_together(self._table, self._since)
+            snapshot = await look_together(self._table, self.since)
             found = self._pick(snapshot)
             if found is not None:
                 return found
@@ -251,7 +258,7 @@ class Family:
     def _look_at_everyone(self) -> list[Member]:
         """Look at all processes, and at those born meanwhile."""
         for _ in range(LOOKS_AT_NEWCOMERS):
-            found = self._pick(Snapshot(self._table, self._since))
+            found = self._pick(Snapshot(self._table, self.since))
             if found is not None:
                 return found
         return []
@@ -263,7 +270,7 @@ class Family:
         the processes born since the look began.
         """
         last = snapshot.last_pid
-        found = self._recognise(self._with_leader(snapshot.everyone(self._since)), path_of=snapshot.path_of)
+        found = self._recognise(self._with_leader(snapshot.everyone(self.since)), path_of=snapshot.path_of)
         for _ in range(LOOKS_AT_NEWCOMERS):
             newest = self._table.last_pid()
             if found or last is None or newest is None or newest == last:
@@ -306,7 +313,7 @@ class Family:
 
     def _entries(self, pids: Iterable[int]) -> list[ProcessEntry]:
         entries = (self._table.look(pid) for pid in pids)
-        return [entry for entry in entries if entry is not None and entry.start_time >= self._since]
+        return [entry for entry in entries if entry is not None and entry.start_time >= self.since]
 
     def _recognise(
         self,
@@ -316,11 +323,12 @@ class Family:
     ) -> list[Member]:
         """Pick the members out of the table, or of a part of it, and remember them."""
         never = {0, 1, os.getpid(), orphan_guard.guard_pid() or 0}
+        path = path_of or self._table.path_of
         self._kin.notice_strangers(entries)
         found = find_family(
             entries,
-            is_known=lambda entry: self._is_leader(entry) or self._kin.knows(entry),
-            carries_cookie=lambda pid: belongs_to((path_of or self._table.path_of)(pid), self.cookie),
+            is_known=lambda entry: self.knows(entry) or adoption.claims(self, entry, path),
+            carries_cookie=lambda pid: belongs_to(path(pid), self.cookie),
             never=never,
         )
         if part is not None:
@@ -330,6 +338,10 @@ class Family:
         # signalled itself.
         ordered = sorted(found.values(), key=lambda entry: (entry.pid != self.pid, entry.start_time, entry.pid))
         return [Member(entry.pid, entry.start_time, entry.name) for entry in ordered]
+
+    def knows(self, entry: ProcessEntry) -> bool:
+        """Tell whether it needs no further proof that this is a member."""
+        return self._is_leader(entry) or self._kin.knows(entry)
 
     def _is_leader(self, who: ProcessEntry | Member) -> bool:
         return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)

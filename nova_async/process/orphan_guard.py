@@ -17,7 +17,7 @@ from pathlib import Path
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import clear_of_standard_streams, open_pipe
-from nova_async.process import at_exit, procfs
+from nova_async.process import adoption, at_exit, procfs
 from nova_async.process.cookie import COOKIE_VARIABLE, inherited, supervisor_id
 
 __all__ = ["THREAD_NAME", "ensure", "guard_pid", "release", "stop"]
@@ -43,7 +43,9 @@ class _Guard:
             os.set_blocking(self.pipe, False)
             with suppress(AttributeError, OSError):  # no pidfds here: the guard watches its parent's pid
                 self.pidfd = clear_of_standard_streams(os.pidfd_open(os.getpid()))
-            self.process = _start(interpreter, read_end, self.pidfd)
+            with adoption.starting() as start:
+                self.process = _start(interpreter, read_end, self.pidfd)
+                start.of(self.process.pid)
         except BaseException:
             self.close()
             raise
@@ -168,6 +170,7 @@ def _watch(guard: _Guard, interpreter: str) -> None:
     deaths: list[float] = []
     while True:
         guard.process.wait()
+        adoption.reaped(guard.process.pid)
         with _lock:
             if _guard is not guard:
                 return  # it was told to end

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from nova_async.agents import AgentReader, AgentReport
-from nova_async.process import orphan_guard
 from nova_async.process.child import Child
 from nova_async.process.family import Member
 from nova_async.words import Leftovers, WorkerEnd
@@ -258,7 +257,7 @@ class Life:
         if self._ending is not None:  # a stop was requested while we looked
             return
         if self._leave:
-            orphan_guard.release(self._child.cookie)
+            self._family.release()
         else:
             self._ending = asyncio.get_running_loop().create_task(self._end_leftovers())
 

@@ -1,0 +1,188 @@
+"""Adopting orphans: for ``nova`` only, whose process is its own, never for a host program of the library (G54).
+
+A process whose parent dies becomes the child of its nearest ancestor that is a subreaper, or of PID 1. So whatever an
+agent's daemon does to its session and its environment, it stays below us, and we find it. The price is that we must
+reap those orphans, and must never reap anyone else: an exit code that asyncio or ``subprocess`` waits for would be
+lost, and a success would become a failure.
+"""
+
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from nova_async._core.after_fork import Step, in_child
+from nova_async.process.cookie import supervisor_id, workers_of
+from nova_async.process.kinship import ProcessEntry
+from nova_async.process.table import TABLE
+
+__all__ = ["Start", "begin", "claims", "has_orphans", "left_alone", "note_family", "reap", "reaped", "reaping_again",
+           "starting"]  # fmt: skip
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Claimant(Protocol):
+    """What is needed of a family here."""
+
+    since: float
+    """No member can be older; in the table's units."""
+
+    def leader_runs(self) -> bool:
+        """Tell whether its leader has not exited."""
+        ...
+
+    def knows(self, entry: ProcessEntry) -> bool:
+        """Tell whether it needs no further proof that this is a member."""
+        ...
+
+
+class Start:
+    """A start under way. ``since`` is before the new process is born, in the table's units."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+
+    def of(self, pid: int) -> None:
+        """Note who was started: a child of ours that somebody here waits for; until `reaped`."""
+        _own.add(pid)
+
+
+_active = False
+_starts: set[Start] = set()
+_own: set[int] = set()  # children that code of ours waits for
+_families: "weakref.WeakSet[Claimant]" = weakref.WeakSet()
+_left_alone = float("inf")  # orphans born since then may belong to a family that was allowed to live on
+_reap_again: Callable[[], object] | None = None
+_in_doubt = False  # whether `reap` has left someone for the end of a start
+
+
+def begin() -> bool:
+    """Adopt orphans from now on; return whether this system lets us. PID 1 adopts them anyway."""
+    global _active
+    _active = os.getpid() == 1 or _become_subreaper()
+    return _active
+
+
+def _become_subreaper() -> bool:
+    if sys.platform != "linux":
+        return False
+    import ctypes  # 3 ms: not for the library
+
+    return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+@contextmanager
+def starting() -> Iterator[Start]:
+    """Enclose the start of a process with a session of its own; tell the ``Start`` its pid before leaving."""
+    start = Start(TABLE.now())
+    _starts.add(start)
+    try:
+        yield start
+    finally:
+        _starts.discard(start)
+        if _in_doubt and _reap_again is not None:
+            _reap_again()
+
+
+def reaped(pid: int) -> None:
+    """Note that a child of ours has been reaped by whoever waits for it."""
+    _own.discard(pid)
+
+
+def note_family(family: Claimant) -> None:
+    """Note a family that orphans may belong to."""
+    _families.add(family)
+
+
+def left_alone(family: Claimant) -> None:
+    """Note that this family may live on: whichever orphan may be one of its members is nobody's to end."""
+    global _left_alone
+    _left_alone = min(_left_alone, family.since)
+
+
+def claims(family: Claimant, entry: ProcessEntry, path_of: Callable[[int], str | None]) -> bool:
+    """Tell whether an adopted orphan belongs to this family although nothing about the orphan says so.
+
+    Its family is one of those that lived when it was born. It belongs to ``family`` once the leaders of all others of
+    these have exited: while one of them runs, it may be at work for that one. Each family looks again after its own
+    leader's exit, so the last of them always claims it. A start under way is a family to be.
+    """
+    if not _active or entry.parent != os.getpid() or not family.since <= entry.start_time < _left_alone:
+        return False
+    # Starts first: one that has ended since has put its pid among ours.
+    if any(start.since <= entry.start_time for start in list(_starts)) or not _is_adopted(entry.pid, entry.session):
+        return False
+    if workers_of(path_of(entry.pid), supervisor_id()):
+        return False  # another family's, by its cookie
+    others = [other for other in list(_families) if other is not family]
+    return not any(other.knows(entry) or (other.since <= entry.start_time and other.leader_runs()) for other in others)
+
+
+def has_orphans() -> bool:
+    """Tell, cheaply, whether we have adopted anyone who is still there."""
+    return _active and any(_is_adopted(pid, _session_of(pid)) for pid in TABLE.children_of(os.getpid()))
+
+
+def reap() -> None:
+    """Reap the adopted orphans that have exited, and nobody else.
+
+    ``waitpid(-1)`` would take the exit codes of those that others here wait for. What can be reaped without doubt:
+
+    - A child is born into its parent's session, and can only leave it for a session of its own, whose number is its own
+      pid. So a child of ours in a third session was not started by us.
+    - One that leads a session may be an agent or the guard, which we start so. Those are in ``_own`` before their start
+      is over. So without a start under way, one that is not in ``_own`` is an orphan. With one, we look again after it.
+    """
+    global _in_doubt
+    if not _active:
+        return
+    _in_doubt = False
+    for pid in TABLE.children_of(os.getpid()):
+        if pid in _own:
+            continue
+        with suppress(ChildProcessError, ProcessLookupError):  # somebody else has reaped it meanwhile
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            session = os.getsid(pid)
+            if session == pid and _starts:
+                _in_doubt = True
+            elif _is_adopted(pid, session):
+                os.waitpid(pid, os.WNOHANG)
+
+
+@contextmanager
+def reaping_again(when_a_start_is_over: Callable[[], object]) -> Iterator[None]:
+    """Have this called, from any thread, after each start: what ``reap`` was in doubt about can be reaped then."""
+    global _reap_again
+    _reap_again = when_a_start_is_over
+    try:
+        yield
+    finally:
+        _reap_again = None
+
+
+def _is_adopted(pid: int, session: int) -> bool:
+    """Tell an orphan from a child that was started here, unless a start is under way."""
+    return session != os.getsid(0) and pid not in _own
+
+
+def _session_of(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return os.getsid(0)  # it has gone: not an orphan
+
+
+def _start_over_after_fork() -> None:
+    """Adopt nobody in a forked child, which is no subreaper and has no children."""
+    global _active, _left_alone, _reap_again, _in_doubt
+    _active, _left_alone, _reap_again, _in_doubt = False, float("inf"), None, False
+    _starts.clear()
+    _own.clear()
+    _families.clear()
+
+
+in_child(Step.ADOPTION, _start_over_after_fork)
