@@ -44,35 +44,36 @@ def _is_ours(folder: Path) -> bool:
     return bool(found) and found <= OURS
 
 
-def replace_file(path: Path, content: bytes, *, by_way_of: Path) -> None:
+def replace_file(path: Path, content: bytes, *, by_way_of: Path, keeps_mode: bool = True) -> None:
     """Replace a file atomically, so that neither a crash nor a power cut can leave it half written.
 
     The content is first written to the folder ``by_way_of``; if that is on another file system, beside the file.
 
-    A new file is readable by its owner only, because what agents do may contain secrets. An existing one keeps its
-    mode.
+    A new file is readable by its owner only, because what agents do may contain secrets. With
+    ``keeps_mode`` an existing one stays as readable as it was.
 
     Raises the system's ``OSError``; the old file is then unchanged.
     """
     temporary = by_way_of / f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
-        _write(temporary, content, like=path)
+        _write(temporary, content, like=path if keeps_mode else None)
         try:
             temporary.replace(path)
         except OSError:
             if by_way_of == path.parent:
                 raise
-            replace_file(path, content, by_way_of=path.parent)
+            replace_file(path, content, by_way_of=path.parent, keeps_mode=keeps_mode)
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
-def _write(temporary: Path, content: bytes, *, like: Path) -> None:
+def _write(temporary: Path, content: bytes, *, like: Path | None) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode))  # those who could read it still can
+            if like is not None:
+                os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode))  # those who could read it still can
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]

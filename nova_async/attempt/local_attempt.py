@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from nova_async._core.cancellation import outlast
+from nova_async._core.own_places import LOG_DIR
 from nova_async._core.text import one_line
 from nova_async._core.threads import DiskThreads
 from nova_async.agents import AGENTS, AgentReport
@@ -39,7 +40,7 @@ GIT_THREADS = DiskThreads("nova-git")
 
 
 async def run_attempt(
-    job: Job, tell: Callable[[AttemptFacts], object] = lambda facts: None, *, log_dir: str | os.PathLike[str] = "logs"
+    job: Job, tell: Callable[[AttemptFacts], object] = lambda facts: None, *, log_dir: str | os.PathLike[str] = LOG_DIR
 ) -> AttemptEnd:
     """Run an attempt on this machine and return how it ended, whatever happens.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import final
 
+from nova_async._core.own_places import LOG_DIR
 from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Lost, Running
 from nova_async.attempt.job import Job
@@ -77,7 +78,7 @@ class LocalExecutor:
     """
 
     def __init__(
-        self, log_dir: str | os.PathLike[str] = "logs", *, capacity: int = sys.maxsize, ours: Collection[Path] = ()
+        self, log_dir: str | os.PathLike[str] = LOG_DIR, *, capacity: int = sys.maxsize, ours: Collection[Path] = ()
     ) -> None:
         self.capacity = capacity
         self._log_dir = Path(log_dir)

@@ -1,8 +1,7 @@
-"""Where a run keeps its files unless told otherwise, and what everybody's command line calls them."""
+"""The files that every command knows by the same name unless told otherwise."""
+
+from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
 
 __all__ = ["JOURNAL", "LOG_DIR", "PLAN", "STATE_FILE"]
 
 PLAN = "CASCADE.md"
-JOURNAL = ".nova/journal.db"
-STATE_FILE = "cascade_state.json"
-LOG_DIR = "logs"

@@ -16,6 +16,7 @@ from nova_async._core.atomic_files import own_folder, sync_folder
 from nova_async.errors import JournalError, RunLockedError
 from nova_async.journal.explaining import DISK_TROUBLE
 from nova_async.journal.lock import RunLock
+from nova_async.journal.places import files_of, own_path
 from nova_async.journal.schema import SCHEMA_VERSION, check_version, make_tables
 from nova_async.journal.taken_away import FileId, Place, file_at
 from nova_async.journal.version_1 import bring_up_to_date
@@ -39,10 +40,11 @@ class JournalFile:
         Raises ``JournalError``, ``sqlite3.Error`` and ``OSError``; nothing is open then.
         """
         self.named = path
-        self.path = Path(os.path.realpath(path))
+        self.path = own_path(path)
         self.is_lost = False
         """Whether another run has taken this one's place: then nothing can be written any more."""
         self._lock = lock
+        self._shm_size = 0  # bytes; as long as it has been
         make_file(self.path)
         self._connection = connect(self.named, self.path)
         try:
@@ -95,6 +97,7 @@ class JournalFile:
         return self._keep_in_place()
 
     def _keep_in_place(self) -> str | None:
+        self._restore_shm()
         has_lock = self._lock is None or self._lock.is_in_place()
         if has_lock and self._place.is_kept():
             return None
@@ -106,6 +109,20 @@ class JournalFile:
         aside = self._write_anew()
         found = f"; the file found in its place is now {aside.name}" if aside else ""
         return f"{self.named} was deleted or moved during this run and has been restored in full{found}"
+
+    def _restore_shm(self) -> None:
+        """Give the -shm file its length again if something cut it: touching what is missing would kill us (SIGBUS).
+
+        It is only a scratch pad; zeros let SQLite make it anew. Not by a descriptor: closing that would release the
+        locks that SQLite holds on the file.
+        """
+        shm = files_of(self.path)[2]
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            size = shm.lstat().st_size
+            if size < self._shm_size and self._place.is_ours(shm):
+                os.truncate(shm, 0)
+                os.truncate(shm, self._shm_size)
+            self._shm_size = max(size, self._shm_size)
 
     def _take_lock_again(self, lock: RunLock) -> None:
         try:
@@ -238,11 +255,6 @@ def make_file(path: Path) -> None:
     except FileExistsError:
         return
     sync_folder(path.parent)
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return the files that a journal consists of while it is open."""
-    return [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
 
 
 def move_aside(path: Path, ours: Place) -> Path | None:

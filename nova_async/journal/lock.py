@@ -16,6 +16,7 @@ from nova_async._core.after_fork import Step, in_child
 from nova_async._core.atomic_files import own_folder
 from nova_async.errors import JournalError, RunLockedError
 from nova_async.journal.explaining import explained
+from nova_async.journal.places import lock_of_older, own_path
 
 __all__ = ["RunLock"]
 
@@ -56,12 +57,10 @@ class RunLock:
         with _guard:
             if self._descriptors:
                 raise RunLockedError(os.getpid())
-            place = Path(os.path.realpath(self.journal))
+            place = own_path(self.journal)
             self._path = place.with_name(place.name + ".lock")
-            # An older nova locks this file, for a journal in the usual place; it must not run beside us.
-            older = place.with_name("lock")
-            if (place.parent.name, place.name) == (".nova", "journal.db") and older.exists():
-                self._take(older)
+            if (older := lock_of_older(place)) is not None and older.exists():
+                self._take(older)  # it must not run beside us
             try:
                 self._take(self._path)
             except BaseException:
@@ -169,6 +168,8 @@ def write_holder(descriptor: int) -> None:
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if os.fstat(descriptor).st_nlink > 1 and not read_holder(descriptor):
+        return  # a hard link to a file of somebody else's
     with contextlib.suppress(OSError):  # the lock works on a full disk too
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)

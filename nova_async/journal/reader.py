@@ -15,6 +15,7 @@ from nova_async.errors import JournalError
 from nova_async.journal.columns import as_moment, as_text, as_whole, either, from_word, to_text, to_whole
 from nova_async.journal.explaining import understood
 from nova_async.journal.history import History, Run, read_attempts, read_history, read_runs
+from nova_async.journal.places import files_of, own_path
 from nova_async.journal.rows import EVENT, event_of, names
 from nova_async.journal.schema import SCHEMA_VERSION, check_version
 from nova_async.journal.version_1 import bring_up_to_date
@@ -147,7 +148,7 @@ def how_to_open(path: Path) -> str:
     """
     if not path.exists():
         raise JournalError(f"{path} does not exist: nothing has been run here yet")
-    wal, shm = (real.with_name(real.name + end) for real in (path.resolve(),) for end in ("-wal", "-shm"))
+    _, wal, shm = files_of(own_path(path))  # a reader writes to the -shm file, too
     if not wal.exists():
         return QUIET
     return BESIDE_A_WRITER if shm.exists() else COPY

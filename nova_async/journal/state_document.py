@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nova_async._core.own_places import read_file
 from nova_async.errors import StateFileError
 from nova_async.journal.foreign_json import (
     SURROGATES,
@@ -35,6 +36,8 @@ STATE_SCHEMA = 1
 ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+LARGEST = 256 * 1024 * 1024  # bytes; 10,000 tasks with all their attempts are a tenth of it
 
 
 def run_document(run: RunView) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
     Raises ``StateFileError`` if there is no such file, or if nova did not write it.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_file(path, LARGEST))
     except FileNotFoundError:
         raise StateFileError(f"no run here: {path} does not exist; start one with `nova run`") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import final
 
 from nova_async._core.atomic_files import own_folder, replace_file
+from nova_async._core.own_places import STATE_FILE, chosen_by_us
 from nova_async._core.threads import DISK_THREADS
 from nova_async.journal.state_document import encoded, read_state, run_document, task_document
 from nova_async.views import RunView, TaskView
@@ -26,6 +29,9 @@ class StateFile:
     It belongs to one event loop. ``view`` and ``run`` are called in that loop, ``view`` only for the tasks that were
     touched: the cost of a write depends on what has changed. Temporary files are in the folder ``scratch``. A failing
     disk does not affect the run: ``on_trouble`` is called with a message, and with None once a write succeeds again.
+
+    A link is followed, and an existing file keeps its mode, where the user has named the file; in the usual place a
+    link is replaced, and the file is readable by its owner only.
     """
 
     def __init__(
@@ -115,8 +121,10 @@ class StateFile:
         for view in views:
             self._fragments[view.id] = encoded(view.id) + b":" + encoded(task_document(view))
         about = {part: encoded(said) for part, said in run_document(run).items()}
-        path = Path(os.path.realpath(self.path))  # a link stays a link
+        is_named = not chosen_by_us(self.path, STATE_FILE)
+        path = Path(os.path.realpath(self.path)) if is_named else self.path.absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_devices(path)
         own_folder(self._scratch)
         if not self._swept:
             for folder in {self._scratch, path.parent}:
@@ -124,7 +132,15 @@ class StateFile:
             self._swept = True
         tasks = b",".join(self._fragments.values())
         content = b'{"project":%b,"tasks":{%b},"nova":%b}\n' % (about["project"], tasks, about["nova"])
-        replace_file(path, content, by_way_of=self._scratch)
+        replace_file(path, content, by_way_of=self._scratch, keeps_mode=is_named)
+
+
+def refuse_devices(path: Path) -> None:
+    """Check that no device or the like would be replaced by a file: `--state /dev/null` means that nobody wants one."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):  # the system refuses a folder itself
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def remove_leftovers(folder: Path, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import final
 from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
 from nova_async._core.cancellation import insist
+from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async._core.threads import DISK_THREADS
 from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Executor, Running
@@ -65,9 +66,9 @@ class Orchestrator:
         agent: str | None = None,
         command_for: CommandMaker | None = None,
         max_workers: int | None = None,
-        log_dir: StrPath = "logs",
-        state_file: StrPath = "cascade_state.json",
-        journal: StrPath = ".nova/journal.db",
+        log_dir: StrPath = LOG_DIR,
+        state_file: StrPath = STATE_FILE,
+        journal: StrPath = JOURNAL,
         root: StrPath = ".",
         on_change: Callable[[str | None], object] | None = None,
         executor: Executor | None = None,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from nova_async._core.own_places import LOG_DIR, chosen_by_us, refuse_links
 from nova_async.agents import AGENTS, Agent
 from nova_async.agents.wrappers import without_assignments
 from nova_async.attempt.ends import about_program, not_on_path
@@ -78,6 +79,7 @@ class Readiness:
         self._root = root
         state_file, journal = files
         self._writes = {"logs": logs, "state file": state_file.parent, "journal": journal.parent}
+        self._logs = logs
         self._runs_here = runs_here
         self._knows_commands = knows_commands
         self._path = {"PATH": cascade.settings.env.get("PATH") or os.environ.get("PATH") or os.defpath}
@@ -91,6 +93,7 @@ class Readiness:
         found.add(clock_problem(datetime.now(UTC)))
         for what, path in self._writes.items():
             found.add(folder_problem(what, path))
+        found.add(link_problem(self._logs))
         for path in one_of_each_disk(self._writes.values()):
             left = room_left(path)
             if left is not None and left < LITTLE_ROOM:
@@ -258,6 +261,15 @@ def folder_problem(what: str, path: Path) -> str | None:
         return f"cannot write the {what} in {path}: {folder} is on a read-only file system. Choose another place"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"cannot write the {what} in {path}: change the permissions of {folder}, or choose another place"
+    return None
+
+
+def link_problem(logs: Path) -> str | None:
+    """Say so if the usual folder of logs is a link, which may lead to any folder of the user."""
+    try:
+        refuse_links(logs, chosen_by_us(logs, LOG_DIR), "remove it, or name the folder yourself (--log-dir)")
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
     return None
 
 

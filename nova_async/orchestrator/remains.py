@@ -9,7 +9,7 @@ from nova_async.agents import AGENTS, AgentReport
 from nova_async.agents.registry import PLAIN, mode_of_output
 from nova_async.records import Attempt, AttemptEnd, LogRef
 from nova_async.words import Outcome, Phase
-from nova_async.worker.log.file import find_log
+from nova_async.worker.log.file import find_log, open_to_read
 
 __all__ = ["remains_of"]
 
@@ -27,8 +27,9 @@ def remains_of(attempt: Attempt) -> AttemptEnd | None:
     if ref is None or ref.device is None or ref.inode is None:
         return None
     try:
-        path = find_log(Path(ref.path), (ref.device, ref.inode))
-        with path.open("rb", buffering=0) as log:
+        identity = ref.device, ref.inode
+        path = find_log(Path(ref.path), identity)
+        with open_to_read(path, identity) as log:
             written = datetime.fromtimestamp(os.fstat(log.fileno()).st_mtime, UTC)
             report = read_again(attempt, log)
     except (OSError, OverflowError, ValueError):  # it is gone, or its time is no time

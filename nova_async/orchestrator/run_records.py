@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import final
 
 from nova_async._core.cancellation import finish
+from nova_async._core.own_places import STATE_FILE, chosen_by_us
 from nova_async.attempt.executor import Executor, Running
 from nova_async.cascade import Cascade
 from nova_async.errors import JournalError
@@ -251,6 +252,9 @@ class RunRecords:
             await self.journal.reset(self.plan, [task for task in failed if only is None or task in only])
 
     def _open_state_file(self) -> None:
+        if chosen_by_us(self._state_path, STATE_FILE) and self._state_path.is_symlink():
+            led_to = f"a symbolic link to {self._state_path.readlink()}"
+            self._on_trouble(f"{self._state_path} was {led_to}; it is replaced by a file (--state FILE follows links)")
         self._state_file = StateFile(
             self._state_path, tasks=self._cascade.tasks, run=self.run_view, view=self._view,
             scratch=self.path.parent, on_trouble=lambda text: text and self._on_trouble(text),

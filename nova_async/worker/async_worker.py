@@ -14,6 +14,7 @@ from typing import Literal, Self, final
 
 from nova_async._core.arguments import as_seconds, told
 from nova_async._core.cancellation import finish, outlast
+from nova_async._core.own_places import LOG_DIR, chosen_by_us
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
@@ -60,7 +61,7 @@ class AsyncWorker(Questions):
         task_id: str,
         task_description: str = "",
         *,
-        log_dir: StrPath = "logs",
+        log_dir: StrPath = LOG_DIR,
         agent: str | None = None,
         limits: Limits | None = None,
         leftovers: LeaveOrKill = "kill",
@@ -82,6 +83,7 @@ class AsyncWorker(Questions):
         if limits is not None and limits.max_memory is not None:
             raise ValueError("Limits.max_memory is not enforced yet; leave it out")
         self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log", Path(current_folder()))
+        self._log_dir = Path(log_dir)
         self._agent = agent
         self._limits = limits or Limits()
         self._leftovers = Leftovers(leftovers)
@@ -271,7 +273,10 @@ class AsyncWorker(Questions):
         environment["NOVA_TASK_ID"] = self.task_id
         reader = agent.reader(mode, self._resumed_from)
         resolve(command, cwd=cwd, env=environment)  # before the previous log is moved aside
-        log = await LogWriter.open(self.log_path)
+        # In the folder of logs we choose the name; whoever assigns a path elsewhere means what lies there.
+        is_in_log_dir = self._record.wanted_log_path.parent == self._log_dir
+        parts_of_ours = 1 + chosen_by_us(self._log_dir, LOG_DIR) if is_in_log_dir else 0
+        log = await LogWriter.open(self.log_path, parts_of_ours)
         try:
             async with as_file(stdin) as descriptor:
                 child = await spawn(command, cwd=cwd, env=environment, stdin=descriptor)

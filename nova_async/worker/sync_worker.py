@@ -13,6 +13,7 @@ from weakref import WeakSet
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from nova_async._core.after_fork import Step, in_child
+from nova_async._core.own_places import LOG_DIR
 from nova_async.errors import WorkerStateError
 from nova_async.process.at_exit import before_executors_stop
 from nova_async.usage import TokenUsage
@@ -180,7 +181,7 @@ class Worker(Questions):
         task_id: str,
         task_description: str = "",
         *,
-        log_dir: StrPath = "logs",
+        log_dir: StrPath = LOG_DIR,
         agent: str | None = None,
         limits: Limits | None = None,
         leftovers: LeaveOrKill = "kill",

@@ -104,8 +104,8 @@ async def test_a_folder_that_is_none(tmp_path: Path) -> None:
 async def test_a_folder_where_the_journal_should_be(path: Path) -> None:
     """A folder of that name is told to whoever writes or reads."""
     path.mkdir(parents=True)
-    assert f"{path} cannot be used (unable to open database file)" in await refusal(path)
-    with pytest.raises(JournalError, match="unable to open"):
+    assert f"{path}: it is a folder, in the place of a file of nova's journal: remove it" in await refusal(path)
+    with pytest.raises(JournalError, match="it is a folder"):
         JournalReader(path).runs()
 
 

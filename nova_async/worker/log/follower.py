@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from aiofiles.threadpool import wrap
 
 from nova_async._core.threads import DISK_THREADS, open_in_thread
-from nova_async.worker.log.file import FileIdentity, find_log, identity_of
+from nova_async.worker.log.file import Stretch, find_log, identity_of, open_to_read
 
 __all__ = ["GrowingLog", "follow_bytes", "follow_lines"]
 
@@ -29,13 +29,8 @@ class GrowingLog(Protocol):
         ...
 
     @property
-    def identity(self) -> FileIdentity:
-        """Which file it is, even after it was renamed."""
-        ...
-
-    @property
-    def start(self) -> int:
-        """The offset in bytes at which the attempt begins in the file."""
+    def stretch(self) -> Stretch:
+        """The file that the newest output is in, and where in it."""
         ...
 
     @property
@@ -63,12 +58,13 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
     if not log.is_regular:
         raise io.UnsupportedOperation(f"{log.path} cannot be read back: it is not a regular file")
     seen = 0  # bytes of the attempt that were read, or are gone
-    start = log.start
     while True:
-        raw = await open_in_thread(open_log, log)
+        stretch = log.stretch
+        raw = await open_in_thread(open_log, log, stretch)
         file = wrap(raw, executor=DISK_THREADS)
         try:
-            await file.seek(start)
+            seen = max(seen, -stretch.start)  # what came before is in a file that was moved away, or lost
+            await file.seek(stretch.start + seen)
             while True:
                 if seen >= log.written:
                     await log.more(seen)
@@ -87,12 +83,11 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
                     seen = max(seen, written)
         finally:
             await asyncio.shield(file.close())
-        start = 0
 
 
-def open_log(log: GrowingLog) -> io.FileIO:
+def open_log(log: GrowingLog, stretch: Stretch) -> io.FileIO:
     """Open the very file that the log is written to, even if a later attempt has taken its name."""
-    return io.FileIO(find_log(log.path, log.identity))
+    return open_to_read(find_log(log.path, stretch.identity), stretch.identity)
 
 
 def what_happened(log: GrowingLog, file: io.FileIO) -> Literal["moved", "cut", "lost"]:
@@ -102,7 +97,7 @@ def what_happened(log: GrowingLog, file: io.FileIO) -> Literal["moved", "cut", "
     the writer continued at its new end; or the bytes were lost with a file that can no longer be found.
     """
     status = os.fstat(file.fileno())
-    if identity_of(status) != log.identity:
+    if identity_of(status) != log.stretch.identity:
         return "moved"
     if status.st_size < file.tell():
         file.seek(0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiofiles.threadpool import wrap
 
 from nova_async._core.threads import DISK_THREADS, open_in_thread
-from nova_async.worker.log.file import FileIdentity, LogFile
+from nova_async.worker.log.file import FileIdentity, LogFile, Stretch
 
 __all__ = ["LogWriter"]
 
@@ -52,8 +52,8 @@ class LogWriter:
 
     def __init__(self, file: LogFile) -> None:
         self.on_room: Callable[[], None] = lambda: None  # called when a full queue has room again
-        self.error: str | None = None  # what is or was wrong with the disk
-        self.lost = 0  # bytes of output that are not in the log and never will be
+        self._error: str | None = None  # what is or was wrong with the disk
+        self._lost = 0  # bytes of output that the disk did not take
         self.closed = False
         self._raw = file
         self._file = wrap(file, executor=DISK_THREADS)
@@ -74,12 +74,12 @@ class LogWriter:
         self._followers: set[asyncio.Future[None]] = set()
 
     @classmethod
-    async def open(cls, path: Path) -> "LogWriter":
-        """Open the log of a new attempt; an earlier attempt's is kept beside it.
+    async def open(cls, path: Path, parts_of_ours: int = 0) -> "LogWriter":
+        """Open the log of a new attempt, as ``LogFile`` does; an earlier attempt's is kept beside it.
 
         Raises the system's ``OSError`` if it cannot be opened.
         """
-        return cls(await open_in_thread(LogFile, path))
+        return cls(await open_in_thread(LogFile, path, parts_of_ours))
 
     @property
     def path(self) -> Path:
@@ -97,9 +97,19 @@ class LogWriter:
         return self._raw.is_regular
 
     @property
-    def start(self) -> int:
-        """The offset in bytes at which this attempt begins in the file."""
-        return self._raw.start
+    def error(self) -> str | None:
+        """What is or was wrong with the disk, or with the file."""
+        return self._error or self._raw.trouble
+
+    @property
+    def lost(self) -> int:
+        """Bytes of output that are not in the log and never will be."""
+        return self._lost + self._raw.gone
+
+    @property
+    def stretch(self) -> Stretch:
+        """The file that the newest output is in, and where in it."""
+        return self._raw.stretch
 
     @property
     def written(self) -> int:
@@ -156,7 +166,7 @@ class LogWriter:
             try:
                 await self._file.close()
             except OSError as error:  # a network disk may report a lost write only now
-                self.error = error.strerror or str(error)
+                self._error = error.strerror or str(error)
                 with suppress(OSError):
                     self._raw.close()  # in case no thread could be started for it
         self.closed = True
@@ -232,7 +242,7 @@ class LogWriter:
     def _fail(self, why: str) -> None:
         """Carry on without the disk: keep the latest output, count the rest, and try again later (G7)."""
         self._failing = True
-        self.error = why
+        self._error = why
         self._keep_only_the_tail()
         self._let_go_on()
         if not self._closing:
@@ -253,11 +263,11 @@ class LogWriter:
                 self._queue.appendleft(chunk[surplus:])
             self._queued -= surplus
             self._gap += surplus
-            self.lost += surplus
+            self._lost += surplus
 
     def _drop_what_is_left(self) -> None:
         """Count what the disk never accepted; a mark that could not be written is not output."""
-        self.lost += self._queued + (0 if self._writing_mark else len(self._in_flight))
+        self._lost += self._queued + (0 if self._writing_mark else len(self._in_flight))
         self._queue.clear()
         self._queued = 0
 
@@ -277,7 +287,7 @@ class LogWriter:
             self._watch_for_a_stall()
             return
         self._failing = True
-        self.error = f"the disk accepted no data for {STALL_SECONDS:g} s"
+        self._error = f"the disk accepted no data for {STALL_SECONDS:g} s"
         self._keep_only_the_tail()
         if self._closing:
             self._given_up = True

@@ -1,0 +1,58 @@
+"""Where a run keeps its files unless told otherwise, and which links in these places are not followed.
+
+Whoever wrote the files of a working folder, a repository or an agent in its sandbox, may have put a link there that
+leads to any file of the user. So a link is followed only in a path that the user has named.
+"""
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+
+__all__ = ["JOURNAL", "LOG_DIR", "STATE_FILE", "chosen_by_us", "open_without_waiting", "read_file", "refuse_links"]
+
+JOURNAL = ".nova/journal.db"
+STATE_FILE = "cascade_state.json"
+LOG_DIR = "logs"
+
+
+def chosen_by_us(path: str | os.PathLike[str], default: str) -> int:
+    """Return how many of the last parts of a path are our choice, not the user's: all of the default, or none."""
+    return len(Path(default).parts) if Path(path) == Path(default) else 0
+
+
+def refuse_links(path: Path, parts: int, cure: str) -> None:
+    """Check that none of the last ``parts`` parts of a path is a symbolic link.
+
+    Raises ``OSError`` (``ELOOP``) that says which one is, where it leads, and ``cure``: what the user can do.
+    """
+    for place in [path, *path.parents][: max(parts, 0)]:
+        try:
+            if stat.S_ISLNK(place.lstat().st_mode):
+                text = f"it is a symbolic link to {place.readlink()}, which nova does not follow: {cure}"
+                raise OSError(errno.ELOOP, text, str(place))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """Read a file that anybody may have put there: neither a device without an end nor a FIFO that nobody writes to.
+
+    Raises ``OSError``, also if it is not a regular file or has more than ``most`` bytes.
+    """
+    with open_without_waiting(path) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read(most + 1) or b""
+
+
+def open_without_waiting(path: Path) -> io.FileIO:
+    """Open a file for reading; of a FIFO, nobody waits for the other end.
+
+    Raises ``OSError``, also for a folder.
+    """
+    return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOCTTY | os.O_NONBLOCK))
