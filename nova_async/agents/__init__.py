@@ -5,7 +5,15 @@ from nova_async.agents.event_reader import MODES
 from nova_async.agents.failures import failure_of_status
 from nova_async.agents.guarded import GuardedReader
 from nova_async.agents.layout import Layout, as_text
-from nova_async.agents.reader import MAX_LINE, MAX_RESULT, AgentReader, AgentReport, LineSplitter, UsageLimit
+from nova_async.agents.reader import (
+    MAX_LINE,
+    MAX_RESULT,
+    AgentReader,
+    AgentReport,
+    LineSplitter,
+    UsageLimit,
+    error_entrance,
+)
 from nova_async.agents.registry import AGENTS, DEFAULT_AGENT, recognise
 from nova_async.agents.rendering import Piece, PieceKind, Renderer
 from nova_async.agents.unread import unread_agent
@@ -31,6 +39,7 @@ __all__ = [
     "SessionFiles",
     "UsageLimit",
     "as_text",
+    "error_entrance",
     "failure_of_status",
     "recognise",
     "unread_agent",

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
@@ -18,7 +19,7 @@ from nova_async.agents.background import Background
 from nova_async.agents.failures import MOST_WORDS, failure_of, limit_of_words
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
-from nova_async.agents.reader import AgentReport, LineSplitter, UsageLimit
+from nova_async.agents.reader import MAX_ERROR_LINE, AgentReport, LineSplitter, UsageLimit
 from nova_async.agents.wording import plain_id
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
@@ -118,7 +119,9 @@ class EventReader(ABC):
         self._mode = mode
         self._text = None if mode in ("json", "stream-json") else PlainReader(counts_usage=self.COUNTS_TEXT)
         self._lines = LineSplitter()
+        self._error_lines = LineSplitter(MAX_ERROR_LINE)
         self._complaint: str | None = None  # why it did not begin
+        self._gave_up = False  # whether that is what this program says when it gives up
         self._last_note: str | None = None
         self._first_lines = FIRST_LINES
         self._events_seen = False
@@ -131,17 +134,30 @@ class EventReader(ABC):
         if lines:
             self._read(lines)
 
+    @property
+    def feed_error(self) -> Callable[[bytes], None] | None:
+        """Takes the next bytes of standard error, cut anywhere; None in text mode, where both streams are one text."""
+        return None if self._mode == "text" else self._feed_error
+
     def close(self) -> None:
         """Say that nothing more will come, so that a last line without its end counts; harmless to repeat."""
-        rest = self._lines.close()
+        rest, error = self._lines.close(), self._error_lines.close()
         if rest is not None:
             self._read([rest])
-        if self._text is None:
-            self.read_end()
-            why = self._complaint or self._last_note
-            if why and not self._events_seen and self.error is None:
-                self._changed = True
-                self.fail(why, None)
+        if error is not None:
+            self._changed |= self.read_error(error)
+        self.read_end()
+        if not self._events_seen and self.error is None:
+            self._explain_silence()
+
+    def _explain_silence(self) -> None:
+        """Say why there was no event at all; in a text, only where it is certain that the program says so itself."""
+        why = self._complaint or (self._last_note if self._text is None else None)
+        if why and (self._gave_up or self._text is None):
+            self._changed = True
+            self.fail(why, None)
+            if not self._gave_up:
+                self.limit = None  # whoever said that, it must not stop all that the account runs
 
     @property
     def report(self) -> AgentReport:
@@ -239,12 +255,17 @@ class EventReader(ABC):
                 self._changed |= self.read_note(line)
 
     def read_note(self, line: bytes) -> bool:
-        """Take a line that is no event, which is the agent's standard error; say whether it changed anything."""
+        """Take a line that is no event, mostly of standard error; say whether it changed anything."""
         said = line[: 4 * MAX_ERROR].decode("utf-8", "replace")
         self._last_note = one_line(said, MAX_ERROR) or self._last_note
-        if self._complaint is None and (_COMPLAINT.match(line) or self.CANNOT_BEGIN.match(line)):
-            self._complaint = self._last_note
+        gave_up = self.CANNOT_BEGIN.match(line) is not None
+        if self._complaint is None and (gave_up or _COMPLAINT.match(line)):
+            self._complaint, self._gave_up = self._last_note, gave_up
         return False
+
+    def read_error(self, line: bytes) -> bool:
+        """Take a line of standard error; say whether it changed anything. An event there is not the agent's."""
+        return bool(line) and not line.startswith((b"{", b"[")) and self.read_note(line)
 
     def read_end(self) -> None:  # noqa: B027 - to most agents the end says nothing
         """Take the end of the output."""
@@ -261,6 +282,10 @@ class EventReader(ABC):
         if event is None or not isinstance(event.type, str) or event.type not in self.OPENINGS:
             return False
         return any(isinstance(known, str) for known in (event.session_id, event.thread_id, event.sessionID))
+
+    def _feed_error(self, chunk: bytes) -> None:
+        for line in self._error_lines.feed(chunk):
+            self._changed |= self.read_error(line)
 
     def _read(self, lines: list[bytes]) -> None:
         if self._text is not None:

@@ -8,7 +8,7 @@ from typing import Any, final
 from nova_async._core.text import clean, one_line
 from nova_async.agents.event_reader import MAX_DENIED, MAX_ERROR, MAX_TOOL_NAME
 from nova_async.agents.ledger import MAX_COUNT, MAX_MODELS, MAX_NAME
-from nova_async.agents.reader import MAX_RESULT, AgentReader, AgentReport, UsageByModel, UsageLimit
+from nova_async.agents.reader import MAX_RESULT, AgentReader, AgentReport, UsageByModel, UsageLimit, error_entrance
 from nova_async.agents.rendering import Piece, PieceKind, PlainRenderer, Renderer
 from nova_async.agents.wording import plain_id, plain_text
 from nova_async.usage import TokenUsage
@@ -32,8 +32,11 @@ class GuardedReader:
         self._reader: AgentReader | None = None
         try:
             self._reader = make()
+            has_entrance = error_entrance(self._reader) is not None
         except BaseException as error:
             self._give_up(error)
+            has_entrance = False
+        self.feed_error = self._feed_error if has_entrance else None
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the output, cut anywhere; it never raises."""
@@ -64,6 +67,15 @@ class GuardedReader:
             except BaseException as error:
                 self._give_up(error)
         return self._report
+
+    def _feed_error(self, chunk: bytes) -> None:
+        if self._reader is not None:
+            try:
+                entrance = error_entrance(self._reader)
+                if entrance is not None:
+                    entrance(chunk)
+            except BaseException as error:
+                self._give_up(error)
 
     def _give_up(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt):

@@ -1,6 +1,6 @@
 """What every agent reader takes and gives: bytes cut anywhere go in, one immutable report comes out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, Protocol, final
@@ -8,11 +8,22 @@ from typing import Any, NoReturn, Protocol, final
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
 
-__all__ = ["MAX_LINE", "MAX_RESULT", "AgentReader", "AgentReport", "LineSplitter", "UsageByModel", "UsageLimit"]
+__all__ = [
+    "MAX_ERROR_LINE",
+    "MAX_LINE",
+    "MAX_RESULT",
+    "AgentReader",
+    "AgentReport",
+    "LineSplitter",
+    "UsageByModel",
+    "UsageLimit",
+    "error_entrance",
+]
 
 MAX_LINE = (
     16 * 1024 * 1024
 )  # bytes; ten times the longest line ever seen (1.5 MB), and all that one reader may hold (G5)
+MAX_ERROR_LINE = 256 * 1024  # bytes of a line of standard error; only its beginning is ever shown
 MAX_RESULT = 1024 * 1024  # characters; a final answer is read by people, and every snapshot of a fleet keeps its own
 
 
@@ -150,7 +161,10 @@ class AgentReport:
 
 
 class AgentReader(Protocol):
-    """Reads the output of one process of one agent; see ``AGENTS`` for how to get one."""
+    """Reads the output of one process of one agent; see ``AGENTS`` for how to get one.
+
+    A reader of events also has ``feed_error(chunk)``, which takes standard error; see ``error_entrance``.
+    """
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the output, cut anywhere; it never raises and never waits."""
@@ -164,3 +178,13 @@ class AgentReader(Protocol):
     def report(self) -> AgentReport:
         """What is known now; the same object as long as nothing changed."""
         ...
+
+
+def error_entrance(reader: AgentReader) -> Callable[[bytes], None] | None:
+    """Return where a reader takes standard error, cut anywhere, apart from the events on standard output.
+
+    None where both are one text: then ``feed`` takes what comes from either. What stands on standard error may explain
+    a failure; it is never an event, which a hook or a tool's server could print there as well as the agent.
+    """
+    entrance: Callable[[bytes], None] | None = getattr(reader, "feed_error", None)
+    return entrance

@@ -19,7 +19,7 @@ from nova_async.process.command import resolve
 from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
 from nova_async.process.exit_status import exit_code_of_reaped
 from nova_async.process.family import Family
-from nova_async.process.pipes import RATION, open_output_pipe
+from nova_async.process.pipes import USUAL, OutputPipe
 from nova_async.process.table import TABLE
 
 __all__ = ["DEVNULL", "Child", "resolve", "spawn"]
@@ -39,19 +39,24 @@ class Child:
     """A started process and its output.
 
     ``pid`` is that of the leader: the process that was started itself. ``cookie`` is the family path in its
-    environment, ``output`` the read end of its stdout and stderr (non-blocking; -1 once closed), ``family`` the leader
-    and everything that descends from it.
+    environment, ``output`` the read end of its stdout, ``errors`` that of its stderr where it has a pipe of its own
+    (both non-blocking; -1 once closed), ``family`` the leader and everything that descends from it.
     """
 
     def __init__(
-        self, process: asyncio.subprocess.Process, cookie: str, output: int, output_size: int, family: Family
+        self,
+        process: asyncio.subprocess.Process,
+        cookie: str,
+        output: OutputPipe,
+        errors: OutputPipe | None,
+        family: Family,
     ) -> None:
         self.pid = process.pid
         self.cookie = cookie
-        self.output = output
         self.family = family
         self._process = process
-        self._output_size = output_size
+        self._output = output
+        self._errors = errors
         self._pidfd = _pidfd_of(process.pid)
         self._exit_code: int | None = None
         self.exit_is_unknown = False  # then the code is 255, and says nothing
@@ -88,12 +93,21 @@ class Child:
         assert code is not None
         return code
 
+    @property
+    def output(self) -> int:
+        """The descriptor of its standard output, and of its standard error if they share a pipe."""
+        return self._output.read_end
+
+    @property
+    def errors(self) -> int:
+        """The descriptor of its standard error; -1 if that shares a pipe with its standard output."""
+        return -1 if self._errors is None else self._errors.read_end
+
     def close_output(self) -> None:
-        """Close our end of the pipe, and what the exit code is asked by; a second call does nothing."""
-        if self.output >= 0:
-            os.close(self.output)
-            self.output = -1
-            RATION.give_back(self._output_size)
+        """Close our ends of its pipes, and what the exit code is asked by; a second call does nothing."""
+        self._output.close()
+        if self._errors is not None:
+            self._errors.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
@@ -105,6 +119,7 @@ async def spawn(
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str],
     stdin: int = DEVNULL,
+    errors_apart: bool = False,
 ) -> Child:
     """Start a command as the leader of a new family.
 
@@ -112,7 +127,8 @@ async def spawn(
 
     The child sees the program's name as it is written in ``command``. It starts in ``cwd``, by default ours. ``env`` is
     its complete environment; the family cookie is added. ``stdin`` is a descriptor or ``DEVNULL``; never a pipe that
-    nobody closes (G38).
+    nobody closes (G38). Standard error shares the pipe of standard output, which keeps their order, unless
+    ``errors_apart`` gives it one of its own.
 
     Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and the system's own error if the start
     itself fails.
@@ -124,7 +140,7 @@ async def spawn(
     argv = [os.fsdecode(command[0]), *arguments]
     async with _turn():
         # A task of its own: asyncio's spawn may not be cut off half-way (G18).
-        newborn = asyncio.create_task(_start(program, argv, cwd, env, stdin), name=f"spawn {argv[0]}")
+        newborn = asyncio.create_task(_start(program, argv, cwd, env, stdin, errors_apart), name=f"spawn {argv[0]}")
         try:
             return await asyncio.shield(newborn)
         except asyncio.CancelledError:
@@ -140,44 +156,49 @@ async def spawn(
 
 
 async def _start(
-    program: str, argv: list[str], cwd: str | os.PathLike[str] | None, env: Mapping[str, str], stdin: int
+    program: str,
+    argv: list[str],
+    cwd: str | os.PathLike[str] | None,
+    env: Mapping[str, str],
+    stdin: int,
+    errors_apart: bool,
 ) -> Child:
     orphan_guard.ensure()
     cookie = new_cookie()
     at_exit.expect(cookie)
     since, born = TABLE.now(), time.monotonic()
-    process = None
-    output = -1
-    size = 0
+    output = errors = None
     try:
-        output, write_end, size = open_output_pipe()
-        try:
-            creating = asyncio.create_subprocess_exec(
-                *argv,
-                executable=program,
-                stdin=stdin,
-                stdout=write_end,
-                stderr=write_end,
-                cwd=cwd,
-                env={**env, COOKIE_VARIABLE: cookie},
-                start_new_session=True,
-                close_fds=True,
-            )
-            with adoption.starting() as start:
-                process = await Unblocked(creating)
-                start.of(process.pid)
-            give_descriptor_limit(process.pid)
-        finally:
-            os.close(write_end)
+        output = OutputPipe()
+        # Little is said there, and nothing is lost by waiting for us: the usual size will do.
+        errors = OutputPipe(USUAL) if errors_apart else None
+        creating = asyncio.create_subprocess_exec(
+            *argv,
+            executable=program,
+            stdin=stdin,
+            stdout=output.write_end,
+            stderr=(errors or output).write_end,
+            cwd=cwd,
+            env={**env, COOKIE_VARIABLE: cookie},
+            start_new_session=True,
+            close_fds=True,
+        )
+        with adoption.starting() as start:
+            process = await Unblocked(creating)
+            start.of(process.pid)
+        give_descriptor_limit(process.pid)
     except BaseException as error:
-        if output >= 0:
-            os.close(output)
-            RATION.give_back(size)
+        for pipe in (output, errors):
+            if pipe is not None:
+                pipe.close()
         if isinstance(error, asyncio.CancelledError):
             # Every task of the loop is being cancelled. asyncio has killed the leader, but it may have had children.
             Family(0, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
         at_exit.forget(cookie)
         raise
+    for pipe in (output, errors):
+        if pipe is not None:
+            pipe.close_write_end()
     family = Family(
         process.pid,
         cookie,
@@ -188,7 +209,7 @@ async def _start(
     )
     adoption.note_family(family)
     at_exit.register(family)
-    return Child(process, cookie, output, size, family)
+    return Child(process, cookie, output, errors, family)
 
 
 async def _exit_of(process: asyncio.subprocess.Process) -> int:

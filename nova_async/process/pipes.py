@@ -9,11 +9,12 @@ import fcntl
 import os
 import threading
 from pathlib import Path
+from typing import final
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import open_pipe
 
-__all__ = ["RATION", "PipeRation", "open_output_pipe"]
+__all__ = ["RATION", "USUAL", "OutputPipe", "PipeRation"]
 
 LARGEST = 1024 * 1024  # bytes; what an unprivileged user may ask for (pipe-max-size)
 USUAL = 64 * 1024  # bytes; a pipe's default size
@@ -34,10 +35,10 @@ class PipeRation:
         self.taken = 0
         self._lock = threading.Lock()
 
-    def take(self) -> int:
-        """Return the size in bytes for one more pipe: a power of two from 64 KiB to 1 MiB."""
+    def take(self, most: int = LARGEST) -> int:
+        """Return the size in bytes for one more pipe: a power of two from 64 KiB to ``most``."""
         with self._lock:
-            size = LARGEST
+            size = most
             while size > USUAL and size > (self.budget - self.taken) // EIGHTH:
                 size //= 2
             self.taken += size
@@ -67,16 +68,33 @@ RATION = PipeRation(_budget())
 in_child(Step.PIPES, RATION.start_over)
 
 
-def open_output_pipe() -> tuple[int, int, int]:
-    """Return the read end (non-blocking), the write end, and the size to give back to ``RATION`` at the end.
+@final
+class OutputPipe:
+    """A pipe for what a child writes: we read at one end, which never blocks; the child is given the other.
 
-    Raises ``OSError`` if no descriptor is left.
+    ``most`` is the largest size in bytes that makes sense, at least ``USUAL``. An end that is closed is -1. Raises
+    ``OSError`` if no descriptor is left.
     """
-    read_end, write_end = open_pipe()
-    size = RATION.take()
-    os.set_blocking(read_end, False)
-    if F_SETPIPE_SZ is not None:
-        # EPERM: this user already has too many pipes. A smaller pipe works too; it only buffers less.
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(read_end, F_SETPIPE_SZ, size)
-    return read_end, write_end, size
+
+    def __init__(self, most: int = LARGEST) -> None:
+        self.read_end, self.write_end = open_pipe()
+        self._size = RATION.take(most)
+        os.set_blocking(self.read_end, False)
+        if F_SETPIPE_SZ is not None:
+            # EPERM: this user already has too many pipes. A smaller pipe works too; it only buffers less.
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self.read_end, F_SETPIPE_SZ, self._size)
+
+    def close_write_end(self) -> None:
+        """Close the child's end, which it has by now; a second call does nothing."""
+        if self.write_end >= 0:
+            os.close(self.write_end)
+            self.write_end = -1
+
+    def close(self) -> None:
+        """Close both ends; a second call does nothing."""
+        self.close_write_end()
+        if self.read_end >= 0:
+            os.close(self.read_end)
+            self.read_end = -1
+            RATION.give_back(self._size)

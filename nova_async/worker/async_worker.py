@@ -15,7 +15,7 @@ from typing import Literal, Self, final
 from nova_async._core.arguments import as_seconds, told
 from nova_async._core.cancellation import finish, outlast
 from nova_async._core.own_places import LOG_DIR, chosen_by_us
-from nova_async.agents import AGENTS, recognise
+from nova_async.agents import AGENTS, error_entrance, recognise
 from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
 from nova_async.process.child import resolve, spawn
@@ -279,7 +279,9 @@ class AsyncWorker(Questions):
         log = await LogWriter.open(self.log_path, parts_of_ours)
         try:
             async with as_file(stdin) as descriptor:
-                child = await spawn(command, cwd=cwd, env=environment, stdin=descriptor)
+                child = await spawn(
+                    command, cwd=cwd, env=environment, stdin=descriptor, errors_apart=error_entrance(reader) is not None
+                )
         except BaseException:
             await finish(asyncio.get_running_loop().create_task(log.close()), on_cancel=lambda: None)
             raise

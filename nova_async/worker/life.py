@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from nova_async.agents import AgentReader, AgentReport
+from nova_async.agents import AgentReader, AgentReport, error_entrance
 from nova_async.process.child import Child
 from nova_async.process.family import Member
 from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.limits import Limits
+from nova_async.worker.log.whole_lines import WholeLines
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.output_pump import OutputPump
 from nova_async.worker.record import Record
@@ -24,6 +25,8 @@ __all__ = ["STOP_GRACE", "Life"]
 STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
 LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: the work is over, so it needs less (G2)
 DRAIN_SECONDS = 5.0  # a process that still prints this long after the leader's exit is ended with the leftovers (G1)
+
+LINE_SECONDS = 5.0  # a line that stands still for this long is a prompt or a progress bar: what waits for it goes first
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds until the system is asked again for what it refused
 
@@ -66,7 +69,12 @@ class Life:
         self._survivors: list[Member] = []  # of another user, or stuck in the kernel: no signal of ours ends these
         self._timers = Timers()
         self._suspended_at: float | None = None  # on the loop's clock
-        self._pump = OutputPump(child.output, self._take)
+        self._lines = WholeLines(log.put)
+        self._feed_error = error_entrance(reader)
+        pipes = {child.output: self._take}
+        if child.errors >= 0:
+            pipes = {child.output: self._take_output, child.errors: self._take_errors}
+        self._pump = OutputPump(pipes)
         log.on_room = self._pump.resume
         if limits.timeout is not None:
             why = f"timed out: still running after {limits.timeout:g} s (timeout)"
@@ -115,8 +123,37 @@ class Life:
         self.hurry()
 
     def _take(self, chunk: bytes) -> bool:
+        """Take what both streams wrote into one pipe."""
         self._log.put(chunk)
         self._reader.feed(chunk)
+        return self._note_report()
+
+    def _take_output(self, chunk: bytes) -> bool:
+        self._lines.put_output(chunk)
+        self._reader.feed(chunk)
+        return self._note_report()
+
+    def _take_errors(self, chunk: bytes) -> bool:
+        self._lines.put_errors(chunk)
+        if self._lines.is_waiting and "line" not in self._timers:
+            self._arm("line", LINE_SECONDS, self._look_at_line, self._lines.chunks)
+        if self._feed_error is not None:
+            self._feed_error(chunk)
+        return self._note_report()
+
+    def _look_at_line(self, chunks: int) -> None:
+        """Let standard error into the log, if standard output has stood still in the middle of a line."""
+        self._timers.forget("line")
+        self._pump.read_what_is_there()
+        if not self._lines.is_waiting:
+            return
+        if self._lines.chunks == chunks and not self._pump.is_paused:
+            self._lines.let_lines_in()
+        else:
+            self._arm("line", LINE_SECONDS, self._look_at_line, self._lines.chunks)
+
+    def _note_report(self) -> bool:
+        """Pass on what the reader knows now; tell whether the log has room for more."""
         report = self._reader.report
         if report is not self._record.report:
             self._record.set_report(report)
@@ -212,6 +249,7 @@ class Life:
         await self._pump.drain(DRAIN_SECONDS)
         self._pump.close()
         self._child.close_output()
+        self._lines.let_all_in()
         self._reader.close()
         self._record.set_report(self._reader.report)
         await self._log.close()

@@ -1,11 +1,11 @@
-"""From the child's pipe to its log and reader: reads as soon as there is something, and never waits for either."""
+"""From the child's pipes to its log and reader: reads as soon as there is something, and never waits for either."""
 
 import asyncio
 import fcntl
 import os
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 __all__ = ["OutputPump"]
 
@@ -15,25 +15,24 @@ IDLE_SECONDS = 0.5  # after the leader's exit: without a byte for this long, not
 
 
 class OutputPump:
-    """Hands every chunk that the child writes to ``take``, until the pipe ends or is closed.
+    """Hands every chunk that the child writes to the ``take`` of its pipe, until all pipes end or it is closed.
 
-    ``take`` returns False to pause the reading; ``resume`` continues it.
+    ``pipes`` is each pipe's descriptor with its ``take``, which returns False to pause the reading of all of them;
+    ``resume`` continues it.
     """
 
-    def __init__(self, descriptor: int, take: Callable[[bytes], bool]) -> None:
+    def __init__(self, pipes: Mapping[int, Callable[[bytes], bool]]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._descriptor = descriptor
-        self._take = take
-        self._size = SMALLEST_READ
-        self._received = 0  # bytes
+        self.now = self._loop.time
+        self._pipes = [_Pipe(descriptor, take, self) for descriptor, take in pipes.items()]
         self._reading = False
         self._ended = asyncio.Event()
-        self.last_byte_at = self._loop.time()  # on the loop's clock, in seconds
+        self.last_byte_at = self.now()  # of any pipe, on the loop's clock, in seconds
         self.resume()
 
     @property
     def is_paused(self) -> bool:
-        """Whether ``take`` has paused the reading."""
+        """Whether a ``take`` has paused the reading."""
         return not self._reading and not self.at_end
 
     @property
@@ -42,40 +41,50 @@ class OutputPump:
         return self._ended.is_set()
 
     def resume(self) -> None:
-        """Continue reading after ``take`` paused it."""
+        """Continue reading after a ``take`` paused it."""
         if self.is_paused:
-            self._loop.add_reader(self._descriptor, self._read)
+            for pipe in self._pipes:
+                if not pipe.at_end:
+                    self._loop.add_reader(pipe.descriptor, pipe.read)
             self._reading = True
             self.last_byte_at = self._loop.time()  # nobody could be heard during the pause
 
+    def pause(self) -> None:
+        """Stop reading until ``resume`` is called."""
+        if self._reading:
+            for pipe in self._pipes:
+                self._loop.remove_reader(pipe.descriptor)
+            self._reading = False
+
     def close(self) -> None:
-        """Stop reading for good; closing the descriptor is left to its owner."""
-        self._pause()
+        """Stop reading for good; closing the descriptors is left to their owner."""
+        self.pause()
         self._ended.set()
 
     def read_what_is_there(self) -> None:
-        """Read what the pipe holds now, without waiting, unless ``take`` pauses the reading first.
+        """Read what the pipes hold now, without waiting, unless a ``take`` pauses the reading first.
 
         No more than that: the child may write faster than we read, and the loop has other work.
         """
-        enough = self._received + self._waiting()
-        while self._reading and self._read() and self._received < enough:
-            pass
+        for pipe in self._pipes:
+            enough = pipe.received + self._waiting_in(pipe)
+            while self._reading and pipe.received < enough and pipe.read():
+                pass
 
     async def drain(self, no_longer_than: float) -> None:
-        """Return at the pipe's end, after ``IDLE_SECONDS`` without a byte, or after ``no_longer_than`` seconds in all.
+        """Return at the pipes' end, after ``IDLE_SECONDS`` without a byte, or after ``no_longer_than`` seconds in all.
 
-        The idle clock stands still while ``take`` has paused the reading. What is in the pipe now is read in any case,
-        however long the pauses: it is what the leader wrote.
+        The idle clock stands still while a ``take`` has paused the reading. What is in the pipes now is read in any
+        case, however long the pauses: it is what the leader wrote.
         """
-        owed = self._received + self._waiting()
+        owed = [(pipe, pipe.received + self._waiting_in(pipe)) for pipe in self._pipes]
         self.read_what_is_there()
         self.last_byte_at = self._loop.time()
         no_longer_than += self.last_byte_at
         while not self.at_end:
             idle_from = self.last_byte_at if self._reading else self._loop.time()
             until = idle_from + IDLE_SECONDS
-            if self._received >= owed:
+            if all(pipe.received >= enough for pipe, enough in owed):
                 until = min(until, no_longer_than)
             if until <= self._loop.time():
                 return
@@ -85,33 +94,49 @@ class OutputPump:
             except TimeoutError:
                 continue  # the clock may have been set back by a chunk
 
-    def _waiting(self) -> int:
-        """Return how many bytes are in the pipe."""
-        if self.at_end:
+    def note_end(self, ended: "_Pipe") -> None:
+        """Take note that a pipe has ended."""
+        self._loop.remove_reader(ended.descriptor)
+        if all(pipe.at_end for pipe in self._pipes):
+            self.close()
+
+    def _waiting_in(self, pipe: "_Pipe") -> int:
+        """Return how many bytes are in a pipe."""
+        if self.at_end or pipe.at_end:
             return 0
-        return int.from_bytes(fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+        return int.from_bytes(fcntl.ioctl(pipe.descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
-    def _pause(self) -> None:
-        if self._reading:
-            self._loop.remove_reader(self._descriptor)
-            self._reading = False
 
-    def _read(self) -> bool:
+class _Pipe:
+    """One pipe: its read end, who takes what comes, and how much has come."""
+
+    __slots__ = ("_pump", "_size", "_take", "at_end", "descriptor", "received")
+
+    def __init__(self, descriptor: int, take: Callable[[bytes], bool], pump: OutputPump) -> None:
+        self.descriptor = descriptor
+        self.received = 0  # bytes
+        self.at_end = False
+        self._take = take
+        self._pump = pump
+        self._size = SMALLEST_READ
+
+    def read(self) -> bool:
         """Read once; tell whether there may be more."""
         try:
-            chunk = os.read(self._descriptor, self._size)
+            chunk = os.read(self.descriptor, self._size)
         except BlockingIOError:
             return False
         if not chunk:
-            self.close()
+            self.at_end = True
+            self._pump.note_end(self)
             return False
-        self._received += len(chunk)
-        self.last_byte_at = self._loop.time()
+        self.received += len(chunk)
+        self._pump.last_byte_at = self._pump.now()
         # A large buffer is costly to make and a small one is costly to refill: follow what the child does.
         if len(chunk) == self._size:
             self._size = min(4 * self._size, LARGEST_READ)
         elif len(chunk) < self._size // 4:
             self._size = max(self._size // 2, SMALLEST_READ)
         if not self._take(chunk):
-            self._pause()
+            self._pump.pause()
         return True

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from nova_async.process.child import spawn
-from nova_async.process.pipes import F_SETPIPE_SZ, LARGEST, OURS, RATION, USUAL, PipeRation, open_output_pipe
+from nova_async.process.pipes import F_SETPIPE_SZ, LARGEST, OURS, RATION, USUAL, OutputPipe, PipeRation
 
 from .watching import running
 
@@ -33,17 +33,17 @@ def test_what_is_given_back_can_be_taken_again() -> None:
 
 def test_a_pipe_is_ours_alone() -> None:
     """Neither end is inherited; reading it never blocks; its size is what was taken (or the system's limit)."""
-    read_end, write_end, size = open_output_pipe()
-    try:
-        assert not os.get_inheritable(read_end)
-        assert not os.get_inheritable(write_end)
-        assert not os.get_blocking(read_end)
-        if F_SETPIPE_SZ is not None:
-            assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) in (size, USUAL)
-    finally:
-        os.close(read_end)
-        os.close(write_end)
-        RATION.give_back(size)
+    before = RATION.taken
+    for most in (LARGEST, USUAL):
+        pipe = OutputPipe(most)
+        try:
+            assert not os.get_inheritable(pipe.read_end)
+            assert not os.get_inheritable(pipe.write_end)
+            assert not os.get_blocking(pipe.read_end)
+            if F_SETPIPE_SZ is not None:
+                assert fcntl.fcntl(pipe.read_end, fcntl.F_GETPIPE_SZ) in (min(RATION.taken - before, most), USUAL)
+        finally:
+            pipe.close()
 
 
 async def test_closing_a_childs_output_gives_its_part_back() -> None:

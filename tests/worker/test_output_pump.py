@@ -32,7 +32,7 @@ async def test_somebody_who_writes_faster_than_we_read(pipe: tuple[int, int]) ->
         assert select.select([read_end], [], [], 5)[0]  # whoever is slower than yes always finds more
         return received < 50_000_000
 
-    pump = OutputPump(read_end, take)
+    pump = OutputPump({read_end: take})
     with subprocess.Popen(["yes"], stdout=write_end) as talker:  # noqa: ASYNC220 - a spawn of no interest
         while received == 0:
             await asyncio.sleep(0)
@@ -52,8 +52,8 @@ async def test_a_pause_costs_nothing_that_was_owed(pipe: tuple[int, int]) -> Non
         return False
 
     written = os.write(write_end, b"x" * 65_536)
-    pump = OutputPump(read_end, take)
-    pump._size = 1000  # so that one read is not all
+    pump = OutputPump({read_end: take})
+    pump._pipes[0]._size = 1000  # so that one read is not all
     draining = asyncio.create_task(pump.drain(0.0))
     while not pump.is_paused:
         await asyncio.sleep(0)
@@ -69,7 +69,7 @@ async def test_a_pause_costs_nothing_that_was_owed(pipe: tuple[int, int]) -> Non
 async def test_after_a_pause_the_silence_begins_anew(pipe: tuple[int, int]) -> None:
     """Nobody can be heard during a pause, so it is no silence of the child's."""
     read_end, write_end = pipe
-    pump = OutputPump(read_end, lambda _: False)
+    pump = OutputPump({read_end: lambda _: False})
     os.write(write_end, b"x")
     while not pump.is_paused:
         await asyncio.sleep(0)

@@ -11,10 +11,11 @@ __all__ = ["DocumentLines"]
 class DocumentLines:
     """Gathers lines from one that begins with ``{`` to one that begins with ``}``; those within are indented.
 
-    What is longer than ``MAX_LINE`` bytes in all is given up.
+    What is longer than ``most`` bytes in all is given up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_LINE) -> None:
+        self._most = most
         self._lines: list[bytes] = []
         self._size = 0
 
@@ -34,7 +35,7 @@ class DocumentLines:
                 return line
         self._lines.append(b"}" if line.startswith(b"}") else line)
         self._size += len(line) + 1
-        return b"\n".join(self.left()) if line.startswith(b"}") or self._size > MAX_LINE else None
+        return b"\n".join(self.left()) if line.startswith(b"}") or self._size > self._most else None
 
     def left(self) -> list[bytes]:
         """Return the lines of the document that has begun, and forget them."""

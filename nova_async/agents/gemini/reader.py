@@ -14,7 +14,7 @@ from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.ledger import MAX_NAME, Counts, count
-from nova_async.agents.reader import MAX_RESULT, UsageLimit
+from nova_async.agents.reader import MAX_ERROR_LINE, MAX_RESULT, UsageLimit
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
 from nova_async.words import Outcome
 
@@ -75,6 +75,8 @@ class GeminiReader(EventReader):
         self._warning: str | None = None
         self._quota: bytes | None = None  # the kind of the last quota error that it told of
         self._document = DocumentLines()
+        self._error_document = DocumentLines(MAX_ERROR_LINE)
+        self._told: Any = None  # the error in such a document
         self._takes_documents = mode != "stream-json"
 
     def opens(self, line: bytes) -> bool:
@@ -133,7 +135,26 @@ class GeminiReader(EventReader):
         quota = _QUOTA.match(line)
         if quota:
             self._quota = quota[1]
+            if self.is_error:  # told before on the other stream
+                self._judge_quota()
+                return True
         return super().read_note(line)
+
+    def read_error(self, line: bytes) -> bool:
+        """Take a line of standard error, where json mode prints its document after an error."""
+        if self._takes_documents and (self._error_document.is_open or line.rstrip() == b"{"):
+            whole = self._error_document.take(line)
+            document = decode(_DOCUMENT, whole) if whole is not None else None
+            if document is not None and plain_id(document.session_id) is not None:
+                self._told = document.error
+            return False
+        return super().read_error(line)
+
+    def read_end(self) -> None:
+        """Take the end of the output: without a verdict, what stands on standard error is the reason."""
+        if self._told is not None and self.is_error is None:
+            self._changed, self.activity = True, None
+            self._fail(self._told)
 
     def _say(self, content: Any) -> bool:
         text = plain_text(content, MAX_RESULT - self._pieces_length)
@@ -176,8 +197,13 @@ class GeminiReader(EventReader):
         self.is_error = True
         status = http_status(told.get("code")) or http_status(int(code[1]) if code else None)
         self.fail(inner[1] if inner else words, status)
+        self._judge_quota()
+
+    def _judge_quota(self) -> None:
+        """Tell a moment's refusal from a used-up account, by which kind of error it named; never more than that."""
         if self._quota == b"Terminal":
-            self.limit = self.limit or UsageLimit("quota")
+            if self.limit is None and self.failure is Outcome.OVERLOAD:
+                self.limit = UsageLimit("quota")
         elif self.limit is not None and (self._quota is not None or self.limit.kind == "quota"):
             self.limit, self.failure = None, Outcome.OVERLOAD
 
