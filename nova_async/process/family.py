@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nova_async.process import adoption, at_exit, orphan_guard
 from nova_async.process.cookie import belongs_to
+from nova_async.process.descendants import descendants
 from nova_async.process.exits import until_exited
 from nova_async.process.kinship import Kin, ProcessEntry, find_family, pids_to_look_at, same_start
 from nova_async.process.sight import UNKNOWN_START, WithLeader
@@ -105,6 +106,12 @@ class Family:
             for entry in alive
             if self._is_leader(entry) or same_start(self._kin.seen.get(entry.pid, -1.0), entry.start_time)
         ]
+
+    def note_descendants(self) -> None:
+        """Remember who descends from the leader now; cheap, because it looks at nobody else."""
+        leader = self._sight.look(self.pid)
+        if leader is not None and self._is_leader(leader):
+            self._kin.note(descendants(self._table, leader), self._is_still)
 
     def others(self) -> list[Member]:
         """Return all living members but the leader; nearly free after a short life that left nothing behind."""
@@ -287,7 +294,7 @@ class Family:
     def _look_at_newcomers(self) -> list[Member] | None:
         """Look only at pids allocated since the leader's, few after a short life. None if that is not enough."""
         last = self._table.last_pid()
-        if self._kin.seen.keys() - {self.pid} or last is None or not self.pid or self._leader_lives():
+        if last is None or not self.pid or self.known():
             return None
         done = self.pid
         for _ in range(LOOKS_AT_NEWCOMERS):
@@ -333,7 +340,7 @@ class Family:
         )
         if part is not None:
             found = {pid: entry for pid, entry in found.items() if self._table.is_process(pid)}
-        self._kin.meet(found.values(), lambda pid, start: is_still(self._sight, ProcessId(pid, start)))
+        self._kin.meet(found.values(), self._is_still)
         # The leader first, then the older before the younger: a shell must not see its child die before it is
         # signalled itself.
         ordered = sorted(found.values(), key=lambda entry: (entry.pid != self.pid, entry.start_time, entry.pid))
@@ -346,9 +353,8 @@ class Family:
     def _is_leader(self, who: ProcessEntry | Member) -> bool:
         return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)
 
-    def _leader_lives(self) -> bool:
-        entry = self._sight.look(self.pid)
-        return entry is not None and entry.alive and self._is_leader(entry)
+    def _is_still(self, pid: int, start_time: float) -> bool:
+        return is_still(self._sight, ProcessId(pid, start_time))
 
     def _owns_group(self) -> bool:
         leader = self._sight.look(self.pid)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["Kin", "ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
 
 MAX_RANGE = 1000  # pids; beyond that, listing /proc is cheaper than asking for each
+FORGET_BEYOND = 1000  # noted processes; an agent starts that many commands in a day, and most of them have ended
 PIDS_PER_SECOND = 1_000_000  # more than any machine can allocate: a shorter time than limit / this cannot have wrapped
 
 
@@ -45,6 +46,7 @@ class Kin:
 
     def __init__(self) -> None:
         self.seen: dict[int, float] = {}  # start time by pid: once a member, always a member
+        self._too_many = FORGET_BEYOND
         self.sessions: dict[int, float] = {}  # start time of the leader by number; -1 where it was never seen
 
     def knows(self, entry: ProcessEntry) -> bool:
@@ -73,6 +75,17 @@ class Kin:
         for entry in found:
             if entry.session == entry.pid:
                 self.sessions.setdefault(entry.pid, entry.start_time)
+
+    def note(self, found: "Iterable[ProcessEntry]", is_still: "Callable[[int, float], bool]") -> None:
+        """Note some who were found in passing, beside those seen before.
+
+        Not their sessions: hours may go by until the next look at everyone, and a number whose leader has died in
+        between may be a stranger's session by then.
+        """
+        self.seen.update((entry.pid, entry.start_time) for entry in found)
+        if len(self.seen) > self._too_many:
+            self.seen = {pid: start for pid, start in self.seen.items() if is_still(pid, start)}
+            self._too_many = max(FORGET_BEYOND, 2 * len(self.seen))
 
 
 def pids_to_look_at(leader: int, last: int, elapsed: float, pid_limit: int) -> range | None:

@@ -15,6 +15,7 @@ from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.limits import Limits
 from nova_async.worker.log.whole_lines import WholeLines
 from nova_async.worker.log.writer import LogWriter
+from nova_async.worker.notes import Notes
 from nova_async.worker.output_pump import OutputPump
 from nova_async.worker.record import Record
 from nova_async.worker.timers import Timers
@@ -69,6 +70,7 @@ class Life:
         self._survivors: list[Member] = []  # of another user, or stuck in the kernel: no signal of ours ends these
         self._timers = Timers()
         self._suspended_at: float | None = None  # on the loop's clock
+        self._notes = Notes(child.family)
         self._lines = WholeLines(log.put)
         self._feed_error = error_entrance(reader)
         pipes = {child.output: self._take}
@@ -153,7 +155,9 @@ class Life:
             self._arm("line", LINE_SECONDS, self._look_at_line, self._lines.chunks)
 
     def _note_report(self) -> bool:
-        """Pass on what the reader knows now; tell whether the log has room for more."""
+        """Pass on what the reader knows now, and note who is there; tell whether the log has room for more."""
+        if self._pump.last_byte_at >= self._notes.due:
+            self._notes.take(self._pump.last_byte_at)
         report = self._reader.report
         if report is not self._record.report:
             self._record.set_report(report)
@@ -241,6 +245,7 @@ class Life:
 
     async def _live(self) -> None:
         self._note_exit(await self._child.wait())
+        self._notes.close()
         if self._ending is None:
             await self._pump.drain(DRAIN_SECONDS)
         if self._ending is None:

@@ -73,7 +73,7 @@ async def talking_workers(folder: str) -> None:
 
 def main() -> None:
     """Measure and print."""
-    prepare_process()
+    prepare_process(IDLE)
     for measure in (idle_workers, talking_workers):
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(measure(folder))

@@ -191,6 +191,18 @@ kept = loop.run_until_complete(main())
             os.kill(relative, signal.SIGKILL)
 
 
+async def test_who_was_there_when_something_was_printed(tmp_path: Path) -> None:
+    """A parent that exits on its own, later, has been seen with its child when the agent last said something."""
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(program("escapee", "environment", "session", "stay"))
+    relative = int((await ready(worker)).split()[1])
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    await worker.wait()
+    assert not is_alive(relative)
+    assert [member.pid for member in worker.leftovers] == [relative]
+
+
 async def test_who_is_born_while_the_family_is_looked_at(tmp_path: Path) -> None:
     """One that keeps on starting processes with nothing of its own is stopped before it is killed."""
     script = "echo ready; while :; do env -i setsid sleep 9.1415 & sleep 0.005; done"
