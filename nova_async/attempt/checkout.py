@@ -1,70 +1,20 @@
 """What git says about a task's folder: its commit, and which files an attempt has changed. All of it blocks."""
 
 import os
-import subprocess
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
-__all__ = ["Checkout", "Git", "has_changed_since", "look_at_checkout"]
+from nova_async.attempt.git import Git
 
-GIT_SECONDS = 20.0  # a huge working tree takes seconds; beyond this a finished task should not have to wait
+__all__ = ["Checkout", "has_changed_since", "look_at_checkout"]
+
 MOST_FILES = 1000  # named in the state file; an attempt that changes more has most likely changed a whole folder
 MOST_ENTRIES = 20_000  # checked where git cannot say what has changed: a fraction of a second
 CLOCK_TICK = 0.02  # seconds by which a file's timestamp may lag behind the clock
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name for a tree without files, in every repository
-
-# What the checkout itself configures is not ours to run: an agent may have written it.
-UNTOUCHED = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-
-
-@final
-class Git:
-    """Runs git in a folder; ``cancel``, from any thread, ends the running command and prevents any further one."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = threading.Lock()
-        self._running: subprocess.Popen[bytes] | None = None
-        self._cancelled = False
-
-    def cancel(self) -> None:
-        """Kill what is running; from now on ``ask`` returns None."""
-        with self._lock:
-            self._cancelled = True
-            if self._running is not None:
-                self._running.kill()
-
-    def ask(self, *arguments: str) -> list[str] | None:
-        """Run git and return its output, split at NULs; None if it fails or takes too long.
-
-        Optional locks are off: looking must not disturb an agent that is committing at that moment (G31).
-        """
-        command = ["git", *UNTOUCHED, "-C", str(self.folder), *arguments]
-        with self._lock:
-            if self._cancelled:
-                return None
-            try:
-                process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                    env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-                )  # fmt: skip
-            except OSError:
-                return None
-            self._running = process
-        with process:
-            try:
-                said, _ = process.communicate(timeout=GIT_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                return None
-            finally:
-                with self._lock:
-                    self._running = None
-        return None if process.returncode else [part for part in os.fsdecode(said).split("\0") if part]
 
 
 @final
@@ -85,7 +35,7 @@ class Checkout:
         """
         changed = {name for name in {*self.dirty, *before.dirty} if self.dirty.get(name) != before.dirty.get(name)}
         if self.head != before.head and self.head is not None:
-            changed.update(git.ask("diff", "--name-only", "-z", before.head or EMPTY_TREE, self.head) or ())
+            changed.update(git.ask("diff-tree", "-r", "--name-only", "-z", before.head or EMPTY_TREE, self.head) or ())
         places = [place.resolve() for place in ours]
         foreign = (name for name in changed if not is_ours(self.root / name, places))
         return tuple(sorted(foreign)[:MOST_FILES])
@@ -95,9 +45,13 @@ def look_at_checkout(git: Git) -> Checkout | None:
     """Inspect the checkout that a folder is in; None if it is in none, or git is not available."""
     if not is_in_checkout(git.folder):
         return None
-    status = git.ask("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    top = git.ask("rev-parse", "--show-toplevel")
-    if status is None or not top:
+    if (options := git.without_filters()) is None:
+        return None
+    # Not into submodules: each has a configuration of its own. One whose commit has moved is told.
+    status = git.ask(
+        *options, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty"
+    )
+    if status is None or not (top := git.ask("rev-parse", "--show-toplevel")):
         return None
     head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
     root = Path(top[0].strip("\n"))

@@ -17,8 +17,9 @@ from nova_async._core.text import one_line
 from nova_async._core.threads import DiskThreads
 from nova_async.agents import AGENTS, AgentReport
 from nova_async.agents.registry import PLAIN
-from nova_async.attempt.checkout import Checkout, Git, has_changed_since, look_at_checkout
+from nova_async.attempt.checkout import Checkout, has_changed_since, look_at_checkout
 from nova_async.attempt.ends import bare_end, describe_refusal
+from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.records import AttemptEnd, AttemptFacts
