@@ -13,6 +13,7 @@ from types import FrameType
 from nova_async.process import adoption
 from nova_async.process.birth import keep_descriptor_limit
 from nova_async.process.last_orphans import end_last_orphans
+from nova_async.process.signalling import open_pidfd
 from nova_async.process.table import TABLE
 
 __all__ = ["adopting_orphans", "deaf", "prepare_process"]
@@ -42,7 +43,9 @@ def prepare_process(workers: int) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, deaf)
     # Python 3.11 waits for each child in a thread of its own; from 3.12 on pidfds are the default (G19).
-    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+    # Tried, not only looked up: a sandbox may refuse the call, and this watcher notices only when the child runs.
+    if sys.version_info < (3, 12) and (pidfd := open_pidfd(os.getpid())) is not None:
+        os.close(pidfd)
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
 
 

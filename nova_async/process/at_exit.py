@@ -30,7 +30,7 @@ class EndableFamily(Protocol):
 
     cookie: str
 
-    def signal(self, sig: int) -> None:
+    def signal(self, sig: int) -> object:
         """Send a signal to every member."""
 
     def kill_now(self, timeout: float) -> None:

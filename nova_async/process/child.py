@@ -1,6 +1,7 @@
 """One child process: in a session of its own, its output in a pipe of our own, its exit reported reliably."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -131,7 +132,7 @@ async def spawn(
     ``errors_apart`` gives it one of its own.
 
     Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and the system's own error if the start
-    itself fails.
+    itself fails. ``OSError`` as well if the command runs and asyncio cannot watch it: it is killed then.
     """
     if stdin == subprocess.PIPE:
         raise ValueError("stdin must be a descriptor or DEVNULL: agents wait forever on a pipe that nobody closes")
@@ -167,7 +168,7 @@ async def _start(
     cookie = new_cookie()
     at_exit.expect(cookie)
     since, born = TABLE.now(), time.monotonic()
-    output = errors = None
+    output = errors = process = None
     try:
         output = OutputPipe()
         # Little is said there, and nothing is lost by waiting for us: the usual size will do.
@@ -191,11 +192,18 @@ async def _start(
         for pipe in (output, errors):
             if pipe is not None:
                 pipe.close()
-        if isinstance(error, asyncio.CancelledError):
-            # Every task of the loop is being cancelled. asyncio has killed the leader, but it may have had children.
-            Family(0, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
+        started = process if process is not None else _transport_in(error)
+        if started is not None or isinstance(error, asyncio.CancelledError):
+            # After a cancellation of the whole loop asyncio has killed the leader, but it may have had children.
+            leader = 0 if started is None else _pid_of(started)
+            Family(leader, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
         at_exit.forget(cookie)
+        if isinstance(started, asyncio.SubprocessTransport):
+            started.close()  # reaps it
+        if started is not None and isinstance(error, Exception):
+            raise _not_supervised(error) from error
         raise
+    assert process is not None
     for pipe in (output, errors):
         if pipe is not None:
             pipe.close_write_end()
@@ -216,6 +224,32 @@ async def _exit_of(process: asyncio.subprocess.Process) -> int:
     code = await process.wait()
     adoption.reaped(process.pid)
     return code
+
+
+def _transport_in(error: BaseException) -> asyncio.SubprocessTransport | None:
+    """Return what asyncio had started when this happened to it, None if it had started nothing.
+
+    It forgets a child that its watcher refuses (no thread, pidfd or descriptor left, a sandbox): no argument and no
+    attribute leads to it any more, only the variables of the functions that the exception came from.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        for value in trace.tb_frame.f_locals.values():
+            if isinstance(value, asyncio.SubprocessTransport):
+                return value
+        trace = trace.tb_next
+    return None
+
+
+def _pid_of(started: asyncio.SubprocessTransport | asyncio.subprocess.Process) -> int:
+    return (started.get_pid() if isinstance(started, asyncio.SubprocessTransport) else started.pid) or 0
+
+
+def _not_supervised(error: Exception) -> OSError:
+    """Say that a command has run, and why it was killed at once."""
+    number = error.errno if isinstance(error, OSError) else errno.EAGAIN  # a RuntimeError: there is no thread left
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return OSError(number, f"it was started, but could not be supervised, and was killed ({reason})")
 
 
 def _has_exited(process: asyncio.subprocess.Process) -> bool:

@@ -123,15 +123,15 @@ class Family:
         found = self._look_at_newcomers()
         return self._without_leader(await self._look_with_others() if found is None else found)
 
-    def signal(self, sig: int, members: Iterable[Member] | None = None) -> None:
+    def signal(self, sig: int, members: Iterable[Member] | None = None) -> list[Member]:
         """Send a signal to every member, or to those named, if they are still the same processes.
 
         SIGCONT follows, so that a stopped member notices (not after SIGKILL, SIGCONT and the stopping signals).
-        Members that belong to another user are skipped silently: the system does not let us signal them.
+        Returns the members that the system does not let us signal, because they belong to another user.
         """
-        for member in self.members() if members is None else members:
-            if member.pid != orphan_guard.guard_pid():
-                send_signal(self._sight, member, sig)
+        to_whom = self.members() if members is None else members
+        guard = orphan_guard.guard_pid()
+        return [member for member in to_whom if member.pid != guard and not send_signal(self._sight, member, sig)]
 
     def signal_group(self, sig: int) -> None:
         """Send a signal to the leader's own process group, if that is still the family's; SIGCONT follows."""
@@ -189,27 +189,31 @@ class Family:
         return True
 
     async def kill(self) -> list[Member]:
-        """SIGKILL all members until none is left; return those still there after 10 s.
+        """SIGKILL all members until none is left; return those that cannot be killed.
 
         They are stopped first, until a look finds nobody new: one that dies while others run could leave a child that
-        only its parent link gives away. Those returned are in an uninterruptible system call, or another user's.
+        only its parent link gives away. Those returned belong to another user, or are in an uninterruptible system
+        call after 10 s of SIGKILL.
         """
         try:
             async with asyncio.timeout(UNKILLABLE_AFTER):
                 looks_without_anyone = 0 if await self._kill_standing_still() else 1
+                refused: list[Member] = []
                 while looks_without_anyone < 2:
-                    if members := await self.look():
+                    members = await self.look()
+                    refused = self.signal(signals.SIGKILL, members)
+                    if mortal := [member for member in members if member not in refused]:
                         looks_without_anyone = 0
-                        self.signal(signals.SIGKILL, members)
                         with suppress(TimeoutError):
                             async with asyncio.timeout(ROUND):
-                                await until_exited(self._sight, members)
+                                await until_exited(self._sight, mortal)
                     else:
                         looks_without_anyone += 1
-                await self._leader_exit()
+                if not any(map(self._is_leader, refused)):
+                    await self._leader_exit()
         except TimeoutError:
             return self.members()
-        return []
+        return refused
 
     async def _kill_standing_still(self) -> bool:
         """Stop all members, also those born while we looked, then kill them; return whether there were any."""
@@ -240,10 +244,11 @@ class Family:
             self.signal(signals.SIGKILL, stopped)
         looks_without_anyone = 0 if stopped else 1
         while looks_without_anyone < 2 and time.monotonic() < deadline:
-            if members := self.members():
+            members = self.members()
+            refused = self.signal(signals.SIGKILL, members)
+            if mortal := [member for member in members if member not in refused]:
                 looks_without_anyone = 0
-                self.signal(signals.SIGKILL, members)
-                wait_for_exits(self._sight, members, min(ROUND, deadline - time.monotonic()))
+                wait_for_exits(self._sight, mortal, min(ROUND, deadline - time.monotonic()))
             else:
                 looks_without_anyone += 1
 

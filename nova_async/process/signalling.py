@@ -52,27 +52,43 @@ def with_continue(sig: int) -> list[int]:
     return [sig] if sig in lone else [sig, signal.SIGCONT]
 
 
-def send_signal(table: "Sight", who: "Identity", sig: int) -> None:
-    """Signal that very process, if it still exists and we may; never init and never ourselves."""
+def send_signal(table: "Sight", who: "Identity", sig: int) -> bool:
+    """Signal that very process, if it still exists; never init and never ourselves.
+
+    Returns False if it exists and the system does not let us: it is another user's.
+    """
     if who.pid <= 1 or who.pid == os.getpid():
-        return
+        return True
     try:
         pidfd = open_pidfd(who.pid)
     except ProcessLookupError:
-        return
+        return True
     try:
         # Only now: the descriptor pins its process, so this check stays true.
         if is_still(table, who):
             for each in with_continue(sig):
-                if pidfd is None:
-                    os.kill(who.pid, each)
-                else:
-                    signal.pidfd_send_signal(pidfd, each)
-    except (ProcessLookupError, PermissionError):
-        pass  # gone meanwhile; or another user's, which is a documented limit
+                _send(who.pid, pidfd, each)
+    except ProcessLookupError:
+        pass  # gone meanwhile
+    except PermissionError:
+        return False
     finally:
         if pidfd is not None:
             os.close(pidfd)
+    return True
+
+
+def _send(pid: int, pidfd: int | None, sig: int) -> None:
+    if pidfd is not None:
+        try:
+            signal.pidfd_send_signal(pidfd, sig)
+        except ProcessLookupError:
+            raise
+        except OSError:  # a sandbox may refuse this call (EPERM, ENOSYS) and allow the older one (G59)
+            pass
+        else:
+            return
+    os.kill(pid, sig)
 
 
 def wait_for_exits(table: "Sight", whom: "Iterable[Identity]", timeout: float) -> None:

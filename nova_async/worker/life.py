@@ -28,6 +28,7 @@ LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: the work is over, 
 DRAIN_SECONDS = 5.0  # a process that still prints this long after the leader's exit is ended with the leftovers (G1)
 
 LINE_SECONDS = 5.0  # a line that stands still for this long is a prompt or a progress bar: what waits for it goes first
+EXIT_UNKNOWN = 255  # what asyncio reports of a child whose exit it does not know
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds until the system is asked again for what it refused
 
@@ -68,6 +69,7 @@ class Life:
         self._seen_through = False  # whether `_ending` has been awaited to its end
         self._hurried = False
         self._survivors: list[Member] = []  # of another user, or stuck in the kernel: no signal of ours ends these
+        self._exit: asyncio.Task[int] | None = None
         self._timers = Timers()
         self._suspended_at: float | None = None  # on the loop's clock
         self._notes = Notes(child.family)
@@ -244,7 +246,7 @@ class Life:
                 pause = self._longer(pause, error)
 
     async def _live(self) -> None:
-        self._note_exit(await self._child.wait())
+        self._note_exit(await self._exit_or_refusal())
         self._notes.close()
         if self._ending is None:
             await self._pump.drain(DRAIN_SECONDS)
@@ -260,6 +262,18 @@ class Life:
         await self._log.close()
         await self._see_to_the_end()
         self._note_end()
+
+    async def _exit_or_refusal(self) -> int:
+        """Wait until the leader has exited, or has turned out to be one that we cannot kill."""
+        while not any(member.pid == self._child.pid for member in self._survivors):
+            self._exit = asyncio.get_running_loop().create_task(self._child.wait())
+            try:
+                await asyncio.wait([self._exit])
+                if not self._exit.cancelled():
+                    return self._exit.result()
+            finally:
+                self._exit.cancel()
+        return EXIT_UNKNOWN
 
     async def _see_to_the_end(self) -> None:
         """If the family is being ended, wait until it is; that may start at any time until the worker has ended."""
@@ -280,7 +294,9 @@ class Life:
                 pause = self._longer(pause, error)
                 await asyncio.sleep(pause)
             else:
-                return
+                break
+        if self._survivors and self._exit is not None:
+            self._exit.cancel()  # it would wait for ever if the leader is one of them
 
     def _longer(self, pause: float, error: Exception) -> float:
         """Note what keeps the worker from ending (no free descriptor, say); return how many seconds to wait for it."""
@@ -324,8 +340,8 @@ class Life:
                 if await self._family.gone(self._interrupt_seconds):
                     return
                 members = await self._family.look()
-            self._family.signal(signal.SIGTERM, members)
-            if await self._family.gone(grace):
+            refused = self._family.signal(signal.SIGTERM, members)
+            if refused != members and await self._family.gone(grace):
                 return
         await self._kill()
 

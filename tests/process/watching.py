@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
+
 from nova_async.process import procfs
 from nova_async.process.child import Child, spawn
 from nova_async.process.cookie import supervisor_id, workers_of
@@ -76,6 +78,12 @@ def everyone_of_ours() -> list[str]:
     """Return the names of all living processes that carry a cookie of this very process."""
     bearers = [e for e in procfs.everyone() if e.alive and workers_of(procfs.path_of(e.pid), supervisor_id())]
     return [entry.name for entry in bearers]
+
+
+def asleep(seconds: str) -> list[int]:
+    """Return the pids of all ``sleep`` with these seconds, whoever started them."""
+    wanted = ["sleep", seconds]
+    return [process.pid for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == wanted]
 
 
 def all_dead_within(pids: Iterable[int], seconds: float) -> bool:

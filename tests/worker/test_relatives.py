@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from nova_async import AsyncWorker, Limits
 from tests.children import is_alive, program, ready
+from tests.process.watching import asleep
 
 
 async def terminate(worker: AsyncWorker) -> None:
@@ -211,9 +211,3 @@ async def test_who_is_born_while_the_family_is_looked_at(tmp_path: Path) -> None
     await ready(worker)
     await worker.terminate(grace=0)
     assert not asleep("9.1415")
-
-
-def asleep(seconds: str) -> list[int]:
-    """Return the pids of all `sleep` with these seconds, whosever they are."""
-    wanted = ["sleep", seconds]
-    return [process.pid for process in psutil.process_iter(["cmdline"]) if process.info.get("cmdline") == wanted]
