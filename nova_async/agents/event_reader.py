@@ -24,12 +24,14 @@ from nova_async.agents.wording import plain_id
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
 
-__all__ = ["MAX_ERROR", "MODES", "NEVER_ASKED", "EventReader", "decode", "http_status"]
+__all__ = ["MAX_ERROR", "MODES", "NEVER_ASKED", "UNREADABLE", "EventReader", "decode", "http_status"]
 
 MAX_DENIED = 64  # tools named as refused; nobody reads more names, and MCP servers may bring hundreds
 MAX_TOOL_NAME = 100  # characters; those of MCP servers are long
 MODES = ("text", "json", "stream-json")
 MAX_ERROR = 300  # characters; a sentence, not a stack trace
+
+UNREADABLE = (ValueError, msgspec.MsgspecError, RecursionError)  # msgspec's errors are ValueErrors since 0.21 only
 
 Shape = TypeVar("Shape")
 
@@ -53,11 +55,11 @@ def decode(decoder: msgspec.json.Decoder[Shape], text: bytes | msgspec.Raw) -> S
     """Decode JSON into a shape, or return None for anything that does not fit it; never raises."""
     try:
         return decoder.decode(text)
-    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+    except UNREADABLE:
         pass
     try:
         return decoder.decode(_repaired(bytes(text)))
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
@@ -12,7 +13,7 @@ from nova_async.cli.places import STATE_FILE
 
 __all__ = ["completer_of"]
 
-Item = CompletionItem[str]
+Item: TypeAlias = "CompletionItem[str]"  # as text: in click 8.2 it takes no parameter
 Offer = Callable[[click.Context, str], Iterable[Item]]
 Completer = Callable[[click.Context, click.Parameter, str], list[Item]]
 

@@ -49,7 +49,10 @@ def argument(metavar: str, *, default: Any = MISSING, **more: Any) -> Any:
     """Declare an argument; without a default it must be given, and ``more`` is for ``click.Argument``."""
 
     def make(name: str) -> click.Parameter:
-        absent = {"required": True} if default is MISSING else {"default": default}
+        # Click 8.2 refuses a default for a list, even an empty one, and requires what has None for a default.
+        absent: dict[str, Any] = {"required": default is MISSING}
+        if default is not MISSING and "nargs" not in more:
+            absent["default"] = default
         more.setdefault("shell_complete", completer_of(metavar))
         return click.Argument([name], metavar=metavar, **absent, **more)
 

@@ -38,7 +38,7 @@ def test_every_command_has_help(flag: str, tmp_path: Path) -> None:
         (["xyzzy"], "No such command 'xyzzy'."),
         (["--frobnicate"], "No such option"),
         (["run", "--max-workers", "x"], "is not a valid integer"),
-        (["run", "--max-worker", "3"], "Did you mean"),
+        (["run", "--max-worker", "3"], "--max-workers"),
         (["plan", "a.md", "b.md"], "unexpected extra argument"),
         (["logs"], "Missing argument 'TASK'"),
         (["retry"], "Missing argument 'TASK…'"),

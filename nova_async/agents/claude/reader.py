@@ -14,7 +14,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.background import TaskFields
 from nova_async.agents.claude.verdict import RateLimitLine, ResultLine, error_of, failure_in, limit_of, limit_told
-from nova_async.agents.event_reader import decode, http_status
+from nova_async.agents.event_reader import UNREADABLE, decode, http_status
 from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
 from nova_async.agents.message_lines import (
     SUB_AGENT,
@@ -110,7 +110,7 @@ class ClaudeReader(MessageReader):
         if text.count(b"}\n{") == len(kept) - 1 and text.startswith(b"{") and text.endswith(b"}"):
             try:
                 events = _LINE.decode_lines(text)
-            except (ValueError, RecursionError):
+            except UNREADABLE:
                 events = []
             if len(events) == len(kept):
                 self._changed = self._events_seen = True

@@ -1,0 +1,1 @@
+"""The tests under every kind of Python, user and dependency that a fleet may run with."""

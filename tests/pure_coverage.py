@@ -1,0 +1,38 @@
+"""Every branch of the pure rooms is taken by their own tests: ``python -m tests.pure_coverage``.
+
+What only decides can be tested whole: there is nothing in it that a test could not arrange. What starts processes and
+meets disks is tested by what it promises, not by its lines.
+"""
+
+import sys
+from pathlib import Path
+
+import coverage
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = [
+    "tests/agents", "tests/cascade", "tests/core/test_text.py",
+    *(f"tests/orchestrator/test_{name}.py" for name in ("countable", "decide", "decisions", "outlook", "schedule")),
+]  # fmt: skip
+
+
+def pure_files() -> list[str]:
+    """Return the files that tests/test_architecture.py keeps pure."""
+    from tests.test_architecture import HOUSE, PURE, SOURCES, is_in
+
+    return [str(source) for source in SOURCES if is_in(source, PURE)] + [str(HOUSE / "_core/text.py")]
+
+
+def main() -> int:
+    """Run the tests of the pure rooms, print the branches that none took, and return 1 if there are any."""
+    measured = coverage.Coverage(branch=True, source=[str(ROOT / "nova_async")], data_file=None)
+    measured.start()  # before anything of ours is imported
+    failed = pytest.main(["-q", "-n", "0", *sys.argv[1:], *TESTS])
+    measured.stop()
+    total = measured.report(include=pure_files(), show_missing=True, skip_covered=True, precision=2)
+    return int(bool(failed) or total < 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
