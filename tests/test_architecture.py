@@ -22,16 +22,18 @@ MAY_KNOW: dict[str, set[str]] = {
     "records": {"words", "usage"},
     "views": {"words", "usage", "records"},
     "_core": set(),
+    "redaction": set(),
     "agents": VALUES | {"_core"},
-    "cascade": VALUES | {"_core", "agents"},
+    "cascade": VALUES | {"_core", "redaction", "agents"},
     "process": VALUES | {"_core"},
-    "worker": VALUES | {"_core", "agents", "process"},
+    "worker": VALUES | {"_core", "redaction", "agents", "process"},
     "journal": VALUES | {"_core", "process"},
-    "attempt": VALUES | {"_core", "agents", "process", "worker"},
-    "orchestrator": VALUES | {"_core", "agents", "cascade", "process", "worker", "journal", "attempt"},
+    "attempt": VALUES | {"_core", "redaction", "agents", "process", "worker"},
+    "orchestrator": VALUES | {"_core", "redaction", "agents", "cascade", "process", "worker", "journal", "attempt"},
     "demo_agent": set(),  # a program by itself
     "cli": VALUES
-    | {"_core", "demo_agent", "attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator", ""},
+    | {"_core", "redaction", "demo_agent", "attempt", "agents", "cascade", "process", "worker", "journal"}
+    | {"orchestrator", ""},
     "__main__": {"cli"},
     "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator"},
 }
@@ -40,7 +42,7 @@ DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable"
             "outlook", "reporting")  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
-PURE = VALUES | {"agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}
+PURE = VALUES | {"redaction", "agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}
 PURE_IMPORTS = {
     "__future__", "abc", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",
     "functools", "graphlib", "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib",
