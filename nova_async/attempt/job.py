@@ -32,6 +32,8 @@ class Job:
     """The plan's own environment variables. The rest comes from the machine that it runs on."""
     pass_env: tuple[str, ...] | None = None
     """Names of that machine's variables that it sees, besides ``PATH HOME TMPDIR NOVA_WORKER``; None means all."""
+    redact: tuple[str, ...] = ()
+    """Names of variables whose values are not to be written down, and patterns; the values stay where they are."""
     agent: str | None = None
     """The agent whose output format is read; None means to recognise it from the command's program."""
     reads_only: bool = False

@@ -23,6 +23,7 @@ from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.records import AttemptEnd, AttemptFacts
+from nova_async.redaction import redaction_of
 from nova_async.words import Outcome, Phase, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits
@@ -71,6 +72,7 @@ class LocalAttempt:
         self._job = job
         self._log_dir = log_dir
         self._ours = ours
+        self._redaction = redaction_of(job.redact, os.environ, job.env)
         self._git = Git(Path(job.cwd))
         self._worker: AsyncWorker | None = None  # of this phase
         self._finished: AttemptEnd | None = None  # once the agent's phase is over
@@ -106,7 +108,7 @@ class LocalAttempt:
         """Say what it does now: also that the agent is done and has not gone yet, and which check runs."""
         if self._phase is Phase.VERIFY:
             printed = report.activity if report is not None else None
-            check = one_line(shlex.join(self._job.verify or ()), LONGEST_CHECK)
+            check = one_line(self._redaction.text(shlex.join(self._job.verify or ())), LONGEST_CHECK)
             return f"{check}: {printed}" if printed else check
         if report is None:
             return None
@@ -173,7 +175,7 @@ class LocalAttempt:
         try:
             worker = AsyncWorker(
                 job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
-                leftovers=job.leftovers,
+                leftovers=job.leftovers, redact=job.redact,
             )  # fmt: skip
         except ValueError as error:
             return self._bare(*describe_refusal(error, job.command))
@@ -204,8 +206,9 @@ class LocalAttempt:
         job, name = self._job, f"{self._job.id.task_id}~verify.log"  # no task can have this name
         limits = Limits(timeout=job.limits.timeout or VERIFY_SECONDS)
         worker = AsyncWorker(
-            job.id.task_id, f"verify {job.id.task_id}", log_dir=self._log_dir, agent=PLAIN.name, limits=limits
-        )
+            job.id.task_id, f"verify {job.id.task_id}", log_dir=self._log_dir, agent=PLAIN.name, limits=limits,
+            redact=job.redact,
+        )  # fmt: skip
         worker.log_path = log_path = self._log_dir / name
         self._enter(Phase.VERIFY)
         if self._grace is not None:
@@ -262,11 +265,11 @@ class LocalAttempt:
         return replace(
             end,
             outcome=outcome,
-            error=error,
+            error=None if error is None else self._redaction.text(error),
             phase=phase,
             ended_at=datetime.now(UTC),
             duration_seconds=time.monotonic() - self._began,
-            files_changed=files,
+            files_changed=self._redaction.texts(files),
             commit_sha=after.head if after is not None else end.commit_sha,
         )
 

@@ -1,6 +1,5 @@
 """What the front matter says about the whole run, and the default options of its tasks."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
@@ -10,6 +9,7 @@ from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import joined_options, text_of_toml
 from nova_async.cascade.shell_words import needs_a_shell, refuse_open_placeholders
+from nova_async.redaction import check_rules
 from nova_async.words import Leftovers, Outcome, PlanOrder
 
 __all__ = ["SETTINGS", "ModelPrice", "RunSettings", "parse_agent_command", "parse_order"]
@@ -58,8 +58,8 @@ class RunSettings:
     pass_env: tuple[str, ...] | None = None
     """Names of inherited variables that tasks see; None is all of them."""
     isolate_config: bool = False
-    redact: tuple[str, ...] | None = None
-    """Regular expressions; None is the built-in list of token shapes, an empty list is nothing."""
+    redact: tuple[str, ...] = ()
+    """Names of variables whose values are not to be written down, and patterns between slashes."""
     base_branch: str = "HEAD"
     notify: tuple[str, ...] = ()
     """Commands or URLs."""
@@ -86,6 +86,8 @@ class RunSettings:
         dropped = "agent" if "command" in self.written else "command" if "agent" in self.written else ""
         mine = {key: getattr(self, key) for key in SETTINGS if key in self.written}
         theirs = {key: getattr(base, key) for key in SETTINGS if key in base.written and key != dropped}
+        # Nobody can make public what somebody else keeps secret.
+        mine["redact"] = tuple(dict.fromkeys((*base.redact, *self.redact)))
         for table in TABLES & mine.keys() & theirs.keys():
             mine[table] = {**theirs[table], **mine[table]}
         options = {name: value for name, value in base.task_options.items() if name != dropped}
@@ -182,13 +184,8 @@ def _retry_on(value: object) -> tuple[Outcome, ...]:
     return tuple(Outcome(word) for word in _texts(value))
 
 
-def _patterns(value: object) -> tuple[str, ...]:
-    for pattern in _texts(value):
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"{shown(pattern)} is not a regular expression: {error}") from None
-    return _texts(value)
+def _redact(value: object) -> tuple[str, ...]:
+    return check_rules(_texts(value))
 
 
 def _prices(value: object) -> dict[str, ModelPrice]:
@@ -222,7 +219,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "env": _env,
     "pass_env": _pass_env,
     "isolate_config": _from_text(values.parse_yes_no),
-    "redact": _patterns,
+    "redact": _redact,
     "base_branch": _text,
     "notify": _texts,
     "prices": _prices,

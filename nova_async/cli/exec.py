@@ -25,7 +25,7 @@ from nova_async.cli.exec_pty import in_a_terminal, our_keyboard
 from nova_async.cli.exec_stdin import input_of
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
-from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.options import REDACT, argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.say import stop_writing_to, tell, write_all
@@ -85,6 +85,7 @@ class Options:
         default="kill",
         help="What to do with processes that outlive the command.",
     )
+    redact: tuple[str, ...] = option(multiple=True, default=(), metavar="NAME", help=REDACT)
     pty: bool = flag(help="Give the command a terminal, for colours, progress bars and questions; your keys go to it.")
     no_output: bool = flag(help="Log the output, but do not show it.")
     raw: bool = flag(help="Pass an agent's events through unchanged, on a terminal too.")
@@ -119,6 +120,7 @@ def checked(options: Options) -> Execution:
             agent=recognise(options.command).name if options.pty and options.agent is None else options.agent,
             limits=limits,
             leftovers=options.leftovers,
+            redact=options.redact,
         )
         grace = seconds("--grace", options.grace) or 0.0
         if options.no_stdin and options.stdin is not None:

@@ -10,7 +10,6 @@ __all__ = ["not_enforced"]
 SETTINGS = {
     "on_usage_limit": "nothing waits for a usage limit to pass",
     "isolate_config": "agents use their usual configuration",
-    "redact": "logs are written unredacted",
     "notify": "nobody is notified",
     "prices": "costs are the agents' own figures",
     "base_branch": "no worktrees are made",

@@ -10,10 +10,13 @@ import click
 from nova_async.cli.completing import completer_of
 from nova_async.words import PlanOrder
 
-__all__ = ["argument", "command_of", "flag", "option", "optional_flag", "order_option"]
+__all__ = ["REDACT", "argument", "command_of", "flag", "option", "optional_flag", "order_option"]
 
 Options = TypeVar("Options")
 PARAMETER = "parameter"  # the key in a field's metadata
+REDACT = (
+    "Replace the value of this variable (GH_* for several), or what matches a /pattern/, by [redacted]; repeatable."
+)
 
 
 def option(*flags: str, help: str, default: Any = None, **more: Any) -> Any:  # noqa: A002 - click's own word

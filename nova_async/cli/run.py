@@ -23,7 +23,7 @@ from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
-from nova_async.cli.options import argument, command_of, flag, option, optional_flag, order_option
+from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
@@ -81,6 +81,7 @@ class Options:
         show_default="this folder",
         help="Where agents work; a task's relative cwd starts here.",
     )
+    redact: tuple[str, ...] = option(multiple=True, default=(), metavar="NAME", help=REDACT)
     order: str | None = order_option()
     with_optional: bool = optional_flag()
     retry_failed: bool = flag(help="Run failed tasks again.")
@@ -154,11 +155,17 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
 
     Raises ``click.UsageError`` for an unknown agent, and for a command that names no program.
     """
-    settings = cascade.settings
     if options.permissions is not None:
         cascade = cascade.with_options(permissions=Permissions(options.permissions))
     if options.agent_arg:
         cascade = cascade.with_options(agent_args=options.agent_arg)
+    if options.redact:
+        from nova_async.orchestrator.secrets import with_redact
+
+        try:
+            cascade = with_redact(cascade, options.redact)
+        except ValueError as error:
+            raise click.UsageError(f"--redact: {error}") from error
     if options.agent is not None:
         # Without a program of its own, an agent needs a command.
         known = [name for name, agent in AGENTS.items() if agent.program or options.command is not None]
@@ -166,7 +173,7 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
             guess = did_you_mean(options.agent, known)
             raise click.UsageError(f"--agent: {options.agent} is not one of {', '.join(known)}{guess}")
         # Who names an agent wants it, not the plan's command.
-        cascade = replace(cascade, settings=settings.with_command(None)).with_options(agent=options.agent)
+        cascade = replace(cascade, settings=cascade.settings.with_command(None)).with_options(agent=options.agent)
     if options.command is not None:
         try:
             words = parse_agent_command(options.command)
@@ -299,7 +306,7 @@ def choose_view(
         lines = Heartbeat(RunLines(can_insist=can_insist))
         return lines if fence is None else Annotated(lines, fence)
     return RunTable(
-        cascade.project or cascade.name,
+        orchestrator.run_view.project or cascade.name,
         total,
         orchestrator.max_workers,
         remaining_path=cascade.remaining_path,

@@ -73,12 +73,17 @@ def show_task(options: Options) -> int:
 def prompt_of(task: FoundTask) -> str | None:
     """Return a task's prompt as the plan has it now; None where it cannot be read."""
     from nova_async.cascade import CascadeError, load_cascade
+    from nova_async.cascade.load import find_settings
+    from nova_async.orchestrator.secrets import Secrets
 
+    if task.plan is None:
+        return None
     try:
-        found = load_cascade(task.plan).tasks.get(task.view.id) if task.plan is not None else None
+        cascade = load_cascade(task.plan, settings=find_settings(".", task.plan.parent))
     except (CascadeError, OSError):
         return None
-    return (found.description or found.name) if found is not None else None
+    found = cascade.tasks.get(task.view.id)
+    return Secrets(cascade).redaction.text(found.description or found.name) if found is not None else None
 
 
 def described(task: FoundTask, prompt: str | None) -> Iterator[Line]:

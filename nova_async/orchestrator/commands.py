@@ -84,6 +84,7 @@ def make_job(
         cwd=cwd,
         env={**settings.env, **invocation.env},
         pass_env=settings.pass_env,
+        redact=settings.redact,
         agent=invocation.agent,
         reads_only=invocation.reads_only,
         limits=limits_of(cascade, task, spent),

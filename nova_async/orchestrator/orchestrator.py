@@ -35,6 +35,7 @@ from nova_async.orchestrator.preparing import Attempts, Prepared
 from nova_async.orchestrator.readiness import Readiness
 from nova_async.orchestrator.resume import resumed_state, take_over
 from nova_async.orchestrator.run_records import Earlier, RunRecords
+from nova_async.orchestrator.secrets import Secrets, with_redact
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
 from nova_async.views import RunReport, RunView, TaskView
@@ -53,7 +54,8 @@ class Orchestrator:
     the plan's. ``on_change`` is called with a task's id, or None for the run, whenever something about it has changed;
     it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
     ``retry_failed`` tries again what failed in them. ``only`` are the ids of the tasks that are to run, such as
-    ``cascade.select`` returns: nothing is begun, forgotten or tried again of any other.
+    ``cascade.select`` returns: nothing is begun, forgotten or tried again of any other. ``redact`` adds names of
+    variables, and patterns, to those of the plan.
 
     Raises ``ValueError`` for a number of workers below one, an agent that nobody knows and an id that is none, and
     ``TypeError`` for what is something else altogether, such as a path in place of a cascade.
@@ -75,9 +77,10 @@ class Orchestrator:
         fresh: bool = False,
         retry_failed: bool = False,
         only: Collection[str] | None = None,
+        redact: Collection[str] = (),
     ) -> None:
         check_arguments(cascade, agent, max_workers, {"command_for": command_for, "on_change": on_change}, executor)
-        self.cascade = cascade if agent is None else cascade.with_options(agent=agent)
+        self.cascade = with_redact(cascade if agent is None else cascade.with_options(agent=agent), redact)
         self.max_workers = max_workers or cascade.settings.max_workers
         self._only = check_only(cascade, only)
         self._log_dir = Path(log_dir)
@@ -88,19 +91,22 @@ class Orchestrator:
             self.cascade, root=Path(root), runs_here=isinstance(self.executor, LocalExecutor),
             knows_commands=command_for is None, logs=Path(log_dir), files=(Path(state_file), Path(journal)),
         )  # fmt: skip
-        self._known = {task.id: TaskKnown(task) for task in self.cascade.tasks.values()}
+        self._secrets = Secrets(self.cascade)
+        self._shown = self._secrets.shown(self.cascade)
+        self._known = {task.id: TaskKnown(task) for task in self._shown.tasks.values()}
         self._attempts = Attempts(
-            cascade=self.cascade, known=self._known, root=Path(root), agent=agent, command_for=command_for
-        )
+            cascade=self.cascade, known=self._known, root=Path(root), agent=agent, command_for=command_for,
+            secrets=self._secrets,
+        )  # fmt: skip
         self._over = asyncio.Event()
         self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
         self._records = RunRecords(
-            self.cascade, Path(journal), Path(state_file), max_workers=self.max_workers,
+            self._shown, Path(journal), Path(state_file), max_workers=self.max_workers,
             view=self._picture.view, on_trouble=self._note_trouble,
         )  # fmt: skip
         # Until earlier runs are known.
         self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)
-        self._telling = Telling(self._records, self._picture, self._known, on_change)
+        self._telling = Telling(self._records, self._picture, self._known, self._secrets, on_change)
         self._placed: dict[str, Placed] = {}
         self._ending = 0  # attempts that are over, and not yet written down so
         self._work = Background(self._fail)
@@ -191,14 +197,14 @@ class Orchestrator:
 
     def _begin(self, earlier: Earlier) -> None:
         history = earlier.history
-        self._known.update(take_over(self.cascade, history))
+        self._known.update(take_over(self._shown, history))
         self._state = resumed_state(
             self.cascade, self._known, max_workers=self.max_workers, reached=self._records.milestones,
             running={attempt.task_id for attempt in earlier.running}, only=self._only,
         )  # fmt: skip
         schedule = self._state.schedule
         self._has_begun = True
-        self._telling.begin(self.cascade, schedule, self._only, self._notes)
+        self._telling.begin(self._shown, schedule, self._only, self._notes)
         for attempt, found in earlier.running.items():
             placed = self._place(attempt)
             self._work.begin(self._adopt(placed, found), if_cut_off=partial(self._give_back, attempt.task_id))
@@ -330,7 +336,7 @@ class Orchestrator:
     async def _end_attempt(self, placed: Placed, end: AttemptEnd, prepared: Prepared | None = None) -> None:
         """Write down how an attempt ended; only then may anything depend on it."""
         task_id = placed.id.task_id
-        known = self._known[task_id]
+        known, end = self._known[task_id], self._secrets.of_end(end)
         self._ending += 1
         try:
             finished, is_alone = known.attempts[-1].finished, lambda: self._ending >= len(self._placed)

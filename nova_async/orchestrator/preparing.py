@@ -13,6 +13,7 @@ from nova_async.orchestrator import reporting
 from nova_async.orchestrator.commands import CommandMaker, make_job
 from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
+from nova_async.orchestrator.secrets import Secrets
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart
 from nova_async.views import Hold
 
@@ -32,6 +33,7 @@ class Prepared:
     """What it runs on; None without a job."""
     run_left_usd: float | None
     """What the run's budget had left, for an agent that can hold it by itself."""
+    _secrets: Secrets
     _digest: str
     _known: TaskKnown
 
@@ -50,7 +52,7 @@ class Prepared:
             started_at=datetime.now(UTC),
             agent=job.agent_name if job is not None else self._known.task.options.agent,
             prompt_digest=self._digest,
-            command=job.command if job is not None else (),
+            command=self._secrets.redaction.texts(job.command) if job is not None else (),
             log_path=str(log_dir / job.log_name) if job is not None else "",
             limits=job.limits.as_dict() if job is not None else {},
         )
@@ -66,6 +68,7 @@ class Attempts:
     root: Path
     agent: str | None
     command_for: CommandMaker | None
+    secrets: Secrets
 
     def prepare(self, known: TaskKnown, attempt: AttemptId, run_left_usd: float | None) -> Prepared:
         """Make an attempt's job, or say why there can be none; ``command_for`` may raise what it likes."""
@@ -73,7 +76,7 @@ class Attempts:
         job, refusal = None, ""
         try:
             job = make_job(
-                self.cascade, known.task, attempt,
+                self.cascade, self.cascade.tasks[known.task.id], attempt,
                 session_id=known.session_id, spent=known.spent, root=self.root, agent=self.agent,
                 command_for=self.command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
                 result_of=partial(answer_for, known.task.id, self.known), last_error=known.last_error,
@@ -82,5 +85,6 @@ class Attempts:
             refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
         account = None if job is None else account_of(job, known.task, by_plan=self.command_for is None)
         return Prepared(
-            job=job, refusal=refusal, account=account, run_left_usd=run_left_usd, _digest=digest, _known=known
-        )
+            job=job, refusal=refusal, account=account, run_left_usd=run_left_usd, _secrets=self.secrets,
+            _digest=digest, _known=known,
+        )  # fmt: skip

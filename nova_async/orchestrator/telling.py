@@ -13,6 +13,7 @@ from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.run_records import RunRecords
 from nova_async.orchestrator.schedule import Schedule
+from nova_async.orchestrator.secrets import Secrets
 from nova_async.records import Event
 from nova_async.words import EventKind
 
@@ -30,17 +31,20 @@ class Telling:
         records: RunRecords,
         picture: Picture,
         known: Mapping[str, TaskKnown],
+        secrets: Secrets,
         on_change: Callable[[str | None], object] | None,
     ) -> None:
         self.events = EventStream()
         self._records = records
         self._picture = picture
         self._known = known
+        self._secrets = secrets
         self._on_change = on_change
 
     def tell(self, kind: EventKind, task_id: str | None = None, **data: Any) -> None:
         """Tell that something has happened; ``data`` is more about it, in types that ``json.dumps`` takes."""
-        event = Event(kind=kind, at=datetime.now(UTC), task_id=task_id, data=data, run_id=self._records.run_id)
+        event = Event(kind=kind, at=datetime.now(UTC), task_id=task_id, data=self._secrets.of_event(data),
+                      run_id=self._records.run_id)  # fmt: skip
         self._records.record(event)
         self.events.put(event)
         self.changed(task_id)
@@ -83,6 +87,7 @@ class Telling:
 
     def warn(self, text: str) -> None:
         """Tell that something is wrong that costs no task; each sentence once."""
+        text = self._secrets.redaction.text(text)
         if text not in self._records.warnings and len(self._records.warnings) < MOST_WARNINGS:
             self._records.warnings.append(text)
             self.tell(EventKind.WARNING, message=text)

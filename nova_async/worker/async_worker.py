@@ -5,7 +5,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
 from nova_async.process.child import resolve, spawn
 from nova_async.process.command import current_folder, environment_of, words_of
+from nova_async.redaction import check_rules, redaction_of
 from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers, WorkerEnd, WorkerStatus
 from nova_async.worker.life import STOP_GRACE, Life
@@ -48,10 +49,11 @@ class AsyncWorker(Questions):
     ``agent`` names the reader of its output (a key of ``AGENTS``); by default it is recognised from the command's
     program. With ``leftovers="leave"``, processes that outlive the command's normal exit keep running.
     ``resumed_from`` is what this agent's thread had used before (Codex ``exec resume`` repeats it in its totals).
-    Leaving an ``async with`` block terminates the worker.
+    ``redact`` names variables whose values are replaced by ``[redacted]`` in all that the worker prints (``"GH_*"``),
+    and patterns (``"/sk-[A-Za-z0-9]{20,}/"``). Leaving an ``async with`` block terminates the worker.
 
-    Raises ``ValueError`` for an invalid task id, an unknown agent, or a limit that is not enforced yet, and
-    ``TypeError`` for an argument of the wrong type.
+    Raises ``ValueError`` for an invalid task id, an unknown agent, a limit that is not enforced yet, or something to
+    redact that is neither a name nor a pattern, and ``TypeError`` for an argument of the wrong type.
     """
 
     _face = "AsyncWorker"  # what its owner calls it
@@ -66,6 +68,7 @@ class AsyncWorker(Questions):
         limits: Limits | None = None,
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
+        redact: Collection[str] = (),
     ) -> None:
         if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id) or ".." in task_id:
             raise ValueError(
@@ -88,6 +91,7 @@ class AsyncWorker(Questions):
         self._limits = limits or Limits()
         self._leftovers = Leftovers(leftovers)
         self._resumed_from = resumed_from
+        self._redact = check_rules(redact)
         self._launching: asyncio.Task[Life] | None = None
         self._stands_still = False  # or is to, once it has been started
         self._process = os.getpid()
@@ -131,6 +135,7 @@ class AsyncWorker(Questions):
                 f"create a new {self._face}({self.task_id!r}, …) to run again"
             )
         words, environment = words_of(command), environment_of(os.environ if env is None else env)
+        self._record.redaction = redaction_of(self._redact, os.environ, environment)
         launch = self._launch(words, cwd, environment, stdin_of(stdin))
         self._launching = asyncio.get_running_loop().create_task(launch)
         try:
@@ -143,8 +148,8 @@ class AsyncWorker(Questions):
                 life.begin_again()
                 await finish(life.task, on_cancel=life.hurry)
             else:
-                not_started = State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=reason_of(error))
-                self._record.set_state(not_started)
+                why = self._record.redaction.text(reason_of(error))
+                self._record.set_state(State(status=WorkerStatus.FAILED, end=WorkerEnd.NOT_STARTED, error=why))
             raise
 
     async def wait(self, timeout: float | None = None) -> int:
@@ -293,7 +298,7 @@ class AsyncWorker(Questions):
                 pid_start_time=child.family.leader_start_time,
                 is_alive=True,
                 agent=agent.name,
-                command=tuple(command),
+                command=self._record.redaction.texts(command),
                 started_at=datetime.now(UTC),
                 started_clock=time.monotonic(),
                 cookie=child.cookie,

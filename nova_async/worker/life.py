@@ -18,6 +18,7 @@ from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.notes import Notes
 from nova_async.worker.output_pump import OutputPump
 from nova_async.worker.record import Record
+from nova_async.worker.redacted import Redacted
 from nova_async.worker.timers import Timers
 from nova_async.worker.verdict import Stop, verdict
 
@@ -78,7 +79,8 @@ class Life:
         pipes = {child.output: self._take}
         if child.errors >= 0:
             pipes = {child.output: self._take_output, child.errors: self._take_errors}
-        self._pump = OutputPump(pipes)
+        self._redacted: list[Redacted] = []
+        self._pump = OutputPump({pipe: self._without_secrets(take) for pipe, take in pipes.items()})
         log.on_room = self._pump.resume
         if limits.timeout is not None:
             why = f"timed out: still running after {limits.timeout:g} s (timeout)"
@@ -125,6 +127,13 @@ class Life:
         """End a worker that is no longer referenced."""
         self.stop(Stop(WorkerEnd.TERMINATED, "the worker was dropped while running"))
         self.hurry()
+
+    def _without_secrets(self, take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+        """Return what takes a stream; where nothing is to be redacted, that costs nothing."""
+        if not self._record.redaction:
+            return take
+        self._redacted.append(Redacted(self._record.redaction.stream(), take))
+        return self._redacted[-1].take
 
     def _take(self, chunk: bytes) -> bool:
         """Take what both streams wrote into one pipe."""
@@ -256,6 +265,8 @@ class Life:
         await self._pump.drain(DRAIN_SECONDS)
         self._pump.close()
         self._child.close_output()
+        for stream in self._redacted:
+            stream.end()
         self._lines.let_all_in()
         self._reader.close()
         self._record.set_report(self._reader.report)

@@ -11,6 +11,7 @@ from typing import Any
 from nova_async.agents import AgentReport
 from nova_async.process.family import Member
 from nova_async.records import LogRef
+from nova_async.redaction import Redaction
 from nova_async.words import WorkerEnd, WorkerStatus
 from nova_async.worker.log.writer import LogWriter
 
@@ -51,6 +52,8 @@ class Record:
     state: State = field(default_factory=State)
     report: AgentReport = field(default_factory=AgentReport)
     log: LogWriter | None = None
+    redaction: Redaction = field(default_factory=Redaction)
+    """What must not be told, once it is known in which environment the process runs."""
     on_change: Callable[[], object] | None = None
 
     def set_state(self, state: State) -> None:
@@ -110,7 +113,7 @@ class Record:
         state, report, duration = self.state, self.report, self.duration_seconds
         return {
             "task_id": self.task_id,
-            "task_description": self.task_description,
+            "task_description": self.redaction.text(self.task_description),
             "status": state.status.value,
             "pid": state.pid,
             "exit_code": state.exit_code,

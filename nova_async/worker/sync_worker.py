@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
@@ -186,6 +186,7 @@ class Worker(Questions):
         limits: Limits | None = None,
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
+        redact: Collection[str] = (),
     ) -> None:
         self._worker = AsyncWorker(
             task_id,
@@ -195,6 +196,7 @@ class Worker(Questions):
             limits=limits,
             leftovers=leftovers,
             resumed_from=resumed_from,
+            redact=redact,
         )
         self._worker._face = "Worker"
         self._record = self._worker._record

@@ -47,7 +47,7 @@ leftovers = "leave"
 env = {A = "x", B = 2}
 pass_env = ["PATH", "HOME"]
 isolate_config = true
-redact = ["sk-[a-z]+"]
+redact = ["API_*", "/sk-[a-z]{9,}/"]
 base_branch = "main"
 notify = ["say done", "https://example.org/hook"]
 prices."big" = {input = 3, output = 15.0, cache_read = 0.3}
@@ -62,7 +62,11 @@ budget_tokens = 1_000_000
     assert (settings.order, settings.retry_on, settings.backoff) == ("phase", ("exit", "timeout"), (10.0, 60.0))
     assert (settings.on_usage_limit, settings.linger, settings.leftovers) == ("fail", None, "leave")
     assert (settings.env, settings.pass_env) == ({"A": "x", "B": "2"}, ("PATH", "HOME"))
-    assert (settings.isolate_config, settings.redact, settings.base_branch) == (True, ("sk-[a-z]+",), "main")
+    assert (settings.isolate_config, settings.redact, settings.base_branch) == (
+        True,
+        ("API_*", "/sk-[a-z]{9,}/"),
+        "main",
+    )
     assert settings.notify == ("say done", "https://example.org/hook")
     assert settings.prices == {"big": ModelPrice(3.0, 15.0, 0.3, None)}
     assert (settings.budget_usd, settings.budget_tokens) == (25.0, 1_000_000)
@@ -130,7 +134,8 @@ WRONG = {
     "env = 3": "2: E104 env: '3' is not a table",
     "env = {A = []}": "2: E104 env: 'A' is not set to a string",
     'pass_env = "some"': "2: E104 pass_env: 'some' is not one of all, none",
-    'redact = ["*"]': "2: E104 redact: '*' is not a regular expression: nothing to repeat at position 0",
+    'redact = ["*"]': "2: E104 redact: '*' is neither the name of a variable, such as API_KEY or GH_*, nor a pattern "
+    "between slashes, such as /sk-[A-Za-z0-9]{20,}/",
     "classes = {a = 0}": "2: E104 classes: '0': must be at least 1",
     "prices = {m = {input = 3}}": "2: E104 prices: 'm': needs input and output, in USD per million tokens",
     "prices = {m = {in = 1}}": "2: E104 prices: 'm': 'in' is not one of input, output, cache_read, cache_write",

@@ -232,15 +232,15 @@ def test_mermaid_names_are_harmless(name: str) -> None:
 
 def test_what_is_not_enforced_is_said(folder: Path) -> None:
     """A setting that has no effect yet is warned about, in the plan's own words."""
-    text = '+++\nbudget_usd = 5\nredact = ["x"]\non_usage_limit = "fail"\n+++\n' + PLAN.partition("+++\n# ")[2]
+    text = '+++\nbudget_usd = 5\nnotify = ["x"]\non_usage_limit = "fail"\n+++\n' + PLAN.partition("+++\n# ")[2]
     cascade = parse_cascade(text.replace("| Timeout |", "| Max Turns |").replace("1h30m", "7"))
-    assert [sentence.split(" ")[0] for sentence in not_enforced(cascade)] == ["redact"]
+    assert [sentence.split(" ")[0] for sentence in not_enforced(cascade)] == ["notify"]
     codex = cascade.with_options(agent="codex", worktree=True)
     assert [sentence.split(" ")[0] for sentence in not_enforced(codex)][1:] == ["worktree", "max_turns"]
     (folder / "b.md").write_text(text)
     done = nova("plan", "b.md", cwd=folder)
     assert done.returncode == 0
-    assert "b.md: redact is not enforced yet" in done.stderr
+    assert "b.md: notify is not enforced yet" in done.stderr
 
 
 def test_init_writes_a_plan_that_is_right(tmp_path: Path) -> None:

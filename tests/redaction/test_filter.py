@@ -72,7 +72,7 @@ def test_cuts_change_nothing(parts: list[str], value: str, cuts: list[int], data
 
 @slow
 @given(
-    nasty, st.text(alphabet='xy\\" ', max_size=5), st.text(alphabet='xy" ', max_size=5), cuts, st.booleans(), st.data()
+    nasty, st.text(alphabet='xy" ', max_size=5), st.text(alphabet='xy" ', max_size=5), cuts, st.booleans(), st.data()
 )
 def test_spelled_as_in_json(
     value: str, before: str, after: str, cuts: list[int], ascii_only: bool, data: st.DataObject
@@ -85,8 +85,6 @@ def test_spelled_as_in_json(
         text = json.dumps({"output": text}, ensure_ascii=data.draw(st.booleans()))
     found = in_pieces(redacting(value), text.encode(), cuts).decode()
     assert MARKED in found
-    if bare(value).startswith("\\"):
-        return  # it may be taken for half of what stands before it
     decoded = json.loads(found)
     inner = json.loads(decoded["output"]) if isinstance(decoded, dict) else decoded
     assert value.strip() not in inner[0]
