@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
@@ -25,6 +27,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure() -> None:
     """Begin to refuse signals to strangers, and begin as in a terminal, whoever started us."""
     signal_guard.begin()
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="nova-state-")  # journals are sealed with a key of the user
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in INHERITED:
         # An ignored signal is inherited by every child, and nobody could interrupt it. A handler that does nothing is
@@ -85,3 +88,4 @@ def pytest_runtest_call() -> Generator[None, None, None]:
 def pytest_unconfigure() -> None:
     """Leave the environment as it was: other runs in this process have marks of their own."""
     os.environ.pop(signal_guard.MARK, None)
+    shutil.rmtree(os.environ.pop("XDG_STATE_HOME"), ignore_errors=True)

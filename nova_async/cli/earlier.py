@@ -38,10 +38,10 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     return [describe_changed(changed)] if changed else []
 
 
-def earlier_runs(cascade: Cascade, journal: Path, state_file: Path) -> "History":
+def earlier_runs(cascade: Cascade, journal: Path, state_file: Path, *, trusts: bool = False) -> "History":
     """Read what a journal knows of a plan; where that is nothing, what the original has left in the state file.
 
-    Raises ``JournalError`` for one that cannot be read.
+    Raises ``JournalError`` for one that cannot be read, and, unless ``trusts``, for one that was written elsewhere.
     """
     from nova_async.journal.history import History
     from nova_async.journal.plan_key import plan_key
@@ -49,6 +49,8 @@ def earlier_runs(cascade: Cascade, journal: Path, state_file: Path) -> "History"
     from nova_async.orchestrator.original import with_original
 
     plan = plan_key(Path(cascade.name), journal)
+    if journal.exists() and not trusts:
+        JournalReader(journal).require_ours()
     history = JournalReader(journal).history(plan) if journal.exists() else History()
     return with_original(history, cascade, state_file, plan=plan)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
+from nova_async.cli.say import tell
 from nova_async.errors import JournalError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.plan_key import plan_key
@@ -79,6 +80,8 @@ def read_journal(
 ) -> tuple[str | None, dict[str, tuple[Attempt, ...]]]:
     """Return under which name the journal keeps the plan, and its attempts by task."""
     reader = JournalReader(journal)
+    if not reader.is_ours():
+        tell(f"{journal} was not written by you on this machine: what it says may not be true")
     if plan is not None:
         key = plan_key(plan, journal)
     else:

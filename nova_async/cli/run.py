@@ -86,6 +86,7 @@ class Options:
     with_optional: bool = optional_flag()
     retry_failed: bool = flag(help="Run failed tasks again.")
     fresh: bool = flag(help="Start over; ignore earlier results.")
+    trust_journal: bool = flag(help="Accept a journal that was written by another user or on another machine.")
     json: bool = flag(help="Write one JSON line per event, then a summary.")
     plain: bool = flag(help="Write lines instead of a table.")
     joblog: str | None = option(metavar="FILE", help="Append one line per attempt, in GNU parallel's joblog format.")
@@ -134,8 +135,9 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
     """
     from nova_async.orchestrator.outlook import look_ahead
 
+    history = earlier_runs(cascade, Path(options.journal), Path(options.state), trusts=options.trust_journal)
     return look_ahead(
-        cascade, earlier_runs(cascade, Path(options.journal), Path(options.state)), only=only,
+        cascade, history, only=only,
         max_workers=options.max_workers, fresh=options.fresh, retry_failed=options.retry_failed,
     )  # fmt: skip
 
@@ -220,6 +222,7 @@ async def supervise(
         retry_failed=options.retry_failed,
         fresh=options.fresh,
         only=only,
+        trust_journal=options.trust_journal,
         on_change=on_change,
     )
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))

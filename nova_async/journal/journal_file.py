@@ -18,6 +18,7 @@ from nova_async.journal.explaining import DISK_TROUBLE
 from nova_async.journal.lock import RunLock
 from nova_async.journal.places import files_of, own_path
 from nova_async.journal.schema import SCHEMA_VERSION, check_version, make_tables
+from nova_async.journal.seal import put_seal, require_ours
 from nova_async.journal.taken_away import FileId, Place, file_at
 from nova_async.journal.version_1 import bring_up_to_date
 from nova_async.journal.waiting import Record
@@ -34,8 +35,10 @@ MOST_ASIDE = 1000  # names tried for a file found in our place
 class JournalFile:
     """The only connection that writes, and the files behind it."""
 
-    def __init__(self, path: Path, lock: RunLock | None) -> None:
+    def __init__(self, path: Path, lock: RunLock | None, *, trusts: bool = True) -> None:
         """Open the file, creating it and its folder if needed; a link stays a link.
+
+        ``trusts`` is whether one that was written elsewhere is accepted, and is ours from then on.
 
         Raises ``JournalError``, ``sqlite3.Error`` and ``OSError``; nothing is open then.
         """
@@ -45,8 +48,9 @@ class JournalFile:
         """Whether another run has taken this one's place: then nothing can be written any more."""
         self._lock = lock
         self._shm_size = 0  # bytes; as long as it has been
-        make_file(self.path)
-        self._connection = connect(self.named, self.path)
+        self.was_empty = make_file(self.path) and self.path.stat().st_size == 0
+        """Whether there was a journal, and nothing in it: what earlier runs have done is lost."""
+        self._connection = connect(self.named, self.path, trusts=trusts)
         try:
             self._place = place_of(self._connection, self.path)
         except BaseException:
@@ -155,7 +159,7 @@ class JournalFile:
 
     def _go_over_to(self, copy: FileId | None) -> None:
         """Switch to the copy at the journal's path, unless that has been removed, too."""
-        connection = connect(self.named, self.path)
+        connection = connect(self.named, self.path, trusts=True)
         try:
             place = place_of(connection, self.path)
             if file_at(self.path) != copy:
@@ -183,14 +187,15 @@ class JournalFile:
         self._connection.close()
 
 
-def connect(named: Path, path: Path) -> sqlite3.Connection:
+def connect(named: Path, path: Path, *, trusts: bool) -> sqlite3.Connection:
     """Connect for writing: check what kind of file it is before changing anything in it, then bring it up to date."""
     connection = open_to_write(path)
     try:
-        connection.execute("BEGIN")  # as of one moment: another process may be creating the tables
-        check_version(named, connection)
-        connection.execute("COMMIT")
         connection.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere may have functions in its schema
+        connection.execute("BEGIN")  # as of one moment: another process may be creating the tables
+        if check_version(named, connection) > 0 and not trusts:
+            require_ours(connection, named, path)
+        connection.execute("COMMIT")
         write_ahead(connection)
         for pragma in ("synchronous = FULL", "fullfsync = ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -200,6 +205,7 @@ def connect(named: Path, path: Path) -> sqlite3.Connection:
             make_tables(connection)
         elif version < SCHEMA_VERSION:
             bring_up_to_date(connection, path)
+        put_seal(connection, path)
         connection.execute("COMMIT")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
@@ -243,8 +249,10 @@ def place_of(connection: sqlite3.Connection, path: Path) -> Place:
     return place
 
 
-def make_file(path: Path) -> None:
+def make_file(path: Path) -> bool:
     """Create the folder and an empty file, readable by its owner only, and make sure that both survive a power cut.
+
+    Returns whether there was one before.
 
     An existing file is not opened: closing it again would release the locks that SQLite holds on it elsewhere in this
     process.
@@ -253,8 +261,9 @@ def make_file(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        return
+        return True
     sync_folder(path.parent)
+    return False
 
 
 def move_aside(path: Path, ours: Place) -> Path | None:

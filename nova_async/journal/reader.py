@@ -1,6 +1,7 @@
 """Reading a journal from outside: while a run writes it, after a kill, and after the end."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +19,7 @@ from nova_async.journal.history import History, Run, read_attempts, read_history
 from nova_async.journal.places import files_of, own_path
 from nova_async.journal.rows import EVENT, event_of, names
 from nova_async.journal.schema import SCHEMA_VERSION, check_version
+from nova_async.journal.seal import is_ours, require_ours
 from nova_async.journal.version_1 import bring_up_to_date
 from nova_async.records import Attempt, AttemptId, Event
 from nova_async.words import Phase
@@ -57,6 +59,14 @@ class JournalReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def is_ours(self) -> bool:
+        """Tell whether this user has written the journal on this machine: a repository may have brought one along."""
+        return self._ask(lambda journal: is_ours(journal, Path(os.path.realpath(self.path))))
+
+    def require_ours(self) -> None:
+        """Raise ``JournalError`` with what to do if the journal is not ours."""
+        return self._ask(lambda journal: require_ours(journal, self.path, Path(os.path.realpath(self.path))))
 
     def runs(self, limit: int = 100) -> list[Run]:
         """Return the latest runs of all plans, newest first."""

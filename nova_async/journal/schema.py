@@ -7,7 +7,7 @@ from pathlib import Path
 from nova_async.errors import JournalError
 from nova_async.journal.rows import END, EVENT, PROCESS, RUN, START, Column
 
-__all__ = ["SCHEMA_VERSION", "TABLES", "check_version", "make_tables"]
+__all__ = ["SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
 
 SCHEMA_VERSION = 2
 
@@ -16,6 +16,9 @@ def listed(*parts: Sequence[Column]) -> str:
     """Format columns for a table's definition."""
     return ", ".join(f"{column.name} {column.kind}" for columns in parts for column in columns)
 
+
+# By what a journal shows that it was written here; those of an earlier nova have none.
+SEAL = "CREATE TABLE seal (id TEXT NOT NULL, by_key TEXT, by_place TEXT)"
 
 # An attempt without an outcome has not ended. `finished` holds its agent's result when that phase was over; it is kept
 # even if the attempt then ends differently. `counts` is 0 for everything before a reset. Event numbers are never
@@ -36,6 +39,7 @@ TABLES = (
     " counts INTEGER NOT NULL DEFAULT 1)",
     "CREATE UNIQUE INDEX reached_once ON milestones (plan, milestone_id) WHERE counts",
     f"CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, {listed(EVENT)})",
+    SEAL,
 )
 
 
@@ -60,4 +64,7 @@ def check_version(path: Path, connection: sqlite3.Connection) -> int:
         )
     if version == 0 and tables:
         raise JournalError(f"{path} is another program's database: choose another path for the journal")
+    foreign = "SELECT name FROM sqlite_master WHERE type = 'view' OR sql LIKE 'CREATE VIRTUAL%'"
+    if (found := connection.execute(foreign).fetchone()) is not None:  # it could make any query run for ever
+        raise JournalError(f"{path} contains what nova did not write ({found[0]}): move it away to start over")
     return int(version)

@@ -49,12 +49,13 @@ class Journal:
     eight. A cancelled call neither loses its record nor delays any other.
     """
 
-    def __init__(self, path: Path, lock: RunLock | None, on_trouble: Callable[[str], object]) -> None:
+    def __init__(self, path: Path, lock: RunLock | None, trusts: bool, on_trouble: Callable[[str], object]) -> None:
         """Use ``open``."""
         self.path = path
         self.is_lost = False
         """Whether another run has taken this one's place: both would run the same tasks."""
         self._lock = lock
+        self._trusts = trusts
         self._on_trouble = on_trouble
         self._run_id = ""
         self._pid = os.getpid()
@@ -71,17 +72,23 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, path: Path, *, lock: RunLock | None = None, on_trouble: Callable[[str], object] = silent
+        cls,
+        path: Path,
+        *,
+        lock: RunLock | None = None,
+        trusts: bool = True,
+        on_trouble: Callable[[str], object] = silent,
     ) -> "Journal":
         """Open the journal, creating it and its folder if needed; one of an older nova is converted.
 
-        ``lock`` is the journal's own, held by the caller; it is taken again if its file is removed. ``on_trouble`` is
+        ``lock`` is the journal's own, held by the caller; it is taken again if its file is removed. ``trusts`` is
+        whether one that was written by another user or on another machine is accepted. ``on_trouble`` is
         called in the event loop, with a message, when something goes wrong that no call reports: the file was removed
         and has been restored, or a record that nobody waits for cannot be written.
 
         Raises ``JournalError`` if it cannot be used; the message names the file and says what to do.
         """
-        journal = cls(path, lock, on_trouble)
+        journal = cls(path, lock, trusts, on_trouble)
         try:
             journal._thread.start()
         except RuntimeError as error:
@@ -243,13 +250,15 @@ class Journal:
 
     def _work(self) -> None:
         try:
-            file = JournalFile(self.path, self._lock)
+            file = JournalFile(self.path, self._lock, trusts=self._trusts)
         except BaseException as error:
             self._inbox.close()
             self._closed.set_result(None)
             self._opened.set_exception(explained(self.path, error))
             return
         self._opened.set_result(file.path.parent)
+        if file.was_empty:
+            self._tell(f"{self.path} was empty: if earlier runs have completed tasks, they will run again")
         try:
             while (batch := self._inbox.take()) is not None:
                 self._write(file, batch)

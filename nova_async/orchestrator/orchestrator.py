@@ -54,8 +54,9 @@ class Orchestrator:
     the plan's. ``on_change`` is called with a task's id, or None for the run, whenever something about it has changed;
     it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
     ``retry_failed`` tries again what failed in them. ``only`` are the ids of the tasks that are to run, such as
-    ``cascade.select`` returns: nothing is begun, forgotten or tried again of any other. ``redact`` adds names of
-    variables, and patterns, to those of the plan.
+    ``cascade.select`` returns: nothing is begun, forgotten or tried again of any other. ``trust_journal`` accepts a
+    journal that another user or another machine has written. ``redact`` adds names of variables, and patterns, to those
+    of the plan.
 
     Raises ``ValueError`` for a number of workers below one, an agent that nobody knows and an id that is none, and
     ``TypeError`` for what is something else altogether, such as a path in place of a cascade.
@@ -77,6 +78,7 @@ class Orchestrator:
         fresh: bool = False,
         retry_failed: bool = False,
         only: Collection[str] | None = None,
+        trust_journal: bool = False,
         redact: Collection[str] = (),
     ) -> None:
         check_arguments(cascade, agent, max_workers, {"command_for": command_for, "on_change": on_change}, executor)
@@ -102,6 +104,7 @@ class Orchestrator:
         self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
         self._records = RunRecords(
             self._shown, Path(journal), Path(state_file), max_workers=self.max_workers,
+            trusts_journal=trust_journal,
             view=self._picture.view, on_trouble=self._note_trouble,
         )  # fmt: skip
         # Until earlier runs are known.

@@ -24,7 +24,7 @@ async def retry_tasks(journal: Path, task_ids: Iterable[str], *, plan: Path | No
         raise JournalError(f"{journal} contains no runs; nothing to retry")
     key = latest[0].start.plan if plan is None else plan_key(plan, journal)
     with RunLock(journal):
-        book = await Journal.open(journal)
+        book = await Journal.open(journal, trusts=False)
         try:
             known = (await book.history(key)).attempts
             wanted = list(task_ids)

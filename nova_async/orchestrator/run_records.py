@@ -60,6 +60,7 @@ class RunRecords:
         state_file: Path,
         *,
         max_workers: int,
+        trusts_journal: bool,
         view: Callable[[str], TaskView],
         on_trouble: Callable[[str], object],
     ) -> None:
@@ -75,6 +76,7 @@ class RunRecords:
         self._cascade = cascade
         self._state_path = state_file
         self._max_workers = max_workers
+        self._trusts_journal = trusts_journal
         self._view = view
         self._on_trouble = on_trouble
         self._state_file: StateFile | None = None
@@ -107,7 +109,9 @@ class RunRecords:
         if not self.path.exists():
             await look(known(History()))  # before there is even a folder of ours
         with RunLock(self.path) as lock:
-            self.journal = journal = await Journal.open(self.path, lock=lock, on_trouble=self._on_trouble)
+            self.journal = journal = await Journal.open(
+                self.path, lock=lock, trusts=self._trusts_journal, on_trouble=self._on_trouble
+            )
             try:
                 history = known(await journal.history(self.plan))
                 await look(history)
