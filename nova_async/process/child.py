@@ -20,6 +20,7 @@ from nova_async.process.command import resolve
 from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
 from nova_async.process.exit_status import exit_code_of_reaped
 from nova_async.process.family import Family
+from nova_async.process.keeper import Keeper
 from nova_async.process.pipes import USUAL, OutputPipe
 from nova_async.process.table import TABLE
 
@@ -51,6 +52,7 @@ class Child:
         output: OutputPipe,
         errors: OutputPipe | None,
         family: Family,
+        keeper: Keeper | None,
     ) -> None:
         self.pid = process.pid
         self.cookie = cookie
@@ -58,6 +60,7 @@ class Child:
         self._process = process
         self._output = output
         self._errors = errors
+        self._keeper = keeper
         self._pidfd = _pidfd_of(process.pid)
         self._exit_code: int | None = None
         self.exit_is_unknown = False  # then the code is 255, and says nothing
@@ -89,7 +92,7 @@ class Child:
 
         It may be cancelled, called again, and called concurrently.
         """
-        await _exit_of(self._process)
+        await self.family.leader_exit()
         code = self.returncode
         assert code is not None
         return code
@@ -107,8 +110,9 @@ class Child:
     def close_output(self) -> None:
         """Close our ends of its pipes, and what the exit code is asked by; a second call does nothing."""
         self._output.close()
-        if self._errors is not None:
-            self._errors.close()
+        for pipe in (self._errors, self._keeper):
+            if pipe is not None:
+                pipe.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
@@ -121,6 +125,7 @@ async def spawn(
     env: Mapping[str, str],
     stdin: int = DEVNULL,
     errors_apart: bool = False,
+    kept: bool = False,
 ) -> Child:
     """Start a command as the leader of a new family.
 
@@ -129,7 +134,7 @@ async def spawn(
     The child sees the program's name as it is written in ``command``. It starts in ``cwd``, by default ours. ``env`` is
     its complete environment; the family cookie is added. ``stdin`` is a descriptor or ``DEVNULL``; never a pipe that
     nobody closes (G38). Standard error shares the pipe of standard output, which keeps their order, unless
-    ``errors_apart`` gives it one of its own.
+    ``errors_apart`` gives it one of its own. ``kept`` puts a keeper before it, which then is the leader.
 
     Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and the system's own error if the start
     itself fails. ``OSError`` as well if the command runs and asyncio cannot watch it: it is killed then.
@@ -141,7 +146,9 @@ async def spawn(
     argv = [os.fsdecode(command[0]), *arguments]
     async with _turn():
         # A task of its own: asyncio's spawn may not be cut off half-way (G18).
-        newborn = asyncio.create_task(_start(program, argv, cwd, env, stdin, errors_apart), name=f"spawn {argv[0]}")
+        newborn = asyncio.create_task(
+            _start(program, argv, cwd, env, stdin, errors_apart, kept), name=f"spawn {argv[0]}"
+        )
         try:
             return await asyncio.shield(newborn)
         except asyncio.CancelledError:
@@ -163,13 +170,18 @@ async def _start(
     env: Mapping[str, str],
     stdin: int,
     errors_apart: bool,
+    kept: bool,
 ) -> Child:
     orphan_guard.ensure()
     cookie = new_cookie()
     at_exit.expect(cookie)
     since, born = TABLE.now(), time.monotonic()
-    output = errors = process = None
+    output = errors = keeper = process = None
     try:
+        if kept:
+            keeper = Keeper()
+            argv = keeper.command(program, argv)
+            program = argv[0]
         output = OutputPipe()
         # Little is said there, and nothing is lost by waiting for us: the usual size will do.
         errors = OutputPipe(USUAL) if errors_apart else None
@@ -183,47 +195,51 @@ async def _start(
             env={**env, COOKIE_VARIABLE: cookie},
             start_new_session=True,
             close_fds=True,
+            pass_fds=(keeper.passed_on,) if keeper is not None else (),
         )
         with adoption.starting() as start:
             process = await Unblocked(creating)
             start.of(process.pid)
         give_descriptor_limit(process.pid)
     except BaseException as error:
-        for pipe in (output, errors):
+        for pipe in (output, errors, keeper):
             if pipe is not None:
                 pipe.close()
         started = process if process is not None else _transport_in(error)
         if started is not None or isinstance(error, asyncio.CancelledError):
             # After a cancellation of the whole loop asyncio has killed the leader, but it may have had children.
-            leader = 0 if started is None else _pid_of(started)
-            Family(leader, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
+            pid = 0 if started is None else _pid_of(started)
+            Family(pid, cookie, born=born, since=since, leader_exit=_nobody).kill_now()
         at_exit.forget(cookie)
         if isinstance(started, asyncio.SubprocessTransport):
             started.close()  # reaps it
         if started is not None and isinstance(error, Exception):
             raise _not_supervised(error) from error
         raise
-    assert process is not None
     for pipe in (output, errors):
         if pipe is not None:
             pipe.close_write_end()
+    leader = process
+
+    async def leader_exit() -> None:
+        await leader.wait()
+        adoption.reaped(leader.pid)
+        if keeper is not None:
+            family.note(keeper.last_words())
+
     family = Family(
-        process.pid,
+        leader.pid,
         cookie,
         born=born,
         since=since,
-        leader_exit=lambda: _exit_of(process),
-        leader_runs=lambda: not _has_exited(process),
+        leader_exit=leader_exit,
+        leader_runs=lambda: not _has_exited(leader),
     )
+    if keeper is not None:
+        keeper.started()
     adoption.note_family(family)
     at_exit.register(family)
-    return Child(process, cookie, output, errors, family)
-
-
-async def _exit_of(process: asyncio.subprocess.Process) -> int:
-    code = await process.wait()
-    adoption.reaped(process.pid)
-    return code
+    return Child(leader, cookie, output, errors, family, keeper)
 
 
 def _transport_in(error: BaseException) -> asyncio.SubprocessTransport | None:

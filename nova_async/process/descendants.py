@@ -1,14 +1,21 @@
-"""Who descends from a process right now, by parent link alone, without a look at all processes."""
+"""Who descends from a process right now, by parent link alone, without a look at all processes.
 
-from nova_async.process.kinship import ProcessEntry, same_start
-from nova_async.process.table import ProcessTable
+Shared with the keeper, so it imports nothing that the keeper would have to load.
+"""
+
+from nova_async.process.kinship import same_start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nova_async.process.kinship import ProcessEntry
+    from nova_async.process.table import ProcessTable
 
 __all__ = ["MOST", "descendants"]
 
 MOST = 500  # processes, some 15 ms: a fork bomb must not stop the loop; a look at all of them finds the rest
 
 
-def descendants(table: ProcessTable, leader: ProcessEntry) -> list[ProcessEntry]:
+def descendants(table: "ProcessTable", leader: "ProcessEntry") -> "list[ProcessEntry]":
     """Return the living descendants of a process, or about the first ``MOST``; none where the system does not tell."""
     found: list[ProcessEntry] = []
     waiting = [leader]

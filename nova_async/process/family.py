@@ -57,7 +57,7 @@ class Family:
         self.pid = pid
         self.cookie = cookie
         self._born = born
-        self._leader_exit = leader_exit
+        self.leader_exit = leader_exit
         self._table = table
         self._sight = WithLeader(table, pid, leader_runs)
         leader = self._sight.look(pid) if pid else None
@@ -111,7 +111,11 @@ class Family:
         """Remember who descends from the leader now; cheap, because it looks at nobody else."""
         leader = self._sight.look(self.pid)
         if leader is not None and self._is_leader(leader):
-            self._kin.note(descendants(self._table, leader), self._is_still)
+            self.note((entry.pid, entry.start_time) for entry in descendants(self._table, leader))
+
+    def note(self, members: Iterable[tuple[int, float]]) -> None:
+        """Remember processes, by pid and start time, that are known to be members."""
+        self._kin.note(members, self._is_still)
 
     def others(self) -> list[Member]:
         """Return all living members but the leader; nearly free after a short life that left nothing behind."""
@@ -176,7 +180,7 @@ class Family:
         """Wait at most ``timeout`` seconds until no member is left; return whether that is so. Woken, not polling."""
         try:
             async with asyncio.timeout(timeout):
-                await self._leader_exit()
+                await self.leader_exit()
                 looks_without_anyone = 0
                 while looks_without_anyone < (2 if self._had_others else 1):
                     if others := await self.look_for_others():
@@ -210,7 +214,7 @@ class Family:
                     else:
                         looks_without_anyone += 1
                 if not any(map(self._is_leader, refused)):
-                    await self._leader_exit()
+                    await self.leader_exit()
         except TimeoutError:
             return self.members()
         return refused

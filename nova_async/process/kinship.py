@@ -76,13 +76,13 @@ class Kin:
             if entry.session == entry.pid:
                 self.sessions.setdefault(entry.pid, entry.start_time)
 
-    def note(self, found: "Iterable[ProcessEntry]", is_still: "Callable[[int, float], bool]") -> None:
-        """Note some who were found in passing, beside those seen before.
+    def note(self, found: "Iterable[tuple[int, float]]", is_still: "Callable[[int, float], bool]") -> None:
+        """Note some who were found in passing, by pid and start time, beside those seen before.
 
         Not their sessions: hours may go by until the next look at everyone, and a number whose leader has died in
         between may be a stranger's session by then.
         """
-        self.seen.update((entry.pid, entry.start_time) for entry in found)
+        self.seen.update(found)
         if len(self.seen) > self._too_many:
             self.seen = {pid: start for pid, start in self.seen.items() if is_still(pid, start)}
             self._too_many = max(FORGET_BEYOND, 2 * len(self.seen))

@@ -20,6 +20,7 @@ from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
 from nova_async.process.child import resolve, spawn
 from nova_async.process.command import current_folder, environment_of, words_of
+from nova_async.process.keeper import reason_against
 from nova_async.redaction import check_rules, redaction_of
 from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers, WorkerEnd, WorkerStatus
@@ -50,7 +51,10 @@ class AsyncWorker(Questions):
     program. With ``leftovers="leave"``, processes that outlive the command's normal exit keep running.
     ``resumed_from`` is what this agent's thread had used before (Codex ``exec resume`` repeats it in its totals).
     ``redact`` names variables whose values are replaced by ``[redacted]`` in all that the worker prints (``"GH_*"``),
-    and patterns (``"/sk-[A-Za-z0-9]{20,}/"``). Leaving an ``async with`` block terminates the worker.
+    and patterns (``"/sk-[A-Za-z0-9]{20,}/"``).
+    With ``keeper=True`` a small process of ours leads the family (``pid`` is its own) and adopts daemons that leave
+    it, so that even one that hides is found and ended; Linux only, 12 ms of CPU and 4 MB for each worker.
+    Leaving an ``async with`` block terminates the worker.
 
     Raises ``ValueError`` for an invalid task id, an unknown agent, a limit that is not enforced yet, or something to
     redact that is neither a name nor a pattern, and ``TypeError`` for an argument of the wrong type.
@@ -69,6 +73,7 @@ class AsyncWorker(Questions):
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
         redact: Collection[str] = (),
+        keeper: bool = False,
     ) -> None:
         if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id) or ".." in task_id:
             raise ValueError(
@@ -83,6 +88,8 @@ class AsyncWorker(Questions):
             raise TypeError(f"limits must be a Limits, not {told(limits)}: write Limits(timeout=600)")
         if resumed_from is not None and not isinstance(resumed_from, TokenUsage):
             raise TypeError(f"resumed_from must be a TokenUsage, not {told(resumed_from)}")
+        if keeper and (reason := reason_against()):
+            raise ValueError(f"keeper=True is not possible here: {reason}")
         if limits is not None and limits.max_memory is not None:
             raise ValueError("Limits.max_memory is not enforced yet; leave it out")
         self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log", Path(current_folder()))
@@ -92,6 +99,7 @@ class AsyncWorker(Questions):
         self._leftovers = Leftovers(leftovers)
         self._resumed_from = resumed_from
         self._redact = check_rules(redact)
+        self._kept = keeper
         self._launching: asyncio.Task[Life] | None = None
         self._stands_still = False  # or is to, once it has been started
         self._process = os.getpid()
@@ -285,7 +293,12 @@ class AsyncWorker(Questions):
         try:
             async with as_file(stdin) as descriptor:
                 child = await spawn(
-                    command, cwd=cwd, env=environment, stdin=descriptor, errors_apart=error_entrance(reader) is not None
+                    command,
+                    cwd=cwd,
+                    env=environment,
+                    stdin=descriptor,
+                    errors_apart=error_entrance(reader) is not None,
+                    kept=self._kept,
                 )
         except BaseException:
             await finish(asyncio.get_running_loop().create_task(log.close()), on_cancel=lambda: None)

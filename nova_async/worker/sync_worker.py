@@ -187,6 +187,7 @@ class Worker(Questions):
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
         redact: Collection[str] = (),
+        keeper: bool = False,
     ) -> None:
         self._worker = AsyncWorker(
             task_id,
@@ -197,6 +198,7 @@ class Worker(Questions):
             leftovers=leftovers,
             resumed_from=resumed_from,
             redact=redact,
+            keeper=keeper,
         )
         self._worker._face = "Worker"
         self._record = self._worker._record

@@ -77,7 +77,7 @@ def test_what_is_noted_stays_bounded() -> None:
     """The ended are forgotten when there are many; the living never are."""
     kin = Kin()
     for pid in range(10, 10 + 10 * FORGET_BEYOND):
-        kin.note([entry(pid, 1)], lambda pid, start: pid % 100 == 0)
+        kin.note([(pid, 5.0)], lambda pid, start: pid % 100 == 0)
     assert len(kin.seen) < 2 * FORGET_BEYOND
     assert all(pid in kin.seen for pid in range(100, 10 * FORGET_BEYOND, 100))
     assert kin.sessions == {}
