@@ -115,8 +115,8 @@ def claims(family: Claimant, entry: ProcessEntry, path_of: Callable[[int], str |
     # Starts first: one that has ended since has put its pid among ours.
     if any(start.since <= entry.start_time for start in list(_starts)) or not _is_adopted(entry.pid, entry.session):
         return False
-    if workers_of(path_of(entry.pid), supervisor_id()):
-        return False  # another family's, by its cookie
+    if workers_of(path_of(entry.pid), supervisor_id()) or TABLE.has_opted_out(entry.pid):
+        return False  # another family's, by its cookie; or meant to live on
     others = [other for other in list(_families) if other is not family]
     return not any(other.knows(entry) or (other.since <= entry.start_time and other.leader_runs()) for other in others)
 

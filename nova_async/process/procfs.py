@@ -9,12 +9,24 @@ import time
 
 from nova_async.process.kinship import ProcessEntry
 
-__all__ = ["children_of", "everyone", "is_process", "last_pid", "look", "now", "path_of", "pid_limit", "usable"]
+__all__ = [
+    "children_of",
+    "everyone",
+    "has_opted_out",
+    "is_process",
+    "last_pid",
+    "look",
+    "now",
+    "path_of",
+    "pid_limit",
+    "usable",
+]
 
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
 ENVIRON_CHUNK = 256 * 1024  # bytes; most environments in one read
 LONGEST_EXEC = 0.1  # seconds that we wait for a process to have its new environment
 COOKIE_MARK = b"NOVA_WORKER="
+TASK_MARK = b"NOVA_TASK_ID="
 
 _pid_limit = 0
 
@@ -88,6 +100,20 @@ def path_of(pid: int) -> str | None:
             time.sleep(pause)
             pause *= 2
     return _cookie_in(environment)
+
+
+def has_opted_out(pid: int) -> bool:
+    """Tell whether a process was started as no member of the family that it descends from: ``env -u NOVA_WORKER …``.
+
+    Then the task's id is still in its environment. One that has cleared its environment, or written a title over its
+    beginning, has not said so.
+    """
+    variables = (_read_all(f"/proc/{pid}/environ") or b"").split(b"\0")
+    return (
+        b"=" in variables[0]
+        and any(variable.startswith(TASK_MARK) for variable in variables)
+        and not any(variable.startswith(COOKIE_MARK) for variable in variables)
+    )
 
 
 def _cookie_in(environment: bytes) -> str | None:

@@ -10,7 +10,7 @@ import time
 from nova_async.process.cookie import COOKIE_VARIABLE
 from nova_async.process.kinship import ProcessEntry
 
-__all__ = ["children_of", "everyone", "is_process", "last_pid", "look", "now", "path_of", "pid_limit"]
+__all__ = ["children_of", "everyone", "has_opted_out", "is_process", "last_pid", "look", "now", "path_of", "pid_limit"]
 
 
 def look(pid: int) -> ProcessEntry | None:
@@ -49,6 +49,11 @@ def path_of(pid: int) -> str | None:
         return psutil.Process(pid).environ().get(COOKIE_VARIABLE)
     except (psutil.Error, OSError):
         return None
+
+
+def has_opted_out(pid: int) -> bool:
+    """Return False: here nobody asks, because nobody adopts orphans."""
+    return False
 
 
 def is_process(pid: int) -> bool:

@@ -48,6 +48,10 @@ class ProcessTable(Protocol):
         """Return the family path of a process; None if it has none or hides it."""
         ...
 
+    def has_opted_out(self, pid: int) -> bool:
+        """Tell whether a process was started as no member of the family that it descends from."""
+        ...
+
     def is_process(self, pid: int) -> bool:
         """Tell a process from a thread."""
         ...

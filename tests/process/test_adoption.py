@@ -78,6 +78,18 @@ def test_leftovers_that_may_stay_stay(tmp_path: Path) -> None:
     assert all_dead_within([daemon], DEADLINE)  # it ends with its input, which this test held
 
 
+def test_a_service_that_opts_out_stays(tmp_path: Path) -> None:
+    """As documented: without the family's variable, in a session of its own, and with the rest of the environment."""
+    script = "exec 3<&0; (env -u NOVA_WORKER setsid sh -c 'echo $$; exec cat <&3' &)"
+    nova = [*NOVA, "exec", "-q", "--", "sh", "-c", script]
+    with subprocess.Popen(nova, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        service = int(process.stdout.read())
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert is_alive(service)
+    assert all_dead_within([service], DEADLINE)  # it ends with its input, which this test held
+
+
 def test_a_child_that_nova_was_born_with_is_left_alone(tmp_path: Path) -> None:
     """A shell that becomes nova hands its background jobs on; they are none of its business."""
     shell = 'exec 3<&0; setsid env -i cat <&3 >/dev/null 2>&1 & echo $!; exec "$@" <&3'

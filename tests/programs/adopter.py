@@ -43,15 +43,15 @@ async def daemon_of(*words: str) -> tuple[Child, int, int]:
 
 
 async def two() -> None:
-    """Run two commands at once; the first leaves a daemon and ends before the second does."""
-    one, first_input, daemon = await daemon_of("clears", "linger")
+    """Run two commands at once; the second one leaves a daemon, and ends before the first does."""
     other, other_input, known = await daemon_of("nothing", "linger")
+    one, its_input, daemon = await daemon_of("clears", "linger")
 
     def at(family: Family) -> list[int]:
         return [member.pid for member in family.members()]
 
     said = {"while both run": [daemon in at(one.family), daemon in at(other.family)]}
-    os.close(first_input)
+    os.close(its_input)
     await one.wait()
     said["one has ended"] = [daemon in [member.pid for member in await one.family.look_for_others()]]
     said["it lives"] = [procfs.look(daemon) is not None]
