@@ -357,7 +357,9 @@ class Family:
 
     def knows(self, entry: ProcessEntry) -> bool:
         """Tell whether it needs no further proof that this is a member."""
-        return self._is_leader(entry) or self._kin.knows(entry)
+        if self._is_leader(entry) or self._kin.is_in_session(entry):
+            return True
+        return self._kin.has_seen(entry) and not self._table.has_opted_out(entry.pid)
 
     def _is_leader(self, who: ProcessEntry | Member) -> bool:
         return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)

@@ -49,10 +49,14 @@ class Kin:
         self._too_many = FORGET_BEYOND
         self.sessions: dict[int, float] = {}  # start time of the leader by number; -1 where it was never seen
 
-    def knows(self, entry: ProcessEntry) -> bool:
-        """Tell whether a process was seen before, or is in a session of the family."""
+    def has_seen(self, entry: ProcessEntry) -> bool:
+        """Tell whether a process was seen before."""
         seen = self.seen.get(entry.pid)
-        return (seen is not None and same_start(seen, entry.start_time)) or entry.session in self.sessions
+        return seen is not None and same_start(seen, entry.start_time)
+
+    def is_in_session(self, entry: ProcessEntry) -> bool:
+        """Tell whether a process is in a session of the family."""
+        return entry.session in self.sessions
 
     def notice_strangers(self, entries: "Iterable[ProcessEntry]") -> None:
         """Forget the sessions whose number is somebody else's by now."""

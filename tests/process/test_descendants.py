@@ -3,11 +3,12 @@
 import os
 
 from nova_async.process import procfs
+from nova_async.process.child import spawn
 from nova_async.process.descendants import MOST, descendants
 from nova_async.process.kinship import FORGET_BEYOND, Kin, ProcessEntry
 from nova_async.process.table import TABLE
 
-from .watching import announced, program, running
+from .watching import DEADLINE, all_dead_within, announced, is_alive, program, running
 
 
 def entry(pid: int, parent: int, start_time: float = 5.0) -> ProcessEntry:
@@ -91,3 +92,22 @@ async def test_the_short_way_knows_who_was_noted() -> None:
         os.kill(child.pid, 9)
         await child.wait()
         assert [member.pid for member in await child.family.look_for_others()] == [runaway]
+
+
+async def test_who_opts_out_is_not_kept_by_a_note() -> None:
+    """A service that was seen while its parent lived stays free all the same, as documented."""
+    script = "exec 3<&0; env -u NOVA_WORKER setsid sh -c 'echo ready $$; exec cat <&3' & wait"
+    read_end, write_end = os.pipe()
+    child = await spawn(["sh", "-c", script], env={**os.environ, "NOVA_TASK_ID": "F1"}, stdin=read_end)
+    os.close(read_end)
+    try:
+        [service] = await announced(child)
+        child.family.note_descendants()
+        os.kill(child.pid, 9)
+        await child.wait()
+        assert is_alive(service)
+        assert await child.family.look_for_others() == []
+    finally:
+        os.close(write_end)
+        child.close_output()
+    assert all_dead_within([service], DEADLINE)  # it ends with its input
