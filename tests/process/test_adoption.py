@@ -112,7 +112,7 @@ def test_nova_as_pid_1_leaves_no_zombie(tmp_path: Path) -> None:
         pytest.skip("needs root and unshare, to be PID 1")
     leaves = "for each in 1 2 3 4 5 6 7 8; do setsid sh -c 'sleep 0 & exit' & wait; done; "
     # The kernel reports an orphan's death to nova at some moment of its own; a second is far more than nova needs.
-    count = "for try in 1 2 3 4 5 6 7 8 9 10; do z=$(grep -c '^State:.Z' /proc/[0-9]*/status | grep -c ':1$'); "
+    count = "for try in 1 2 3 4 5 6 7 8 9 10; do z=$(grep -cs '^State:.Z' /proc/[0-9]*/status | grep -c ':1$'); "
     count += "[ $z = 0 ] && break; sleep .1; done; echo zombies $z"
     nova = [*NOVA, "exec", "-q", "--", "sh", "-c", leaves + count]
     done = subprocess.run([*namespace, *nova], cwd=tmp_path, capture_output=True, text=True, timeout=60)
