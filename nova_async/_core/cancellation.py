@@ -1,12 +1,27 @@
 """Awaiting what must not be cut short: a spawn or a teardown that a cancellation may hurry but never skip."""
 
 import asyncio
+import math
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-__all__ = ["finish", "insist", "outlast"]
+__all__ = ["finish", "insist", "outlast", "told_once"]
 
 T = TypeVar("T")
+
+
+def told_once() -> AbstractContextManager[object]:
+    """Within it, an anyio scope does not repeat its cancellation, of which the caller knows already.
+
+    anyio cancels the tasks of a cancelled scope again at every await (G71). A native cancellation still comes through:
+    anyio's shields do not stop it.
+    """
+    anyio = sys.modules.get("anyio")  # where nobody has loaded it, there is no scope
+    if anyio is None or anyio.current_effective_deadline() > -math.inf:
+        return nullcontext()
+    return anyio.CancelScope(shield=True)  # type: ignore[no-any-return]
 
 
 async def finish(task: "asyncio.Task[T]", on_cancel: Callable[[], Any]) -> T:
@@ -28,7 +43,8 @@ async def outlast(task: "asyncio.Task[Any]", on_cancel: Callable[[], Any]) -> as
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait([task])
+            with nullcontext() if cancelled is None else told_once():
+                await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancelled = error
             on_cancel()
@@ -40,8 +56,11 @@ async def insist(do: Callable[[], Awaitable[T]], on_cancel: Callable[[asyncio.Ca
 
     It runs in the caller's own task: a separate one could be cancelled before its first step.
     """
+    told = False
     while True:
         try:
-            return await do()
+            with told_once() if told else nullcontext():
+                return await do()
         except asyncio.CancelledError as error:
+            told = True
             on_cancel(error)

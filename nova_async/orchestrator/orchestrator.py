@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from typing import final
 
 from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
-from nova_async._core.cancellation import insist
+from nova_async._core.cancellation import insist, told_once
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async._core.threads import DISK_THREADS
 from nova_async.attempt.ends import bare_end
@@ -237,7 +237,9 @@ class Orchestrator:
             return
         self._has_closed = True
         try:
-            if (trouble := await close_executor(self.executor)) is not None:
+            with nullcontext() if self._cancelled is None else told_once():
+                trouble = await close_executor(self.executor)
+            if trouble is not None:
                 self._telling.warn(trouble)
         except asyncio.CancelledError as error:
             self._cancel(error)

@@ -97,6 +97,20 @@ class Child:
         assert code is not None
         return code
 
+    def reap(self) -> int:
+        """Reap the leader, which has been killed, in place of a loop that was closed; return its exit code."""
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            code = exit_code_of_reaped(self._pidfd)
+        else:
+            code = os.waitstatus_to_exitcode(status) if pid else None
+        code = -signal.SIGKILL if code is None else code
+        transport = self._process._transport  # type: ignore[attr-defined]
+        transport.get_extra_info("subprocess").returncode = code
+        transport.close()  # or it would warn, and close itself by the closed loop
+        return code
+
     @property
     def output(self) -> int:
         """The descriptor of its standard output, and of its standard error if they share a pipe."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Literal, Self, final
 
 from nova_async._core.arguments import as_seconds, told
-from nova_async._core.cancellation import finish, outlast
+from nova_async._core.cancellation import finish, outlast, told_once
 from nova_async._core.own_places import LOG_DIR, chosen_by_us
 from nova_async.agents import AGENTS, error_entrance, recognise
 from nova_async.agents.registry import mode_of_output
@@ -102,6 +102,7 @@ class AsyncWorker(Questions):
         self._kept = keeper
         self._launching: asyncio.Task[Life] | None = None
         self._stands_still = False  # or is to, once it has been started
+        self._loop: asyncio.AbstractEventLoop | None = None  # in which it was started
         self._process = os.getpid()
 
     @property
@@ -145,7 +146,8 @@ class AsyncWorker(Questions):
         words, environment = words_of(command), environment_of(os.environ if env is None else env)
         self._record.redaction = redaction_of(self._redact, os.environ, environment)
         launch = self._launch(words, cwd, environment, stdin_of(stdin))
-        self._launching = asyncio.get_running_loop().create_task(launch)
+        self._loop = asyncio.get_running_loop()
+        self._launching = self._loop.create_task(launch)
         try:
             await finish(self._launching, on_cancel=self._launching.cancel)
         except BaseException as error:
@@ -164,11 +166,15 @@ class AsyncWorker(Questions):
         """Wait until the worker has ended (its family gone, its output drained, its log closed); return its exit code.
 
         Raises ``TimeoutError`` after ``timeout`` seconds; the worker keeps running. Raises ``WorkerStateError`` if it
-        was never started. Cancelling the wait does not affect the worker.
+        was never started, and in another event loop than it was started in. Cancelling the wait does not affect the
+        worker.
         """
+        self._check_place()
         life = self._started()
-        async with asyncio.timeout(None if timeout is None else as_seconds("timeout", timeout)):
-            await life.ended.wait()
+        seconds = None if timeout is None else as_seconds("timeout", timeout)
+        if self.end is None:
+            async with asyncio.timeout(seconds):
+                await life.ended.wait()
         exit_code = self.get_exit_code()
         assert exit_code is not None
         return exit_code
@@ -181,13 +187,13 @@ class AsyncWorker(Questions):
         after the end it does nothing. Cancelling it goes straight to SIGKILL; the cancellation is raised once no
         process is left.
         """
-        self._check_process()
+        self._check_place()
         grace = as_seconds("grace", grace)
         cancelled = None
         if self._launching is not None:
             cancelled = await outlast(self._launching, on_cancel=lambda: None)
         life = self._life
-        if life is not None and not life.ended.is_set():
+        if life is not None and self.end is None:
             life.stop(Stop(WorkerEnd.TERMINATED, "terminated"), grace=0 if cancelled else grace)
             await finish(life.task, on_cancel=life.hurry)
         if cancelled is not None:
@@ -198,18 +204,18 @@ class AsyncWorker(Questions):
 
         Its time limits stand still meanwhile. Before the start and once it is to end it does nothing.
         """
-        self._check_process()
+        self._check_place()
         self._stands_still = True
-        if self._launching is not None:
+        if self._launching is not None and not self._launching.done():
             await asyncio.wait([self._launching])  # its process may run already
-        if (life := self._life) is not None and self._stands_still:
+        if (life := self._life) is not None and self.end is None and self._stands_still:
             await life.suspend()
 
     def resume(self) -> None:
         """Let the worker go on; one that was not suspended is left alone."""
-        self._check_process()
+        self._check_place()
         self._stands_still = False
-        if (life := self._life) is not None:
+        if (life := self._life) is not None and self.end is None:
             life.resume()
 
     def lines(self) -> AsyncGenerator[str, None]:
@@ -223,7 +229,7 @@ class AsyncWorker(Questions):
 
     def output(self) -> AsyncGenerator[bytes, None]:
         """Iterate over the raw output in chunks, as ``lines`` does over its lines."""
-        return follow_bytes(self._started_log())
+        return self._each_chunk(self._started_log())
 
     async def __aenter__(self) -> Self:
         return self
@@ -231,14 +237,18 @@ class AsyncWorker(Questions):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.terminate()
+        with told_once():  # to leave is the first request to end; another one makes it faster
+            await self.terminate()
 
     def __del__(self) -> None:
         life = self._life if hasattr(self, "_process") else None  # else the constructor has raised
-        if life is None or life.ended.is_set() or self._process != os.getpid():
+        if life is None or self.end is not None or self._process != os.getpid():
             return
-        with suppress(RuntimeError):  # the loop is closed, and all its workers have ended with it
-            life.task.get_loop().call_soon_threadsafe(life.abandon)
+        loop = life.task.get_loop()
+        if not loop.is_running():  # and may never run again
+            life.end_without_loop()
+        with suppress(RuntimeError):  # it is closed
+            loop.call_soon_threadsafe(life.abandon)
         # Last, because it raises where warnings are errors.
         warnings.warn(f"{self!r} was dropped while running: killing it", ResourceWarning, stacklevel=2, source=self)
 
@@ -257,6 +267,22 @@ class AsyncWorker(Questions):
                 "create workers after the fork"
             )
 
+    def _check_place(self) -> None:
+        """Raise ``WorkerStateError`` in a forked child, and, until it has ended, in another event loop or thread."""
+        self._check_process()
+        if self._loop is None or self.end is not None or is_running_here(self._loop):
+            return
+        if (life := self._life) is not None and self._loop.is_closed():
+            life.end_without_loop()
+            raise WorkerStateError(
+                f"worker {self.task_id} was still running when its event loop was closed; its processes have been "
+                "killed: end a worker before its loop is closed"
+            )
+        raise WorkerStateError(
+            f"worker {self.task_id} belongs to another event loop: use it in the loop, and the thread, in which it "
+            "was started"
+        )
+
     def _started(self) -> Life:
         self._check_process()
         if life := self._life:
@@ -269,7 +295,14 @@ class AsyncWorker(Questions):
         assert self._record.log is not None
         return self._record.log
 
+    async def _each_chunk(self, log: LogWriter) -> AsyncGenerator[bytes, None]:
+        self._check_place()
+        async with aclosing(follow_bytes(log)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     async def _each_line(self, log: LogWriter) -> AsyncGenerator[str, None]:
+        self._check_place()
         async with aclosing(follow_lines(log)) as batches:
             async for lines in batches:
                 for line in lines:
@@ -327,6 +360,14 @@ class AsyncWorker(Questions):
             interrupt_seconds=agent.interrupt_seconds,
             leftovers=self._leftovers,
         )
+
+
+def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether this is the event loop that runs in this thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def reason_of(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from nova_async.agents import AgentReader, AgentReport, error_entrance
+from nova_async.process import at_exit
 from nova_async.process.child import Child
 from nova_async.process.family import Member
 from nova_async.words import Leftovers, WorkerEnd
@@ -17,7 +18,7 @@ from nova_async.worker.log.whole_lines import WholeLines
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.notes import Notes
 from nova_async.worker.output_pump import OutputPump
-from nova_async.worker.record import Record
+from nova_async.worker.record import Record, State
 from nova_async.worker.redacted import Redacted
 from nova_async.worker.timers import Timers
 from nova_async.worker.verdict import Stop, verdict
@@ -127,6 +128,24 @@ class Life:
         """End a worker that is no longer referenced."""
         self.stop(Stop(WorkerEnd.TERMINATED, "the worker was dropped while running"))
         self.hurry()
+
+    def end_without_loop(self) -> None:
+        """Kill the family where its loop does not run; it blocks for milliseconds, at most two seconds.
+
+        Where the loop is closed, and can never see to the end, this is the end.
+        """
+        if self._record.state.end is not None:
+            return
+        self._family.kill_now()
+        if not self.task.get_loop().is_closed():
+            return
+        exit_code = self._child.reap()
+        at_exit.forget(self._child.cookie)
+        self._child.close_output()
+        self._log.close_now()
+        self._stop = Stop(WorkerEnd.TERMINATED, "killed: its event loop was closed while it was running")
+        self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
+        self._record.set_state(self._final_state())
 
     def _without_secrets(self, take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
         """Return what takes a stream; where nothing is to be redacted, that costs nothing."""
@@ -357,6 +376,10 @@ class Life:
         await self._kill()
 
     def _note_end(self) -> None:
+        self._record.set_state(self._final_state())
+        self.ended.set()
+
+    def _final_state(self) -> State:
         state = self._record.state
         assert state.exit_code is not None
         exit_code = None if self._child.exit_is_unknown else state.exit_code
@@ -365,7 +388,7 @@ class Life:
         if self._survivors:
             names = ", ".join(f"{member.name} (pid {member.pid})" for member in self._survivors)
             error = f"{error or 'ended'}; could not be killed: {names}"
-        final_state = replace(
+        return replace(
             state,
             status=final.status,
             end=final.end,
@@ -373,5 +396,3 @@ class Life:
             completed_at=datetime.now(UTC),
             duration_seconds=time.monotonic() - state.started_clock,
         )
-        self._record.set_state(final_state)
-        self.ended.set()

@@ -2,9 +2,12 @@
 
 import asyncio
 import gc
+from functools import partial
 from typing import Any
 
-from nova_async._core.cancellation import finish
+import anyio
+
+from nova_async._core.cancellation import finish, insist
 
 
 async def test_an_error_behind_a_cancellation_is_not_reported_as_forgotten() -> None:
@@ -29,3 +32,32 @@ async def test_an_error_behind_a_cancellation_is_not_reported_as_forgotten() -> 
     del caller
     gc.collect()
     assert (hurried, complaints) == ([True], [])
+
+
+async def test_a_scope_of_anyio_cancels_once() -> None:
+    """It cancels again at every await; whoever sees something through is told once, and does not spin meanwhile."""
+    told: list[str] = []
+    with anyio.move_on_after(0.01) as scope:
+        await finish(asyncio.create_task(asyncio.sleep(0.1)), on_cancel=lambda: told.append("finish"))
+    assert scope.cancelled_caught
+    with anyio.move_on_after(0.01):
+        await insist(partial(asyncio.sleep, 0.1), on_cancel=lambda _: told.append("insist"))
+    assert told == ["finish", "insist"]
+
+
+async def test_a_native_cancellation_is_told_after_anyios() -> None:
+    """The shield that keeps anyio from repeating itself hides nobody else's request."""
+    told: list[str] = []
+
+    async def wait() -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await finish(asyncio.create_task(asyncio.sleep(0.1)), on_cancel=lambda: told.append("told"))
+
+    waiting = asyncio.create_task(wait())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    assert told == ["told", "told"]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from nova_async.cascade import Cascade, Task, parse_cascade
@@ -205,6 +206,35 @@ async def test_cancelling_a_run_stops_it_gracefully(tmp_path: Path) -> None:
     report, events = await run(cascade, tmp_path)
     assert report.ok
     assert [event.task_id for event in events if event.kind == "attempt_started"] == ["B1"]
+
+
+async def test_an_anyio_scope_that_is_cancelled_stops_a_run_gracefully(tmp_path: Path) -> None:
+    """The scope repeats its cancellation at every await; to the run it is one, and agents may tidy up."""
+    cascade = plan("""ID | What | Deps
+        A1 | trap 'touch tidied; exit 1' TERM; touch begun; sleep 60 & wait | -""")
+    runner = orchestrator(cascade, tmp_path)
+    executor, closed = runner.executor, []
+
+    class SlowlyClosed:
+        def __getattr__(self, name: str) -> object:
+            return getattr(executor, name)
+
+        async def close(self) -> None:
+            await asyncio.sleep(0.01)
+            await executor.close()
+            closed.append(self)
+
+    runner.executor = SlowlyClosed()  # type: ignore[assignment]
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(runner.run)
+            while not (tmp_path / "begun").exists():
+                await asyncio.sleep(0.01)
+            scope.cancel()
+    assert (tmp_path / "tidied").exists()
+    assert len(closed) == 1
+    state = json.loads((tmp_path / "state.json").read_text())["tasks"]
+    assert state["A1"]["status"] == "pending"
 
 
 def test_the_end_of_asyncio_run_in_the_middle_of_a_run(tmp_path: Path) -> None:

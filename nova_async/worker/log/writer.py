@@ -172,6 +172,13 @@ class LogWriter:
         self.closed = True
         self._tell_followers()
 
+    def close_now(self) -> None:
+        """Close the file where the loop is closed and nothing can be written any more."""
+        self._drop_what_is_left()
+        with suppress(OSError):
+            self._raw.close()
+        self.closed = True
+
     def _start_flushing(self) -> None:
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
