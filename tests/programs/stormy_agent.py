@@ -188,7 +188,7 @@ class Agent:
         """Leave a process with a session of its own and without a parent."""
         self.child("escapee", leaves_pipe=True, is_orphan=True, has_session=True)
 
-    def during_cloaked(self) -> None:
+    def before_cloaked(self) -> None:
         """Have a child with a session of its own and an empty environment: known by its parent link alone."""
         self.child("cloaked", leaves_pipe=True, has_session=True, is_cloaked=True)
 

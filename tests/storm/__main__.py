@@ -5,9 +5,10 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.storm.storm import under_nova, under_workers
+from tests.storm.storm import Storm, long_plan, under_nova, under_workers
 
 
 def main() -> int:
@@ -20,24 +21,34 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=40, help="in a storm under nova run (default: 40)")
     parser.add_argument("--blows", type=int, default=10, help="that its supervisor is dealt (default: 10)")
     parser.add_argument("--only", choices=["workers", "nova"], help="of the two kinds of storm")
+    parser.add_argument("--long", type=int, default=0, help="tasks of a plan that is only long, such as 10000")
     asked = parser.parse_args()
     begun, seed, code = time.monotonic(), asked.seed, 0
     while seed < asked.seed + asked.storms or time.monotonic() - begun < asked.seconds:
-        for kind in ("workers", "nova"):
-            if asked.only in (None, kind):
-                folder = Path(tempfile.mkdtemp(prefix="nova-storm-"))
-                if kind == "workers":
-                    storm = under_workers(folder, seed, asked.workers)
-                else:
-                    storm = under_nova(folder, seed, asked.tasks, asked.blows)
-                print(f"seed {seed} under {kind}: {storm}", flush=True)
-                if storm.complaints:
-                    print(f"it is all in {folder}", flush=True)
-                    code = 1
-                else:
-                    shutil.rmtree(folder)
+        if asked.only != "nova":
+            code |= told(
+                f"seed {seed} under workers", lambda folder, seed=seed: under_workers(folder, seed, asked.workers)
+            )
+        if asked.only != "workers":
+            code |= told(
+                f"seed {seed} under nova", lambda folder, seed=seed: under_nova(folder, seed, asked.tasks, asked.blows)
+            )
         seed += 1
+    if asked.long:
+        code |= told("a long plan", lambda folder: long_plan(folder, asked.long))
     return code
+
+
+def told(what: str, run: Callable[[Path], Storm]) -> int:
+    """Run a storm in a folder of its own and print what came of it; return the exit code."""
+    folder = Path(tempfile.mkdtemp(prefix="nova-storm-"))
+    storm = run(folder)
+    print(f"{what}: {storm}", flush=True)
+    if storm.complaints:
+        print(f"it is all in {folder}", flush=True)
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 sys.exit(main())

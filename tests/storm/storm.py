@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.storm.ledger import accounts, alive_of, bearers_of, started
+from tests.storm.long_plan import LongPlan
 from tests.storm.under_nova import Run
 
-__all__ = ["MARK", "Storm", "under_nova", "under_workers"]
+__all__ = ["MARK", "Storm", "long_plan", "under_nova", "under_workers"]
 
 MARK = "STORM"  # the variable by which everyone of a storm is found who has kept the environment
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,13 @@ def under_nova(folder: Path, seed: int, tasks: int, blows: int) -> Storm:
     storm.complaints += run.complaints
     end_all(storm, folder / "ledgers", mark)
     return storm
+
+
+def long_plan(folder: Path, tasks: int) -> Storm:
+    """Run a plan of so many trivial tasks."""
+    plan = LongPlan(folder, tasks)
+    plan.rage()
+    return Storm(f"python -m tests.storm --storms 0 --long {tasks}", plan.figures, plan.complaints)
 
 
 def end_all(storm: Storm, ledgers: Path, mark: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storm.storm import under_nova, under_workers
+from tests.storm.storm import long_plan, under_nova, under_workers
 
 SEED = sys.version_info.minor  # each Python has a storm of its own
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the ledgers name processes by what /proc tells")
@@ -28,3 +28,10 @@ def test_a_storm_under_a_run(tmp_path: Path) -> None:
     print(storm)
     assert not storm.complaints, str(storm)
     assert storm.figures["tasks"] == 20
+
+
+def test_a_long_plan(tmp_path: Path) -> None:
+    """What nova holds grows by a few kilobytes for each task at the most, and each is completed."""
+    storm = long_plan(tmp_path, 400)
+    print(storm)
+    assert not storm.complaints, str(storm)

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.storm.agents import NAMES, install
 from tests.storm.ledger import Account, accounts, log_at
 
-__all__ = ["Run"]
+__all__ = ["Run", "guard_of"]
 
 BEHAVIOURS = (
     "calm", "calm", "burst", "huge", "drip", "rubble", "noisy", "polite", "holder", "breeder", "escapee", "escapee",
@@ -307,8 +307,15 @@ class Run:
 
 def kill_guard_of(pid: int) -> None:
     """Kill the orphan guard of a supervisor, if it has one by now."""
-    for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+    if (guard := guard_of(pid)) is not None:
+        os.kill(guard, signal.SIGKILL)
+
+
+def guard_of(pid: int) -> int | None:
+    """Return the pid of a supervisor's orphan guard; None where there is none yet."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):
-            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+            for child in (task / "children").read_text().split():
                 if Path(f"/proc/{child}/comm").read_text() == "nova-guard\n":
-                    os.kill(int(child), signal.SIGKILL)
+                    return int(child)
+    return None

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import suppress
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,10 @@ BEHAVIOURS = (
     "burst", "huge", "drip", "rubble", "noisy", "failing", "signalled", "cut", "closed", "polite", "holder", "breeder",
     "escapee", "cloaked", "deaf", "stopped",
 )  # fmt: skip
-ENDLESS = ("deaf", "stopped", "cloaked")
+ENDLESS = ("deaf", "stopped")
+# Known by its parent link alone, which nobody may see if it is born between the look at a family and the first signal:
+# these are ended only once they have printed something (G57).
+LATE = ("cloaked",)
 FATES = ("wait", "terminate", "terminate", "cancel", "leave", "drop", "time", "silence", "tokens", "suspend", "thread")
 ENDING_FATES = ("terminate", "cancel", "leave", "drop", "time", "thread")
 AT_ONCE = 100
@@ -54,7 +57,9 @@ class Storm:
         """Run one agent to its fate, and look at what is left."""
         dice = random.Random(self.seed * 1_000_003 + number)
         name, behaviour = dice.choice(NAMES), dice.choice(BEHAVIOURS)
-        fate = dice.choice(ENDING_FATES if behaviour in ENDLESS else FATES)
+        fate = dice.choice(ENDING_FATES if behaviour in (*ENDLESS, *LATE) else FATES)
+        if behaviour in LATE and fate == "time":
+            fate = "terminate"
         task_id = f"{number}-{name}-{behaviour}-{fate}"
         command = command_of(name, self.programs, f"storm: {behaviour} {dice.getrandbits(32)} {self.ledgers}")
         moment, grace = dice.random() ** 2 * 0.7, dice.choice([0.0, 0.1, 0.5])
@@ -65,7 +70,7 @@ class Storm:
         else:
             worker = AsyncWorker(task_id, log_dir=self.logs, limits=limits_for(fate, moment))
             if fate == "drop":
-                await worker.start(command)
+                await begin(worker, command)
                 await asyncio.sleep(moment)
                 self.dropped.append((task_id, str(worker.log_path)))
                 return
@@ -81,7 +86,7 @@ class Storm:
 
     async def to_terminate(self, worker: AsyncWorker, command: list[str], moment: float, grace: float) -> None:
         """Terminate it from two sides at once, one of which gives up."""
-        await worker.start(command)
+        await begin(worker, command)
         await asyncio.sleep(moment)
         impatient = asyncio.create_task(worker.terminate(grace))
         if moment < 0.1:
@@ -93,7 +98,7 @@ class Storm:
         """Leave the block with an error."""
         with suppress(LookupError):
             async with worker:
-                await worker.start(command)
+                await begin(worker, command)
                 await asyncio.sleep(moment)
                 raise LookupError
 
@@ -102,10 +107,14 @@ class Storm:
 
         async def use() -> None:
             async with worker:
-                await worker.start(command)
+                await begin(worker, command)
+                begun.set()
                 await worker.wait()
 
+        begun = asyncio.Event()
         user = asyncio.create_task(use())
+        if is_late(worker):
+            await begun.wait()
         await asyncio.sleep(moment if moment > 0.1 else moment / 20)
         user.cancel()
         with suppress(asyncio.CancelledError):
@@ -124,6 +133,9 @@ class Storm:
         """Do the same with the blocking face."""
         with Worker(task_id, log_dir=self.logs) as worker:
             worker.start(command)
+            if is_late(worker):
+                with closing(worker.lines()) as lines:
+                    next(lines)
             with suppress(TimeoutError):
                 worker.wait(moment)
             worker.terminate(grace)
@@ -213,6 +225,19 @@ class Storm:
         descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
         threads = [thread for thread in threading.enumerate() if not thread.name.startswith(POOLS)]
         return {"descriptors": descriptors, "threads": len(threads), "memory": resident}
+
+
+async def begin(worker: AsyncWorker, command: list[str]) -> None:
+    """Start a worker and, where that matters, wait for its first words."""
+    await worker.start(command)
+    if is_late(worker):
+        async with aclosing(worker.lines()) as lines:
+            await anext(lines)
+
+
+def is_late(worker: AsyncWorker | Worker) -> bool:
+    """Tell whether it is to be ended only once it has printed something."""
+    return any(f"-{behaviour}-" in worker.task_id for behaviour in LATE)
 
 
 def limits_for(fate: str, moment: float) -> Limits:
