@@ -196,6 +196,10 @@ class Agent:
         """Stay, for without its parent it could not be known."""
         stay()
 
+    def during_daemon(self) -> None:
+        """Leave a process that keeps nothing: no parent, a session of its own, and an empty environment."""
+        self.child("daemon", leaves_pipe=True, is_orphan=True, has_session=True, is_cloaked=True)
+
     def during_breeder(self) -> None:
         """Have many short-lived children, and some that stay."""
         for number in range(20):

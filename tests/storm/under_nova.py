@@ -26,29 +26,18 @@ BEHAVIOURS = (
     "stopped-once", "signalled-once", "cut-once", "failing-once",
 )  # fmt: skip
 # What befalls the supervisor; "taken" is its journal's fate, "stopped" lasts a moment.
+GENTLE_BLOWS = ("INT", "INT twice", "TERM", "HUP", "guard", "stopped", "taken")
+# Who clears its environment and leaves its parents is known to nova alone: after a kill -9, to nobody (promises.md).
+GENTLE_BEHAVIOURS = (*BEHAVIOURS, "daemon", "daemon", "daemon")
 BLOWS = (
-    "INT",
-    "INT twice",
-    "TERM",
-    "HUP",
-    "KILL",
-    "KILL",
-    "KILL",
-    "KILL with guard",
-    "KILL with guard",
-    "guard",
-    "stopped",
+    "INT", "INT twice", "TERM", "HUP", "KILL", "KILL", "KILL", "KILL with guard", "KILL with guard", "guard", "stopped",
     "taken",
-)
+)  # fmt: skip
 # The signal itself ends it where it has not begun, or is about to exit.
 CODES = {
-    "INT": {130, -2},
-    "INT twice": {130, -2},
-    "TERM": {143, -15},
-    "HUP": {129, -1},
-    "KILL": {-9},
-    "KILL with guard": {-9},
-}
+    "INT": {130, -2}, "INT twice": {130, -2}, "TERM": {143, -15}, "HUP": {129, -1},
+    "KILL": {-9}, "KILL with guard": {-9},
+}  # fmt: skip
 STARTED = b" started (attempt "
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 FRONT = """+++
@@ -96,6 +85,9 @@ class Run:
         self.dice = random.Random(self.seed)
         self.ledgers = self.folder / "ledgers"
         self.over = threading.Event()
+        is_gentle = self.seed % 4 == 0
+        self.behaviours = GENTLE_BEHAVIOURS if is_gentle else BEHAVIOURS
+        self.kinds = GENTLE_BLOWS if is_gentle else BLOWS
 
     def rage(self) -> None:
         """Run it to its end, and look at what is left."""
@@ -119,7 +111,7 @@ class Run:
         command = f"command = ['{self.folder}/bin/stormy', '{{prompt}}']\n" if own else ""
         rows = []
         for number in range(self.tasks):
-            behaviour = "deaf-once" if number == 0 else self.dice.choice(BEHAVIOURS)
+            behaviour = "deaf-once" if number == 0 else self.dice.choice(self.behaviours)
             agent = "custom" if own else self.dice.choice([name for name in NAMES if name != "stormy"])
             if own and behaviour == "cut-once":
                 behaviour = "calm"  # in plain text nothing tells that the end is missing
@@ -139,7 +131,7 @@ class Run:
         self.starts, blow = self.output.read_bytes().count(STARTED), ""
         try:
             while self.dealt.total() < self.blows:
-                blow = self.dice.choice(BLOWS)
+                blow = self.dice.choice(self.kinds)
                 if self.is_over_before(nova, early=blow != "taken" and self.dice.random() < 0.2):
                     break
                 self.dealt[blow] += 1
