@@ -103,7 +103,8 @@ class Agent:
                 self.ledger.exit(1)
             if self.behaviour not in ("burst", "huge"):
                 time.sleep(self.dice.random() * 0.02)
-        self.ledger.exit(self.own("end", lambda: 0 if self.succeeds else self.dice.randrange(1, 256))())
+        # Higher codes have meanings with some agents, such as an HTTP status.
+        self.ledger.exit(self.own("end", lambda: 0 if self.succeeds else self.dice.randrange(1, 40))())
 
     def own(self, when: str, usual: Callable[[], int | None]) -> Callable[[], int]:
         """Return what is done at that time in this behaviour."""

@@ -35,7 +35,7 @@ ENDING_FATES = ("terminate", "cancel", "leave", "drop", "time", "thread")
 AT_ONCE = 100
 POOLS = ("nova-", "asyncio_", "AnyIO worker")  # threads that come and go with the load, in bounded numbers
 WARM_UP = 0.3  # of all workers; by then all threads, caches and pools are there
-MORE_MEMORY = 48 << 20  # bytes that the rest may add: allocators keep what the largest lines took
+MORE_MEMORY = 64 << 20  # bytes that the rest may add: allocators keep what the largest lines took
 
 
 @dataclass
