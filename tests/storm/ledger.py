@@ -1,7 +1,6 @@
 """What stormy agents wrote down about themselves, and whether a log, a count and a verdict agree with it."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,10 +11,8 @@ from tests.process.watching import all_dead_within
 __all__ = ["Account", "accounts", "alive_of", "bearers_of", "log_at", "started"]
 
 STDERR_MARK = b"#noise "
-# What Python itself prints where it is interrupted before the agent has begun.
-INTERRUPTED = re.compile(
-    rb"\A(?:Exception ignored|Traceback|KeyboardInterrupt).*?KeyboardInterrupt[^\n]*\n?", re.DOTALL
-)
+# What Python itself prints where it is interrupted before the agent has begun; an agent never says that word.
+INTERRUPTED, DEAD, CHATTER = b"KeyboardInterrupt", b"Fatal Python error", 8192
 Counts = tuple[int, int, int, int]
 
 
@@ -85,7 +82,10 @@ class Account:
 
 def log_at(path: Path) -> bytes:
     """Return a log without what Python itself has printed."""
-    return INTERRUPTED.sub(b"", path.read_bytes())
+    log = path.read_bytes()
+    if (at := log.rfind(INTERRUPTED, 0, CHATTER)) < 0:
+        return log
+    return b"" if DEAD in log[:CHATTER] else log[at:].partition(b"\n")[2]
 
 
 def parted(log: bytes) -> tuple[bytes, bytes]:

@@ -162,21 +162,19 @@ def test_several_that_start_at_once(tmp_path: Path) -> None:
 
 def test_whoever_looks_on_hinders_nothing(tmp_path: Path, warm_nova: None) -> None:
     """Views, a follower and retries, again and again beside a run: each is whole and none costs a task."""
-    project = Project(tmp_path, 8, "sleep 0.4")
+    project = Project(tmp_path, 6, "until [ -e looked ]; do sleep 0.05; done")
     with project.run() as running:
         command = [sys.executable, "-m", "nova_async", "logs", "-f", "T0"]
-        follower = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        looks = 0
-        while running.poll() is None:
-            status = nova("status", "--json", cwd=tmp_path)
-            assert len(json.loads(status.stdout)["tasks"]) == 8, status.stderr
-            for words in (["show", "T0"], ["logs", "T1"], ["retry", "T1"]):
-                told = nova(*words, cwd=tmp_path)
-                assert told.returncode in (0, 2), told.stderr
-                assert "Traceback" not in told.stderr
-            looks += 1
-        assert running.wait() == 0
-        printed, _ = follower.communicate(timeout=DEADLINE)
-    assert looks > 1
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as follower:
+            for _ in range(4):
+                status = nova("status", "--json", cwd=tmp_path)
+                assert len(json.loads(status.stdout)["tasks"]) == 6, status.stderr
+                for words in (["show", "T0"], ["logs", "T1"], ["retry", "T1"]):
+                    told = nova(*words, cwd=tmp_path)
+                    assert told.returncode in (0, 2), told.stderr
+                    assert "Traceback" not in told.stderr
+            (tmp_path / "looked").touch()
+            printed, _ = follower.communicate(timeout=DEADLINE)
+        assert running.wait(DEADLINE) == 0
     assert "done" in printed
     project.assert_done()
