@@ -17,6 +17,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.background import Background
 from nova_async.agents.failures import MOST_WORDS, failure_of, limit_of_words
+from nova_async.agents.json_weight import WEIGHED_FROM, is_too_heavy
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import MAX_ERROR_LINE, AgentReport, LineSplitter, UsageLimit
@@ -24,11 +25,13 @@ from nova_async.agents.wording import plain_id
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
 
-__all__ = ["MAX_ERROR", "MODES", "NEVER_ASKED", "UNREADABLE", "EventReader", "decode", "http_status"]
+__all__ = ["MAX_ERROR", "MODES", "NEVER_ASKED", "UNREADABLE", "EventReader", "decode", "events_in", "http_status"]
 
 MAX_DENIED = 64  # tools named as refused; nobody reads more names, and MCP servers may bring hundreds
 MAX_TOOL_NAME = 100  # characters; those of MCP servers are long
 MODES = ("text", "json", "stream-json")
+MAX_REPAIRED = 2 * 1024 * 1024  # bytes; the longest real line has 1.5 MB, and Python's texts take four times as much
+MAX_EVENTS = 20_000  # in one line, where an agent prints all of them at its end; a run of a day has a few thousand
 MAX_ERROR = 300  # characters; a sentence, not a stack trace
 
 UNREADABLE = (ValueError, msgspec.MsgspecError, RecursionError)  # msgspec's errors are ValueErrors since 0.21 only
@@ -46,21 +49,34 @@ class _Opening(msgspec.Struct):
 _OPENING = msgspec.json.Decoder(_Opening)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _COMPLAINT = re.compile(rb"\s*(?:fatal|error)\b", re.IGNORECASE)
+_CURABLE = re.compile(r"utf-8|surrogate|truncated|invalid character|out of range")  # of what msgspec complains about
 _NEVER = re.compile(rb"(?!)")
 FIRST_LINES = 50  # in which a program says why it does not begin; a wrapper may speak before it
 NEVER_ASKED = "the agent reported success, but never called its model (0 tokens)"
 
 
 def decode(decoder: msgspec.json.Decoder[Shape], text: bytes | msgspec.Raw) -> Shape | None:
-    """Decode JSON into a shape, or return None for anything that does not fit it; never raises."""
+    """Decode JSON into a shape, or return None for anything that does not fit it or is too heavy; never raises."""
+    if len(memoryview(text)) > WEIGHED_FROM and is_too_heavy(bytes(text)):
+        return None
     try:
         return decoder.decode(text)
-    except UNREADABLE:
-        pass
+    except RecursionError:
+        return None
+    except UNREADABLE as error:
+        line = bytes(text).rstrip()
+        if not line.endswith((b"}", b"]")) or len(line) > MAX_REPAIRED or not _CURABLE.search(str(error)):
+            return None
     try:
-        return decoder.decode(_repaired(bytes(text)))
+        return decoder.decode(_repaired(line))
     except UNREADABLE:
         return None
+
+
+def events_in(line: bytes) -> list[msgspec.Raw] | None:
+    """Return the events of a run that stand in one line; None for any other line, and for more than any run has."""
+    events = decode(_ARRAY, line)
+    return None if events is None or len(events) > MAX_EVENTS else events
 
 
 def _repaired(text: bytes) -> bytes:
@@ -247,10 +263,14 @@ class EventReader(ABC):
         for line in lines:
             first = line[:1]
             if first == b"{":
-                self._changed |= self.read_event(line)
+                is_read = self.read_event(line)
+                self._changed |= is_read
+                self._lines.oversize_lines += not is_read and len(line) > MAX_REPAIRED
                 self._events_seen = True
             elif first == b"[":  # one line with all the events (Qwen's json, Claude's json with --verbose)
-                for event in decode(_ARRAY, line) or ():
+                events = events_in(line)
+                self._lines.oversize_lines += events is None and len(line) > MAX_REPAIRED
+                for event in events or ():
                     self._changed |= self.read_event(bytes(event))
                     self._events_seen = True
             elif line:
@@ -279,7 +299,7 @@ class EventReader(ABC):
     def opens(self, line: bytes) -> bool:
         """Tell whether a line is an event that only this agent, and not a model in its text, would begin with."""
         if line[:1] == b"[":
-            return any(self.opens(bytes(event)) for event in (decode(_ARRAY, line) or [])[:1])
+            return any(self.opens(bytes(event)) for event in (events_in(line) or [])[:1])
         event = decode(_OPENING, line) if line[:1] == b"{" else None
         if event is None or not isinstance(event.type, str) or event.type not in self.OPENINGS:
             return False

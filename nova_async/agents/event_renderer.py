@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from nova_async._core.text import one_line
-from nova_async.agents.event_reader import MAX_ERROR, decode
+from nova_async.agents.event_reader import MAX_ERROR, decode, events_in
 from nova_async.agents.ledger import MAX_NAME
 from nova_async.agents.reader import AgentReader, AgentReport, LineSplitter
 from nova_async.agents.rendering import Piece, PieceKind, left_out, lines_of, shortened
@@ -37,7 +37,6 @@ class _Typed(msgspec.Struct):
 
 _TYPED = msgspec.json.Decoder(_Typed)
 _ANY = msgspec.json.Decoder(msgspec.Raw)
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class EventRenderer(ABC):
@@ -210,7 +209,7 @@ class EventRenderer(ABC):
         if line[:1] == b"{":
             if not self.take_event(line) and not _is_event(line):
                 self.show_lines(line)
-        elif line[:1] == b"[" and (events := decode(_ARRAY, line)) and all(_is_event(bytes(event)) for event in events):
+        elif line[:1] == b"[" and (events := events_in(line)) and all(_is_event(bytes(event)) for event in events):
             for event in events:
                 self.take_event(bytes(event))
         elif line.strip():

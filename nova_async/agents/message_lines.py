@@ -151,7 +151,7 @@ _SILENT = msgspec.json.Decoder(_SilentLine)
 
 def silent_line(line: bytes) -> AssistantLine | None:
     """Decode an ``assistant`` line whose content is of a shape not known yet: its tokens count all the same."""
-    silent = decode(_SILENT, line)
+    silent = decode(_SILENT, line) if b'"assistant"' in line else None
     if silent is None or silent.message is None:
         return None
     message = Message(silent.message.id, silent.message.model, silent.message.usage)

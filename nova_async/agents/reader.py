@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, Protocol, final
 
+from nova_async.agents.json_weight import WEIGHED_FROM, is_too_heavy
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
 
@@ -32,7 +33,8 @@ class LineSplitter:
     r"""Cut a stream of chunks into its lines, in bounded memory and linear time whatever the chunks' sizes.
 
     Only ``b"\n"`` ends a line: agents print U+2028 and others raw inside their JSON strings (G45). A line of more
-    than ``max_line`` bytes is left out and counted in ``oversize_lines``.
+    than ``max_line`` bytes, or of JSON with more than ``MAX_VALUES`` values, is left out and counted in
+    ``oversize_lines``.
     """
 
     __slots__ = ("_carry", "_max_line", "_skipping", "oversize_lines")
@@ -66,6 +68,10 @@ class LineSplitter:
             kept = [line for line in lines if len(line) <= self._max_line]
             self.oversize_lines += len(lines) - len(kept)
             lines = kept
+        if _may_have_long_lines(whole):
+            kept = [line for line in lines if not is_too_heavy(line)]
+            self.oversize_lines += len(lines) - len(kept)
+            lines = kept
         self._keep(chunk[end + 1 :])
         return lines
 
@@ -74,6 +80,9 @@ class LineSplitter:
         rest = bytes(self._carry) or None
         self._carry = bytearray()
         self._skipping = False
+        if rest is not None and is_too_heavy(rest):
+            self.oversize_lines += 1
+            return None
         return rest
 
     def _keep(self, unfinished: bytes) -> None:
@@ -82,6 +91,12 @@ class LineSplitter:
             self._carry = bytearray()
             self._skipping = True
             self.oversize_lines += 1
+
+
+def _may_have_long_lines(text: bytes) -> bool:
+    """Tell whether a line could be as long as a heavy one; asked of every chunk, so it looks at few bytes of most."""
+    step = WEIGHED_FROM // 2  # one such piece lies within any line that is long enough
+    return any(text.find(b"\n", at, at + step) < 0 for at in range(0, len(text) - step, step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +172,8 @@ class AgentReport:
     expects_result: bool = False
     """Whether its output consists of events, so that a verdict must come; without one its end is missing (G33)."""
     oversize_lines: int = 0
-    """Lines above ``MAX_LINE`` that were not read."""
+    """Lines that were not read: longer than ``MAX_LINE`` bytes, with more than ``MAX_VALUES`` values, or megabytes
+    that are no event."""
 
 
 class AgentReader(Protocol):

@@ -101,7 +101,7 @@ def left_out(lines: LineSplitter) -> list[Piece]:
     """Say at the end how many lines were too long to be looked at, and start counting again."""
     count, lines.oversize_lines = lines.oversize_lines, 0
     told = "1 line is" if count == 1 else f"{count} lines are"
-    return [Piece(PieceKind.WARNING, f"{told} too long to show")] if count else []
+    return [Piece(PieceKind.WARNING, f"{told} too large to show")] if count else []
 
 
 def shortened(text: str) -> str:

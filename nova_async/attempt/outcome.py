@@ -62,7 +62,9 @@ def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> st
     if outcome is Outcome.LOST_TAIL and report.unfinished:
         return f"ended while sub-agents were still running: {', '.join(report.unfinished)}"
     if outcome is Outcome.LOST_TAIL:
-        return "exited with code 0, but without a final result"
+        left_out = report.oversize_lines
+        why = f" ({left_out} {'line was' if left_out == 1 else 'lines were'} too large to read)" if left_out else ""
+        return f"exited with code 0, but without a final result{why}"
     if outcome is Outcome.LIMIT and report.limit is not None and report.limit.resets_at is not None:
         resets = report.limit.resets_at.isoformat(timespec="minutes")
         return f"usage limit '{report.limit.kind}' reached; resets at {resets}"

@@ -11,6 +11,8 @@ __all__ = ["OutputPump"]
 
 SMALLEST_READ = 4 * 1024  # bytes; the buffer of a single line costs nothing beside the call that reads it
 LARGEST_READ = 1024 * 1024  # bytes; one pipe of the size that we ask for
+LONG_TAKE = 0.02  # seconds; an event loop of a program that people use should not stand still for longer
+LONGEST_TURN = 0.1  # seconds for all that waits in the pipes; what is left comes in its turn
 IDLE_SECONDS = 0.5  # after the leader's exit: without a byte for this long, nothing more is coming (G1)
 
 
@@ -62,13 +64,14 @@ class OutputPump:
         self._ended.set()
 
     def read_what_is_there(self) -> None:
-        """Read what the pipes hold now, without waiting, unless a ``take`` pauses the reading first.
+        """Read what the pipes hold now, without waiting, unless a ``take`` pauses the reading or is slow.
 
         No more than that: the child may write faster than we read, and the loop has other work.
         """
+        until = self.now() + LONGEST_TURN
         for pipe in self._pipes:
             enough = pipe.received + self._waiting_in(pipe)
-            while self._reading and pipe.received < enough and pipe.read():
+            while self._reading and pipe.received < enough and pipe.read() and self.now() < until:
                 pass
 
     async def drain(self, no_longer_than: float) -> None:
@@ -131,12 +134,15 @@ class _Pipe:
             self._pump.note_end(self)
             return False
         self.received += len(chunk)
-        self._pump.last_byte_at = self._pump.now()
-        # A large buffer is costly to make and a small one is costly to refill: follow what the child does.
-        if len(chunk) == self._size:
+        self._pump.last_byte_at = now = self._pump.now()
+        if not self._take(chunk):
+            self._pump.pause()
+        # A large buffer is costly to make and a small one is costly to refill: follow what the child does. What is
+        # slow to take, such as a hundred thousand lines that are no events, comes in small parts: the loop is shared.
+        if self._pump.now() - now > LONG_TAKE:
+            self._size = max(self._size // 4, SMALLEST_READ)
+        elif len(chunk) == self._size:
             self._size = min(4 * self._size, LARGEST_READ)
         elif len(chunk) < self._size // 4:
             self._size = max(self._size // 2, SMALLEST_READ)
-        if not self._take(chunk):
-            self._pump.pause()
         return True

@@ -293,7 +293,7 @@ def test_a_line_without_end_is_left_out() -> None:
         chunk = b"x" * (MAX_LINE // 4)
         assert [piece for _ in range(6) for piece in renderer.feed(chunk)] == []
         assert renderer.feed(b"\nafter\n") == [Piece(PieceKind.OTHER, "after")]
-        assert renderer.close() == [Piece(PieceKind.WARNING, "1 line is too long to show")]
+        assert renderer.close() == [Piece(PieceKind.WARNING, "1 line is too large to show")]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Reading the pipe: all that was owed, and never so long that nobody else gets a turn."""
 
 import asyncio
+import fcntl
 import os
 import select
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from nova_async.process.pipes import F_SETPIPE_SZ
 from nova_async.worker.output_pump import OutputPump
 
 
@@ -81,3 +84,56 @@ async def test_after_a_pause_the_silence_begins_anew(pipe: tuple[int, int]) -> N
     pump.resume()
     assert pump.last_byte_at >= now
     pump.close()
+
+
+async def test_what_is_slow_to_take_comes_in_small_parts(pipe: tuple[int, int]) -> None:
+    """A reader that has much to do with each line leaves the loop to others in between, also where all is read."""
+    read_end, write_end = pipe
+    if F_SETPIPE_SZ is None:
+        pytest.skip("pipes of this system have one size")
+    fcntl.fcntl(write_end, F_SETPIPE_SZ, 1024 * 1024)
+    sizes: list[int] = []
+
+    def take(chunk: bytes) -> bool:
+        until = time.monotonic() + len(chunk) / 200_000  # a megabyte would take five seconds
+        while time.monotonic() < until:
+            pass
+        sizes.append(len(chunk))
+        return True
+
+    written = os.write(write_end, b"x" * 1024 * 1024)
+    pump = OutputPump({read_end: take})
+    begun, longest = time.monotonic(), 0.0
+    pump.read_what_is_there()
+    while sum(sizes) < 200_000:
+        longest, begun = max(longest, time.monotonic() - begun), time.monotonic()
+        await asyncio.sleep(0)
+    pump.close()
+    assert max(sizes) <= 16 * 1024
+    assert written > 200_000
+    assert longest < 1.0
+
+
+async def test_a_pump_of_two_pipes_ends_with_the_last(pipe: tuple[int, int]) -> None:
+    """One that has ended is left alone, and what is owed by the other is read to its end."""
+    read_end, write_end = pipe
+    other_end, gone = os.pipe()
+    os.set_blocking(other_end, False)
+    received = bytearray()
+
+    def take(chunk: bytes) -> bool:
+        received.extend(chunk)
+        return True
+
+    try:
+        pump = OutputPump({read_end: take, other_end: take})
+        os.close(gone)
+        while not pump._pipes[1].at_end:
+            await asyncio.sleep(0)
+        assert not pump.at_end
+        os.write(write_end, b"x" * 10_000)
+        await pump.drain(5.0)
+        assert (len(received), pump.is_paused, pump.at_end) == (10_000, False, False)
+        pump.close()
+    finally:
+        os.close(other_end)

@@ -13,6 +13,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.gemini.document import DocumentLines
+from nova_async.agents.json_weight import is_too_heavy
 from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.reader import MAX_ERROR_LINE, MAX_RESULT, UsageLimit
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
@@ -213,6 +214,7 @@ class GeminiReader(EventReader):
         if line.startswith(b"{") or self._document.is_open:
             whole = self._document.take(line)
             if whole is not None:
+                self._lines.oversize_lines += is_too_heavy(whole)
                 self._read_document(whole)
         elif line:
             self._changed |= self.read_note(line)
