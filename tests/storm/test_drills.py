@@ -32,7 +32,8 @@ max_workers = 4
 |---|---|---|
 """
 TALK = "for i in $(seq 15); do echo $i; sleep 0.1; done"
-DEADLINE = 30.0  # seconds; far more than any of this takes
+HELD = "until [ -e go ]; do sleep 0.05; done"
+DEADLINE = 60.0  # seconds; far more than any of this takes
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a guard is found by what /proc tells")
 
 
@@ -152,9 +153,11 @@ def test_a_supervisor_that_stands_still_blames_nobody(tmp_path: Path) -> None:
 
 def test_several_that_start_at_once(tmp_path: Path) -> None:
     """One of them runs the plan, the others say so and end; nothing runs twice."""
-    project = Project(tmp_path, 8, "sleep 0.4")
+    project = Project(tmp_path, 6, HELD)
     with ExitStack() as stack:
         runs = [stack.enter_context(project.run(begun=0)) for _ in range(4)]
+        until(lambda: sum(each.poll() is not None for each in runs) == 3)
+        (tmp_path / "go").touch()
         codes = sorted(each.wait(DEADLINE) for each in runs)
     assert codes == [0, 2, 2, 2], (tmp_path / "nova.out").read_text()
     project.assert_done()
@@ -162,7 +165,7 @@ def test_several_that_start_at_once(tmp_path: Path) -> None:
 
 def test_whoever_looks_on_hinders_nothing(tmp_path: Path, warm_nova: None) -> None:
     """Views, a follower and retries, again and again beside a run: each is whole and none costs a task."""
-    project = Project(tmp_path, 6, "until [ -e looked ]; do sleep 0.05; done")
+    project = Project(tmp_path, 6, HELD)
     with project.run() as running:
         command = [sys.executable, "-m", "nova_async", "logs", "-f", "T0"]
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as follower:
@@ -173,7 +176,7 @@ def test_whoever_looks_on_hinders_nothing(tmp_path: Path, warm_nova: None) -> No
                     told = nova(*words, cwd=tmp_path)
                     assert told.returncode in (0, 2), told.stderr
                     assert "Traceback" not in told.stderr
-            (tmp_path / "looked").touch()
+            (tmp_path / "go").touch()
             printed, _ = follower.communicate(timeout=DEADLINE)
         assert running.wait(DEADLINE) == 0
     assert "done" in printed
