@@ -253,6 +253,7 @@ async def _start(
         keeper.started()
     adoption.note_family(family)
     at_exit.register(family)
+    orphan_guard.watch_over(family.guard_notes)
     return Child(leader, cookie, output, errors, family, keeper)
 
 

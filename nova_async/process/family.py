@@ -12,6 +12,7 @@ from nova_async.process import adoption, at_exit, orphan_guard
 from nova_async.process.cookie import belongs_to
 from nova_async.process.descendants import descendants
 from nova_async.process.exits import until_exited
+from nova_async.process.guard_notes import GuardNotes
 from nova_async.process.kinship import Kin, ProcessEntry, find_family, pids_to_look_at, same_start
 from nova_async.process.sight import UNKNOWN_START, WithLeader
 from nova_async.process.signalling import is_still, send_signal, wait_for_exits, with_continue
@@ -70,6 +71,7 @@ class Family:
         """No member can be older; in the table's units."""
         self.leader_runs = leader_runs
         self._kin = Kin()
+        self.guard_notes = GuardNotes(cookie, pid, self._leader_start)
         if pid:
             self._kin.sessions[pid] = leader.start_time if leader else -1.0
         self._had_others = False
@@ -111,7 +113,9 @@ class Family:
         """Remember who descends from the leader now; cheap, because it looks at nobody else."""
         leader = self._sight.look(self.pid)
         if leader is not None and self._is_leader(leader):
-            self.note((entry.pid, entry.start_time) for entry in descendants(self._table, leader))
+            found = descendants(self._table, leader)
+            self.note((entry.pid, entry.start_time) for entry in found)
+            self.guard_notes.tell(found, self._is_still)
 
     def note(self, members: Iterable[tuple[int, float]]) -> None:
         """Remember processes, by pid and start time, that are known to be members."""
@@ -350,6 +354,7 @@ class Family:
         if part is not None:
             found = {pid: entry for pid, entry in found.items() if self._table.is_process(pid)}
         self._kin.meet(found.values(), self._is_still)
+        self.guard_notes.tell(found.values(), self._is_still)
         # The leader first, then the older before the younger: a shell must not see its child die before it is
         # signalled itself.
         ordered = sorted(found.values(), key=lambda entry: (entry.pid != self.pid, entry.start_time, entry.pid))
@@ -357,9 +362,7 @@ class Family:
 
     def knows(self, entry: ProcessEntry) -> bool:
         """Tell whether it needs no further proof that this is a member."""
-        if self._is_leader(entry) or self._kin.is_in_session(entry):
-            return True
-        return self._kin.has_seen(entry) and not self._table.has_opted_out(entry.pid)
+        return self._is_leader(entry) or self._kin.knows(entry, {self.pid}, self._table.has_opted_out)
 
     def _is_leader(self, who: ProcessEntry | Member) -> bool:
         return who.pid == self.pid and self._leader_start is not None and same_start(who.start_time, self._leader_start)
@@ -377,3 +380,4 @@ class Family:
     def _note_end(self, found: list[Member]) -> None:
         if not found:
             at_exit.forget(self.cookie)
+            orphan_guard.forget(self.cookie)

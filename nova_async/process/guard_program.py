@@ -4,8 +4,8 @@ Started by path, with a Python that loads no site-packages, so that it starts qu
 
 Usage: guard_program.py PIPE PIDFD PID SUPERVISOR-ID [FOLDER]
 
-PIPE is the read end of a pipe from the supervisor, which brings lines ``release <worker>`` and ``stop``, and end of
-file at its death. PIDFD is the supervisor's, or -1: a forked helper of it may keep the pipe open after its death.
+PIPE is the read end of a pipe from the supervisor, which brings the lines that `Instructions` reads, and end of file at
+its death. PIDFD is the supervisor's, or -1: a forked helper of it may keep the pipe open after its death.
 FOLDER is where psutil is, on a system without /proc.
 """
 
@@ -25,11 +25,17 @@ def let_imports_find_this_folder() -> None:
 
 
 class Instructions:
-    """What the supervisor has told us so far."""
+    """What the supervisor has told us so far, one word and its arguments in a line.
+
+    ``lead WORKER PID START`` names a worker's leader, ``seen WORKER PID START`` another process of its family,
+    ``over WORKER`` says that nobody of it is left, ``release WORKER`` that they may outlive the supervisor. ``again``
+    begins a list of all that are left, and ``stop`` ends us.
+    """
 
     def __init__(self, pipe: int) -> None:
         self.pipe = pipe
         self.released: set[str] = set()
+        self.families: dict[str, dict[int, tuple[float, bool]]] = {}  # start time and whether it leads, by worker, pid
         self.stop = False
         self.ended = False
         self._rest = b""
@@ -44,10 +50,22 @@ class Instructions:
             self.ended = not data
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
-                word, _, worker = line.decode().partition(" ")
-                self.stop = self.stop or word == "stop"
-                if word == "release":
-                    self.released.add(worker)
+                self._obey(*line.decode().split(" "))
+
+    def _obey(self, word: str, worker: str = "", pid: str = "", start: str = "") -> None:
+        if word == "stop":
+            self.stop = True
+        elif word == "again":
+            self.families.clear()
+        elif word == "over":
+            self.families.pop(worker, None)
+        elif word == "release":
+            self.released.add(worker)
+            self.families.pop(worker, None)
+        elif word == "lead":
+            self.families[worker] = {int(pid): (float(start), True)}
+        elif word == "seen" and worker in self.families:
+            self.families[worker][int(pid)] = (float(start), False)
 
 
 def wait_for_death(instructions: Instructions, pidfd: int, pid: int) -> None:
@@ -88,6 +106,12 @@ def main() -> None:
     instructions = Instructions(pipe)
     wait_for_death(instructions, pidfd, pid)
     if not instructions.stop:
+        orphans.know(
+            sweep.KnownProcess(pid, start_time, leads)
+            for worker, family in instructions.families.items()
+            if worker not in instructions.released
+            for pid, (start_time, leads) in family.items()
+        )
         orphans.end(instructions.released)
 
 

@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["Kin", "ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
+__all__ = ["FORGET_BEYOND", "Kin", "ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
 
 MAX_RANGE = 1000  # pids; beyond that, listing /proc is cheaper than asking for each
 FORGET_BEYOND = 1000  # noted processes; an agent starts that many commands in a day, and most of them have ended
@@ -49,14 +49,16 @@ class Kin:
         self._too_many = FORGET_BEYOND
         self.sessions: dict[int, float] = {}  # start time of the leader by number; -1 where it was never seen
 
-    def has_seen(self, entry: ProcessEntry) -> bool:
-        """Tell whether a process was seen before."""
-        seen = self.seen.get(entry.pid)
-        return seen is not None and same_start(seen, entry.start_time)
+    def knows(self, entry: ProcessEntry, leaders: "Collection[int]", has_opted_out: "Callable[[int], bool]") -> bool:
+        """Tell whether a process was seen before, or is in a session of the family, and has not opted out.
 
-    def is_in_session(self, entry: ProcessEntry) -> bool:
-        """Tell whether a process is in a session of the family."""
-        return entry.session in self.sessions
+        Nobody in the session of one of the ``leaders`` has. ``has_opted_out`` takes a pid.
+        """
+        if entry.session in leaders and entry.session in self.sessions:
+            return True
+        seen = self.seen.get(entry.pid)
+        is_kin = entry.session in self.sessions or (seen is not None and same_start(seen, entry.start_time))
+        return is_kin and not has_opted_out(entry.pid)
 
     def notice_strangers(self, entries: "Iterable[ProcessEntry]") -> None:
         """Forget the sessions whose number is somebody else's by now."""

@@ -12,15 +12,17 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import clear_of_standard_streams, open_pipe
 from nova_async.process import adoption, at_exit, procfs
 from nova_async.process.cookie import COOKIE_VARIABLE, inherited, supervisor_id
 
-__all__ = ["THREAD_NAME", "ensure", "guard_pid", "release", "stop"]
+__all__ = ["THREAD_NAME", "ensure", "forget", "guard_pid", "note", "release", "retell", "stop", "watch_over"]
 
 THREAD_NAME = "nova-orphan-guard"
 PROGRAM = Path(__file__).with_name("guard_program.py")
@@ -29,16 +31,32 @@ DEAF_TO = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 KEPT_VARIABLES = ("PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 MOST_RESTARTS, WINDOW = 5, 10.0  # restarts per seconds; beyond that it is given up: something here keeps killing it
 PATIENCE = 3.0  # seconds for a guard to end
+# Bytes that a guard who stands still may owe to read, beyond what its pipe holds. Then all of it is said anew, which is
+# as long as the list of those that live.
+MOST_OWED = 64 * 1024
 
 _log = logging.getLogger("nova_async")
+
+
+class Guarded(Protocol):
+    """What is needed of a family here."""
+
+    cookie: str
+
+    def known(self) -> list[tuple[int, float]]:
+        """Return pid and start time of its leader (-1 where that was never seen), then of others."""
+        ...
 
 
 class _Guard:
     """One guard and the descriptors that belong to it."""
 
-    def __init__(self, interpreter: str, released: set[str]) -> None:
+    def __init__(self, interpreter: str) -> None:
         read_end, self.pipe = open_pipe()
         self.pidfd = -1
+        self._owed = bytearray()
+        self._within_line = False
+        self._most_owed = MOST_OWED
         try:
             os.set_blocking(self.pipe, False)
             with suppress(AttributeError, OSError):  # no pidfds here: the guard watches its parent's pid
@@ -51,13 +69,23 @@ class _Guard:
             raise
         finally:
             os.close(read_end)
-        for worker in released:
-            self.tell(f"release {worker}")
+        self.tell(_everything())
 
-    def tell(self, line: str) -> None:
-        """Write one line; if the guard is dead or stopped, its successor will get it."""
+    def tell(self, lines: str) -> None:
+        """Write whole lines, never waiting: what a guard that stands still has no room for follows with the next ones.
+
+        If it is dead, its successor will get everything.
+        """
+        self._owed += lines.encode()
         with suppress(BlockingIOError, BrokenPipeError):
-            os.write(self.pipe, line.encode() + b"\n")
+            while self._owed:
+                written = os.write(self.pipe, self._owed[:MOST_OWED])
+                self._within_line = not self._owed[:written].endswith(b"\n")
+                del self._owed[:written]
+        if len(self._owed) > self._most_owed:
+            begun = self._owed.index(b"\n") + 1 if self._within_line else 0
+            self._owed[begun:] = f"again\n{_everything()}".encode()
+            self._most_owed = max(MOST_OWED, 2 * len(self._owed))
 
     def close(self) -> None:
         """Close our descriptors; the guard takes this for our death, unless it was told to stop."""
@@ -71,6 +99,7 @@ _lock = threading.Lock()
 _guard: _Guard | None = None
 _thread: threading.Thread | None = None
 _released: set[str] = set()
+_guarded: dict[str, Guarded] = {}  # by cookie
 _warned = False
 
 
@@ -94,7 +123,7 @@ def ensure() -> None:
             message += "if this process is killed, its workers keep running"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
             return
-        guard = _Guard(interpreter, _released)
+        guard = _Guard(interpreter)
         thread = threading.Thread(target=_watch, args=(guard, interpreter), name=THREAD_NAME, daemon=True)
         try:
             thread.start()
@@ -111,14 +140,65 @@ def guard_pid() -> int | None:
     return guard.process.pid if guard is not None else None
 
 
+def watch_over(family: Guarded) -> None:
+    """Have the guard end this family by its leader as well, whatever becomes of the cookie, until ``forget``."""
+    with _lock:
+        _guarded[family.cookie] = family
+        _tell(_lines_about(family))
+
+
+def retell(family: Guarded) -> None:
+    """Say anew who is known of a family, if it is watched over: the guard forgets the others."""
+    with _lock:
+        if family.cookie in _guarded:
+            _tell(_lines_about(family))
+
+
+def note(cookie: str, members: Iterable[tuple[int, float]]) -> None:
+    """Have the guard know these members by pid and start time, if their family is watched over."""
+    worker = _worker(cookie)
+    with _lock:
+        if cookie in _guarded:
+            _tell("".join(f"seen {worker} {pid} {start_time}\n" for pid, start_time in members))
+
+
+def forget(cookie: str) -> None:
+    """Have the guard forget a family of which nobody is left: its numbers may be strangers' soon."""
+    if cookie in _guarded:
+        with _lock:
+            if _guarded.pop(cookie, None) is not None:
+                _tell(f"over {_worker(cookie)}\n")
+
+
 def release(cookie: str) -> None:
     """Let the worker with this cookie outlive us, whether we exit or are killed."""
-    worker = cookie.rpartition("/")[2]
     at_exit.forget(cookie)
     with _lock:
-        _released.add(worker)
-        if _guard is not None:
-            _guard.tell(f"release {worker}")
+        _guarded.pop(cookie, None)
+        _released.add(_worker(cookie))
+        _tell(f"release {_worker(cookie)}\n")
+
+
+def _tell(lines: str) -> None:
+    if _guard is not None:
+        _guard.tell(lines)
+
+
+def _worker(cookie: str) -> str:
+    return cookie.rpartition("/")[2]
+
+
+def _everything() -> str:
+    """Say all that a guard needs to know; the lock is ours."""
+    released = (f"release {worker}\n" for worker in _released)
+    return "".join([*released, *map(_lines_about, _guarded.values())])
+
+
+def _lines_about(family: Guarded) -> str:
+    worker = _worker(family.cookie)
+    (leader, start), *others = family.known()
+    seen = (f"seen {worker} {pid} {start_time}\n" for pid, start_time in others)
+    return "".join([f"lead {worker} {leader} {start}\n", *seen])
 
 
 def stop() -> None:
@@ -179,7 +259,7 @@ def _watch(guard: _Guard, interpreter: str) -> None:
             _guard = None
             if len(deaths) <= MOST_RESTARTS:
                 with suppress(OSError):
-                    _guard = guard = _Guard(interpreter, _released)
+                    _guard = guard = _Guard(interpreter)
             if _guard is None:
                 _log.warning("the orphan guard keeps dying: if this process is killed, its workers keep running")
                 return
@@ -192,7 +272,7 @@ def _end(*, sparing: bool) -> None:
         if guard is None:
             return
         if sparing:
-            guard.tell("stop")
+            guard.tell("stop\n")
         guard.close()
     if thread is not None:
         thread.join(PATIENCE)
@@ -216,6 +296,7 @@ def _start_over_after_fork() -> None:
     _guard = _thread = None
     _warned = False
     _released.clear()
+    _guarded.clear()
     at_exit.before_exit(_end_with_interpreter)
 
 

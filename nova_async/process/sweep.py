@@ -1,26 +1,40 @@
-"""What the orphan guard does after its supervisor's death: end every process that carries one of its cookies.
+"""What the orphan guard does after its supervisor's death: end every process of its families.
 
-Nothing is registered beforehand, so there is no gap between a child's start and its registration.
-Loaded by the guard, so it imports as little as possible.
+A process is known by its cookie, for which nothing has to be registered: so there is no gap between a child's start and
+its registration. Who may have no cookie (``env -i``) is known by pid and start time, as the supervisor has told it, by
+the session of such a leader, and by descent. Loaded by the guard, so it imports as little as possible.
 """
 
 import os
 import time
 
 from nova_async.process.cookie import workers_of
-from nova_async.process.kinship import find_family
+from nova_async.process.kinship import Kin, find_family, same_start
 from nova_async.process.signalling import send_signal, signal, wait_for_exits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nova_async.process.kinship import ProcessEntry
     from nova_async.process.table import ProcessTable
 
-__all__ = ["Orphans"]
+__all__ = ["KnownProcess", "Orphans"]
 
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 UNKILLABLE_AFTER = 30.0  # seconds; then they are left to the system
 BETWEEN_LOOKS = 0.01  # seconds; a process that is between fork and exec shows its cookie by then
+
+
+class KnownProcess:
+    """A process that a supervisor has seen in one of its families; ``leads`` if it was started as a worker's leader."""
+
+    __slots__ = ("leads", "pid", "start_time")
+
+    def __init__(self, pid: int, start_time: float, leads: bool) -> None:
+        self.pid = pid
+        self.start_time = start_time  # in the table's units
+        self.leads = leads
 
 
 class Orphans:
@@ -36,6 +50,21 @@ class Orphans:
         self._since = entry.start_time if entry else 0
         self._table = table
         self._released: set[str] = set()
+        self._kin = Kin()
+        self._leaders: set[int] = set()
+
+    def know(self, known: "Iterable[KnownProcess]") -> None:
+        """Count these as members, with the sessions that leaders lead, and all their descendants.
+
+        A leader's number may stand for its session even if the leader itself is dead. It is not a stranger's: the
+        system gives it to nobody while anyone is left in that session, and once nobody is, the supervisor says within a
+        look that the family is over. A stranger that has got the number since is told by the start time.
+        """
+        for process in known:
+            self._kin.seen[process.pid] = process.start_time
+            if process.leads:
+                self._leaders.add(process.pid)
+                self._kin.sessions[process.pid] = process.start_time
 
     def end(self, released: set[str]) -> None:
         """SIGTERM, one second, SIGKILL until two looks find none; processes of released workers are spared."""
@@ -60,14 +89,21 @@ class Orphans:
                 time.sleep(BETWEEN_LOOKS)
 
     def find(self) -> "list[ProcessEntry]":
-        """Return all living processes that carry a cookie of this supervisor, and their descendants."""
+        """Return all living processes that carry a cookie of this supervisor or are known, and their descendants."""
+        entries = self._table.everyone(self._since)
+        self._kin.notice_strangers(entries)
         found = find_family(
-            self._table.everyone(self._since),
-            is_known=lambda entry: False,
+            entries,
+            is_known=lambda entry: self._kin.knows(entry, self._leaders, self._table.has_opted_out),
             carries_cookie=self._is_orphan,
             never={0, 1, os.getpid()},
         )
+        self._kin.meet(found.values(), self._is_still)  # who loses the parent to our first signal stays known
         return sorted(found.values(), key=lambda entry: (entry.start_time, entry.pid))  # parents first
+
+    def _is_still(self, pid: int, start_time: float) -> bool:
+        entry = self._table.look(pid)
+        return entry is not None and entry.alive and same_start(entry.start_time, start_time)
 
     def _is_orphan(self, pid: int) -> bool:
         workers = workers_of(self._table.path_of(pid), self._supervisor)

@@ -15,6 +15,7 @@ import pytest
 from nova_async.process import orphan_guard, procfs
 from nova_async.process.child import spawn
 from nova_async.process.cookie import new_cookie, supervisor_id
+from nova_async.process.guard_program import Instructions
 from nova_async.process.sweep import Orphans
 from nova_async.process.table import TABLE
 from tests.leak_guard import descriptors
@@ -65,6 +66,73 @@ def test_nobody_outlives_a_killed_supervisor() -> None:
         end(process, *pids)
 
 
+@pytest.mark.parametrize("words", [[], ["stray"], ["full"]], ids=["descends", "has lost its parent", "full pipe"])
+def test_a_family_without_a_cookie_is_known_by_its_leader(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are its session, all its descendants, and who was seen while the parent lived (G58)."""
+    monkeypatch.chdir(tmp_path)
+    process, guard, pids = supervisor("1", "bare", *words)
+    try:
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+    finally:
+        end(process, *pids)
+
+
+def test_a_new_guard_knows_what_the_last_one_knew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told of the leader again, and of who was seen."""
+    monkeypatch.chdir(tmp_path)
+    process, guard, pids = supervisor("1", "bare", "stray")
+    try:
+        os.kill(guard, signal.SIGKILL)
+        successor = guard_of(process.pid, but=guard)
+        process.kill()
+        assert all_dead_within([*pids, successor], SOON)
+    finally:
+        end(process, *pids)
+
+
+def test_a_released_family_without_a_cookie_is_spared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known by its leader any more."""
+    monkeypatch.chdir(tmp_path)
+    process, guard, pids = supervisor("1", "bare", "stray", "leave")
+    try:
+        process.kill()
+        assert all_dead_within([guard], SOON)
+        assert all(map(is_alive, pids))
+    finally:
+        end(process, *pids)
+
+
+def test_what_the_guard_is_told() -> None:
+    """A line cut anywhere is read whole, and what is over or begun again is forgotten."""
+    lines = b"lead f.1 5 7\nlead f.2 9 9\nrelease f.3\nlead f.4 1 1\nagain\nlead f.1 5 7\n"
+    lines += b"seen f.1 6 8.5\nlead f.5 2 2\nover f.5\nhalf"
+    for cut in range(len(lines)):
+        read_end, write_end = os.pipe()
+        os.set_blocking(read_end, False)
+        instructions = Instructions(read_end)
+        for part in (lines[:cut], lines[cut:]):
+            os.write(write_end, part)
+            instructions.read()
+        os.close(write_end)
+        instructions.read()
+        os.close(read_end)
+        assert instructions.families == {"f.1": {5: (7.0, True), 6: (8.5, False)}}
+        assert instructions.released == {"f.3"}
+        assert (instructions.ended, instructions.stop) == (True, False)
+
+
+async def test_a_family_that_has_ended_is_forgotten() -> None:
+    """Its leader's pid may be a stranger's before long."""
+    async with running("true") as child:
+        assert child.cookie in orphan_guard._guarded
+        await child.wait()
+        assert child.family.others() == []
+        assert child.cookie not in orphan_guard._guarded
+
+
 def test_a_helper_that_keeps_the_pipe_open_changes_nothing() -> None:
     """The guard watches the supervisor itself, too; the helper is no family and lives on."""
     process, guard, [*pids, helper] = supervisor("3", "helper", "mild")
@@ -107,6 +175,7 @@ def test_who_was_being_born_at_an_ordinary_exit_is_ended() -> None:
     script = """
 import os, subprocess
 from nova_async.process import at_exit, orphan_guard
+from nova_async.process.guard_program import Instructions
 from nova_async.process.cookie import new_cookie
 orphan_guard.ensure()
 cookie = new_cookie()
@@ -362,3 +431,24 @@ def test_a_program_that_is_no_python_is_not_started(monkeypatch: pytest.MonkeyPa
     with pytest.warns(RuntimeWarning, match="no orphan guard"):
         orphan_guard.ensure()
     assert orphan_guard.guard_pid() is None
+
+
+LOADED = """
+import sys
+from importlib.util import spec_from_file_location, module_from_spec
+spec = spec_from_file_location("guard_program", sys.argv[1])
+program = module_from_spec(spec)
+before = set(sys.modules)
+spec.loader.exec_module(program)
+program.let_imports_find_this_folder()
+from nova_async.process import sweep, procfs
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_guard_loads_next_to_nothing() -> None:
+    """Its own few files and two of C: every further module costs each `nova` time at its start and memory."""
+    command = [sys.executable, "-S", "-s", "-P", "-c", LOADED, str(orphan_guard.PROGRAM)]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    own = {f"nova_async.process.{name}" for name in ("cookie", "kinship", "procfs", "signalling", "sweep")}
+    assert set(loaded) - {"nova_async", "nova_async.process", *own} <= {"_signal", "itertools", "select", "time"}

@@ -1,6 +1,8 @@
 """Supervises N `deaf_tree`s (its first word); "ready GUARD PID…" names its guard and all of their processes.
 
-Further words say what else: ``mild``, they are simple sleepers; ``helper``, it forks one that keeps copies of all its
+Further words say what else: ``mild``, they are simple sleepers; ``bare``, they have no cookie, as has a child in a
+session of its own, whose parent the first signal ends; ``stray``, that child's parent has exited once it was seen;
+``full``, the guard stands still until its pipe is full; ``helper``, it forks one that keeps copies of all its
 descriptors (its pid goes last); ``leave``, the first family may live on; ``exit``, it ends normally within its loop;
 ``abandon``, it ends without closing its loop; ``fork``, a fork of it does the supervising; ``thread``, an ordinary
 thread does it; ``executor``, a thread of an executor waits for the first worker while it ends; ``foreign``, as if
@@ -23,12 +25,18 @@ if "foreign" in sys.argv:
     procfs.usable = lambda: False  # before anyone asks
 from nova_async.process import orphan_guard
 from nova_async.process.child import Child, spawn
+from nova_async.process.cookie import new_cookie
 
 TREE = Path(__file__).with_name("deaf_tree.sh")
 MILD = ["sh", "-c", "echo ready $$; exec sleep 300"]
 count = int(sys.argv[1])
 options = set(sys.argv[2:])
+BARE = "{ setsid sh -c 'echo ready '$$' $$; exec sleep 300' & read -r word < $0; } & while :; do sleep 0.01; done"
 command = MILD if "mild" in options else ["sh", str(TREE)]
+if "bare" in options:
+    os.mkfifo("gate")
+    mark = f"NOVA_TEST={os.environ.get('NOVA_TEST', '')}"  # or the test may not end it
+    command = ["env", "-i", mark, "sh", "-c", BARE, str(Path("gate").absolute())]
 children: list[Child] = []
 
 
@@ -42,6 +50,30 @@ async def first_words(child: Child) -> list[str]:
     return os.read(child.output, 4096).decode().split()[1:]
 
 
+class Long:
+    """A family about which there is much to tell."""
+
+    cookie = new_cookie()
+
+    def known(self) -> list[tuple[int, float]]:
+        """Return a leader that there is not, and a thousand others."""
+        return [(number + 2**22, 1.0) for number in range(1000)]
+
+
+def fill_the_pipe() -> None:
+    """Stop the guard, tell it more than its pipe holds, and let it go on; what it missed comes with the next line."""
+    guard = orphan_guard.guard_pid() or 0
+    os.kill(guard, signal.SIGSTOP)
+    for _ in range(20):
+        orphan_guard.watch_over(Long())
+    for child in children:
+        orphan_guard.watch_over(child.family.guard_notes)
+    os.kill(guard, signal.SIGCONT)
+    while b"S" not in Path(f"/proc/{guard}/stat").read_bytes().rpartition(b")")[2].split()[:1]:
+        time.sleep(0.001)
+    orphan_guard.forget(Long.cookie)
+
+
 async def supervise() -> None:
     """Start them all, and say so."""
     pidfd_open = getattr(os, "pidfd_open", None)
@@ -51,6 +83,13 @@ async def supervise() -> None:
     os.pidfd_open = pidfd_open
     children.extend(await asyncio.gather(*(spawn(command, env=os.environ) for _ in range(count))))
     pids = [pid for child in children for pid in await first_words(child)]
+    if "full" in options:
+        fill_the_pipe()
+    if "stray" in options:
+        before = children[0].family.members()
+        Path("gate").write_text("go\n")
+        while len(children[0].family.members()) >= len(before):
+            pass
     if "leave" in options:
         orphan_guard.release(children[0].cookie)
     if "helper" in options:
