@@ -1,5 +1,6 @@
 """``nova logs``: what a task printed, and what it still prints; rendered for a person, byte for byte for a pipe."""
 
+import io
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ import click
 
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
+from nova_async.cli.log_files import open_log, open_own_log
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
 from nova_async.cli.say import stop_writing_to, tell, write_all
@@ -184,16 +186,8 @@ class Source:
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:
         """Open that very log, whatever its name is by now; None if it is gone."""
-        for path in self._places_of(ref):
-            try:
-                log = path.open("rb")
-            except OSError:
-                continue
-            found = os.fstat(log.fileno())
-            if ref.inode is None or (found.st_dev, found.st_ino) == (ref.device, ref.inode):
-                return log
-            log.close()
-        return None
+        log = open_log(ref, self._places_of(ref), self._log_dir)
+        return io.BufferedReader(log) if log is not None else None
 
     def _places_of(self, ref: LogRef) -> Iterator[Path]:
         # A path may be relative to the folder in which the run was started: that of the state file, most often.
@@ -209,7 +203,7 @@ class Source:
             raise NoLogError(self._describe_absence())
         if number is not None and number > len(logs):
             raise NoLogError(f"{self.task_id} has only {len(logs)} logs in {self._log_dir}/")
-        return logs[-1 if number is None else number - 1].open("rb")
+        return io.BufferedReader(open_own_log(logs[-1 if number is None else number - 1]))
 
     def _describe_absence(self) -> str:
         known = {path.stem.partition("~")[0] for path in self._log_dir.glob("*.log")} | set(self._tasks)

@@ -9,8 +9,9 @@ from nova_async.agents.registry import PLAIN
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
+from nova_async.cli.log_files import open_log
 from nova_async.cli.options import argument, command_of, option
-from nova_async.cli.places import JOURNAL, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import NovaError
 from nova_async.journal.columns import MOST_TEXT
@@ -97,16 +98,15 @@ def answer_in(log: LogRef, attempt: Attempt, folder: Path) -> str | None:
         return None
     command = attempt.start.command
     reader = agent.reader(agent.mode_of(command) if recognise(command) is agent else None)
-    for path in (Path(log.path), folder / log.path):
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    reader.feed(chunk)
-        except OSError:
-            continue
-        reader.close()
-        return reader.report.result
-    return None
+    path = Path(log.path)
+    file = open_log(log, dict.fromkeys((path, folder / path, Path(LOG_DIR, path.name))), Path(LOG_DIR))
+    if file is None:
+        return None
+    with file:
+        while chunk := file.read(CHUNK):
+            reader.feed(chunk)
+    reader.close()
+    return reader.report.result
 
 
 command = command_of(Options, show_result)
