@@ -1,7 +1,7 @@
 """Questions about "what depends on what": waves, longest paths, cycles. No recursion, so chains may be long."""
 
 from collections import deque
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 __all__ = [
     "Ancestors",
@@ -36,9 +36,6 @@ class Ancestors(Container[str]):
 
     def __contains__(self, task: object) -> bool:
         return isinstance(task, str) and task in self._places and bool(self._bits >> self._places[task] & 1)
-
-    def __iter__(self) -> Iterator[str]:
-        return (task for task in self._places if task in self)
 
 
 def ancestors_of(dependencies: Dependencies) -> dict[str, Ancestors]:
@@ -113,10 +110,10 @@ def find_cycles(dependencies: Dependencies) -> list[list[str]]:
 
 
 def _shortest_way_round(first: str, members: set[str], dependencies: Dependencies) -> list[str]:
-    """Walk breadth first from a task back to itself, staying among ``members``."""
+    """Walk breadth first from a task back to itself, staying among ``members``, who all reach each other."""
     came_from: dict[str, str] = {}
     queue = deque([first])
-    while queue:
+    while True:
         task = queue.popleft()
         for needed in dependencies[task]:
             if needed == first and task != first:
@@ -128,7 +125,6 @@ def _shortest_way_round(first: str, members: set[str], dependencies: Dependencie
             if needed in members and needed != first and needed not in came_from:
                 came_from[needed] = task
                 queue.append(needed)
-    raise AssertionError("members of a knot reach each other")
 
 
 def _knots(dependencies: Dependencies) -> list[list[str]]:

@@ -409,3 +409,41 @@ def test_a_key_that_is_refused_again_and_again_is_hopeless() -> None:
     ):
         assert claude_says(*lines).is_hopeless is hopeless
     assert read_verdict("claude/401-three-minutes", None, 0).is_hopeless
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "You have reached your specified API usage limits. You will regain access on 2026-13-41 at 00:00 UTC.",
+        f"Claude AI usage limit reached|{'9' * 13}",
+    ],
+)
+def test_a_reset_on_no_day_is_not_told(words: str) -> None:
+    """The limit is one all the same."""
+    limit = limit_of_words(words, 429)
+    assert limit is not None
+    assert limit.resets_at is None
+
+
+def test_an_unpaid_account_is_a_limit_whatever_the_words() -> None:
+    """Its status says it."""
+    limit = limit_of_words("Nope.", 402)
+    assert limit is not None
+    assert limit.kind == "credit"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("ProviderAuthError", {"message": "no key"}, AUTH),
+        ("UnknownError", {"message": "hm", "isRetryable": True}, NETWORK),
+        ("APIError", {"message": "hm", "statusCode": 418, "isRetryable": True}, OVERLOAD),
+        ("APIError", {"message": "hm", "statusCode": 418, "isRetryable": False}, OTHER),
+        ("UnknownError", "of another shape", OTHER),
+    ],
+)
+def test_opencode_names_the_kind_of_its_errors(name: str, data: object, kind: Outcome | None) -> None:
+    """Where its words do not tell, its name for the error does, and whether it would have tried again."""
+    line = {"type": "error", "sessionID": "s", "error": {"name": name, "data": data}}
+    report = read(AGENTS["opencode"].reader("json"), [json.dumps(line).encode() + b"\n"])
+    assert (report.is_error, report.failure) == (True, kind)

@@ -6,7 +6,7 @@ import pytest
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS
-from nova_async.agents.ledger import MAX_MESSAGES, UsageLedger
+from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, UsageLedger
 from nova_async.agents.reader import MAX_LINE
 from tests.agents.recordings import read
 
@@ -80,3 +80,23 @@ def test_a_document_beyond_all_bounds_is_not_kept() -> None:
     chunks = [b"{\n", *[filler] * (MAX_LINE // len(filler) + 1), b'  "session_id": "s",\n  "response": "hi"\n}\n']
     assert read(AGENTS["gemini"].reader("json"), chunks).is_error is None
     assert read(AGENTS["gemini"].reader("json"), [*chunks[:3], chunks[-1]]).is_error is False
+
+
+def test_messages_beyond_all_bounds_are_counted_and_forgotten() -> None:
+    """What was added up stays, and the newest can still be told again."""
+    ledger = UsageLedger()
+    told = 2 * MAX_MESSAGES + 10
+    for number in range(told):
+        ledger.raise_to(f"m{number}", (1, 0, 0, 0))
+    ledger.raise_to(f"m{told - 1}", (3, 0, 0, 0))
+    assert ledger.read()[0] == TokenUsage(told + 2)
+    assert ledger.of("m0") is None
+    assert ledger.of(f"m{told - 1}") == (3, 0, 0, 0)
+
+
+def test_a_message_whose_name_is_too_long_counts_once() -> None:
+    """It is counted, and not remembered."""
+    ledger = UsageLedger()
+    ledger.put("m" * (MAX_NAME + 1), (1, 2, 3, 4))
+    assert ledger.read()[0] == TokenUsage(1, 2, 3, 4)
+    assert ledger.of("m" * (MAX_NAME + 1)) is None

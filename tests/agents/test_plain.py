@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS
+from nova_async.agents.plain import LONG_LINE
 from tests.agents.recordings import Recording, kept, pieces, read
 
 LINE = b"Token usage: input=1234, output=567, cache_read=890, cache_creation=123"
@@ -138,3 +139,8 @@ def test_an_agents_events_are_noticed_and_not_counted(recording: Recording, size
 def test_other_output_looks_like_nobodys(output: bytes) -> None:
     """Only a whole first event near the beginning is taken for a sign."""
     assert read(AGENTS["plain"].reader(), [output]).looks_like is None
+
+
+def test_a_long_line_without_its_end_is_let_go() -> None:
+    """It does not grow for ever, and a usage line after its end counts."""
+    assert plain(b"first\n" + b"x" * (LONG_LINE + 1), b"x" * LONG_LINE, b"\n" + LINE + b"\n") == ONCE

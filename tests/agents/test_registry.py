@@ -367,3 +367,10 @@ def test_environments_are_what_was_tried() -> None:
     ]
     assert dict(AGENTS["gemini"].environment) == {"GEMINI_CLI_NO_RELAUNCH": "true"}
     assert all(not names[name] for name in ("codex", "opencode", "qwen", "plain"))
+
+
+def test_the_registry_says_whom_it_knows() -> None:
+    """In an error message or a debugger it is read as a list of names."""
+    assert repr(AGENTS).startswith("<agents: ")
+    assert all(name in repr(AGENTS) for name in NAMES)
+    assert len(AGENTS) >= len(NAMES)

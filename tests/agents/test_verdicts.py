@@ -8,6 +8,7 @@ import pytest
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, UsageLimit
 from nova_async.agents.event_reader import NEVER_ASKED
+from nova_async.agents.message_lines import MAX_TOOLS
 from nova_async.words import UsageSource
 from tests.agents.recordings import KEPT_RECORDINGS, kept, read
 
@@ -402,3 +403,30 @@ def test_a_tool_that_no_agent_has_is_not_denied(agent: str) -> None:
     reader = AGENTS[agent].reader("stream-json" if agent == "gemini" else "json")
     reader.feed((HIDDEN[agent] % {"tool": "make_coffee"}).encode())
     assert reader.report.denied == ()
+
+
+def test_calls_without_end_are_forgotten_oldest_first() -> None:
+    """An agent whose calls are never answered costs no memory, and the newest is shown."""
+    block = '{{"type":"tool_use","id":"{0}","name":"Bash","input":{{"command":"{0}"}}}}'
+    call = '{{"type":"assistant","message":{{"id":"a","content":[' + block + "]}}}}"
+    done = '{{"type":"user","message":{{"content":[{{"type":"tool_result","tool_use_id":"{0}","content":""}}]}}}}'
+    calls = [call.format(number) for number in range(MAX_TOOLS + 1)]
+    assert claude_says(*calls).activity == f"Bash: {MAX_TOOLS}"
+    answered = [done.format(number) for number in range(1, MAX_TOOLS + 1)]
+    assert claude_says(*calls, *answered).activity == "thinking"  # not 0, which was forgotten
+
+
+def test_a_thought_of_opencode_is_told() -> None:
+    """It is what the agent does."""
+    line = {"type": "reasoning", "sessionID": "s", "part": {"text": "hm"}}
+    reader = AGENTS["opencode"].reader("json")
+    reader.feed(json.dumps(line).encode() + b"\n")
+    assert reader.report.activity == "thinking"
+
+
+def test_a_step_of_opencode_without_a_name_is_not_counted() -> None:
+    """It could not be told from its own repetition."""
+    part = {"reason": "stop", "cost": 1, "tokens": {"input": 5}}
+    line = {"type": "step_finish", "sessionID": "s", "part": part}
+    report = read(AGENTS["opencode"].reader("json"), [json.dumps(line).encode() + b"\n"])
+    assert (report.usage.total, report.cost_usd) == (0, None)

@@ -165,3 +165,20 @@ def test_long_texts_take_no_time(part: str) -> None:
     recognise(["sh", "-c", part * (1_000_000 // len(part))])
     recognise((part * 200_000).split())
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["env", "--split-string", CALL], ["env", f"--split-string={CALL}"], ["env", "-u", "A", "-S", CALL],
+        ["env", "--unset", "A", "--chdir=x", *CALL.split()],
+    ],
+)  # fmt: skip
+def test_env_splits_a_text(command: list[str]) -> None:
+    """Its text may stand in the option or behind it."""
+    assert recognise(command).name == "claude"
+
+
+def test_env_splits_no_text_whose_quotes_are_open() -> None:
+    """Nor does env itself: it fails, and no agent runs."""
+    assert recognise(["env", "-S", "claude -p 'x"]).name == "plain"

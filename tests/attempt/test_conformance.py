@@ -135,6 +135,15 @@ async def test_closing_ends_what_runs(job: MakeJob, tmp_path: Path) -> None:
         (tmp_path / "pid").unlink()
 
 
+async def test_the_local_executor_is_closed_when_all_have_ended(job: MakeJob, tmp_path: Path) -> None:
+    """The program may exit at that moment."""
+    executor = LocalExecutor(tmp_path / "logs")
+    executor.submit(job("echo $$ > pid; exec sleep 60"))
+    pid = int(await until(tmp_path / "pid"))
+    await executor.close()
+    assert not is_alive(pid)
+
+
 async def test_a_loop_that_ends_at_once_is_told_of(job: MakeJob, tmp_path: Path) -> None:
     """All its tasks are cancelled before the attempt's first step: that is an end, too."""
     executor = LocalExecutor(tmp_path)

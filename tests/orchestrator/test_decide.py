@@ -270,6 +270,15 @@ def test_a_journal_that_never_works_again() -> None:
     assert actions == [GiveUp(), Finish()]
 
 
+def test_a_journal_that_fails_while_something_runs() -> None:
+    """The run does not give up on an agent that is at work, however long that takes."""
+    state = state_of(plan(("A", ""), ("B", "")), workers=2)
+    decide(state, Begun(), 0.0)
+    decide(state, Written("A"), 0.0)
+    decide(state, Refused("B"), 0.0)
+    assert begun(decide(state, Woken(), 2 * room.JOURNAL_PATIENCE)) == ["B"]
+
+
 def test_a_budget_of_the_run() -> None:
     """It warns once at 80 %, and when it is used up nothing begins and all are asked to stop."""
     budget = Budget(max_tokens=100, tokens=10)
@@ -625,6 +634,9 @@ class AnyOrder(RuleBasedStateMachine):
         for task_id, account in self.state.held.items():
             assert account in self.state.holds
             assert schedule.state(task_id) is TaskState.WAITING
+        for account, task_id in self.state.trying.items():
+            assert account in self.state.holds
+            assert schedule.state(task_id) in (TaskState.RETRYING, TaskState.READY, TaskState.IN_PROGRESS)
         if not self.finished and not self.asked | self.running:
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None

@@ -100,6 +100,21 @@ async def test_limits_stand_still(tmp_path: Path, limits: Limits) -> None:
     assert worker.end is WorkerEnd.EXITED
 
 
+async def test_a_silence_goes_on_where_it_stood(tmp_path: Path) -> None:
+    """After a word between two looks, too: the stopped time is not part of the silence that the next look measures."""
+    waits = "sleep 0.7; echo ready; until [ -e go ]; do sleep 0.02; done"
+    async with AsyncWorker("F1", log_dir=tmp_path, limits=Limits(idle_timeout=1.2)) as worker:
+        await worker.start(["sh", "-c", waits], cwd=tmp_path)
+        await ready(worker)
+        await worker.suspend()
+        await asyncio.sleep(0.9)
+        worker.resume()  # 0.5 s before that look, at which it will have been silent for 0.5 s, not for 1.4
+        await asyncio.sleep(0.65)
+        (tmp_path / "go").touch()
+        await worker.wait()
+    assert worker.end is WorkerEnd.EXITED
+
+
 async def test_timers_that_stand_still() -> None:
     """They call nothing meanwhile, have as much time left as before, and those that were done stay done."""
     timers, called = Timers(), asyncio.Event()
