@@ -12,7 +12,7 @@ from types import FrameType
 
 from nova_async.process import adoption
 from nova_async.process.birth import keep_descriptor_limit
-from nova_async.process.last_orphans import end_last_orphans
+from nova_async.process.orphans import Orphanage
 from nova_async.process.signalling import open_pidfd
 from nova_async.process.table import TABLE
 
@@ -56,15 +56,15 @@ def deaf(number: int, frame: FrameType | None) -> None:
 @contextlib.contextmanager
 def adopting_orphans() -> Iterator[None]:
     """Adopt what agents leave without a parent, in the running event loop; at the end, leave nobody (G54)."""
-    since = TABLE.now()
+    orphanage = Orphanage(TABLE.now())
     if not adoption.begin():
         yield
         return
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGCHLD, adoption.reap)
+    loop.add_signal_handler(signal.SIGCHLD, orphanage.look_after)
     try:
-        with adoption.reaping_again(partial(loop.call_soon_threadsafe, adoption.reap)):
+        with adoption.looking_after(partial(loop.call_soon_threadsafe, orphanage.look_after)):
             yield
     finally:
         loop.remove_signal_handler(signal.SIGCHLD)
-        end_last_orphans(since)
+        orphanage.end()

@@ -8,6 +8,7 @@ lost, and a success would become a failure.
 
 import os
 import sys
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,10 +19,11 @@ from nova_async.process.cookie import supervisor_id, workers_of
 from nova_async.process.kinship import ProcessEntry
 from nova_async.process.table import TABLE
 
-__all__ = ["Start", "begin", "claims", "has_orphans", "left_alone", "note_family", "reap", "reaped", "reaping_again",
-           "starting"]  # fmt: skip
+__all__ = ["Start", "begin", "claims", "left_alone", "look_again", "looking_after", "note_family", "orphans", "reap",
+           "reaped", "starting"]  # fmt: skip
 
 PR_SET_CHILD_SUBREAPER = 36
+SELDOM = 1.0  # seconds between two looks that only an agent's output has asked for
 
 
 class Claimant(Protocol):
@@ -55,7 +57,8 @@ _starts: set[Start] = set()
 _own: set[int] = set()  # children that code of ours waits for
 _families: "weakref.WeakSet[Claimant]" = weakref.WeakSet()
 _left_alone = float("inf")  # orphans born since then may belong to a family that was allowed to live on
-_reap_again: Callable[[], object] | None = None
+_look_after: Callable[[], object] | None = None
+_next_look = 0.0  # on the monotonic clock
 _in_doubt = False  # whether `reap` has left someone for the end of a start
 
 
@@ -83,8 +86,8 @@ def starting() -> Iterator[Start]:
         yield start
     finally:
         _starts.discard(start)
-        if _in_doubt and _reap_again is not None:
-            _reap_again()
+        if _in_doubt and _look_after is not None:
+            _look_after()
 
 
 def reaped(pid: int) -> None:
@@ -121,9 +124,24 @@ def claims(family: Claimant, entry: ProcessEntry, path_of: Callable[[int], str |
     return not any(other.knows(entry) or (other.since <= entry.start_time and other.leader_runs()) for other in others)
 
 
-def has_orphans() -> bool:
-    """Tell, cheaply, whether we have adopted anyone who is still there."""
-    return _active and any(_is_adopted(pid, _session_of(pid)) for pid in TABLE.children_of(os.getpid()))
+def orphans(since: float) -> list[ProcessEntry]:
+    """Return the living orphans born at or after ``since`` that we have adopted and may end; cheap if there are none.
+
+    Those with a cookie of ours are left out: by that, everyone can find them.
+    """
+    if not _active:
+        return []
+    looks = (TABLE.look(pid) for pid in TABLE.adopted_by(os.getpid()) if pid not in _own)
+    entries = [entry for entry in looks if entry is not None and entry.alive and entry.parent == os.getpid()]
+    newborn = min((start.since for start in list(_starts)), default=_left_alone)  # as in `claims`
+    return [
+        entry
+        for entry in entries
+        if since <= entry.start_time < min(newborn, _left_alone)
+        and _is_adopted(entry.pid, entry.session)
+        and not workers_of(TABLE.path_of(entry.pid), supervisor_id())
+        and not TABLE.has_opted_out(entry.pid)
+    ]
 
 
 def reap() -> None:
@@ -140,7 +158,7 @@ def reap() -> None:
     if not _active:
         return
     _in_doubt = False
-    for pid in TABLE.children_of(os.getpid()):
+    for pid in TABLE.adopted_by(os.getpid()):
         if pid in _own:
             continue
         with suppress(ChildProcessError, ProcessLookupError):  # somebody else has reaped it meanwhile
@@ -154,14 +172,22 @@ def reap() -> None:
 
 
 @contextmanager
-def reaping_again(when_a_start_is_over: Callable[[], object]) -> Iterator[None]:
-    """Have this called, from any thread, after each start: what ``reap`` was in doubt about can be reaped then."""
-    global _reap_again
-    _reap_again = when_a_start_is_over
+def looking_after(look: Callable[[], object]) -> Iterator[None]:
+    """Have this called, from any thread, when a look at our orphans is due although none has exited."""
+    global _look_after
+    _look_after = look
     try:
         yield
     finally:
-        _reap_again = None
+        _look_after = None
+
+
+def look_again() -> None:
+    """Have the orphans looked at soon, unless that was a moment ago."""
+    global _next_look
+    if _look_after is not None and time.monotonic() >= _next_look:
+        _next_look = time.monotonic() + SELDOM
+        _look_after()
 
 
 def _is_adopted(pid: int, session: int) -> bool:
@@ -169,17 +195,10 @@ def _is_adopted(pid: int, session: int) -> bool:
     return session != os.getsid(0) and pid not in _own
 
 
-def _session_of(pid: int) -> int:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return os.getsid(0)  # it has gone: not an orphan
-
-
 def _start_over_after_fork() -> None:
     """Adopt nobody in a forked child, which is no subreaper and has no children."""
-    global _active, _left_alone, _reap_again, _in_doubt
-    _active, _left_alone, _reap_again, _in_doubt = False, float("inf"), None, False
+    global _active, _left_alone, _look_after, _in_doubt
+    _active, _left_alone, _look_after, _in_doubt = False, float("inf"), None, False
     _starts.clear()
     _own.clear()
     _families.clear()

@@ -116,6 +116,7 @@ class Family:
             found = descendants(self._table, leader)
             self.note((entry.pid, entry.start_time) for entry in found)
             self.guard_notes.tell(found, self._is_still)
+        adoption.look_again()
 
     def note(self, members: Iterable[tuple[int, float]]) -> None:
         """Remember processes, by pid and start time, that are known to be members."""

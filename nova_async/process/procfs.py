@@ -10,6 +10,7 @@ import time
 from nova_async.process.kinship import ProcessEntry
 
 __all__ = [
+    "adopted_by",
     "children_of",
     "everyone",
     "has_opted_out",
@@ -67,10 +68,20 @@ def children_of(pid: int) -> list[int]:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (see `everyone`)
     except OSError:
         return []
-    found: list[int] = []
-    for thread in threads:
-        found += map(int, (_read_all(f"/proc/{pid}/task/{thread}/children") or b"").split())
-    return found
+    return [child for thread in threads for child in _children_of_thread(pid, thread)]
+
+
+def adopted_by(pid: int) -> list[int]:
+    """Return those children of a process among which all are that it has adopted, zombies included.
+
+    The kernel gives orphans to the first living thread of their new parent, which is its main thread
+    (``find_alive_thread`` in kernel/exit.c). So that takes one small file, whatever number of threads there is.
+    """
+    return _children_of_thread(pid, str(pid))
+
+
+def _children_of_thread(pid: int, thread: str) -> list[int]:
+    return [int(child) for child in (_read_all(f"/proc/{pid}/task/{thread}/children") or b"").split()]
 
 
 def path_of(pid: int) -> str | None:

@@ -10,7 +10,18 @@ import time
 from nova_async.process.cookie import COOKIE_VARIABLE
 from nova_async.process.kinship import ProcessEntry
 
-__all__ = ["children_of", "everyone", "has_opted_out", "is_process", "last_pid", "look", "now", "path_of", "pid_limit"]
+__all__ = [
+    "adopted_by",
+    "children_of",
+    "everyone",
+    "has_opted_out",
+    "is_process",
+    "last_pid",
+    "look",
+    "now",
+    "path_of",
+    "pid_limit",
+]
 
 
 def look(pid: int) -> ProcessEntry | None:
@@ -49,6 +60,11 @@ def path_of(pid: int) -> str | None:
         return psutil.Process(pid).environ().get(COOKIE_VARIABLE)
     except (psutil.Error, OSError):
         return None
+
+
+def adopted_by(pid: int) -> list[int]:
+    """Return nobody: here no process adopts orphans but init."""
+    return []
 
 
 def has_opted_out(pid: int) -> bool:

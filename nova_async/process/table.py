@@ -44,6 +44,10 @@ class ProcessTable(Protocol):
         """Return the children of a process, zombies included, if that costs no look at all processes."""
         ...
 
+    def adopted_by(self, pid: int) -> list[int]:
+        """Return children of a process, zombies included, among which all are that it has adopted."""
+        ...
+
     def path_of(self, pid: int) -> str | None:
         """Return the family path of a process; None if it has none or hides it."""
         ...

@@ -66,6 +66,16 @@ def test_a_daemon_that_hides_is_ended_and_told(user: str, tmp_path: Path) -> Non
     assert not any(map(is_alive, pids))
 
 
+def test_the_guard_knows_who_was_adopted(tmp_path: Path) -> None:
+    """After kill -9 of nova its orphans are adopted by others, and have nothing that tells whose they were."""
+    nova = [*NOVA, "exec", "--", *program("daemon", "clears", "stay")]
+    with subprocess.Popen(nova, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        daemon = int(process.stdout.readline().split()[1])
+        process.kill()
+        assert all_dead_within([daemon], 2.0)
+
+
 def test_leftovers_that_may_stay_stay(tmp_path: Path) -> None:
     """Also those that only adoption finds."""
     nova = [*NOVA, "exec", "--leftovers", "leave", "--json", "--", *program("daemon", "reads")]
@@ -123,4 +133,4 @@ async def test_the_library_adopts_nobody() -> None:
     """A host program stays what it is: being a subreaper is for nova alone."""
     assert not adoption.begin.__globals__["_active"]
     adoption.reap()
-    assert not adoption.has_orphans()
+    assert adoption.orphans(0) == []
