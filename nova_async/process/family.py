@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from nova_async._core.awake import awake_timeout
 from nova_async.process import adoption, at_exit, orphan_guard
 from nova_async.process.cookie import belongs_to
 from nova_async.process.descendants import descendants
@@ -184,7 +185,7 @@ class Family:
     async def gone(self, timeout: float | None) -> bool:
         """Wait at most ``timeout`` seconds until no member is left; return whether that is so. Woken, not polling."""
         try:
-            async with asyncio.timeout(timeout):
+            async with awake_timeout(timeout):
                 await self.leader_exit()
                 looks_without_anyone = 0
                 while looks_without_anyone < (2 if self._had_others else 1):
@@ -205,7 +206,7 @@ class Family:
         call after 10 s of SIGKILL.
         """
         try:
-            async with asyncio.timeout(UNKILLABLE_AFTER):
+            async with awake_timeout(UNKILLABLE_AFTER):
                 looks_without_anyone = 0 if await self._kill_standing_still() else 1
                 refused: list[Member] = []
                 while looks_without_anyone < 2:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from nova_async._core.awake import PARTS
 from nova_async.agents import AgentReader, AgentReport, error_entrance
 from nova_async.process import at_exit
 from nova_async.process.child import Child
@@ -87,7 +88,7 @@ class Life:
             why = f"timed out: still running after {limits.timeout:g} s (timeout)"
             self._arm("timeout", limits.timeout, self.stop, Stop(WorkerEnd.TIMED_OUT, why))
         if limits.idle_timeout is not None and silence_counts:
-            self._arm("idle", limits.idle_timeout, self._look_for_silence, limits.idle_timeout)
+            self._arm("idle", limits.idle_timeout / PARTS, self._look_for_silence, limits.idle_timeout)
         self.task = self._begin()
 
     def _begin(self) -> "asyncio.Task[None]":
@@ -106,7 +107,8 @@ class Life:
 
         Without ``grace`` SIGKILL is sent at once, even if a gentler end has begun.
         """
-        if self._stop is None and self._child.returncode is None:
+        # It may have exited while we stood still, and nobody have noticed.
+        if self._stop is None and not self._child.has_exited():
             self._stop = stop
         if self._ending is None and not self.ended.is_set():
             self._ending = asyncio.get_running_loop().create_task(self._end_family(grace))
@@ -203,7 +205,7 @@ class Life:
         if limits.max_cost_usd is not None and (report.cost_usd or 0) > limits.max_cost_usd:
             self._stop_for(f"cost budget exceeded: ${report.cost_usd:,.2f} spent, limit ${limits.max_cost_usd:,.2f}")
         if limits.linger is not None and report.is_error is not None and "linger" not in self._timers:
-            self._arm("linger", limits.linger, self._look_for_lingering, limits.linger)
+            self._arm("linger", limits.linger / PARTS, self._look_for_lingering, limits.linger)
 
     def _stop_for(self, why: str) -> None:
         # What was printed and the exit may both have come, and the loop look at the output first.
@@ -249,15 +251,12 @@ class Life:
     def _silent_for(self, seconds: float, timer: str, look_again: Callable[[float], None]) -> bool:
         """Tell whether no byte has come for so long; if not, look again at the earliest time that could be true.
 
-        One timer that is rearmed when it fires costs nothing per chunk. Time spent waiting for our own disk does not
-        count as silence, nor does what the child said while this process stood still.
+        One timer that is rearmed when it fires costs nothing per chunk.
         """
-        self._pump.read_what_is_there()
-        now = asyncio.get_running_loop().time()
-        silence = 0.0 if self._pump.is_paused else now - self._pump.last_byte_at
+        silence = self._pump.silence(self._timers.late)
         if silence >= seconds:
             return True
-        self._arm(timer, seconds - silence, look_again, seconds)
+        self._arm(timer, min(seconds - silence, seconds / PARTS), look_again, seconds)
         return False
 
     async def _run(self) -> None:

@@ -7,6 +7,8 @@ import sys
 import termios
 from collections.abc import Callable, Mapping
 
+from nova_async._core.awake import LATE_SECONDS
+
 __all__ = ["OutputPump"]
 
 SMALLEST_READ = 4 * 1024  # bytes; the buffer of a single line costs nothing beside the call that reads it
@@ -74,6 +76,18 @@ class OutputPump:
             while self._reading and pipe.received < enough and pipe.read() and self.now() < until:
                 pass
 
+    def silence(self, late: float) -> float:
+        """Return for how many seconds nothing has come, having read what is there.
+
+        ``late`` is by how much this is asked too late: this process stood still, and a child that was frozen with it
+        could say nothing. Nor does time count in which a ``take`` has paused the reading.
+        """
+        self.read_what_is_there()
+        now = self._loop.time()
+        if late > LATE_SECONDS:
+            self.last_byte_at = min(self.last_byte_at + late, now)
+        return 0.0 if self.is_paused else now - self.last_byte_at
+
     async def drain(self, no_longer_than: float) -> None:
         """Return at the pipes' end, after ``IDLE_SECONDS`` without a byte, or after ``no_longer_than`` seconds in all.
 
@@ -94,8 +108,10 @@ class OutputPump:
             try:
                 async with asyncio.timeout_at(until):
                     await self._ended.wait()
-            except TimeoutError:
-                continue  # the clock may have been set back by a chunk
+            except TimeoutError:  # the clock may have been set back by a chunk
+                if (late := self._loop.time() - until) > LATE_SECONDS:  # whoever writes may have stood still with us
+                    self.last_byte_at = self._loop.time()
+                    no_longer_than += late
 
     def note_end(self, ended: "_Pipe") -> None:
         """Take note that a pipe has ended."""

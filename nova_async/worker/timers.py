@@ -23,6 +23,8 @@ class Timers:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._armed: dict[str, Timer] = {}
+        self.late = 0.0
+        """Seconds by which the latest action came too late: we stood still, or the loop was held up."""
 
     def __contains__(self, name: str) -> bool:
         return name in self._armed
@@ -57,5 +59,7 @@ class Timers:
 
     def _fire(self, name: str) -> None:
         timer = self._armed[name]
+        assert timer.handle is not None
+        self.late = self._loop.time() - timer.handle.when()
         self._armed[name] = timer._replace(handle=None)
         timer.action(*timer.arguments)
