@@ -12,6 +12,7 @@ from nova_async.cascade.reading import parse_cascade
 
 __all__ = ["find_settings", "load_cascade"]
 
+LARGEST_PLAN = 8 * 1024**2  # bytes; a hundred thousand tasks
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 ORIGINAL_MILESTONES = "milestones.yaml"
 SETTINGS_FILE, PYPROJECT = "nova.toml", "pyproject.toml"
@@ -29,8 +30,8 @@ def load_cascade(
     ``settings`` is a ``nova.toml`` or a ``pyproject.toml``; none is looked for. ``order`` and ``with_optional`` are
     those of ``parse_cascade``. A ``milestones.yaml`` of the original beside the plan adds its milestones.
 
-    Raises ``CascadeError`` if one of them has errors or is not UTF-8 text (E005), and the system's own ``OSError``
-    (``FileNotFoundError``, ``PermissionError`` …) if one cannot be read.
+    Raises ``CascadeError`` if one of them has errors, is not UTF-8 text or too large (E005), and the system's own
+    ``OSError`` (``FileNotFoundError``, ``PermissionError`` …) if one cannot be read.
     """
     cascade = parse_cascade(
         _text_of(path),
@@ -79,7 +80,11 @@ def _has_our_table(content: bytes) -> bool:
 
 
 def _text_of(path: str | os.PathLike[str]) -> str:
-    content = Path(path).read_bytes()
+    with Path(path).open("rb") as file:
+        content = file.read(LARGEST_PLAN + 1)
+    if len(content) > LARGEST_PLAN:
+        size = f"larger than {LARGEST_PLAN // 1024**2} MiB: this is no plan, or several"
+        raise CascadeError([Diagnostic(1, "E005", size, os.fspath(path))])
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ __all__ = ["SETTINGS", "ModelPrice", "RunSettings", "parse_agent_command", "pars
 
 ON_USAGE_LIMIT = ("wait", "fail")
 TABLES = frozenset({"classes", "env", "prices"})
+OURS = frozenset({"NOVA_WORKER", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_PROMPT"})
 PROMPT_VIA = ("auto", "arg", "stdin", "file")
 
 
@@ -166,6 +167,10 @@ def _table(value: object) -> dict[str, object]:
 
 def _env(value: object) -> dict[str, str]:
     for name, text in _table(value).items():
+        if name in OURS:
+            raise ValueError(f"{name} is set by nova itself")
+        if "\0" in f"{name}{text}":
+            raise ValueError(f"{shown(name)} contains a NUL character, which no variable can")
         if not name or "=" in name or isinstance(text, bool) or not isinstance(text, str | int | float):
             raise ValueError(f"{shown(name)} is not set to a string")
     return {name: text_of_toml(text) for name, text in _table(value).items()}

@@ -15,6 +15,14 @@ QUOTED = re.compile(r"\$\(|`|\$(?:\{\w+\}|[A-Za-z_]\w*)")  # what a shell also r
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 DANGEROUS = re.compile(r"\{(prompt|name|model|cwd|session_id|error)\}")  # what a plan or an agent says
 SCRIPT_FLAG = re.compile(r"-[a-z]*c")
+REMOTE = frozenset({"ssh", "rsh", "mosh", "autossh"})  # they join their words, for a shell at the other end
+# Which option of other programs brings code; a number at the end of the program's name is its version.
+CODE_FLAGS = {
+    "python": ("-c",), "pypy": ("-c",), "su": ("-c", "--command"), "runuser": ("-c", "--command"), "script": ("-c",),
+    "node": ("-e", "--eval", "-p", "--print"), "deno": ("eval",), "bun": ("-e", "--eval"), "perl": ("-e", "-E"),
+    "ruby": ("-e",), "php": ("-r",), "lua": ("-e",),
+}  # fmt: skip
+VERSION = re.compile(r"[0-9.]+$")
 
 
 def needs_a_shell(text: str) -> str | None:
@@ -56,10 +64,17 @@ def _shell_word_in(text: str) -> str | None:
 
 
 def refuse_open_placeholders(words: Sequence[str]) -> None:
-    """Refuse a placeholder inside of a script for a shell: the shell would run what a prompt says.
+    """Refuse a placeholder inside of a script: whatever runs that would run what a prompt says.
 
     Raises ``ValueError`` that says how to hand it over instead.
     """
+    refuse_in_code(words)
+    for place, word in enumerate(words):
+        if word.rpartition("/")[2] in REMOTE and (found := DANGEROUS.search(" ".join(words[place + 1 :]))):
+            raise ValueError(
+                f"{shown(word)}: the shell on the other machine would run what {found[0]} says; "
+                "leave it out: the prompt is then on standard input"
+            )
     for place, word in enumerate(words[:-1]):
         if word.rpartition("/")[2] not in SHELLS:
             continue
@@ -72,3 +87,17 @@ def refuse_open_placeholders(words: Sequence[str]) -> None:
                 '"$NOVA_PROMPT" instead' if found[1] == "prompt" else f'"$1" there, and sh {found[0]} after the script'
             )
             raise ValueError(f"{shown(words[flag])}: the shell would run what {found[0]} says; write {instead}")
+
+
+def refuse_in_code(words: Sequence[str]) -> None:
+    """Refuse a placeholder within the code of an interpreter; alone it is the code, and somebody wants that.
+
+    Raises ``ValueError``.
+    """
+    flags: tuple[str, ...] = ()
+    for place, word in enumerate(words):
+        flags = CODE_FLAGS.get(VERSION.sub("", word.rpartition("/")[2]), flags)
+        before = words[place - 1] if place else ""
+        code = word if before in flags else word.partition("=")[2] if word.partition("=")[0] in flags else ""
+        if (found := DANGEROUS.search(code)) and found[0] != code:
+            raise ValueError(f"{shown(word)}: this code would contain what {found[0]} says; read $NOVA_PROMPT there")

@@ -10,6 +10,7 @@ from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade, Task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.orchestrator.countable import named
+from nova_async.words import Permissions
 
 __all__ = ["LONGEST_COMMAND", "Calling", "callings", "describe_callings"]
 
@@ -66,4 +67,6 @@ def callings(cascade: Cascade, ids: Iterable[str] | None = None) -> list[Calling
 def describe_callings(cascade: Cascade, ids: Collection[str]) -> Iterator[Line]:
     """Give a line for each way in which the agents of these tasks are called."""
     for calling in callings(cascade, ids):
-        yield [Span("as ", Ink.GREY), one_line(calling.describe(len(calling.tasks) == len(ids)), LONGEST_COMMAND)]
+        ink = Ink.AMBER if calling.permissions == Permissions.FULL else Ink.PLAIN
+        text = one_line(calling.describe(len(calling.tasks) == len(ids)), LONGEST_COMMAND)
+        yield [Span("as ", Ink.GREY), Span(text, ink)]

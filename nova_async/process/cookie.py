@@ -11,6 +11,7 @@ __all__ = ["COOKIE_VARIABLE", "belongs_to", "inherited", "new_cookie", "start_ov
            "workers_of"]  # fmt: skip
 
 COOKIE_VARIABLE = "NOVA_WORKER"
+LONGEST_PATH = 4096  # characters: more than a hundred supervisors inside each other
 
 _supervisor = os.urandom(6).hex()
 _worker_numbers = itertools.count(1)
@@ -22,8 +23,14 @@ def supervisor_id() -> str:
 
 
 def inherited() -> str:
-    """Return the path of the workers that this process itself descends from, or an empty string."""
-    return os.environ.get(COOKIE_VARIABLE, "")
+    """Return the path of the workers that this process itself descends from, or an empty string.
+
+    What cannot be such a path is none: each of our children would inherit it, and a long one would keep them all from
+    starting.
+    """
+    path = os.environ.get(COOKIE_VARIABLE, "")
+    is_path = path[:1] == "/" and len(path) <= LONGEST_PATH and path.isascii() and path.isprintable()
+    return path if is_path else ""
 
 
 def new_cookie() -> str:

@@ -1,5 +1,6 @@
 """A plan as a value: order, paths, waves, layers of options."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -145,6 +146,15 @@ def test_a_file_that_is_not_utf8(tmp_path: Path, content: bytes, message: str) -
     with pytest.raises(CascadeError) as caught:
         load_cascade(path)
     assert str(caught.value) == f"{path}:{message}"
+
+
+def test_a_file_that_is_no_plan(tmp_path: Path) -> None:
+    """A file of any size, or one that never ends, is refused before all of it is read."""
+    (tmp_path / "big.md").touch()
+    os.truncate(tmp_path / "big.md", 200 * 1024**3)
+    for path in (tmp_path / "big.md", Path("/dev/zero")):
+        with pytest.raises(CascadeError, match="E005 larger than 8 MiB"):
+            load_cascade(path)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

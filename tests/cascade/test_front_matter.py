@@ -134,6 +134,8 @@ WRONG = {
     "env = 3": "2: E104 env: '3' is not a table",
     "env = {A = []}": "2: E104 env: 'A' is not set to a string",
     'pass_env = "some"': "2: E104 pass_env: 'some' is not one of all, none",
+    'env = {NOVA_WORKER = "/a.1"}': "2: E104 env: NOVA_WORKER is set by nova itself",
+    'env = {A = "b\\u0000"}': "2: E104 env: 'A' contains a NUL character, which no variable can",
     'redact = ["*"]': "2: E104 redact: '*' is neither the name of a variable, such as API_KEY or GH_*, nor a pattern "
     "between slashes, such as /sk-[A-Za-z0-9]{20,}/",
     "classes = {a = 0}": "2: E104 classes: '0': must be at least 1",

@@ -1,5 +1,8 @@
 """Commands that no shell reads: what only a shell would act upon is refused, and so is a prompt inside of a script."""
 
+import json
+import re
+
 import pytest
 
 from nova_async.cascade import CascadeError, parse_cascade, parse_option
@@ -115,4 +118,35 @@ def test_no_shell_runs_what_a_prompt_says(command: str) -> None:
 )
 def test_safe_ways_to_hand_a_prompt_over(command: str) -> None:
     """As a variable, as an argument behind the script, or as the script itself, which somebody wants."""
+    assert parse_agent_command(command)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("ssh host agent {prompt}", "the shell on the other machine would run what {prompt} says"),
+        ("timeout 60 /usr/bin/ssh -t host cd {cwd} agent", "would run what {cwd} says"),
+        ("python3.11 -c 'print(\"{prompt}\")'", "this code would contain what {prompt} says"),
+        ("env A=1 node --eval=run('{prompt}')", "this code would contain"),
+        ("perl -e 'print q({name})'", "this code would contain"),
+        ("su agent -c 'work {prompt}'", "this code would contain"),
+    ],
+)
+def test_nobody_else_runs_what_a_prompt_says(command: str, message: str) -> None:
+    """A shell of another machine and the code of an interpreter are no better than a shell's script here."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_agent_command(command)
+    with pytest.raises(CascadeError, match="E104 command: "):
+        parse_cascade(f"+++\ncommand = {json.dumps(command)}\n+++\n- [ ] T1 x\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ssh host agent", "ssh host agent --attempt {attempt}", "python -c {prompt}",
+        "python run.py --ask 'x {prompt}'", "my-ssh host {prompt}", "agent --ssh {prompt}",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_it(command: str) -> None:
+    """A prompt on standard input, and words that nobody reads as code, are fine."""
     assert parse_agent_command(command)

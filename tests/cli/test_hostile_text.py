@@ -1,10 +1,12 @@
 """Text of plans, agents and file names reaches a terminal without anything that it would obey, in every command."""
 
+import json
 import os
 import re
 import sys
 import unicodedata
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -37,7 +39,11 @@ OURS = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[hl]|\?7[hl]|\d*[AGJK])|\r")
 def assert_harmless(shown: str, ours: re.Pattern[str] = INK) -> None:
     """Fail where a terminal is told something by anybody but us."""
     rest = ours.sub("", shown)
-    bad = {char for char in rest if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")}
+    bad = {
+        char
+        for char in rest
+        if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
+    }
     assert not bad, ascii(rest)
 
 
@@ -70,6 +76,96 @@ def test_every_command(folder: Path) -> None:
         assert done.stdout or done.stderr
     assert CLEAN in nova("plan", cwd=folder).stdout
     assert CLEAN in nova("status", cwd=folder).stdout
+
+
+# One of each class; none of them ends a line of a plan.
+CLASSES = "".join((
+    "\x1b[2J", "\x1b]8;;http://e\x1b\\x\x1b]8;;\x1b\\", "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x9b31m",
+    "\x9d0;t\x9c", "\x07", "a\x08b", "\u202ex\u2066", "\u200b", "\U000e0041", "a\u200db", "\x7f", "\xad", "\x0e",
+    "\ufeff", "\u200e", "\t<b>&|`",
+))  # fmt: skip
+LINES = f"{CLASSES}safe\revil\x0b\x0c\x85\u2028\n::error::x\n##[error]y"
+EVENTS = [
+    {"type": "system", "subtype": "init", "session_id": f"s{LINES}", "model": f"m{LINES}"},
+    {"type": "assistant", "message": {"id": "1", "usage": {"input_tokens": 3, "output_tokens": 4}, "content": [
+        {"type": "text", "text": f"hello {LINES}"},
+        {"type": "tool_use", "id": "t", "name": f"Ba{LINES}sh", "input": {"command": f"ls {LINES}"}}]}},
+    {"type": "user", "message": {"content": [
+        {"type": "tool_result", "tool_use_id": "t", "is_error": True, "content": f"res{LINES}"}]}},
+    {"type": "result", "subtype": "success", "is_error": False, "result": f"answer {LINES}", "num_turns": 1,
+     "usage": {"input_tokens": 3, "output_tokens": 4}, "permission_denials": [{"tool_name": f"Wr{LINES}ite"}]},
+]  # fmt: skip
+
+
+@pytest.fixture
+def replayed(tmp_path: Path) -> Path:
+    """Return a folder with a plan whose agent, check and files are hostile in every way; one of its tasks fails."""
+    failing = [*EVENTS[:3], {**EVENTS[3], "is_error": True}]
+    for name, events in (("ok", EVENTS), ("bad", failing)):
+        lines = [json.dumps(event, ensure_ascii=name == "bad") + "\n" for event in events]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    (tmp_path / "check").write_text(f"#!/bin/sh\nprintf %s '{LINES}'\nexit 3\n")
+    (tmp_path / "check").chmod(0o755)
+    (tmp_path / "CASCADE.md").write_text(
+        "+++\ncommand = ['sh', '-c', 'cat \"$0.jsonl\"', '{name}']\nagent = 'claude'\n+++\n"
+        f"# P {CLASSES}\n\n### G {CLASSES}\n\n| ID | Name | What | Verify |\n|---|---|---|---|\n"
+        "| A1 | ok | x | |\n| A2 | bad | x | |\n| A3 | ok | x | ./check |\n"
+    )
+    return tmp_path
+
+
+def test_what_an_agent_prints(replayed: Path) -> None:
+    """Its text, tools, answers and errors come through in no view and no report, in no class of what acts."""
+    files = {**os.environ, "GITHUB_STEP_SUMMARY": str(replayed / "summary")}
+    done = nova("run", "--plain", "--joblog", "jobs", "--junit", "tests.xml", cwd=replayed, env=files)
+    assert done.returncode == 1
+    views = [nova(*words, cwd=replayed) for words in (
+        ["status"], ["status", "--json"], ["show", "A1"], ["show", "A2"], ["show", "A3", "--json"],
+        ["result", "A1", "--json"], ["logs", "A1", "--text"], ["logs", "A2", "--text"], ["logs", "A3", "--text"],
+        ["doctor"], ["run", "--json", "--fresh"],
+    )]  # fmt: skip
+    for view in (done, *views):
+        assert_harmless(view.stdout + view.stderr)
+        assert "Traceback" not in view.stderr
+    jobs = (replayed / "jobs").read_text()
+    assert {line.count("\t") for line in jobs.splitlines()} == {8}
+    assert_harmless(jobs.replace("\t", ""))
+    xml = (replayed / "tests.xml").read_text()
+    assert_harmless(xml.replace("\t", ""))
+    assert len(list(ElementTree.fromstring(xml).iter("testcase"))) == 3
+    summary = (replayed / "summary").read_text()
+    assert_harmless(summary)
+    assert "<b>" not in summary
+
+
+def test_what_github_is_told(replayed: Path) -> None:
+    """Nothing an agent prints is a command for the runner: it stands between two tokens that nobody can know."""
+    done = nova("run", cwd=replayed, env={**os.environ, "GITHUB_ACTIONS": "true"})
+    token = None
+    for line in done.stdout.splitlines():
+        if token is not None:
+            token = None if line == f"::{token}::" else token
+        elif line.startswith("::stop-commands::"):
+            token = line.rpartition("::")[2]
+        else:
+            assert re.match(r"::(?:error|warning|notice) title=|::group::|::endgroup::$", line), line
+    assert token is None
+    assert "::error::x" in done.stdout  # it was there, behind a fence
+
+
+@pytest.mark.skipif(not HAS_SETSID, reason="needs setsid")
+def test_an_agent_on_a_terminal(replayed: Path) -> None:
+    """What is rendered for a person is harmless on a terminal as well."""
+    for words in (
+        ["run"],
+        ["logs", "A2"],
+        ["logs", "A3"],
+        ["result", "A1"],
+        ["exec", "--agent", "claude", "--", "cat", "ok.jsonl"],
+    ):
+        with in_a_terminal(*words, cwd=replayed) as (_, terminal):
+            shown = read_raw(terminal)
+        assert_harmless(shown.decode(errors="surrogateescape"), OURS)
 
 
 def test_errors_of_a_plan(folder: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from nova_async.agents import AGENTS
 from nova_async.cascade import load_cascade, parse_cascade
+from nova_async.cli.as_whom import describe_callings
 from nova_async.cli.init import FIRST_PLAN
+from nova_async.cli.ink import Ink, Span
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
 from tests.cli.command import nova
@@ -228,6 +230,14 @@ def test_mermaid_names_are_harmless(name: str) -> None:
     assert inner is not None
     assert not set('"<>`\\&\u202e') & set(inner[1])
     assert "#quot;quot" not in inner[1]
+
+
+def test_agents_that_may_do_everything_stand_out() -> None:
+    """Who may do anything is said in words, and in the colour of a warning."""
+    cascade = parse_cascade("| ID | What | Permissions |\n|---|---|---|\n| A1 | x | full |\n| A2 | x | |\n")
+    lines = [line[-1] for line in describe_callings(cascade, cascade.tasks)]
+    assert [line.ink for line in lines if isinstance(line, Span)] == [Ink.AMBER, Ink.PLAIN]
+    assert "permissions full" in str(lines[0])
 
 
 def test_what_is_not_enforced_is_said(folder: Path) -> None:

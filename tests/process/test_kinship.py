@@ -74,3 +74,10 @@ def test_a_cookie_is_a_path_with_one_element_per_supervisor(monkeypatch: pytest.
     assert not belongs_to(None, "/outer.4")
     assert workers_of(cookie, "outer") == ["outer.4"]
     assert workers_of(None, "outer") == []
+
+
+@pytest.mark.parametrize("nonsense", ["x", "/a.1\n", "/a.1\x1b[2J", "/" + "a" * 100_000, "/\udcff.1"])
+def test_an_inherited_path_that_is_none(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be a path of workers is not handed on: each of our children would carry it."""
+    monkeypatch.setenv("NOVA_WORKER", nonsense)
+    assert new_cookie().rpartition(".")[0] == f"/{supervisor_id()}"
