@@ -67,5 +67,5 @@ def size_of(path: str) -> int:
     """Return how many bytes a log holds; 0 where it is gone."""
     try:
         return Path(path).stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return 0

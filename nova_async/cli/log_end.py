@@ -47,7 +47,7 @@ def last_lines(path: Path, count: int = LINES, *, agent: str | None = None) -> l
             size = log.seek(0, 2)
             log.seek(max(size - LOOK_AT, 0))
             end = log.read(LOOK_AT)
-    except OSError:
+    except (OSError, ValueError):
         return []
     if size > LOOK_AT and b"\n" in end:
         end = end[end.index(b"\n") + 1 :]  # the first line may be cut

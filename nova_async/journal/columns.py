@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-__all__ = ["MOST_TEXT", "as_flag", "as_json", "as_moment", "as_real", "as_text", "as_texts", "as_whole", "cut",
-           "either", "from_word", "to_json", "to_moment", "to_real", "to_seconds", "to_text", "to_whole",
+__all__ = ["MOST_TEXT", "as_flag", "as_json", "as_moment", "as_real", "as_text", "as_texts", "as_whole",
+           "cut", "either", "from_word", "to_json", "to_moment", "to_real", "to_seconds", "to_text", "to_whole",
            "to_word"]  # fmt: skip
 
 T = TypeVar("T")
@@ -97,8 +97,8 @@ def to_seconds(number: float) -> float:
 
 
 def as_real(value: object) -> float:
-    """Read a number."""
-    if not isinstance(value, float | int):
+    """Read a finite number."""
+    if not isinstance(value, float | int) or not math.isfinite(value):
         raise TypeError(f"{value!r} is not a number")
     return float(value)
 

@@ -1,5 +1,6 @@
 """Readers: whatever state the files are in, nothing is made or changed, and a reader goes on from where it was."""
 
+import math
 import shutil
 import sqlite3
 import threading
@@ -265,3 +266,25 @@ async def test_nonsense_meets_a_writer(journal: Journal, path: Path) -> None:
             await question
     await journal.begin_attempt(start("F2"))
     assert await journal.history(OTHER_PLAN) is not None
+
+
+@pytest.mark.parametrize(
+    ("column", "nonsense"),
+    [
+        ("duration_seconds", math.inf),
+        ("cost_usd", -math.inf),
+        ("pid_start_time", math.inf),
+        ("limits", '{"timeout": 1e999}'),
+    ],
+)
+def test_values_that_nobody_can_use(full_journal: Path, column: str, nonsense: object) -> None:
+    """An infinite time has the right type, but would stop the run that has to use it."""
+    with closing(sqlite3.connect(full_journal, isolation_level=None)) as database:
+        (before,) = database.execute(f"SELECT {column} FROM attempts").fetchone()
+        database.execute(f"UPDATE attempts SET {column} = ?", (nonsense,))
+    try:
+        with pytest.raises(JournalError, match="contains data that nova did not write"):
+            JournalReader(full_journal).history(PLAN)
+    finally:
+        with closing(sqlite3.connect(full_journal, isolation_level=None)) as database:
+            database.execute(f"UPDATE attempts SET {column} = ?", (before,))

@@ -11,7 +11,7 @@ import pytest
 
 from nova_async import AsyncWorker
 from nova_async.worker.log import file as log_file
-from nova_async.worker.log.file import LogFile
+from nova_async.worker.log.file import LogFile, find_log
 from nova_async.worker.log.follower import follow_lines
 from nova_async.worker.log.writer import LogWriter
 from tests.children import ready
@@ -211,6 +211,12 @@ async def test_a_link_that_comes_later(tmp_path: Path) -> None:
         LogFile(tmp_path / "logs" / "F1.log", 1)
     assert precious.read_text() == "precious"
     assert (tmp_path / "logs" / "moved").read_text() == "first second"
+
+
+def test_what_can_be_no_path_is_no_log(tmp_path: Path) -> None:
+    """A path with a NUL, as a journal may name, is a log that is gone."""
+    with pytest.raises(FileNotFoundError):
+        find_log(tmp_path / "F1\0.log", (1, 2))
 
 
 async def test_what_else_may_stand_in_a_logs_place(tmp_path: Path) -> None:

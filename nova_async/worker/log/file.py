@@ -293,6 +293,6 @@ def find_log(path: Path, identity: FileIdentity) -> Path:
         for _, other in kept_logs(path):
             if identity_of(other.stat()) == identity:
                 return other
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # also what can be no path, from a journal of somebody else's
         pass
     raise FileNotFoundError(errno.ENOENT, "the log was moved or deleted", str(path))
