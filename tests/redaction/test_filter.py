@@ -148,6 +148,12 @@ def test_bytes_that_are_no_text() -> None:
     assert redacting(value).text(f"x{value}y") == f"x{MARKED}y"
 
 
+def test_half_a_pair_of_surrogates() -> None:
+    """Text that no file could hold is redacted like any other; and where nothing is to be redacted, it stays."""
+    assert redacting(KEY).text(f"\ud800{KEY}") == f"\ud800{MARKED}"
+    assert Redaction().text("\ud800") == "\ud800"
+
+
 def test_nothing_to_redact() -> None:
     """Without a rule, with a variable that is not set, or with a short value there is nothing to do."""
     assert not redaction_of([], {"A": KEY})

@@ -52,6 +52,19 @@ async def test_nothing_of_a_value_gets_out(manner: str, tmp_path: Path) -> None:
     assert (worker.report.usage.total, worker.report.is_error) == (7, False)
 
 
+async def test_standard_error_apart_from_events(tmp_path: Path) -> None:
+    """Where the two streams come by two pipes, both are redacted, each by itself."""
+    apart = 'printf %.8s "$API_KEY"; echo "$API_KEY" >&2; echo "${API_KEY#????????}"'
+    script = f"{apart}; cat {recorded(tmp_path)}"
+    async with AsyncWorker("A1", log_dir=tmp_path, agent="claude", redact=["API_KEY"]) as worker:
+        await worker.start(["sh", "-c", script], env={**os.environ, "API_KEY": KEY})
+        await worker.wait()
+    logged = worker.log_path.read_text()
+    assert sorted(logged.splitlines())[:2] == ["[redacted]", "[redacted]"]
+    assert KEY[:9] not in logged.replace("\\", "")
+    assert worker.report.result == "The key is [redacted]."
+
+
 async def test_the_activity(tmp_path: Path) -> None:
     """The last line of a plain command is what it does now: it shows a mark as well."""
     async with AsyncWorker("A1", log_dir=tmp_path, redact=["API_KEY"]) as worker:
@@ -101,7 +114,8 @@ async def test_a_start_that_fails(tmp_path: Path) -> None:
         ("API_KEY", TypeError), ([1], TypeError), (None, TypeError), (["*"], ValueError), (["a-b"], ValueError),
         (["/(a|b){20}/"], ValueError), (["/abc/"], ValueError), (["/a{1000}/"], ValueError),
         (["/a+bcdefgh/"], ValueError), (["/[[:alpha:]]{9}/"], ValueError), (["/abcdef\\/"], ValueError),
-        (["/[a--b]{9}/"], ValueError), (["//"], ValueError), (["/"], ValueError), ([""], ValueError),
+        (["/[a--b]{9}/"], ValueError), (["/[z-a]{9}/"], ValueError),
+        (["//"], ValueError), (["/"], ValueError), ([""], ValueError),
         (["/abcd\\b/"], ValueError), (["/^abcdef/"], ValueError), (["/abcdef?/"], ValueError),
     ],
 )  # fmt: skip
