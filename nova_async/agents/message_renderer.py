@@ -122,8 +122,12 @@ class MessageRenderer(EventRenderer):
     def _take_streamed(self, event: Event) -> None:
         if event.type == "message_start":
             self.forget_streams()
-        elif event.type == "content_block_start" and event.content_block and event.content_block.type in STREAMED:
-            self.stream(STREAMED[event.content_block.type])
+        elif (
+            event.type == "content_block_start"
+            and event.content_block
+            and (kind := _streamed(event.content_block.type))
+        ):
+            self.stream(kind)
         elif event.type == "content_block_delta" and event.delta:
             if event.delta.type == "text_delta":
                 self.stream_on(PieceKind.TEXT, event.delta.text)
@@ -135,8 +139,8 @@ class MessageRenderer(EventRenderer):
         for block in blocks:
             if message.model == "<synthetic>":  # the program's own words, such as an error: the result says them again
                 continue
-            if block.type in STREAMED:
-                kind, text = STREAMED[block.type], block.text if block.type == "text" else block.thinking
+            if kind := _streamed(block.type):
+                text = block.text if block.type == "text" else block.thinking
                 if depth == 0 and isinstance(text, str):
                     self.stream_whole(kind, text)
                 else:
@@ -176,3 +180,7 @@ def _without_tags(text: str) -> str:
     if text.startswith("Async agent launched successfully"):  # and what the model must know about that
         return "in the background"
     return text.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>")
+
+
+def _streamed(block_type: Any) -> PieceKind | None:
+    return STREAMED.get(block_type) if isinstance(block_type, str) else None

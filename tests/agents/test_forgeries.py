@@ -168,6 +168,42 @@ def test_odd_values_never_raise(data: st.DataObject) -> None:
     assert report.cost_usd is None or report.cost_usd >= 0
 
 
+def fields_of(agent: str) -> dict[tuple[Any, ...], tuple[dict[str, Any], tuple[Any, ...]]]:
+    """Return every field that an agent's recorded events have, each with an event and the path to it."""
+    found: dict[tuple[Any, ...], tuple[dict[str, Any], tuple[Any, ...]]] = {}
+    for recording in SPOKEN:
+        for line in recording.output.split(b"\n") if recording.agent == agent else ():
+            if line.startswith(b"{") and line.rstrip().endswith(b"}"):
+                event = json.loads(line)
+                for path in mutations(event)[1:]:
+                    names = tuple(name for name in path if isinstance(name, str))
+                    found.setdefault((event.get("type"), event.get("subtype"), names), (event, path))
+    return found
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "qwen"])
+@pytest.mark.parametrize("depth", [1, 800])
+def test_any_field_may_hold_anything(agent: str, depth: int) -> None:
+    """A list, an object or a long nest of them in any one field costs that event, in the reader and in the renderer."""
+    for (kind, *_), (event, path) in fields_of(agent).items():
+        text = json.dumps(with_a_mark(event, path))
+        for deep in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+            line = text.replace('"@@@"', deep).encode() + b"\n"
+            for mode in ("stream-json", None):
+                reader = AGENTS[agent].reader(mode)
+                assert read(reader, [line, line], lambda _: None).oversize_lines == 0, (kind, path)
+            list(AGENTS[agent].render(line + line))
+
+
+def with_a_mark(value: Any, path: tuple[Any, ...]) -> Any:
+    """Return a document with a mark in one place."""
+    if not path:
+        return "@@@"
+    inner = value.copy()
+    inner[path[0]] = with_a_mark(value[path[0]], path[1:])
+    return inner
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
