@@ -182,16 +182,14 @@ def fields_of(agent: str) -> dict[tuple[Any, ...], tuple[dict[str, Any], tuple[A
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "qwen"])
-@pytest.mark.parametrize("depth", [1, 800])
-def test_any_field_may_hold_anything(agent: str, depth: int) -> None:
+def test_any_field_may_hold_anything(agent: str) -> None:
     """A list, an object or a long nest of them in any one field costs that event, in the reader and in the renderer."""
     for (kind, *_), (event, path) in fields_of(agent).items():
         text = json.dumps(with_a_mark(event, path))
-        for deep in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        for deep in ("[]", "[" * 800 + "]" * 800, '{"a":' * 800 + "1" + "}" * 800):
             line = text.replace('"@@@"', deep).encode() + b"\n"
-            for mode in ("stream-json", None):
-                reader = AGENTS[agent].reader(mode)
-                assert read(reader, [line, line], lambda _: None).oversize_lines == 0, (kind, path)
+            reader = AGENTS[agent].reader("stream-json")
+            assert read(reader, [line, line], lambda _: None).oversize_lines == 0, (kind, path)
             list(AGENTS[agent].render(line + line))
 
 

@@ -137,3 +137,33 @@ async def test_a_pump_of_two_pipes_ends_with_the_last(pipe: tuple[int, int]) -> 
         pump.close()
     finally:
         os.close(other_end)
+
+
+async def test_a_pause_is_for_both_pipes(pipe: tuple[int, int]) -> None:
+    """A log that is full has no room for either stream, so neither is read before there is some again."""
+    read_end, write_end = pipe
+    other_end, other_write_end = os.pipe()
+    os.set_blocking(other_end, False)
+    received: list[bytes] = []
+
+    def take(chunk: bytes) -> bool:
+        received.append(chunk)
+        return False
+
+    try:
+        pump = OutputPump({read_end: take, other_end: take})
+        os.write(write_end, b"one")
+        while not pump.is_paused:
+            await asyncio.sleep(0)
+        os.write(other_write_end, b"two")
+        pump.read_what_is_there()
+        await asyncio.sleep(0)
+        assert received == [b"one"]
+        pump.resume()
+        while len(received) < 2:
+            await asyncio.sleep(0)
+        assert received == [b"one", b"two"]
+        pump.close()
+    finally:
+        os.close(other_end)
+        os.close(other_write_end)
