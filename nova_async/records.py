@@ -53,6 +53,8 @@ class RunStart:
     pid_start_time: float
     """In the units of this machine's process table; with the pid it identifies one process and no later one."""
     max_workers: int = 1
+    boot: str = ""
+    """In which boot of the machine, and which of its pid namespaces, that process ran; empty where it is not known."""
 
 
 @final

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import final
 
@@ -53,13 +53,21 @@ def read_history(connection: sqlite3.Connection, plan: str) -> History:
         attempts.setdefault(attempt.start.id.task_id, []).append(attempt)
     milestones = "SELECT milestone_id, reached_at FROM milestones WHERE plan = ? AND counts ORDER BY rowid"
     unfinished = read_runs(connection, "WHERE ended_at IS NULL ORDER BY rowid")
+    boots = read_boots(connection) if unfinished else {}
     return History(
         runs=tuple(run.start for run in runs),
         started_at=runs[since].start.started_at if runs else None,
         attempts={task_id: tuple(found) for task_id, found in attempts.items()},
         milestones={as_text(name): as_moment(at) for name, at in connection.execute(milestones, (to_text(plan),))},
-        unfinished_runs=tuple(run.start for run in unfinished),
+        unfinished_runs=tuple(replace(run.start, boot=boots.get(run.start.run_id, "")) for run in unfinished),
     )
+
+
+def read_boots(connection: sqlite3.Connection) -> dict[str, str]:
+    """Read in which boot of the machine each run began; a journal of an earlier nova does not know."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'boots'").fetchone():
+        return {}
+    return {as_text(run): as_text(boot) for run, boot in connection.execute("SELECT run_id, boot FROM boots")}
 
 
 def read_runs(connection: sqlite3.Connection, which: str, *parameters: object) -> list[Run]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from nova_async.errors import JournalError
 from nova_async.journal.rows import END, EVENT, PROCESS, RUN, START, Column
 
-__all__ = ["SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
+__all__ = ["BOOTS", "SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
 
 SCHEMA_VERSION = 2
 
@@ -17,6 +17,8 @@ def listed(*parts: Sequence[Column]) -> str:
     return ", ".join(f"{column.name} {column.kind}" for columns in parts for column in columns)
 
 
+# In which boot of the machine a run began; a journal of an earlier nova gets this table with its next run.
+BOOTS = "CREATE TABLE IF NOT EXISTS boots (run_id TEXT NOT NULL PRIMARY KEY, boot TEXT NOT NULL)"
 # By what a journal shows that it was written here; those of an earlier nova have none.
 SEAL = "CREATE TABLE seal (id TEXT NOT NULL, by_key TEXT, by_place TEXT)"
 
@@ -40,6 +42,7 @@ TABLES = (
     "CREATE UNIQUE INDEX reached_once ON milestones (plan, milestone_id) WHERE counts",
     f"CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, {listed(EVENT)})",
     SEAL,
+    BOOTS,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nova_async.journal.columns import as_moment, cut, to_moment, to_real, to_text, to_whole, to_word
 from nova_async.journal.rows import ATTEMPT, END, EVENT, RUN, START, Column, attempt_of, names, to_log, values
+from nova_async.journal.schema import BOOTS
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.words import Outcome, Phase, RunEnd
 
@@ -27,6 +28,9 @@ def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()
     def write(connection: sqlite3.Connection) -> None:
         row = (*values(RUN, start), int(fresh))
         connection.execute(f"INSERT INTO runs ({names(RUN)}, fresh) VALUES ({marks(row)})", row)
+        if start.boot:
+            connection.execute(BOOTS)
+            connection.execute("INSERT INTO boots VALUES (?, ?)", (to_text(start.run_id), to_text(start.boot)))
         if fresh:
             plan = (to_text(start.plan),)
             connection.execute(f"UPDATE attempts SET counts = 0 WHERE plan = ? AND {OVER}", plan)

@@ -24,6 +24,7 @@ from nova_async.orchestrator.original import save_original, with_original
 from nova_async.orchestrator.resume import check_selection, failed_tasks
 from nova_async.orchestrator.retry import FREE
 from nova_async.orchestrator.survivors import end_earlier_families
+from nova_async.process.boot import boot
 from nova_async.process.cookie import supervisor_id
 from nova_async.process.table import TABLE
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event, RunStart
@@ -243,6 +244,7 @@ class RunRecords:
             pid=os.getpid(),
             pid_start_time=entry.start_time if entry else 0.0,
             max_workers=self._max_workers,
+            boot=boot(),
         )
         taken_over = [] if history.runs else [found[-1] for found in history.attempts.values()]
         await self.journal.begin_run(start, fresh=fresh and only is None, taken_over=taken_over)

@@ -1,17 +1,21 @@
 """What a supervisor that died has left: processes, should its guard have died too, and attempts without an end."""
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from nova_async.attempt.executor import Executor, Lost, Running
+from nova_async.errors import NotReadyError
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.placing import answer
 from nova_async.orchestrator.remains import remains_of
+from nova_async.process.boot import boot, is_over
 from nova_async.process.cookie import workers_of
+from nova_async.process.kinship import ProcessEntry
 from nova_async.process.signalling import is_still
 from nova_async.process.snapshot import LOOKING_THREADS
-from nova_async.process.sweep import Orphans
+from nova_async.process.sweep import KnownProcess, Orphans
 from nova_async.process.table import TABLE, ProcessId
 from nova_async.records import Attempt, AttemptEnd, AttemptId, RunStart
 from nova_async.words import Leftovers, RunEnd
@@ -24,15 +28,19 @@ async def end_earlier_families(
 ) -> Mapping[AttemptId, Running]:
     """End what survived earlier runs, and their attempts; return those that an executor still runs elsewhere.
 
-    The lock is ours, so those runs are over. A process with the cookie of a dead supervisor is known by that alone.
+    The lock is ours, so those runs are over. A process with the cookie of a dead supervisor is known by that alone, an
+    agent also by pid and start time, if its run was in this boot of this machine. After a reboot nobody is left.
+
+    Raises ``NotReadyError`` if someone cannot be ended: no task may run beside an earlier attempt.
     """
     attempts = await journal.open_attempts()
     for run in unfinished:
         # A process that lives (our own, say) has only lost that run, and sees to its workers itself.
-        if not is_still(TABLE, ProcessId(run.pid, run.pid_start_time)):
+        if not is_over(run.boot) and not is_still(TABLE, ProcessId(run.pid, run.pid_start_time)):
             mine = [attempt for attempt in attempts if attempt.start.id.run_id == run.run_id]
-            spared = mine if leftovers is Leftovers.LEAVE else None
-            await asyncio.wrap_future(LOOKING_THREADS.submit(end_survivors, run.supervisor, spared))
+            left = await asyncio.wrap_future(LOOKING_THREADS.submit(end_survivors, run, mine, leftovers))
+            if left:
+                raise NotReadyError([cannot_be_ended(entry) for entry in left])
         await journal.end_run(run.run_id, datetime.now(UTC), RunEnd.LOST)
     running = await reclaim(executor, [attempt.start.id for attempt in attempts])
     lost = [attempt for attempt in attempts if attempt.start.id not in running and attempt.finished is None]
@@ -58,18 +66,41 @@ async def reclaim(executor: Executor, ids: list[AttemptId]) -> Mapping[AttemptId
     return {attempt: running for attempt, running in found.items() if attempt in ids and not isinstance(running, Lost)}
 
 
-def end_survivors(supervisor: str, attempts: list[Attempt] | None) -> None:
-    """End everyone who carries a dead supervisor's cookie; with ``attempts``, only the families of those under way.
+def end_survivors(run: RunStart, attempts: list[Attempt], leftovers: Leftovers) -> list[ProcessEntry]:
+    """End the families of a dead supervisor, and return who is left.
 
-    Where leftovers may stay they carry it too, and only the guard was told which they are. So there it takes the
-    agent itself, which the journal names, to tell that a family is still at work.
+    Where leftovers may stay, only families of attempts under way: leftovers carry the cookie too, and only the guard
+    was told which they are. So it takes the agent itself, which the journal names, to tell that it is still at work.
     """
-    orphans = Orphans(supervisor, 0, TABLE)
+    at_work = [(attempt, leader) for attempt in attempts if (leader := living_leader(run, attempt)) is not None]
     spared: set[str] = set()
-    if attempts is not None:
-        spared = {worker for entry in orphans.find() for worker in workers_of(TABLE.path_of(entry.pid), supervisor)}
-        for attempt in attempts:
-            leader = ProcessId(attempt.pid or 0, attempt.pid_start_time or 0.0)
-            if is_still(TABLE, leader):
-                spared.difference_update(workers_of(TABLE.path_of(leader.pid), supervisor))
-    orphans.end(spared)
+    if leftovers is Leftovers.LEAVE:
+        bearers = Orphans(run.supervisor, 0, TABLE).find()
+        spared = {worker for entry in bearers for worker in workers_of(TABLE.path_of(entry.pid), run.supervisor)}
+        for attempt, _ in at_work:
+            spared.difference_update(workers_of(attempt.cookie, run.supervisor))
+    orphans = Orphans(run.supervisor, 0, TABLE)
+    orphans.know(KnownProcess(leader.pid, leader.start_time, leads=True) for _, leader in at_work)
+    return orphans.end(spared)
+
+
+def living_leader(run: RunStart, attempt: Attempt) -> ProcessEntry | None:
+    """Return the process of an attempt if it is alive, and surely the one that the journal names.
+
+    The same pid and start time mean the same process only in the same boot of the same machine or container. Other
+    machines' attempts have cookies of other supervisors. And every agent leads a session, unlike most strangers. A dead
+    leader's session does not count: days may have gone by, and its number may be a stranger's.
+    """
+    if not run.boot or run.boot != boot() or not workers_of(attempt.cookie, run.supervisor):
+        return None
+    if not attempt.pid or not attempt.pid_start_time:
+        return None
+    entry = TABLE.look(attempt.pid)
+    if entry is None or not is_still(TABLE, ProcessId(attempt.pid, attempt.pid_start_time)):
+        return None
+    return entry if entry.session == entry.pid != os.getsid(0) else None
+
+
+def cannot_be_ended(entry: ProcessEntry) -> str:
+    """Say who is in the way, and what to do."""
+    return f"{entry.name} (pid {entry.pid}), which an earlier run has started, cannot be ended: end it and run again"

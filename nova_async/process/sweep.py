@@ -66,27 +66,30 @@ class Orphans:
                 self._leaders.add(process.pid)
                 self._kin.sessions[process.pid] = process.start_time
 
-    def end(self, released: set[str]) -> None:
-        """SIGTERM, one second, SIGKILL until two looks find none; processes of released workers are spared."""
+    def end(self, released: set[str]) -> "list[ProcessEntry]":
+        """SIGTERM, one second, SIGKILL until two looks find none; processes of released workers are spared.
+
+        Returns those that are left: another user's, or stuck in the kernel for 30 s.
+        """
         self._released = released
         start = time.monotonic()
-        found = self.find()
-        for entry in found:
-            send_signal(self._table, entry, signal.SIGTERM)
+        found = self._mortal(signal.SIGTERM)
         while found and (left := start + GRACE - time.monotonic()) > 0:
             wait_for_exits(self._table, found, left)
-            found = self.find()
+            found = self._mortal(0)
         looks_without_anyone = 0
         while looks_without_anyone < 2 and time.monotonic() < start + UNKILLABLE_AFTER:
-            found = self.find()
-            if found:
+            if found := self._mortal(signal.SIGKILL):
                 looks_without_anyone = 0
-                for entry in found:
-                    send_signal(self._table, entry, signal.SIGKILL)
                 wait_for_exits(self._table, found, GRACE)
             else:
                 looks_without_anyone += 1
                 time.sleep(BETWEEN_LOOKS)
+        return self.find()
+
+    def _mortal(self, sig: int) -> "list[ProcessEntry]":
+        """Signal all who are there, and return those whom the system lets us signal."""
+        return [entry for entry in self.find() if send_signal(self._table, entry, sig)]
 
     def find(self) -> "list[ProcessEntry]":
         """Return all living processes that carry a cookie of this supervisor or are known, and their descendants."""

@@ -6,15 +6,24 @@ import signal
 import sqlite3
 import subprocess
 import time
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from nova_async.orchestrator.survivors import end_survivors, living_leader
+from nova_async.process.boot import boot, is_over
+from nova_async.process.table import TABLE
+from nova_async.records import Attempt, AttemptId, AttemptStart, RunStart
+from nova_async.words import Leftovers
 from tests.children import is_alive
 from tests.cli.command import NOVA, nova
+
+NOW = datetime.now(UTC)
 
 # Its lock is free as soon as nobody of the attempt's family is alive.
 AT_WORK = (
@@ -23,11 +32,15 @@ AT_WORK = (
 LEFT = "[ -e go ] \\|\\| { sleep 60 9>&- & echo $! > left; }"
 
 
-@pytest.mark.parametrize("leftovers", ["kill", "leave"])
-def test_the_guard_was_killed_too(tmp_path: Path, leftovers: str) -> None:
+@pytest.mark.parametrize(
+    ("leftovers", "clears"),
+    [("kill", ""), ("leave", ""), ("kill", "'env', '-i', ")],
+    ids=["kill", "leave", "no cookie"],
+)
+def test_the_guard_was_killed_too(tmp_path: Path, leftovers: str, clears: str) -> None:
     """An agent at work is ended before its task runs again; what a completed task was allowed to leave may stay."""
     (tmp_path / "CASCADE.md").write_text(
-        f"+++\nleftovers = '{leftovers}'\ncommand = ['bash', '-c', '{{prompt}}']\n+++\n\n"
+        f"+++\nleftovers = '{leftovers}'\ncommand = [{clears}'bash', '-c', '{{prompt}}']\n+++\n\n"
         f"| ID | What | Deps |\n|---|---|---|\n| A1 | {LEFT} | - |\n| B1 | {AT_WORK} | A1 |\n"
     )
     run = subprocess.Popen([*NOVA, "run", "--plain"], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -36,7 +49,7 @@ def test_the_guard_was_killed_too(tmp_path: Path, leftovers: str) -> None:
         agent = int((tmp_path / "begun").read_text())
         wait_for_pid_in_journal(tmp_path)
         run.send_signal(signal.SIGSTOP)  # or it would start another guard
-        guards = [child for child in psutil.Process(run.pid).children() if child.pid != agent]
+        guards = [child for child in psutil.Process(run.pid).children() if child.name() == "nova-guard"]
         assert len(guards) == 1
         guards[0].kill()
     finally:
@@ -51,6 +64,65 @@ def test_the_guard_was_killed_too(tmp_path: Path, leftovers: str) -> None:
         left = int((tmp_path / "left").read_text())
         assert is_alive(left)
         psutil.Process(left).kill()
+
+
+@pytest.fixture
+def agent() -> Iterator[tuple[RunStart, Attempt]]:
+    """Start the leader of a session; return its attempt and its run as a journal would name them."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        while (entry := TABLE.look(process.pid)) is None or entry.session != process.pid:
+            continue
+        run = RunStart(
+            run_id="r", plan="p", project="", started_at=NOW, supervisor="feed", pid=0, pid_start_time=0, boot=boot()
+        )
+        start = AttemptStart(
+            id=AttemptId("r", "T1", 1), plan="p", started_at=NOW, agent="plain", prompt_digest="", command=("sleep",)
+        )
+        yield run, Attempt(start=start, pid=process.pid, pid_start_time=entry.start_time, cookie="/feed.1")
+        process.kill()
+
+
+def test_an_agent_is_known_by_pid_and_start_time(agent: tuple[RunStart, Attempt]) -> None:
+    """Nothing else about it says whose it is."""
+    run, attempt = agent
+    leader = living_leader(run, attempt)
+    assert leader is not None
+    assert leader.pid == attempt.pid
+    assert end_survivors(run, [attempt], Leftovers.KILL) == []
+    assert living_leader(run, attempt) is None
+
+
+@pytest.mark.parametrize(
+    ("about_run", "about_attempt"),
+    [
+        ({"boot": ""}, {}),
+        ({"boot": "another-boot pid:[1]"}, {}),
+        ({"boot": f"{boot().split()[0]} pid:[1]"}, {}),
+        ({}, {"cookie": None}),
+        ({}, {"cookie": "/beef.1"}),
+        ({}, {"pid_start_time": 1.0}),
+        ({}, {"pid_start_time": None}),
+        ({}, {"pid": None}),
+        ({}, {"pid": os.getpid(), "pid_start_time": TABLE.look(os.getpid()).start_time}),  # type: ignore[union-attr]
+    ],
+    ids=["no boot", "other boot", "other container", "no cookie", "other machine", "reused", "unknown", "none", "we"],
+)
+def test_a_stranger_is_not_taken_for_an_agent(
+    about_run: dict[str, Any], about_attempt: dict[str, Any], agent: tuple[RunStart, Attempt]
+) -> None:
+    """The numbers in a journal mean somebody only where and when they were written."""
+    run, attempt = replace(agent[0], **about_run), replace(agent[1], **about_attempt)
+    assert living_leader(run, attempt) is None
+    assert end_survivors(run, [attempt], Leftovers.KILL) == []
+    assert is_alive(agent[1].pid or 0)
+
+
+def test_a_reboot_ends_all() -> None:
+    """Then nobody needs to be looked for; where the boot is not known, someone may live."""
+    assert is_over("another-boot pid:[1]")
+    assert not is_over(boot())
+    assert not is_over(f"{boot().split()[0]} pid:[1]")
+    assert not is_over("")
 
 
 EVENTS = Path(__file__).parents[2] / "docs/examples/claude_with_a_sub_agent.jsonl"
