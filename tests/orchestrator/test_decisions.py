@@ -85,6 +85,7 @@ def test_only_what_a_retry_can_cure_is_retried() -> None:
 def test_our_own_death_costs_no_retry() -> None:
     """What was lost with its supervisor, stopped by the user or found no room is simply made again, at once."""
     assert delay([]) == 0
+    assert delay(["signal", "lost"]) == 0
     assert delay(["lost"]) == 0
     assert delay(["lost"] * 50) == 0
     assert delay(["cancelled"], retries=0) == 0

@@ -48,6 +48,13 @@ def test_whoever_waits_for_less_has_changed() -> None:
     assert schedule.changed == {"A", "C"}
 
 
+def test_those_that_are_blocked_are_named_in_the_order_of_the_file() -> None:
+    """However far they are from the task that failed."""
+    schedule = Schedule(cascade(("A", ""), ("B", "A"), ("C", "B"), ("D", "A")), max_workers=9)
+    start_all(schedule)
+    assert schedule.fail("A") == ["B", "C", "D"]
+
+
 def test_order_among_ready_tasks() -> None:
     """The lower priority number goes first, then the longer remaining path, then the order of the file."""
     plan = cascade(

@@ -136,6 +136,25 @@ async def test_a_disk_that_has_room_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert worker.get_status_dict()["log_error"] == f"File too large ({missing} bytes not logged)"
 
 
+async def test_a_disk_that_fails_again_is_soon_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause between two tries grows while the disk fails, and begins anew once it has worked."""
+    monkeypatch.setattr(log_writer, "RETRY_SECONDS", (0.05, 60.0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = await LogWriter.open(tmp_path / "F1.log")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        writer.put(b"a" * 2000)
+        async with asyncio.timeout(20):
+            while writer._retry_seconds < 0.4:
+                await asyncio.sleep(0.01)  # told to nobody
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            await writer.more(1999)
+        assert writer._retry_seconds == 0.05
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        await writer.close()
+
+
 async def test_a_slow_disk_slows_the_child(fifo: tuple[Path, int]) -> None:
     """A disk that is merely slow loses nothing: the child waits for it (G6)."""
     path, reader = fifo

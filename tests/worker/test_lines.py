@@ -3,11 +3,15 @@
 import asyncio
 import io
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from nova_async import AsyncWorker, Worker
+from nova_async._core.threads import DISK_THREADS, MOST_THREADS
+from nova_async.worker.log.follower import follow_lines
+from nova_async.worker.log.writer import LogWriter
 from tests.children import program, ready
 
 
@@ -137,3 +141,25 @@ async def test_a_log_that_was_cut_off(tmp_path: Path) -> None:
     os.truncate(worker.log_path, 0)
     async with asyncio.timeout(10):
         assert [line async for line in worker.lines()] == []
+
+
+async def test_who_stops_reading_twice_leaves_no_file_open(tmp_path: Path) -> None:
+    """A second cancellation, while all disk threads are busy, does not cancel the closing of the file."""
+    writer = await LogWriter.open(tmp_path / "F1.log")
+    writer.put(b"line\n")
+    seen, released = asyncio.Event(), threading.Event()
+
+    async def follow() -> None:
+        async for _ in follow_lines(writer):
+            seen.set()
+
+    following = asyncio.create_task(follow())
+    await seen.wait()
+    busy = [DISK_THREADS.submit(released.wait) for _ in range(MOST_THREADS)]
+    for _ in range(2):
+        following.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([following])
+    released.set()
+    await asyncio.gather(*map(asyncio.wrap_future, busy))
+    await writer.close()
