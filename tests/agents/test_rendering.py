@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from nova_async.agents import AGENTS, MAX_LINE, Piece, PieceKind
 from nova_async.agents.layout import ASCII_SIGNS, Layout, as_text
+from nova_async.agents.ledger import MAX_NAME
 from nova_async.agents.rendering import FIRST_LINES, LAST_LINES, shortened
+from nova_async.agents.unknown import UnknownRenderer
 from tests.agents.recordings import KEPT, KEPT_RECORDINGS, Recording, kept, pieces
 
 GOLDEN = {
@@ -362,3 +364,126 @@ def test_a_style_is_given_each_line() -> None:
     assert layout.end() == "\n"
     assert layout.end() == ""
     assert {kind for kind, _ in seen} == {PieceKind.OUTPUT, PieceKind.TEXT}
+
+
+CODEX_ITEMS: list[tuple[dict[str, object], str]] = [
+    ({"type": "agent_message", "text": "Done."}, "Done.\n"),
+    ({"type": "reasoning", "text": "I think."}, "~ I think.\n"),
+    ({"type": "error", "message": "odd"}, "! odd\n"),
+    ({"type": "todo_list", "items": [{"text": "a", "completed": True}, {"text": "b"}]}, "1 of 2 steps done; next: b"),
+    ({"type": "todo_list", "items": "none"}, "0 of 0 steps done"),
+    ({"type": "file_change", "changes": [{"kind": "add", "path": "x.py"}]}, "apply_patch: add x.py"),
+    ({"type": "mcp_tool_call", "server": "s", "tool": "t", "arguments": {"query": "x"}}, "s.t: x"),
+    ({"type": "mcp_tool_call"}, "tool"),
+    ({"type": "mcp_tool_call", "tool": "t", "status": "failed", "error": {"message": "no"}}, "✘ no"),
+    ({"type": "mcp_tool_call", "tool": "t", "result": {"content": [{"text": "yes"}, 3]}}, "yes"),
+    ({"type": "mcp_tool_call", "tool": "t", "result": "text"}, "text"),
+    ({"type": "collab_tool_call", "prompt": "look"}, "sub-agent: look"),
+    ({"type": "collab_tool_call", "tool": "wait"}, "sub-agent: wait"),
+    ({"type": "web_search", "query": "cats"}, "web search: cats"),
+    ({"type": "command_execution", "command": "bash -lc 'x'", "exit_code": 3, "status": "failed"}, "exit code 3"),
+    ({"type": "file_change", "status": "declined"}, "refused"),
+    ({"type": 5}, ""),
+]
+
+
+@pytest.mark.parametrize(("item", "shown"), CODEX_ITEMS, ids=str)
+def test_each_item_of_codex(item: dict[str, object], shown: str) -> None:
+    """It is shown once, when it is over, whether its beginning was printed or not."""
+    over = {"type": "item.completed", "item": {"id": "i", **item}}
+    begun = {"type": "item.started", "item": {"id": "i", **item}}
+    assert shown in text_of("codex", over)
+    assert text_of("codex", begun, over).count(shown) == (text_of("codex", over).count(shown) if shown else 1)
+
+
+def test_a_line_of_codex_about_its_connection() -> None:
+    """It says itself how often it has tried; any other complaint may be the reason of the end."""
+    assert "Reconnecting... 1/5" in text_of("codex", {"type": "error", "message": "Reconnecting... 1/5"})
+
+
+SYSTEM: list[tuple[dict[str, object], str]] = [
+    ({"subtype": "model_fallback", "fallback_model": "small"}, "falling back to small"),
+    ({"subtype": "model_fallback"}, "falling back to another model"),
+    ({"subtype": "model_refusal_no_fallback"}, "the model refused to answer"),
+    ({"subtype": "compact_boundary"}, "the conversation was compacted"),
+    ({"subtype": "something_new"}, ""),
+]
+
+
+@pytest.mark.parametrize(("line", "shown"), SYSTEM, ids=str)
+def test_what_claude_says_of_itself(line: dict[str, object], shown: str) -> None:
+    """In a line of its own, where it matters to who watches."""
+    assert shown in text_of("claude", {"type": "system", **line})
+
+
+@pytest.mark.parametrize(
+    ("info", "shown"),
+    [
+        ({"status": "allowed_warning", "utilization": 0.9, "rateLimitType": "five_hour"}, "90% of the five_hour limit"),
+        ({"status": "rejected", "rateLimitType": "five_hour"}, "over the usage limit (five_hour)"),
+        ({"status": "allowed"}, ""),
+        ({"status": "allowed_warning"}, ""),
+    ],
+)
+def test_how_full_the_account_of_claude_is(info: dict[str, object], shown: str) -> None:
+    """It is said when that may end the run."""
+    assert shown in text_of("claude", {"type": "rate_limit_event", "rate_limit_info": info})
+
+
+def test_a_stream_of_another_shape_is_passed_over() -> None:
+    """A block or a bit of a kind that is not known, or one that is no text, shows nothing and breaks nothing."""
+    odd = [{"type": "content_block_start", "content_block": {"type": "image"}}, {"type": "content_block_start"},
+           {"type": "content_block_delta", "delta": {"type": "signature_delta"}}, {"type": "content_block_delta"},
+           {"type": "content_block_delta", "delta": {"type": "text_delta", "text": 5}},
+           {"type": "content_block_stop"}]  # fmt: skip
+    lines = [{"type": "stream_event", "event": event, "parent_tool_use_id": None} for event in odd]
+    assert text_of("claude", *lines, {"type": "stream_event", "event": None}) == ""
+    assert text_of("claude", said({"type": "image"})) == ""
+    assert text_of("claude", {"type": "user", "message": {"content": [{"type": "image"}]}}) == ""
+
+
+def test_a_message_of_gemini_at_once() -> None:
+    """Not every message comes in bits."""
+    assert text_of("gemini", {"type": "message", "role": "assistant", "content": "Hi."}) == "Hi.\n"
+
+
+def test_a_thought_of_opencode() -> None:
+    """It is shown as a thought."""
+    assert "hm" in text_of("opencode", {"type": "reasoning", "part": {"text": "hm"}})
+
+
+def test_calls_whose_name_is_too_long_are_not_remembered() -> None:
+    """They are shown all the same, and so is what the tool gave."""
+    name = "c" * (MAX_NAME + 1)
+    shown = text_of("claude", said(calls(name, "make")), gave(name, "made"))
+    assert "Bash: make" in shown
+    assert "made" in shown
+
+
+def test_trouble_that_is_no_text_is_not_shown() -> None:
+    """Nor is an empty note."""
+    assert text_of("codex", {"type": "turn.failed", "error": {"message": 5}}).startswith("✘ failed")
+    assert text_of("gemini", {"type": "message", "role": "user", "content": ""}) == ""
+
+
+def test_sub_agents_that_were_cut_off_are_named_at_the_end() -> None:
+    """The verdict says that the work is not whole."""
+    cut = kept("verdicts/claude/bgagent.newest.stdout")
+    reader = AGENTS["claude"].reader()
+    reader.feed(cut.output)
+    assert ("unfinished: " in as_text(rendered(cut))) == bool(reader.report.unfinished)
+
+
+def test_an_output_of_which_nobody_knows_whose_it_is() -> None:
+    """Lines are shown as they are up to the first that only an agent prints; from there on it is that agent's."""
+    recording = kept("claude/tools.sj.stdout")
+    output = b"a wrapper\nspeaks\n" + recording.output
+    for size in (0, 1000):
+        renderer = UnknownRenderer()
+        shown = [piece for chunk in pieces(output, size) for piece in renderer.feed(chunk)]
+        shown += renderer.close()
+        assert as_text(shown).startswith("a wrapper\nspeaks\n")
+        assert as_text(shown).endswith(as_text(rendered(recording)).rpartition("✔")[2])
+    nobody = UnknownRenderer()
+    assert nobody.feed(b"only\nte") == [Piece(PieceKind.OTHER, "only")]
+    assert nobody.close() == [Piece(PieceKind.OTHER, "te")]

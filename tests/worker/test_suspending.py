@@ -136,6 +136,17 @@ async def test_timers_that_stand_still() -> None:
     assert "later" not in timers
 
 
+async def test_timers_that_are_cancelled() -> None:
+    """They call nothing any more, however late that is found out, and may be cancelled again."""
+    timers, called, later = Timers(), asyncio.Event(), asyncio.Event()
+    timers.arm("now", 0.0, called.set)
+    timers.cancel()
+    timers.cancel()
+    asyncio.get_running_loop().call_later(0.01, later.set)
+    await later.wait()
+    assert not called.is_set()
+
+
 @needs_proc
 def test_a_supervisor_that_stood_still(tmp_path: Path) -> None:
     """One that was stopped alone reads what its child has said meanwhile, before it calls it silent."""
