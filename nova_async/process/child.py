@@ -266,7 +266,7 @@ def _transport_in(error: BaseException) -> asyncio.SubprocessTransport | None:
     trace = error.__traceback__
     while trace is not None:
         for value in trace.tb_frame.f_locals.values():
-            if isinstance(value, asyncio.SubprocessTransport):
+            if isinstance(value, asyncio.SubprocessTransport) and value.get_pid() is not None:  # else it never ran
                 return value
         trace = trace.tb_next
     return None

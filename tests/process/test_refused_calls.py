@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -54,16 +55,17 @@ def test_a_limit_where_pidfds_are_refused(number: str, calls: str, refuse_calls:
     assert not any(is_alive(int(pid)) for pid in done.stdout.split())
 
 
-class Refusing(asyncio.ThreadedChildWatcher if sys.version_info < (3, 14) else object):  # type: ignore[misc]
-    """A watcher that can watch nobody, as one that has no thread or descriptor left."""
+def watcher_that_refuses(error: Exception) -> Any:
+    """Return a watcher that can watch nobody, as one that has no thread or descriptor left."""
 
-    error: Exception
+    class Refusing(asyncio.ThreadedChildWatcher):
+        def add_child_handler(self, pid: int, *_: object) -> None:
+            """Refuse, when it runs already and has a child."""
+            while not procfs.children_of(pid):
+                continue
+            raise error
 
-    def add_child_handler(self, pid: int, *_: object) -> None:
-        """Refuse, when it runs already and has a child."""
-        while not procfs.children_of(pid):
-            continue
-        raise self.error
+    return Refusing()
 
 
 @pytest.fixture(params=[OSError(24, os.strerror(24)), RuntimeError("can't start new thread")], ids=["files", "threads"])
@@ -72,11 +74,10 @@ def refusing(request: pytest.FixtureRequest) -> Iterator[None]:
     if sys.version_info >= (3, 14):
         pytest.skip("asyncio has no exchangeable watchers any more")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)  # of their very names
         policy = asyncio.get_event_loop_policy()
-        before, watcher = policy.get_child_watcher(), Refusing()
-        watcher.error = request.param
-        policy.set_child_watcher(watcher)
+        before = policy.get_child_watcher()
+        policy.set_child_watcher(watcher_that_refuses(request.param))
         yield
         policy.set_child_watcher(before)
 
