@@ -9,7 +9,6 @@ from pathlib import Path
 
 import coverage
 import pytest
-from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = [
@@ -34,14 +33,22 @@ def pure_files() -> list[str]:
     return [str(source) for source in [*pure, HOUSE / "_core/text.py"]]
 
 
+class FewExamples:
+    """A plugin of pytest that tries few examples of each property."""
+
+    def pytest_configure(self) -> None:
+        """Set the profile; not earlier, because pytest rewrites what hypothesis brings."""
+        from hypothesis import settings
+
+        settings.register_profile("few", max_examples=EXAMPLES)
+        settings.load_profile("few")
+
+
 def main() -> int:
     """Run the tests of the pure rooms, print the branches that none took, and return 1 if there are any."""
     measured = coverage.Coverage(branch=True, source=[str(ROOT / "nova_async")], data_file=None)
     measured.start()  # before anything of ours is imported
-    settings.register_profile("few", max_examples=EXAMPLES)
-    failed = pytest.main(
-        ["-q", "-n", "0", "--hypothesis-profile", "few", "-k", f"not ({NOT_RUN})", *sys.argv[1:], *TESTS]
-    )
+    failed = pytest.main(["-q", "-n", "0", "-k", f"not ({NOT_RUN})", *sys.argv[1:], *TESTS], plugins=[FewExamples()])
     measured.stop()
     total = measured.report(include=pure_files(), show_missing=True, skip_covered=True, precision=2)
     return int(bool(failed) or total < 100)

@@ -72,8 +72,13 @@ async def test_too_many_tokens(tmp_path: Path) -> None:
 
 async def test_exactly_the_budget_is_no_excess(tmp_path: Path) -> None:
     """A budget may be used up."""
-    script = "echo 'Token usage: input=60, output=40, cache_read=0, cache_creation=0'"
-    worker = await ended(tmp_path, ["sh", "-c", script], max_tokens=100)
+    line = "Token usage: input=60, output=40, cache_read=0, cache_creation=0"
+    script = f"echo '{line}'; echo ready; until [ -e go ]; do sleep 0.01; done"
+    worker = AsyncWorker("F1", log_dir=tmp_path, limits=Limits(max_tokens=100))
+    await worker.start(["sh", "-c", script], cwd=tmp_path)
+    await ready(worker)  # so it was looked at while it ran
+    (tmp_path / "go").touch()
+    await worker.wait()
     assert worker.end is WorkerEnd.EXITED
 
 
@@ -145,6 +150,10 @@ async def test_another_turn_after_a_result_is_no_lingering(tmp_path: Path) -> No
         '{"type":"turn.started"}',
     ]
     # One after another, so that each is seen by itself.
-    script = "; ".join(f"echo {shlex.quote(event)}; sleep 0.1" for event in events) + f"; sleep 1; echo '{events[2]}'"
+    script = (
+        "; ".join(f"echo {shlex.quote(event)}; sleep 0.1" for event in events)
+        + f"; sleep 1; echo '{events[2]}'; sleep 60"
+    )
     worker = await ended(tmp_path, ["sh", "-c", script, "codex", "--json"], agent="codex", linger=0.3)
-    assert (worker.status, worker.end) == (WorkerStatus.COMPLETED, WorkerEnd.EXITED)
+    assert worker.log_path.read_text().count(events[2]) == 2
+    assert (worker.status, worker.end) == (WorkerStatus.COMPLETED, WorkerEnd.LINGERED)
