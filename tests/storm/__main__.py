@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--only", choices=["workers", "nova"], help="of the two kinds of storm")
     parser.add_argument("--long", type=int, default=0, help="tasks of a plan that is only long, such as 10000")
     asked = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` ignores it, and so would every nova
     begun, seed, code = time.monotonic(), asked.seed, 0
     while seed < asked.seed + asked.storms or time.monotonic() - begun < asked.seconds:
         if asked.only != "nova":
