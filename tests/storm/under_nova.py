@@ -26,9 +26,10 @@ BEHAVIOURS = (
     "stopped-once", "signalled-once", "cut-once", "failing-once",
 )  # fmt: skip
 # What befalls the supervisor; "taken" is its journal's fate, "stopped" lasts a moment.
-GENTLE_BLOWS = ("INT", "INT twice", "TERM", "HUP", "guard", "stopped", "taken")
-# Who clears its environment and leaves its parents is known to nova alone: after a kill -9, to nobody (promises.md).
-GENTLE_BEHAVIOURS = (*BEHAVIOURS, "daemon", "daemon", "daemon")
+# Who clears its environment and leaves its parents is known to nova and its guard alone (G54): where both are killed
+# at once, to nobody.
+GUARDED_BLOWS = ("INT", "INT twice", "TERM", "HUP", "KILL", "KILL", "guard", "stopped", "taken")
+GUARDED_BEHAVIOURS = (*BEHAVIOURS, "daemon", "daemon", "daemon")
 BLOWS = (
     "INT", "INT twice", "TERM", "HUP", "KILL", "KILL", "KILL", "KILL with guard", "KILL with guard", "guard", "stopped",
     "taken",
@@ -85,9 +86,9 @@ class Run:
         self.dice = random.Random(self.seed)
         self.ledgers = self.folder / "ledgers"
         self.over = threading.Event()
-        is_gentle = self.seed % 4 == 0
-        self.behaviours = GENTLE_BEHAVIOURS if is_gentle else BEHAVIOURS
-        self.kinds = GENTLE_BLOWS if is_gentle else BLOWS
+        is_guarded = self.seed % 4 == 0
+        self.behaviours = GUARDED_BEHAVIOURS if is_guarded else BEHAVIOURS
+        self.kinds = GUARDED_BLOWS if is_guarded else BLOWS
 
     def rage(self) -> None:
         """Run it to its end, and look at what is left."""
