@@ -49,7 +49,7 @@ class WorkerEnd(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     """Its process family exceeded ``Limits.max_memory``."""
     EXIT_UNKNOWN = "exit_unknown"
-    """It exited on its own, but its exit status is lost: this program ignores SIGCHLD."""
+    """It exited on its own, but its exit status is lost: this program ignores SIGCHLD, or reaps every child."""
     NOT_STARTED = "not_started"
     """The system could not start it; nothing ran."""
 

@@ -99,7 +99,8 @@ def answer() -> int:
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
-        say(told.getvalue().rstrip("\n"), err=True)  # it may quote a file
+        if text := told.getvalue().rstrip("\n"):  # else it has said so itself
+            say(text, err=True)  # it may quote a file
         return error.exit_code
     except FileNotFoundError:
         if current_folder():

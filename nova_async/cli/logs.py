@@ -1,5 +1,6 @@
 """``nova logs``: what a task printed, and what it still prints; rendered for a person, byte for byte for a pipe."""
 
+import errno
 import io
 import os
 import re
@@ -17,7 +18,7 @@ from nova_async.cli.ink import is_terminal
 from nova_async.cli.log_files import open_log, open_own_log
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
-from nova_async.cli.say import stop_writing_to, tell, write_all
+from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.state_document import read_state
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # our output's fault: nobody reads with these
 CHUNK = 64 * 1024  # bytes
 LOOK_AGAIN = 0.2  # seconds; another process writes the file, and nothing portable would wake us
 TO_COME = (TaskState.WAITING, TaskState.READY, TaskState.RETRYING, TaskState.IN_PROGRESS)
@@ -82,6 +84,8 @@ def show_log(options: Options) -> int:
     except BrokenPipeError:
         stop_writing_to(sys.stdout)  # our reader has seen enough
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OutputError(error.strerror or str(error)) from error
         tell(f"cannot read {error.filename or 'the log'}: {error.strerror or error}")
         return BAD_INPUT
     return 0

@@ -8,9 +8,9 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import clear_of_standard_streams
@@ -79,7 +79,8 @@ class Child:
         """Return the code that the process ended with: asyncio says 255 if somebody else has reaped it (G23)."""
         if told != REAPED_BY_OTHERS or (code := exit_code_of_reaped(self._pidfd)) is None:
             # Where SIGCHLD is ignored, the kernel keeps the status of no child.
-            self.exit_is_unknown = told == REAPED_BY_OTHERS and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+            lost = isinstance(self._process, Vanished) or signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+            self.exit_is_unknown = told == REAPED_BY_OTHERS and lost
             return told
         return code
 
@@ -212,7 +213,7 @@ async def _start(
             pass_fds=(keeper.passed_on,) if keeper is not None else (),
         )
         with adoption.starting() as start:
-            process = await Unblocked(creating)
+            process = await _created(creating)
             start.of(process.pid)
         give_descriptor_limit(process.pid)
     except BaseException as error:
@@ -255,6 +256,22 @@ async def _start(
     at_exit.register(family)
     orphan_guard.watch_over(family.guard_notes)
     return Child(leader, cookie, output, errors, family, keeper)
+
+
+class Vanished(asyncio.subprocess.Process):
+    """A process that had exited, and been reaped by others, before asyncio could watch it."""
+
+
+async def _created(creating: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """Start the process; one that asyncio's watcher does not find any more has run all the same (G23)."""
+    try:
+        return await Unblocked(creating)
+    except ProcessLookupError as error:
+        transport: Any = _transport_in(error)
+        if transport is None:
+            raise
+        transport._process_exited(REAPED_BY_OTHERS)  # as the watcher does that comes too late
+        return Vanished(transport, transport.get_protocol(), asyncio.get_running_loop())
 
 
 def _transport_in(error: BaseException) -> asyncio.SubprocessTransport | None:

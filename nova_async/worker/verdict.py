@@ -9,7 +9,7 @@ from nova_async.words import WorkerEnd, WorkerStatus
 __all__ = ["Stop", "Verdict", "verdict"]
 
 NO_STATUS = (
-    "exit code unknown: SIGCHLD is ignored in this program, so the system keeps no exit status; "
+    "exit code unknown: this program ignores SIGCHLD, or reaps every child itself; "
     "before starting workers, call signal.signal(signal.SIGCHLD, signal.SIG_DFL)"
 )
 

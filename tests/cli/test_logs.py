@@ -256,3 +256,14 @@ def test_a_reader_that_has_seen_enough(logs: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(20) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_our_output(tmp_path: Path) -> None:
+    """It is the output that cannot be written, and no fault of the log."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/F1.log").write_text("hello\n")
+    with Path("/dev/full").open("w") as full:
+        command = [*NOVA, "logs", "F1"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "nova: cannot write the output: No space left on device\n")

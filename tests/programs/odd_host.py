@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from nova_async import AsyncWorker
@@ -17,27 +18,25 @@ from nova_async import AsyncWorker
 BLOCKED = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGCHLD}
 
 
-def reap_everyone(begun: threading.Event) -> None:
+def reap_everyone() -> None:
     """Take the exit status of every child, as soon as there is one."""
-    begun.wait()
     while True:
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
-            return
+            time.sleep(0.0005)  # there is none yet
 
 
 async def main() -> None:
     """Get into the state once the loop runs, and run the workers."""
     folder, state, *scripts = sys.argv[1:]
-    begun = threading.Event()
     match state.split("-"):
         case ["sigchld", "ignored"]:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         case ["sigchld", "handled"]:
             signal.signal(signal.SIGCHLD, lambda *_: None)
         case ["reaps", "everyone"]:
-            threading.Thread(target=reap_everyone, args=(begun,), daemon=True).start()
+            threading.Thread(target=reap_everyone, daemon=True).start()
         case ["blocks", *asked]:
             signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
             if asked:
@@ -48,7 +47,6 @@ async def main() -> None:
     workers = [AsyncWorker(f"W{number}", log_dir=folder) for number in range(len(scripts))]
     for worker, script in zip(workers, scripts, strict=True):
         await worker.start(["sh", "-c", script])
-    begun.set()
     for worker in workers:
         await worker.wait()
     blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))

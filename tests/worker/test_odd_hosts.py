@@ -51,6 +51,15 @@ def test_a_status_that_was_taken_is_asked_of_the_kernel(tmp_path: Path, state: s
         assert all("SIGCHLD" in each["error"] for each in ended)
 
 
+@pytest.mark.parametrize("state", ["sigchld-ignored", "reaps-everyone"])
+def test_a_status_that_was_taken_at_once(tmp_path: Path, state: str) -> None:
+    """A command may be gone before anybody can watch it: it has run, and its code is true or said to be unknown."""
+    for each in run_in_a_host(tmp_path, state, *["exit 0"] * 8):
+        if each["exit_code"] != 0 or each["end"] != "exited":
+            assert each["exit_code"] == 255
+            assert each["end"] == "exit_unknown" or (state, each["error"]) == ("reaps-everyone", "exit code 255")
+
+
 def test_a_handler_of_the_hosts_own(tmp_path: Path) -> None:
     """A program that listens for SIGCHLD itself disturbs nothing."""
     [ended] = run_in_a_host(tmp_path, "sigchld-handled", "exit 3")
