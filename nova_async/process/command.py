@@ -94,7 +94,8 @@ def _find_program(name: str, place: str, env: Mapping[str, str]) -> str:
         found = _what_exec_says(candidate)
         if not found:
             return candidate
-        if found not in (errno.ENOENT, errno.ENOTDIR) or ("/" in name):
+        # A folder of PATH that we may not search (that of a user who became another one) has no program for us.
+        if "/" in name or (found not in (errno.ENOENT, errno.ENOTDIR) and os.path.exists(candidate)):  # noqa: PTH110
             problem = found
     raise OSError(problem, os.strerror(problem), name)
 

@@ -119,3 +119,18 @@ async def test_stdin_may_not_be_an_idle_pipe() -> None:
     """Asyncio's PIPE would be open for ever, and agents wait for its end."""
     with pytest.raises(ValueError, match="stdin"):
         await spawn(["cat"], env=ENV, stdin=-1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may search every folder")
+def test_a_folder_of_path_that_may_not_be_searched_has_nothing(tmp_path: Path) -> None:
+    """What is in no other place is not found, as a shell says; that it is not executable would be a guess."""
+    closed, tool = tmp_path / "closed", tmp_path / "tool"
+    closed.mkdir(mode=0o000)
+    env = {"PATH": f"{closed}:{tmp_path}"}
+    with pytest.raises(FileNotFoundError):
+        resolve(["tool"], env=env)
+    tool.write_text("")
+    with pytest.raises(PermissionError):
+        resolve(["tool"], env=env)
+    tool.chmod(0o755)
+    assert resolve(["tool"], env=env) == [str(tool)]
