@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import os
+import re
 import resource
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from types import FrameType
 
-from nova_async.process import adoption
+from nova_async.cli.say import tell
+from nova_async.process import adoption, blind
 from nova_async.process.birth import keep_descriptor_limit
 from nova_async.process.orphans import Orphanage
 from nova_async.process.signalling import open_pidfd
@@ -47,6 +50,9 @@ def prepare_process(workers: int) -> None:
     if sys.version_info < (3, 12) and (pidfd := open_pidfd(os.getpid())) is not None:
         os.close(pidfd)
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+    if blind.needed():
+        tell(f"warning: {blind.SAID}")
+        warnings.filterwarnings("ignore", re.escape(blind.SAID), RuntimeWarning)
 
 
 def deaf(number: int, frame: FrameType | None) -> None:

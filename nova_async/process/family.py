@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from nova_async._core.awake import awake_timeout
-from nova_async.process import adoption, at_exit, orphan_guard
+from nova_async.process import adoption, at_exit, blind, orphan_guard
 from nova_async.process.cookie import belongs_to
 from nova_async.process.descendants import descendants
 from nova_async.process.exits import until_exited
 from nova_async.process.guard_notes import GuardNotes
-from nova_async.process.kinship import Kin, ProcessEntry, find_family, pids_to_look_at, same_start
-from nova_async.process.sight import UNKNOWN_START, WithLeader
+from nova_async.process.kinship import UNKNOWN_START, Kin, ProcessEntry, find_family, pids_to_look_at, same_start
+from nova_async.process.sight import WithLeader
 from nova_async.process.signalling import is_still, send_signal, wait_for_exits, with_continue
 from nova_async.process.snapshot import Snapshot, look_together
 from nova_async.process.table import TABLE, ProcessId, ProcessTable
@@ -75,6 +75,8 @@ class Family:
         self.guard_notes = GuardNotes(cookie, pid, self._leader_start)
         if pid:
             self._kin.sessions[pid] = leader.start_time if leader else -1.0
+            if table is blind:
+                blind.remember_group(pid)
         self._had_others = False
         self._stands_still = False
         self._suspended: list[Member] = []

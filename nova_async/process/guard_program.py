@@ -6,7 +6,7 @@ Usage: guard_program.py PIPE PIDFD PID SUPERVISOR-ID [FOLDER]
 
 PIPE is the read end of a pipe from the supervisor, which brings the lines that `Instructions` reads, and end of file at
 its death. PIDFD is the supervisor's, or -1: a forked helper of it may keep the pipe open after its death.
-FOLDER is where psutil is, on a system without /proc.
+FOLDER is where psutil is, on a system that never has /proc; - where no process can be seen.
 """
 
 import os
@@ -93,9 +93,11 @@ def main() -> None:
         signal.signal(each, signal.SIG_IGN)
     pipe, pidfd, pid = (int(text) for text in sys.argv[1:4])
     supervisor = sys.argv[4]
-    if sys.argv[5:]:
+    if sys.argv[5:] == ["-"]:
+        from nova_async.process import blind as table
+    elif sys.argv[5:]:
         sys.path.append(sys.argv[5])
-        from nova_async.process import psutil_processes as table
+        from nova_async.process import psutil_processes as table  # type: ignore[no-redef]
     else:
         from nova_async.process import procfs as table  # type: ignore[no-redef]
     if os.path.exists("/proc/self/comm"):  # noqa: PTH110 (pathlib is dear here)

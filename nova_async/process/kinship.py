@@ -7,8 +7,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["FORGET_BEYOND", "Kin", "ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
+__all__ = ["FORGET_BEYOND", "UNKNOWN_START", "Kin", "ProcessEntry", "find_family", "pids_to_look_at", "same_start"]
 
+# In the table's units: a start that nobody can have. It is later than all others, so no "born since" leaves it out.
+UNKNOWN_START = float(2**62)
 MAX_RANGE = 1000  # pids; beyond that, listing /proc is cheaper than asking for each
 FORGET_BEYOND = 1000  # noted processes; an agent starts that many commands in a day, and most of them have ended
 PIDS_PER_SECOND = 1_000_000  # more than any machine can allocate: a shorter time than limit / this cannot have wrapped

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import clear_of_standard_streams, open_pipe
-from nova_async.process import adoption, at_exit, procfs
+from nova_async.process import adoption, at_exit, blind, procfs
 from nova_async.process.cookie import COOKIE_VARIABLE, inherited, supervisor_id
 
 __all__ = ["THREAD_NAME", "ensure", "forget", "guard_pid", "note", "release", "retell", "stop", "watch_over"]
@@ -123,6 +123,8 @@ def ensure() -> None:
             message += "if this process is killed, its workers keep running"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
             return
+        if blind.needed():
+            warnings.warn(blind.SAID, RuntimeWarning, stacklevel=2)
         guard = _Guard(interpreter)
         thread = threading.Thread(target=_watch, args=(guard, interpreter), name=THREAD_NAME, daemon=True)
         try:
@@ -220,7 +222,9 @@ def find_interpreter() -> str | None:
 
 def _start(interpreter: str, pipe: int, pidfd: int) -> "subprocess.Popen[bytes]":
     arguments = [str(pipe), str(pidfd), str(os.getpid()), supervisor_id()]
-    if not procfs.usable():
+    if blind.needed():
+        arguments.append("-")
+    elif not procfs.usable():
         import psutil
 
         arguments.append(str(Path(psutil.__file__).parent.parent))

@@ -4,12 +4,9 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from nova_async.process.kinship import ProcessEntry
+from nova_async.process.kinship import UNKNOWN_START, ProcessEntry
 
-__all__ = ["UNKNOWN_START", "Sight", "WithLeader"]
-
-# In the table's units: a start that nobody can have. It is later than all others, so no "born since" leaves it out.
-UNKNOWN_START = float(2**62)
+__all__ = ["Sight", "WithLeader"]
 
 
 class Sight(Protocol):

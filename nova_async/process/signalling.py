@@ -53,11 +53,11 @@ def with_continue(sig: int) -> list[int]:
 
 
 def send_signal(table: "Sight", who: "Identity", sig: int) -> bool:
-    """Signal that very process, if it still exists; never init and never ourselves.
+    """Signal that very process, or by a negative pid that group, if it still exists; never init and never ourselves.
 
     Returns False if it exists and the system does not let us: it is another user's.
     """
-    if who.pid <= 1 or who.pid == os.getpid():
+    if who.pid in (-1, 0, 1, os.getpid(), -os.getpgrp()):
         return True
     try:
         pidfd = open_pidfd(who.pid)

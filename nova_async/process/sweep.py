@@ -8,6 +8,7 @@ the session of such a leader, and by descent. Loaded by the guard, so it imports
 import os
 import time
 
+from nova_async.process import blind
 from nova_async.process.cookie import workers_of
 from nova_async.process.kinship import Kin, find_family, same_start
 from nova_async.process.signalling import send_signal, signal, wait_for_exits
@@ -64,6 +65,8 @@ class Orphans:
             self._kin.seen[process.pid] = process.start_time
             if process.leads:
                 self._leaders.add(process.pid)
+                if self._table is blind:
+                    blind.remember_group(process.pid)
                 self._kin.sessions[process.pid] = process.start_time
 
     def end(self, released: set[str]) -> "list[ProcessEntry]":

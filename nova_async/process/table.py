@@ -1,8 +1,8 @@
-"""The process table of this system: the interface of its two readers, and which of them is in use."""
+"""The process table of this system: the interface of its readers, and which of them is in use."""
 
 from typing import NamedTuple, Protocol
 
-from nova_async.process import procfs, psutil_processes
+from nova_async.process import blind, procfs, psutil_processes
 from nova_async.process.kinship import ProcessEntry
 
 __all__ = ["TABLE", "Identity", "ProcessId", "ProcessTable"]
@@ -30,7 +30,7 @@ class ProcessId(NamedTuple):
 
 
 class ProcessTable(Protocol):
-    """Questions about processes; ``procfs`` and ``psutil_processes`` (the modules) answer them."""
+    """Questions about processes; ``procfs``, ``psutil_processes`` and ``blind`` (the modules) answer them."""
 
     def look(self, pid: int) -> ProcessEntry | None:
         """Return one process, zombies included, or None."""
@@ -73,4 +73,4 @@ class ProcessTable(Protocol):
         ...
 
 
-TABLE: ProcessTable = procfs if procfs.usable() else psutil_processes
+TABLE: ProcessTable = blind if blind.needed() else procfs if procfs.usable() else psutil_processes

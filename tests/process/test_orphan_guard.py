@@ -450,5 +450,5 @@ def test_the_guard_loads_next_to_nothing() -> None:
     """Its own few files and two of C: every further module costs each `nova` time at its start and memory."""
     command = [sys.executable, "-S", "-s", "-P", "-c", LOADED, str(orphan_guard.PROGRAM)]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    own = {f"nova_async.process.{name}" for name in ("cookie", "kinship", "procfs", "signalling", "sweep")}
+    own = {f"nova_async.process.{name}" for name in ("blind", "cookie", "kinship", "procfs", "signalling", "sweep")}
     assert set(loaded) - {"nova_async", "nova_async.process", *own} <= {"_signal", "itertools", "select", "time"}

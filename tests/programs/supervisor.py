@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from nova_async.process import procfs
+from nova_async.process import blind, procfs
 
 if "foreign" in sys.argv:
-    procfs.usable = lambda: False  # before anyone asks
+    procfs.usable = blind.needed = lambda: False  # before anyone asks
 from nova_async.process import orphan_guard
 from nova_async.process.child import Child, spawn
 from nova_async.process.cookie import new_cookie
