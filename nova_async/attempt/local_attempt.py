@@ -82,6 +82,8 @@ class LocalAttempt:
         self._grace: float | None = None  # once a stop has been asked for
         self._hopeless: AgentReport | None = None  # what it said when it was ended because of that
         self._endings: set[asyncio.Task[None]] = set()
+        self._may_start = asyncio.Event()
+        self._may_start.set()
 
     @property
     def facts(self) -> AttemptFacts:
@@ -119,6 +121,7 @@ class LocalAttempt:
         """Ask it to end and kill it ``grace`` seconds later, now or as soon as it has started."""
         self._grace = grace if self._grace is None else min(grace, self._grace)
         self._git.cancel()
+        self._may_start.set()
         if self._worker is not None:
             self._terminate(self._worker, self._grace)
 
@@ -135,13 +138,19 @@ class LocalAttempt:
             self._terminate(worker, self._job.grace)
         self._tell()
 
+    def hold(self) -> None:
+        """Start nothing until ``resume``."""
+        self._may_start.clear()
+
     async def suspend(self) -> None:
-        """Stop what runs where it stands; its time limits stand still until ``resume``."""
+        """Stop what runs where it stands, and start nothing; its time limits stand still until ``resume``."""
+        self.hold()
         if self._worker is not None:
             await self._worker.suspend()
 
     def resume(self) -> None:
         """Let it go on."""
+        self._may_start.set()
         if self._worker is not None:
             self._worker.resume()
 
@@ -229,6 +238,13 @@ class LocalAttempt:
 
     async def _work(self, worker: AsyncWorker, command: tuple[str, ...], stdin: str | None) -> BaseException | None:
         """Run a worker to its end, or return what kept it from starting."""
+        try:
+            await self._may_start.wait()
+        except asyncio.CancelledError as error:
+            self._grace = 0.0
+            return error
+        if self._grace is not None:
+            return asyncio.CancelledError()
         worker.on_change = self._note_change
         self._worker = worker
         environment = self._job.environment(os.environ)

@@ -83,12 +83,16 @@ class LocalExecutor:
         self.capacity = capacity
         self._log_dir = Path(log_dir)
         self._ours = ours
+        self._stands_still = False
         self._attempts: dict[AttemptId, LocalRunning] = {}  # including those that are over: submitted twice, run once
 
     def submit(self, job: Job) -> Running:
         """Start an attempt."""
         if job.id not in self._attempts:
-            self._attempts[job.id] = LocalRunning(LocalAttempt(job, self._log_dir, self._ours))
+            attempt = LocalAttempt(job, self._log_dir, self._ours)
+            if self._stands_still:
+                attempt.hold()
+            self._attempts[job.id] = LocalRunning(attempt)
         return self._attempts[job.id]
 
     async def reclaim(self, ids: Iterable[AttemptId]) -> Mapping[AttemptId, Running | Lost]:
@@ -96,11 +100,13 @@ class LocalExecutor:
         return {attempt: self._attempts.get(attempt) or Lost(attempt) for attempt in ids}
 
     async def suspend(self) -> None:
-        """Stop the processes of all attempts where they stand; their time limits stand still until ``resume``."""
+        """Stop the processes of all attempts where they stand, and start none, until ``resume``; so do time limits."""
+        self._stands_still = True
         await asyncio.gather(*(attempt.suspend() for attempt in self._attempts.values()))
 
     def resume(self) -> None:
         """Let them go on."""
+        self._stands_still = False
         for attempt in self._attempts.values():
             attempt.resume()
 

@@ -111,6 +111,7 @@ class Life:
         if self._stop is None and not self._child.has_exited():
             self._stop = stop
         if self._ending is None and not self.ended.is_set():
+            self.resume()  # nor may a look under way stop anyone after the first signal
             self._ending = asyncio.get_running_loop().create_task(self._end_family(grace))
         if grace <= 0:
             self.hurry()

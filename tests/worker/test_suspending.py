@@ -62,6 +62,24 @@ async def test_going_on_while_it_is_being_stopped(is_started: bool, tmp_path: Pa
 
 
 @needs_proc
+async def test_an_end_while_it_is_being_stopped(tmp_path: Path) -> None:
+    """Nobody is stopped any more once the end has begun: the first signal is heard at once."""
+    script = "trap 'echo heard; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["sh", "-c", script])
+    await ready(worker)
+    stopping = asyncio.create_task(worker.suspend())
+    await asyncio.sleep(0)
+    supervision = worker._life
+    assert supervision is not None
+    await worker.terminate(grace=20)
+    await stopping
+    assert "heard" in worker.log_path.read_text()
+    assert supervision._suspended_at is None
+    assert not supervision._family._stands_still
+
+
+@needs_proc
 def test_the_blocking_face(tmp_path: Path) -> None:
     """It does the same, from any thread."""
     with Worker("F1", log_dir=tmp_path) as worker:
