@@ -9,7 +9,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from types import FrameType
 
 from nova_async.cli.say import tell
@@ -69,7 +68,9 @@ def adopting_orphans() -> Iterator[None]:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGCHLD, orphanage.look_after)
     try:
-        with adoption.looking_after(partial(loop.call_soon_threadsafe, orphanage.look_after)):
+        with adoption.looking_after(
+            lambda seconds: loop.call_soon_threadsafe(loop.call_later, seconds, orphanage.look_after)
+        ):
             yield
     finally:
         loop.remove_signal_handler(signal.SIGCHLD)

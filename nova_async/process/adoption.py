@@ -57,8 +57,8 @@ _starts: set[Start] = set()
 _own: set[int] = set()  # children that code of ours waits for
 _families: "weakref.WeakSet[Claimant]" = weakref.WeakSet()
 _left_alone = float("inf")  # orphans born since then may belong to a family that was allowed to live on
-_look_after: Callable[[], object] | None = None
-_next_look = 0.0  # on the monotonic clock
+_look_after: Callable[[float], object] | None = None
+_latest_look = 0.0  # on the monotonic clock; one that is put off is in the future
 _in_doubt = False  # whether `reap` has left someone for the end of a start
 
 
@@ -87,7 +87,7 @@ def starting() -> Iterator[Start]:
     finally:
         _starts.discard(start)
         if _in_doubt and _look_after is not None:
-            _look_after()
+            _look_after(0.0)
 
 
 def reaped(pid: int) -> None:
@@ -172,8 +172,8 @@ def reap() -> None:
 
 
 @contextmanager
-def looking_after(look: Callable[[], object]) -> Iterator[None]:
-    """Have this called, from any thread, when a look at our orphans is due although none has exited."""
+def looking_after(look: Callable[[float], object]) -> Iterator[None]:
+    """Have this called, from any thread, when a look at our orphans is due in so many seconds although none exits."""
     global _look_after
     _look_after = look
     try:
@@ -183,11 +183,12 @@ def looking_after(look: Callable[[], object]) -> Iterator[None]:
 
 
 def look_again() -> None:
-    """Have the orphans looked at soon, unless that was a moment ago."""
-    global _next_look
-    if _look_after is not None and time.monotonic() >= _next_look:
-        _next_look = time.monotonic() + SELDOM
-        _look_after()
+    """Have the orphans looked at soon: if they were a moment ago, a second after that, once for all who ask."""
+    global _latest_look
+    now = time.monotonic()
+    if _look_after is not None and now >= _latest_look:
+        _latest_look = max(now, _latest_look + SELDOM)
+        _look_after(_latest_look - now)
 
 
 def _is_adopted(pid: int, session: int) -> bool:

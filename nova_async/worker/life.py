@@ -75,7 +75,7 @@ class Life:
         self._exit: asyncio.Task[int] | None = None
         self._timers = Timers()
         self._suspended_at: float | None = None  # on the loop's clock
-        self._notes = Notes(child.family)
+        self._notes = Notes(child.family, self._timers)
         self._lines = WholeLines(log.put)
         self._feed_error = error_entrance(reader)
         pipes = {child.output: self._take}
@@ -189,8 +189,7 @@ class Life:
 
     def _note_report(self) -> bool:
         """Pass on what the reader knows now, and note who is there; tell whether the log has room for more."""
-        if self._pump.last_byte_at >= self._notes.due:
-            self._notes.take(self._pump.last_byte_at)
+        self._notes.ask()
         report = self._reader.report
         if report is not self._record.report:
             self._record.set_report(report)

@@ -54,7 +54,7 @@ class Timers:
     def go_on(self) -> None:
         """Let time pass again."""
         for name, timer in list(self._armed.items()):
-            if timer.handle is not None:
+            if timer.handle is not None and timer.handle.cancelled():  # not one that was armed since then
                 self.arm(name, timer.left, timer.action, *timer.arguments)
 
     def _fire(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,28 @@ def test_the_guard_knows_who_was_adopted(tmp_path: Path) -> None:
         daemon = int(process.stdout.readline().split()[1])
         process.kill()
         assert all_dead_within([daemon], 2.0)
+
+
+def test_the_guard_knows_who_was_adopted_before_a_silence(tmp_path: Path) -> None:
+    """The line that tells of a daemon may come right after another, too soon for a second look, and be the last one."""
+    nova = [*NOVA, "exec", "--", "sh", "-c", 'echo begin; exec "$@"', "sh", *program("daemon", "clears", "stay")]
+    with subprocess.Popen(nova, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begin\n"
+        daemon = int(process.stdout.readline().split()[1])
+        assert select.select([process.stdout], [], [], 2 * adoption.SELDOM) == ([], [], [])  # the silence
+        process.kill()
+        assert all_dead_within([daemon], 2.0)
+
+
+def test_a_look_that_is_asked_for_too_soon_is_put_off() -> None:
+    """It is due a second after the last one, and stands for all that are asked for until then."""
+    looks: list[float] = []
+    with adoption.looking_after(looks.append):
+        for _ in range(5):
+            adoption.look_again()
+    assert looks[0] == 0
+    assert looks[1:] == [pytest.approx(adoption.SELDOM, abs=0.5)]
 
 
 def test_leftovers_that_may_stay_stay(tmp_path: Path) -> None:

@@ -154,6 +154,21 @@ async def test_timers_that_stand_still() -> None:
     assert "later" not in timers
 
 
+async def test_a_timer_that_is_armed_while_time_stands_still() -> None:
+    """What is left in a pipe may arm one; it calls its action once, at its own time."""
+    timers, end = Timers(), asyncio.Event()
+    calls: list[float] = []
+    now = asyncio.get_running_loop().time
+    began = now()
+    timers.stand_still()
+    timers.arm("line", 0.1, lambda: calls.append(now()))
+    timers.go_on()
+    timers.arm("end", 0.2, end.set)
+    await end.wait()
+    [called] = calls
+    assert called - began > 0.05
+
+
 async def test_timers_that_are_cancelled() -> None:
     """They call nothing any more, however late that is found out, and may be cancelled again."""
     timers, called, later = Timers(), asyncio.Event(), asyncio.Event()
