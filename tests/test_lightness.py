@@ -23,8 +23,9 @@ GUARD_LOADS = {
     "_stat", "_thread", "_warnings", "_weakref", "abc", "builtins", "codecs", "encodings", "encodings.aliases",
     "encodings.utf_8", "genericpath", "io", "itertools", "marshal", "os", "os.path", "posix", "posixpath", "select",
     "stat", "sys", "time", "zipimport", "__main__",
-    "nova_async", "nova_async.process", "nova_async.process.cookie", "nova_async.process.kinship",
-    "nova_async.process.procfs", "nova_async.process.signalling", "nova_async.process.sweep",
+    "nova_async", "nova_async.process", "nova_async.process.blind", "nova_async.process.cookie",
+    "nova_async.process.kinship", "nova_async.process.procfs", "nova_async.process.signalling",
+    "nova_async.process.sweep",
 }  # fmt: skip
 
 
