@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = [
-    "tests/agents", "tests/cascade", "tests/core/test_text.py", "tests/test_values.py",
+    "tests/agents", "tests/cascade", "tests/core/test_text.py", "tests/redaction", "tests/test_values.py",
     *(f"tests/orchestrator/test_{name}.py"
       for name in ("countable", "decide", "decisions", "holding", "outlook", "reporting", "schedule")),
 ]  # fmt: skip

@@ -447,3 +447,31 @@ def test_opencode_names_the_kind_of_its_errors(name: str, data: object, kind: Ou
     line = {"type": "error", "sessionID": "s", "error": {"name": name, "data": data}}
     report = read(AGENTS["opencode"].reader("json"), [json.dumps(line).encode() + b"\n"])
     assert (report.is_error, report.failure) == (True, kind)
+
+
+def test_a_reset_at_no_moment_is_not_told() -> None:
+    """Claude's own event may name one that no calendar has."""
+    told = {"status": "rejected", "rateLimitType": "five_hour", "resetsAt": 10**15}
+    line = {"type": "rate_limit_event", "rate_limit_info": told}
+    limit = read(AGENTS["claude"].reader("stream-json"), [json.dumps(line).encode() + b"\n"]).limit
+    assert limit == UsageLimit("five_hour")
+
+
+def test_a_used_up_free_account_of_qwen_is_a_limit() -> None:
+    """It is said without the mark of an error."""
+    report = qwen_says("Qwen OAuth quota exceeded: Your free daily quota has been reached.")
+    assert report.is_error is True
+    assert report.limit is not None
+
+
+def test_a_moment_of_gemini_that_is_a_used_up_account_is_a_limit() -> None:
+    """The kind of its error tells, whatever its words are."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    reader.feed(b"TerminalQuotaError: Resource exhausted\n")
+    reader.feed(b'{"type":"init","session_id":"s","model":"m"}\n')
+    error = {"type": "error", "message": "Resource exhausted"}
+    result = {"type": "result", "status": "error", "error": {"type": "Error", "message": "[API Error: 429 busy]"}}
+    for line in (error, result):
+        reader.feed(json.dumps(line).encode() + b"\n")
+    reader.close()
+    assert reader.report.is_error is True

@@ -251,3 +251,19 @@ def test_ctrl_c_within_a_renderer_is_not_swallowed() -> None:
     """Somebody wants to leave."""
     with pytest.raises(KeyboardInterrupt):
         GuardedRenderer(lambda: OddRenderer(KeyboardInterrupt())).feed(b"x\n")
+
+
+def test_a_reader_whose_end_raises_keeps_what_it_has_told() -> None:
+    """What was counted up to there stays, and says that it is not the whole."""
+
+    class Ending(Scripted):
+        def close(self) -> None:
+            raise ValueError("at the end")
+
+    reader = GuardedReader(lambda: Ending(GOOD))
+    reader.feed(b"x")
+    assert reader.report == GOOD
+    reader.close()
+    reader.close()
+    assert reader.report.usage == GOOD.usage
+    assert "at the end" in (reader.report.error or "")

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_async.agents import AGENTS, MAX_LINE, Piece, PieceKind
+from nova_async.agents.event_renderer import MAX_CALLS
 from nova_async.agents.layout import ASCII_SIGNS, Layout, as_text
 from nova_async.agents.ledger import MAX_NAME
 from nova_async.agents.rendering import FIRST_LINES, LAST_LINES, shortened
+from nova_async.agents.streaming import MOST_KEPT
 from nova_async.agents.unknown import UnknownRenderer
 from tests.agents.recordings import KEPT, KEPT_RECORDINGS, Recording, kept, pieces
 
@@ -487,3 +489,24 @@ def test_an_output_of_which_nobody_knows_whose_it_is() -> None:
     nobody = UnknownRenderer()
     assert nobody.feed(b"only\nte") == [Piece(PieceKind.OTHER, "only")]
     assert nobody.close() == [Piece(PieceKind.OTHER, "te")]
+
+
+def test_an_item_of_codex_that_goes_on_is_shown_at_its_end() -> None:
+    """Only its list of steps is worth a line before."""
+    item = {"id": "i", "type": "command_execution", "command": "make", "aggregated_output": "half"}
+    assert text_of("codex", {"type": "item.updated", "item": item}) == ""
+
+
+def test_calls_without_end_are_forgotten() -> None:
+    """The result of one that is no longer known is shown as that of the latest."""
+    many = [said(calls(f"c{number}", f"run {number}")) for number in range(MAX_CALLS + 1)]
+    shown = text_of("claude", *many, gave("c0", "of the first"))
+    assert shown.count("Bash: run") == MAX_CALLS + 1
+    assert "of the first" in shown
+
+
+def test_a_text_whose_beginning_is_long_is_known_by_that() -> None:
+    """Of a text that comes in bits, only so much is kept to be compared."""
+    bits = ["x" * MOST_KEPT, "y", "z"]
+    whole = said({"type": "text", "text": "".join(bits)})
+    assert text_of("claude", begin(), *map(delta, bits), whole) == "".join(bits) + "\n"

@@ -7,7 +7,10 @@ import pytest
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, UsageLimit
+from nova_async.agents.codex.reader import inner_message
 from nova_async.agents.event_reader import NEVER_ASKED
+from nova_async.agents.gemini.reader import MAX_PIECES
+from nova_async.agents.ledger import MAX_MESSAGES
 from nova_async.agents.message_lines import MAX_TOOLS
 from nova_async.words import UsageSource
 from tests.agents.recordings import KEPT_RECORDINGS, kept, read
@@ -430,3 +433,89 @@ def test_a_step_of_opencode_without_a_name_is_not_counted() -> None:
     line = {"type": "step_finish", "sessionID": "s", "part": part}
     report = read(AGENTS["opencode"].reader("json"), [json.dumps(line).encode() + b"\n"])
     assert (report.usage.total, report.cost_usd) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ('{"error": {"message": "no such model"}}', "no such model"),
+        ('{"error": "no"}', '{"error": "no"}'),
+        ('{"a": [}', '{"a": [}'),
+        ("plain", "plain"),
+    ],
+)
+def test_what_a_server_said_is_taken_out_of_its_json(message: str, told: str) -> None:
+    """As far as it is JSON, and has it where servers put it."""
+    assert inner_message(message) == told
+
+
+def test_a_gemini_that_calls_without_end_is_read() -> None:
+    """Calls that are never answered and an answer in very many pieces cost no memory, and nothing of the answer."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    for number in range(300):
+        call = {"type": "tool_use", "tool_name": "run_shell_command", "tool_id": f"c{number}", "parameters": {}}
+        reader.feed(json.dumps(call).encode() + b"\n")
+    for _ in range(MAX_PIECES + 2):
+        line = {"type": "message", "role": "assistant", "content": "x", "delta": True}
+        reader.feed(json.dumps(line).encode() + b"\n")
+    reader.feed(b'{"type":"result","status":"success","stats":{}}\n')
+    assert reader.report.result == "x" * (MAX_PIECES + 2)
+
+
+def test_a_qwen_that_says_nothing_is_read() -> None:
+    """A line without its message counts nothing."""
+    report = read(AGENTS["qwen"].reader("stream-json"), [b'{"type":"assistant","session_id":"s","message":null}\n'])
+    assert report.usage.total == 0
+
+
+def test_claude_speaks_with_many_tongues() -> None:
+    """Messages that begin under the name of very many sub-agents are counted once each, and forgotten oldest first."""
+    reader = AGENTS["claude"].reader("stream-json")
+    for number in range(3000):
+        event = {"type": "message_start", "message": {"id": f"m{number}", "model": "x", "usage": {"input_tokens": 1}}}
+        line = {"type": "stream_event", "event": event, "parent_tool_use_id": f"t{number}"}
+        reader.feed(json.dumps(line).encode() + b"\n")
+    assert reader.report.usage.input_tokens == 3000
+
+
+def test_results_of_sub_agents_without_end_are_counted() -> None:
+    """What each call of a sub-agent used is remembered only so far, and counted all the same."""
+    count = 2 * MAX_MESSAGES + 5
+    reader = AGENTS["claude"].reader("stream-json")
+    for number in range(count):
+        message = {"id": f"m{number}", "model": "x", "usage": {"input_tokens": number + 1}, "content": []}
+        line = {"type": "assistant", "message": message, "parent_tool_use_id": "t"}
+        reader.feed(json.dumps(line).encode() + b"\n")
+    assert reader.report.usage.input_tokens == count * (count + 1) // 2
+
+
+@pytest.mark.parametrize(
+    ("line", "activity"),
+    [
+        ({"subtype": "status", "status": "compacting"}, "compacting"),
+        ({"subtype": "thinking_tokens"}, "thinking"),
+        ({"subtype": "model_fallback", "fallback_model": "small"}, "falling back to small"),
+        ({"subtype": "task_progress", "description": "reads"}, "sub-agent: reads"),
+    ],
+)
+def test_what_claude_says_of_itself_is_what_it_does(line: dict[str, Any], activity: str) -> None:
+    """In its own words."""
+    assert claude_says(json.dumps({"type": "system", **line})).activity == activity
+
+
+def test_a_sub_agent_that_prints_nothing_is_counted_by_its_result() -> None:
+    """Under its own model, once for each."""
+    used = {"input_tokens": 3, "output_tokens": 4}
+    results = [
+        {"type": "user", "message": {"content": []}, "tool_use_result": {"agentId": "a", "usage": used, **more}}
+        for more in ({"resolvedModel": "small"}, {"resolvedModel": "small"})
+    ]
+    report = claude_says(*map(json.dumps, results))
+    assert report.usage == TokenUsage(3, 4)
+    assert report.usage_by_model == {"small": TokenUsage(3, 4)}
+
+
+def test_an_event_that_nests_too_deeply_is_none() -> None:
+    """It is passed over, and the next one is read."""
+    deep = '{"type":"assistant","message":' + "[" * 5000 + "]" * 5000 + "}"
+    assert claude_says(deep, json.dumps({"type": "system", "subtype": "thinking_tokens"})).activity == "thinking"

@@ -182,3 +182,19 @@ def test_env_splits_a_text(command: list[str]) -> None:
 def test_env_splits_no_text_whose_quotes_are_open() -> None:
     """Nor does env itself: it fails, and no agent runs."""
     assert recognise(["env", "-S", "claude -p 'x"]).name == "plain"
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["nix", "develop", ".#x", "--command", *CALL.split()], "claude"),
+        (["nix-shell", "-p", "nodejs", "--run"], "plain"),
+        (["mise", "exec", "node@22"], "plain"),
+        (["kubectl", "exec", "pod"], "plain"),
+        (["sh", "-c", "x" * 2_000_000 + f"; {CALL}"], "plain"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_stands_behind_a_wrapper_that_needs_a_mark(command: list[str], name: str) -> None:
+    """Without the mark nothing runs behind it; a text of megabytes is not searched."""
+    assert recognise(command).name == name

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nova_async._core.text import MAX_LINE_SHOWN, clean, one_line
+from nova_async._core.text import MAX_LINE_SHOWN, clean, clusters, listed, one_line
 
 # Format characters that are signs of their own, before the number that they mark.
 SEEN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u0890\u0891\u08e2\U000110bd\U000110cd"
@@ -79,3 +79,13 @@ def test_hostile_text_takes_linear_time(piece: str) -> None:
     began = time.process_time()
     clean(piece * (1_000_000 // len(piece)) + "\x1b")
     assert time.process_time() - began < 3
+
+
+def test_what_belongs_together_is_not_torn() -> None:
+    """A flag is two halves; a line that is cut is cut between two signs."""
+    assert list(clusters("")) == []
+    assert list(clusters("🇩🇪🇫🇷a\u0301b")) == ["🇩🇪", "🇫🇷", "a\u0301", "b"]
+    assert list(clusters("🇩x")) == ["🇩", "x"]
+    assert one_line("🇩🇪" * 3, 4) == "🇩🇪…"
+    assert one_line("ab", 4) == "ab"
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"

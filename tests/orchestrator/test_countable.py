@@ -1,9 +1,11 @@
 """Budgets that nothing could ever be counted against are known before a run, from the commands alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from nova_async.cascade import Cascade, parse_cascade
-from nova_async.orchestrator.countable import budget_problems, late_budgets
+from nova_async.orchestrator.countable import budget_problems, late_budgets, told
 
 ROWS = "| ID | What |\n|---|---|\n| T1 | x |\n| T2 | x |\n"
 STREAMED = "claude -p {prompt} --output-format stream-json --verbose"
@@ -86,3 +88,21 @@ def test_a_number_that_comes_late_is_said() -> None:
         "budget_usd takes effect late (T1, T2): claude reports its cost only when it ends"
     ]
     assert late_budgets(plan("budget_usd = 5\nbudget_tokens = 5")) == []
+
+
+def test_what_no_command_can_be_made_for_is_no_question_of_budgets() -> None:
+    """Why it cannot run is said elsewhere."""
+    cascade = plan("budget_usd = 5")
+    task = cascade.tasks["T1"]
+    for agent, arguments in (("nobody", ()), ("plain", ()), ("codex", ("--json=\0",))):
+        changed = replace(task, options=replace(task.options, agent=agent, agent_args=arguments))
+        of_one = replace(cascade, tasks={"T1": changed})
+        problems = budget_problems(of_one)
+        assert list(problems) == [] or agent == "codex"
+        assert late_budgets(of_one) == []
+
+
+def test_a_sentence_about_tasks_names_a_few() -> None:
+    """And one about all of them names none."""
+    assert told(("x", ["A", "B"])) == "A, B: x"
+    assert told(("x", [])) == "x"

@@ -541,6 +541,10 @@ class AnyOrder(RuleBasedStateMachine):
                     self.suspended.add(event.account.held_by(event.hold))
                 case HeldBack(task_id):
                     assert task_id not in self.verdicts, "what waits has not failed"
+                    assert isinstance(event, Ended)
+                    assert event.account is not None
+                    assert event.hold is not None
+                    assert self.state.trying.get(event.account.held_by(event.hold)) != task_id, "it is not tried again"
                 case Begin(task_id):
                     assert not self.stopping, "nothing begins after a stop"
                     assert task_id not in self.asked | self.running, f"{task_id} would run twice at once"
@@ -634,9 +638,7 @@ class AnyOrder(RuleBasedStateMachine):
         for task_id, account in self.state.held.items():
             assert account in self.state.holds
             assert schedule.state(task_id) is TaskState.WAITING
-        for account, task_id in self.state.trying.items():
-            assert account in self.state.holds
-            assert schedule.state(task_id) in (TaskState.RETRYING, TaskState.READY, TaskState.IN_PROGRESS)
+        assert self.state.trying.keys() <= self.state.holds.keys()
         if not self.finished and not self.asked | self.running:
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None
@@ -679,3 +681,23 @@ def test_never_more_than_the_limit() -> None:
         ended = running.pop(chance.randrange(len(running)))
         running += begun(decide(state, Ended(ended, Outcome.OK), 1.0))
     assert state.finished
+
+
+def test_what_is_left_of_a_budget() -> None:
+    """What runs has used some of it already; there is always a cent, because a cap of nothing is no cap."""
+    budget = Budget(max_cost_usd=10.0, cost_usd=3.0)
+    budget.note_running("A", 0, 4.0)
+    assert budget.left_usd == 3.0
+    budget.note_running("B", 0, 9.0)
+    assert budget.left_usd == 0.01
+    assert Budget(max_tokens=5).left_usd is None
+
+
+def test_a_stopped_run_asks_a_failing_journal_for_nothing() -> None:
+    """Nothing may begin any more, whether it would be written down or not."""
+    state = state_of(plan(("A", ""), ("B", "")))
+    decide(state, Begun(), 0.0)
+    decide(state, Written("A"), 0.0)
+    decide(state, Refused("B"), 0.0)
+    decide(state, Stop(None), 0.1)
+    assert begun(decide(state, Woken(), 50.0)) == []

@@ -189,3 +189,11 @@ def test_a_long_chain(size: int) -> None:
     assert schedule.start_next() == f"T{size - 1}"
     schedule.fail(f"T{size - 1}")
     assert schedule.is_over
+
+
+def test_who_is_blocked_in_vain_stays_where_it_is() -> None:
+    """A task that has completed in an earlier run is not blocked by what it was built upon."""
+    schedule = Schedule(cascade(("A", ""), ("B", "A"), ("C", "B")), max_workers=9, completed=["B"], failed=["A"])
+    assert schedule.completed == {"B"}
+    assert schedule.blocked_by("B") == ()
+    assert start_all(schedule) == ["C"]
