@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "clean", "clusters", "listed", "one_line"]
+__all__ = ["LOOK_AT", "MAX_LINE_SHOWN", "UNSEEN", "clean", "clusters", "listed", "one_line"]
 
 MAX_LINE_SHOWN = 200  # characters; one line of a wide terminal
 
@@ -21,7 +21,7 @@ _ESCAPES = re.compile(
 )
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # C0, C1, and what nobody sees but for its effect on other characters: directions, blanks without a width, tags.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -40,7 +40,7 @@ def clean(text: str) -> str:
         return text
     if not text.isascii():
         text = _HALVES.sub("\ufffd", text)
-    text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
+    text = UNSEEN.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
     return text if text.isascii() else _JOINERS.sub("", text)
 
 

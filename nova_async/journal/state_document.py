@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nova_async._core.own_places import read_file
+from nova_async._core.text import UNSEEN
 from nova_async.errors import StateFileError
 from nova_async.journal.foreign_json import (
     SURROGATES,
@@ -139,11 +140,13 @@ def written_moment(moment: datetime | None) -> str | None:
 def encoded(value: Any) -> bytes:
     """Encode as JSON that every reader accepts.
 
-    A name that is not UTF-8 reaches us with lone surrogates, which jq and others reject: they are spelled out. Raises
-    ``ValueError`` for a number that JSON does not have.
+    A name that is not UTF-8 reaches us with lone surrogates, which jq and others reject: they are spelled out. So is
+    what could act on the terminal of somebody who prints the file. Raises ``ValueError`` for a number that JSON does
+    not have.
     """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return SURROGATES.sub(lambda half: "\\" + spelled(half), text).encode()  # in JSON a backslash is two
+    text = SURROGATES.sub(lambda half: "\\" + spelled(half), text)  # in JSON a backslash is two
+    return UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], text).encode()
 
 
 def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:

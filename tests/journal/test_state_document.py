@@ -208,6 +208,14 @@ def test_names_that_are_not_utf_8() -> None:
     assert encoded("ö \\xff \U0001f600") == '"ö \\\\xff \U0001f600"'.encode()
 
 
+@pytest.mark.parametrize("char", ["\x1b", "\x7f", "\x9b", "\u202e", "\u200b", "\u2028", "\ufeff", "\U000e0041"])
+def test_what_acts_on_a_terminal_is_spelled_out(char: str) -> None:
+    """Who prints the file sees its text and nothing else happens; who parses it gets what was said."""
+    written = encoded({"error": f"a{char}b"})
+    assert written.isascii()
+    assert json.loads(written) == {"error": f"a{char}b"}
+
+
 def test_a_running_and_an_ended_attempt() -> None:
     """One that runs has no outcome yet and the log of now; one that never had a log has none."""
     here = LogRef(path="logs/F1.log", device=1, inode=3)
