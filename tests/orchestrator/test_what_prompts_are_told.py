@@ -17,10 +17,10 @@ from tests.views import attempt
 # Says what it was asked, as Claude says it; a prompt with "no" in it fails.
 ECHO = r"""
 import json, sys
-prompt = sys.argv[1]
+asked = sys.argv[1]
 print(json.dumps({"type": "system", "subtype": "init", "session_id": "s"}))
-bad = "no" in prompt.split()
-print(json.dumps({"type": "result", "subtype": "success", "is_error": bad, "result": f"<{prompt}>", "num_turns": 1,
+bad = "no" in asked.split()
+print(json.dumps({"type": "result", "subtype": "success", "is_error": bad, "result": f"<{asked}>", "num_turns": 1,
                   "session_id": "s", "usage": {"input_tokens": 1, "output_tokens": 1}}))
 """
 
