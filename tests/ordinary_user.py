@@ -13,7 +13,7 @@ __all__ = ["as_ordinary_user", "ordinary_environment", "ordinary_folder", "ordin
 
 NOBODY = "65534"
 HIDING = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
-STARTS_ITSELF = "import subprocess, sys, nova_async.process.child; subprocess.check_call([sys.executable, '-c', ''])"
+STARTS_ITSELF = "import subprocess, sys, nova_async.process.spawn; subprocess.check_call([sys.executable, '-c', ''])"
 
 
 def as_ordinary_user(*command: str) -> list[str]:

@@ -31,7 +31,7 @@ from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.say import stop_writing_to, tell, write_all
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
-from nova_async.process.child import resolve
+from nova_async.process.command import resolve
 from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits

@@ -79,7 +79,7 @@ class Family:
                 blind.remember_group(pid)
         self._had_others = False
         self._stands_still = False
-        self._suspended: list[Member] = []
+        self._suspended: dict[Member, None] = {}  # in the order in which they were stopped
 
     def __repr__(self) -> str:
         return f"<Family of {self.pid}, cookie {self.cookie!r}>"
@@ -164,24 +164,17 @@ class Family:
         Raises ``OSError`` where no look at them is possible; the leader and those known before are stopped then, too.
         """
         self._stands_still = True
-        self._stop_where_they_stand(self.known())
+        self._stop_newcomers(self.known(), self._suspended)
         for _ in range(LOOKS_AT_NEWCOMERS):
             members = await self.look()
             # ``resume`` may have come during the look.
-            if not self._stands_still or not self._stop_where_they_stand(members):
+            if not self._stands_still or not self._stop_newcomers(members, self._suspended):
                 return
-
-    def _stop_where_they_stand(self, members: Iterable[Member]) -> bool:
-        """Send SIGSTOP to those who have not had it yet, and tell whether there were any."""
-        newcomers = [member for member in members if member not in self._suspended]
-        self._suspended += newcomers
-        self.signal(signals.SIGSTOP, newcomers)
-        return bool(newcomers)
 
     def resume(self) -> None:
         """Let everyone go on whom ``suspend`` has stopped."""
         self._stands_still = False
-        suspended, self._suspended = self._suspended, []
+        suspended, self._suspended = self._suspended, {}
         self.signal(signals.SIGCONT, suspended)
 
     async def gone(self, timeout: float | None) -> bool:
@@ -212,9 +205,8 @@ class Family:
                 looks_without_anyone = 0 if await self._kill_standing_still() else 1
                 refused: list[Member] = []
                 while looks_without_anyone < 2:
-                    members = await self.look()
-                    refused = self.signal(signals.SIGKILL, members)
-                    if mortal := [member for member in members if member not in refused]:
+                    mortal, refused = self._kill_each(await self.look())
+                    if mortal:
                         looks_without_anyone = 0
                         with suppress(TimeoutError):
                             async with asyncio.timeout(ROUND):
@@ -229,40 +221,55 @@ class Family:
 
     async def _kill_standing_still(self) -> bool:
         """Stop all members, also those born while we looked, then kill them; return whether there were any."""
-        stopped: list[Member] = []
+        stopped: dict[Member, None] = {}
         try:
             for _ in range(LOOKS_AT_NEWCOMERS):
-                newcomers = [member for member in await self.look() if member not in stopped]
-                if not newcomers:
+                if not self._stop_newcomers(await self.look(), stopped):
                     break
-                stopped += newcomers
-                self.signal(signals.SIGSTOP, newcomers)
         finally:  # whatever happens: nobody may stay stopped
             self.signal(signals.SIGKILL, stopped)
         return bool(stopped)
 
     def kill_now(self, timeout: float = 2.0) -> None:
-        """Do what ``kill`` does, without an event loop, until two looks find none or ``timeout`` seconds are over."""
+        """Do what ``kill`` does, without an event loop, until two looks find none or ``timeout`` seconds are over.
+
+        Where no look is possible (no descriptor is left), those known before have to do.
+        """
         deadline = time.monotonic() + timeout
-        stopped: list[Member] = []
+        stopped: dict[Member, None] = {}
         try:
             for _ in range(LOOKS_AT_NEWCOMERS):
-                newcomers = [member for member in self.members() if member not in stopped]
-                if not newcomers or time.monotonic() > deadline:
+                if not self._stop_newcomers(self._members_or_known(), stopped) or time.monotonic() > deadline:
                     break
-                stopped += newcomers
-                self.signal(signals.SIGSTOP, newcomers)
         finally:
             self.signal(signals.SIGKILL, stopped)
         looks_without_anyone = 0 if stopped else 1
         while looks_without_anyone < 2 and time.monotonic() < deadline:
-            members = self.members()
-            refused = self.signal(signals.SIGKILL, members)
-            if mortal := [member for member in members if member not in refused]:
+            mortal, _ = self._kill_each(self._members_or_known())
+            if mortal:
                 looks_without_anyone = 0
                 wait_for_exits(self._sight, mortal, min(ROUND, deadline - time.monotonic()))
             else:
                 looks_without_anyone += 1
+
+    def _stop_newcomers(self, members: Iterable[Member], stopped: dict[Member, None]) -> bool:
+        """Send SIGSTOP to those who have not had it yet, note them, and tell whether there were any."""
+        newcomers = [member for member in members if member not in stopped]
+        stopped.update(dict.fromkeys(newcomers))
+        self.signal(signals.SIGSTOP, newcomers)
+        return bool(newcomers)
+
+    def _kill_each(self, members: list[Member]) -> tuple[list[Member], list[Member]]:
+        """SIGKILL them; return those who die of it, and those whom the system does not let us signal."""
+        refused = self.signal(signals.SIGKILL, members)
+        spared = set(refused)
+        return [member for member in members if member not in spared], refused
+
+    def _members_or_known(self) -> list[Member]:
+        try:
+            return self.members()
+        except OSError:
+            return self.known()
 
     def _without_leader(self, found: list[Member]) -> list[Member]:
         self._note_end(found)

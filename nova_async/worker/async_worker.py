@@ -18,9 +18,9 @@ from nova_async._core.own_places import LOG_DIR, chosen_by_us
 from nova_async.agents import AGENTS, error_entrance, recognise
 from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
-from nova_async.process.child import resolve, spawn
-from nova_async.process.command import current_folder, environment_of, words_of
+from nova_async.process.command import current_folder, environment_of, resolve, words_of
 from nova_async.process.keeper import reason_against
+from nova_async.process.spawn import spawn
 from nova_async.redaction import check_rules, redaction_of
 from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers, WorkerEnd, WorkerStatus

@@ -3,24 +3,20 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from nova_async._core.awake import PARTS
-from nova_async.agents import AgentReader, AgentReport, error_entrance
+from nova_async.agents import AgentReader, AgentReport
 from nova_async.process import at_exit
 from nova_async.process.child import Child
 from nova_async.process.family import Member
 from nova_async.words import Leftovers, WorkerEnd
+from nova_async.worker.limit_watch import LimitWatch
 from nova_async.worker.limits import Limits
-from nova_async.worker.log.whole_lines import WholeLines
 from nova_async.worker.log.writer import LogWriter
-from nova_async.worker.notes import Notes
-from nova_async.worker.output_pump import OutputPump
 from nova_async.worker.record import Record, State
-from nova_async.worker.redacted import Redacted
+from nova_async.worker.streams import Streams
 from nova_async.worker.timers import Timers
 from nova_async.worker.verdict import Stop, verdict
 
@@ -29,8 +25,6 @@ __all__ = ["STOP_GRACE", "Life"]
 STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
 LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: the work is over, so it needs less (G2)
 DRAIN_SECONDS = 5.0  # a process that still prints this long after the leader's exit is ended with the leftovers (G1)
-
-LINE_SECONDS = 5.0  # a line that stands still for this long is a prompt or a progress bar: what waits for it goes first
 EXIT_UNKNOWN = 255  # what asyncio reports of a child whose exit it does not know
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds until the system is asked again for what it refused
@@ -62,9 +56,7 @@ class Life:
         self._child = child
         self._family = child.family
         self._log = log
-        self._reader = reader
         self._record = record
-        self._limits = limits
         self._interrupt_seconds = interrupt_seconds
         self._leave = leftovers is Leftovers.LEAVE
         self._stop: Stop | None = None
@@ -75,20 +67,17 @@ class Life:
         self._exit: asyncio.Task[int] | None = None
         self._timers = Timers()
         self._suspended_at: float | None = None  # on the loop's clock
-        self._notes = Notes(child.family, self._timers)
-        self._lines = WholeLines(log.put)
-        self._feed_error = error_entrance(reader)
-        pipes = {child.output: self._take}
-        if child.errors >= 0:
-            pipes = {child.output: self._take_output, child.errors: self._take_errors}
-        self._redacted: list[Redacted] = []
-        self._pump = OutputPump({pipe: self._without_secrets(take) for pipe, take in pipes.items()})
-        log.on_room = self._pump.resume
-        if limits.timeout is not None:
-            why = f"timed out: still running after {limits.timeout:g} s (timeout)"
-            self._arm("timeout", limits.timeout, self.stop, Stop(WorkerEnd.TIMED_OUT, why))
-        if limits.idle_timeout is not None and silence_counts:
-            self._arm("idle", limits.idle_timeout / PARTS, self._look_for_silence, limits.idle_timeout)
+        self._streams = Streams(
+            child, log, reader, redaction=record.redaction, timers=self._timers, on_report=self._note_report
+        )
+        self._limit_watch = LimitWatch(
+            limits,
+            child,
+            timers=self._timers,
+            silence=self._streams.pump.silence,
+            silence_counts=silence_counts,
+            stop=self.stop,
+        )
         self.task = self._begin()
 
     def _begin(self) -> "asyncio.Task[None]":
@@ -142,6 +131,7 @@ class Life:
         self._family.kill_now()
         if not self.task.get_loop().is_closed():
             return
+        self._streams.stop_noting()
         exit_code = self._child.reap()
         at_exit.forget(self._child.cookie)
         self._child.close_output()
@@ -150,67 +140,9 @@ class Life:
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
         self._record.set_state(self._final_state())
 
-    def _without_secrets(self, take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
-        """Return what takes a stream; where nothing is to be redacted, that costs nothing."""
-        if not self._record.redaction:
-            return take
-        self._redacted.append(Redacted(self._record.redaction.stream(), take))
-        return self._redacted[-1].take
-
-    def _take(self, chunk: bytes) -> bool:
-        """Take what both streams wrote into one pipe."""
-        self._log.put(chunk)
-        self._reader.feed(chunk)
-        return self._note_report()
-
-    def _take_output(self, chunk: bytes) -> bool:
-        self._lines.put_output(chunk)
-        self._reader.feed(chunk)
-        return self._note_report()
-
-    def _take_errors(self, chunk: bytes) -> bool:
-        self._lines.put_errors(chunk)
-        if self._lines.is_waiting and "line" not in self._timers:
-            self._arm("line", LINE_SECONDS, self._look_at_line, self._lines.chunks)
-        if self._feed_error is not None:
-            self._feed_error(chunk)
-        return self._note_report()
-
-    def _look_at_line(self, chunks: int) -> None:
-        """Let standard error into the log, if standard output has stood still in the middle of a line."""
-        self._timers.forget("line")
-        self._pump.read_what_is_there()
-        if not self._lines.is_waiting:
-            return
-        if self._lines.chunks == chunks and not self._pump.is_paused:
-            self._lines.let_lines_in()
-        else:
-            self._arm("line", LINE_SECONDS, self._look_at_line, self._lines.chunks)
-
-    def _note_report(self) -> bool:
-        """Pass on what the reader knows now, and note who is there; tell whether the log has room for more."""
-        self._notes.ask()
-        report = self._reader.report
-        if report is not self._record.report:
-            self._record.set_report(report)
-            self._check_limits(report)
-        return not self._log.is_full
-
-    def _check_limits(self, report: AgentReport) -> None:
-        if self._child.returncode is not None:
-            return  # it has exited on its own; what it left behind is another matter
-        limits = self._limits
-        if limits.max_tokens is not None and report.usage.total > limits.max_tokens:
-            self._stop_for(f"token budget exceeded: {report.usage.total:,} used, limit {limits.max_tokens:,}")
-        if limits.max_cost_usd is not None and (report.cost_usd or 0) > limits.max_cost_usd:
-            self._stop_for(f"cost budget exceeded: ${report.cost_usd:,.2f} spent, limit ${limits.max_cost_usd:,.2f}")
-        if limits.linger is not None and report.is_error is not None and "linger" not in self._timers:
-            self._arm("linger", limits.linger / PARTS, self._look_for_lingering, limits.linger)
-
-    def _stop_for(self, why: str) -> None:
-        # What was printed and the exit may both have come, and the loop look at the output first.
-        if not self._child.has_exited():
-            self.stop(Stop(WorkerEnd.OVER_BUDGET, why))
+    def _note_report(self, report: AgentReport) -> None:
+        self._record.set_report(report)
+        self._limit_watch.judge(report)
 
     async def suspend(self) -> None:
         """Stop the family where it stands, unless it is to end; the time limits stand still meanwhile."""
@@ -226,38 +158,9 @@ class Life:
         if self._suspended_at is None:
             return
         self._family.resume()
-        self._pump.last_byte_at += asyncio.get_running_loop().time() - self._suspended_at
+        self._streams.pump.last_byte_at += asyncio.get_running_loop().time() - self._suspended_at
         self._suspended_at = None
-        if self._child.returncode is None:
-            self._timers.go_on()
-
-    def _arm(self, name: str, seconds: float, action: Callable[..., None], *arguments: object) -> None:
-        if self._child.returncode is None:
-            self._timers.arm(name, seconds, action, *arguments)
-
-    def _look_for_silence(self, seconds: float) -> None:
-        if not self._silent_for(seconds, "idle", self._look_for_silence):
-            return
-        self.stop(Stop(WorkerEnd.STALLED, f"stalled: no output for {seconds:g} s (idle_timeout)"))
-
-    def _look_for_lingering(self, seconds: float) -> None:
-        if self._record.report.is_error is None:
-            self._timers.forget("linger")  # it has started another turn: the next result counts
-            return
-        if not self._silent_for(seconds, "linger", self._look_for_lingering):
-            return
-        self.stop(Stop(WorkerEnd.LINGERED, f"still running {seconds:g} s after its final result (linger)"))
-
-    def _silent_for(self, seconds: float, timer: str, look_again: Callable[[float], None]) -> bool:
-        """Tell whether no byte has come for so long; if not, look again at the earliest time that could be true.
-
-        One timer that is rearmed when it fires costs nothing per chunk.
-        """
-        silence = self._pump.silence(self._timers.late)
-        if silence >= seconds:
-            return True
-        self._arm(timer, min(seconds - silence, seconds / PARTS), look_again, seconds)
-        return False
+        self._timers.go_on()
 
     async def _run(self) -> None:
         pause = 0.0
@@ -274,20 +177,14 @@ class Life:
 
     async def _live(self) -> None:
         self._note_exit(await self._exit_or_refusal())
-        self._notes.close()
         if self._ending is None:
-            await self._pump.drain(DRAIN_SECONDS)
+            await self._streams.pump.drain(DRAIN_SECONDS)
         if self._ending is None:
             await self._look_for_leftovers()
         await self._see_to_the_end()
-        await self._pump.drain(DRAIN_SECONDS)
-        self._pump.close()
+        await self._streams.pump.drain(DRAIN_SECONDS)
+        self._record.set_report(self._streams.end())
         self._child.close_output()
-        for stream in self._redacted:
-            stream.end()
-        self._lines.let_all_in()
-        self._reader.close()
-        self._record.set_report(self._reader.report)
         await self._log.close()
         await self._see_to_the_end()
         self._note_end()
@@ -333,7 +230,8 @@ class Life:
         return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
     def _note_exit(self, exit_code: int) -> None:
-        self._timers.cancel()
+        self._timers.close()
+        self._streams.stop_noting()
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
 
     async def _look_for_leftovers(self) -> None:

@@ -23,6 +23,7 @@ class Timers:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._armed: dict[str, Timer] = {}
+        self._closed = False
         self.late = 0.0
         """Seconds by which the latest action came too late: we stood still, or the loop was held up."""
 
@@ -30,18 +31,21 @@ class Timers:
         return name in self._armed
 
     def arm(self, name: str, seconds: float, action: Callable[..., None], *arguments: object) -> None:
-        """Call an action after so many seconds; a timer of the same name is replaced."""
-        self._armed[name] = Timer(self._loop.call_later(seconds, self._fire, name), action, arguments)
+        """Call an action after so many seconds; a timer of the same name is replaced. Once closed it does nothing."""
+        if not self._closed:
+            self._armed[name] = Timer(self._loop.call_later(seconds, self._fire, name), action, arguments)
 
     def forget(self, name: str) -> None:
         """Let a timer be armed anew that has called its action."""
         del self._armed[name]
 
-    def cancel(self) -> None:
+    def close(self) -> None:
         """Call nothing any more."""
+        self._closed = True
         for timer in self._armed.values():
             if timer.handle is not None:
                 timer.handle.cancel()
+        self._armed.clear()
 
     def stand_still(self) -> None:
         """Let no time pass."""

@@ -35,7 +35,7 @@ def test_a_forked_child_runs_none_of_it() -> None:
     script = """
 import asyncio, os, sys
 from nova_async.process import at_exit
-from nova_async.process.child import spawn
+from nova_async.process.spawn import spawn
 async def main():
     child = await spawn(["sleep", "60"], env=os.environ)
     at_exit.before_executors_stop(lambda: print("callback of", "parent" if os.getpid() == parent else "child"))
@@ -78,7 +78,7 @@ def test_a_process_is_settled_exactly_while_nobody_lives() -> None:
 import asyncio, os
 from pathlib import Path
 from nova_async.process import at_exit, orphan_guard
-from nova_async.process.child import spawn
+from nova_async.process.spawn import spawn
 def children():
     tasks = Path("/proc/self/task").iterdir()
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()} - {orphan_guard.guard_pid()}

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from nova_async.process.child import SPAWNS_AT_ONCE, spawn
+from nova_async.process.spawn import SPAWNS_AT_ONCE, spawn
 
 from .watching import descriptors, everyone_of_ours, running, text_until
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.process.child import resolve, spawn
+from nova_async.process.command import resolve
+from nova_async.process.spawn import spawn
 
 from .watching import running, text_until
 

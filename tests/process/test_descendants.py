@@ -3,9 +3,9 @@
 import os
 
 from nova_async.process import procfs
-from nova_async.process.child import spawn
 from nova_async.process.descendants import MOST, descendants
 from nova_async.process.kinship import FORGET_BEYOND, Kin, ProcessEntry
+from nova_async.process.spawn import spawn
 from nova_async.process.table import TABLE
 
 from .watching import DEADLINE, all_dead_within, announced, is_alive, program, running

@@ -35,7 +35,7 @@ class CountingTable:
 @pytest.fixture(params=TABLES, ids=lambda table: table.__name__.rpartition(".")[2])
 def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
     """Run the test with each reader of the process table that works here."""
-    monkeypatch.setattr("nova_async.process.child.TABLE", request.param)
+    monkeypatch.setattr("nova_async.process.spawn.TABLE", request.param)
     monkeypatch.setattr("nova_async.process.family.TABLE", request.param)
     monkeypatch.setitem(Family.__init__.__kwdefaults__, "table", request.param)
     return request.param

@@ -1,10 +1,12 @@
 """What a look at the process table can miss, and whom it can take for a member: neither does any harm."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +18,11 @@ from nova_async.process.exits import until_exited
 from nova_async.process.family import Family
 from nova_async.process.kinship import ProcessEntry
 from nova_async.process.snapshot import look_together
+from nova_async.process.spawn import spawn
 from nova_async.process.sweep import Orphans
 from nova_async.process.table import ProcessTable
 
-from .watching import all_dead_within, announced, is_alive, running, text_until
+from .watching import all_dead_within, announced, everyone_of_ours, is_alive, running, text_until
 
 pytestmark = pytest.mark.skipif(not procfs.usable(), reason="stands before Linux's reader of the process table")
 
@@ -81,6 +84,32 @@ class Halting(StandIn):
         self.begun.release()
         self.go_on.wait()
         return []
+
+
+class Blind(StandIn):
+    """A table that can list nobody, as where no descriptor is left, until it sees again."""
+
+    sees = False
+
+    def everyone(self, since: float = 0) -> list[ProcessEntry]:
+        """Raise what the system says then."""
+        if self.sees:
+            return procfs.everyone(since)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+class Crowded(StandIn):
+    """A table that shows a crowd in one session, all of whom have exited when they are signalled."""
+
+    pids = range(1 << 23, (1 << 23) + 6000)  # beyond what the kernel can allocate
+
+    def everyone(self, since: float = 0) -> list[ProcessEntry]:
+        """Return the crowd."""
+        return [ProcessEntry(pid, 1, pid, pid, since, "crowd", alive=True) for pid in self.pids]
+
+    def path_of(self, pid: int) -> str | None:
+        """Return the path of the one family."""
+        return "/crowd.1"
 
 
 class Backwards(StandIn):
@@ -249,3 +278,43 @@ def test_the_guard_does_not_believe_one_look_that_misses_everybody(blinking: Bli
         blinking.shut = 2
         Orphans("feed", os.getpid(), blinking).end(set())
         assert orphan.wait() == -signal.SIGKILL
+
+
+async def test_a_crowd_costs_a_look_linear_time() -> None:
+    """Thousands of members stop, go on and are killed without comparing each of them with all others."""
+    family = Family(0, "/crowd.1", born=0, since=0, leader_exit=nobody, table=Crowded())
+    start = time.process_time()
+    await family.suspend()
+    family.resume()
+    family.kill_now(timeout=0.1)
+    assert time.process_time() - start < 2  # seconds; each comparison of all with all takes more
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[Blind]:
+    """Have all families of this test see nobody but their leaders."""
+    table = Blind()
+    monkeypatch.setitem(Family.__init__.__kwdefaults__, "table", table)
+    yield table
+    table.sees = True
+
+
+async def test_a_leader_is_killed_where_no_look_is_possible(blind: Blind) -> None:
+    """Without a loop there is no second chance: whoever is known is killed at once."""
+    async with running("sleep", "60") as child:
+        child.family.kill_now(timeout=0.1)
+        async with asyncio.timeout(5):
+            assert await child.wait() == -signal.SIGKILL
+        blind.sees = True
+
+
+@pytest.mark.usefixtures("blind")
+async def test_a_spawn_cancelled_where_no_look_is_possible() -> None:
+    """It leaves nobody running."""
+    starting = asyncio.create_task(spawn(["sleep", "60"], env=dict(os.environ)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert everyone_of_ours() == []

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from nova_async.process import orphan_guard, procfs
-from nova_async.process.child import spawn
 from nova_async.process.cookie import new_cookie, supervisor_id
 from nova_async.process.guard_program import Instructions
+from nova_async.process.spawn import spawn
 from nova_async.process.sweep import Orphans
 from nova_async.process.table import TABLE
 from tests.leak_guard import descriptors

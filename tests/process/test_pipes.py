@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from nova_async.process.child import spawn
 from nova_async.process.pipes import F_SETPIPE_SZ, LARGEST, OURS, RATION, USUAL, OutputPipe, PipeRation
+from nova_async.process.spawn import spawn
 
 from .watching import running
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from nova_async.process import procfs
-from nova_async.process.child import spawn
+from nova_async.process.spawn import spawn
 from tests.cli.command import NOVA
 from tests.ordinary_user import as_ordinary_user, ordinary_environment, ordinary_folder, ordinary_python
 from tests.signal_guard import MARK

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 
 from nova_async.process import procfs
-from nova_async.process.child import Child, spawn
+from nova_async.process.child import Child
 from nova_async.process.cookie import supervisor_id, workers_of
+from nova_async.process.spawn import spawn
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 DEADLINE = 10.0  # seconds; far more than anything here takes

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.process import procfs
-from nova_async.process.child import Child, spawn
+from nova_async.process.child import Child
 from nova_async.process.family import Family
+from nova_async.process.spawn import spawn
 
 PROGRAMS = Path(__file__).parent
 # An orphan that leads a session, and one that does not; both gone at once, and nothing tells whose they were.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.process.child import spawn
+from nova_async.process.spawn import spawn
 from tests import signal_guard
 
 KEPT: list[object] = []

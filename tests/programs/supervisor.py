@@ -24,8 +24,9 @@ from nova_async.process import blind, procfs
 if "foreign" in sys.argv:
     procfs.usable = blind.needed = lambda: False  # before anyone asks
 from nova_async.process import orphan_guard
-from nova_async.process.child import Child, spawn
+from nova_async.process.child import Child
 from nova_async.process.cookie import new_cookie
+from nova_async.process.spawn import spawn
 
 TREE = Path(__file__).with_name("deaf_tree.sh")
 MILD = ["sh", "-c", "echo ready $$; exec sleep 300"]

@@ -162,7 +162,7 @@ async def test_a_slow_disk_slows_the_child(fifo: tuple[Path, int]) -> None:
     worker.log_path = path
     await worker.start(program("flood", str(FLOOD)))
     async with asyncio.timeout(20):
-        while not worker._life._pump.is_paused:  # type: ignore[union-attr]
+        while not worker._life._streams.pump.is_paused:  # type: ignore[union-attr]
             await asyncio.sleep(0.01)  # pausing is told to nobody
     assert worker.is_alive()
     content = bytearray()
@@ -269,7 +269,7 @@ def test_a_dead_disk_at_the_end_of_asyncio_run(fifo: tuple[Path, int], monkeypat
 
     async def main() -> None:
         await worker.start(["yes"])
-        while not worker._life._pump.is_paused:  # type: ignore[union-attr]
+        while not worker._life._streams.pump.is_paused:  # type: ignore[union-attr]
             await asyncio.sleep(0.01)  # pausing is told to nobody
 
     asyncio.run(main())
@@ -288,7 +288,7 @@ async def test_standing_still_is_not_the_disks_fault(fifo: tuple[Path, int], mon
     worker.log_path = path
     await worker.start(program("flood", str(FLOOD)))
     async with asyncio.timeout(20):
-        while not worker._life._pump.is_paused:  # type: ignore[union-attr]
+        while not worker._life._streams.pump.is_paused:  # type: ignore[union-attr]
             await asyncio.sleep(0.01)  # pausing is told to nobody
     time.sleep(1.2)  # noqa: ASYNC251 - standing still is what is tested
     content = bytearray()

@@ -169,12 +169,12 @@ async def test_a_timer_that_is_armed_while_time_stands_still() -> None:
     assert called - began > 0.05
 
 
-async def test_timers_that_are_cancelled() -> None:
-    """They call nothing any more, however late that is found out, and may be cancelled again."""
+async def test_timers_that_are_closed() -> None:
+    """They call nothing any more, however late that is found out, and may be closed again."""
     timers, called, later = Timers(), asyncio.Event(), asyncio.Event()
     timers.arm("now", 0.0, called.set)
-    timers.cancel()
-    timers.cancel()
+    timers.close()
+    timers.close()
     asyncio.get_running_loop().call_later(0.01, later.set)
     await later.wait()
     assert not called.is_set()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nova_async import AsyncWorker, Limits, TokenUsage, WorkerEnd, WorkerStatus
 from nova_async.agents import AGENTS
 from nova_async.process.pipes import RATION
-from nova_async.worker import life
+from nova_async.worker import streams
 from nova_async.worker.log.whole_lines import MOST_HELD, WholeLines
 from tests.agents.recordings import kept
 from tests.children import program
@@ -114,7 +114,7 @@ async def test_a_line_is_never_torn_by_the_other_stream(whole: int, tmp_path: Pa
 
 async def test_what_waits_for_a_prompt_is_let_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard output that stands still in the middle of a line does not hide standard error for ever."""
-    monkeypatch.setattr(life, "LINE_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "LINE_SECONDS", 0.2)
     pieces = [(OUT, "Building... "), (ERR, "waiting for the lock\n")]
     said = shlex.join(program("two_streams", json.dumps(pieces)))
     async with AsyncWorker("F1", log_dir=tmp_path, agent="claude") as worker:
