@@ -185,7 +185,7 @@ class MessageReader(EventReader):
 
     def name_model(self, model: Any) -> None:
         """Take the main agent's model from a line that names it."""
-        if model != self.model and isinstance(model, str) and model and model != "<synthetic>":
+        if model != self.model and isinstance(model, str) and model:
             self.model = one_line(model)
 
     def show(self, activity: str | None) -> None:

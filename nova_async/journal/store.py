@@ -294,7 +294,6 @@ class Journal:
             if not file.is_lost:
                 self._inbox.put_back([])
             return
-        self._failure = None
         self._told.clear()
         self._inbox.has_written()
         for record in batch:

@@ -6,7 +6,7 @@ import pytest
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS
-from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, UsageLedger
+from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, MAX_MODELS, MAX_NAME, UsageLedger, count, money
 from nova_async.agents.reader import MAX_LINE
 from tests.agents.recordings import read
 
@@ -100,3 +100,30 @@ def test_a_message_whose_name_is_too_long_counts_once() -> None:
     ledger.put("m" * (MAX_NAME + 1), (1, 2, 3, 4))
     assert ledger.read()[0] == TokenUsage(1, 2, 3, 4)
     assert ledger.of("m" * (MAX_NAME + 1)) is None
+
+
+def test_only_a_sensible_number_is_a_count() -> None:
+    """True is no number of tokens, though Python calls it one."""
+    assert [count(value) for value in (True, 0, -1, 1.0, "1", None)] == [0] * 6
+    assert (count(1), count(MAX_COUNT), count(MAX_COUNT + 1)) == (1, MAX_COUNT, 0)
+    assert (money(True), money(0), money(-0.1), money(0.5)) == (None, 0.0, None, 0.5)
+
+
+def test_a_closed_book_is_final_for_its_own_process_only() -> None:
+    """The total of the next process is not told yet."""
+    ledger = UsageLedger()
+    ledger.settle({"m": (1, 1, 1, 1)})
+    ledger.close_book()
+    assert not ledger.is_settled
+    assert ledger.read()[0] == TokenUsage(1, 1, 1, 1)
+
+
+def test_models_without_end_are_counted_without_their_names() -> None:
+    """So many are named; what the others used is in the sum."""
+    ledger = UsageLedger()
+    ledger.settle({f"m{number}": (1, 0, 0, 0) for number in range(MAX_MODELS + 5)})
+    total, by_model = ledger.read()
+    assert total == TokenUsage(MAX_MODELS + 5)
+    assert list(by_model) == [f"m{number}" for number in range(MAX_MODELS)]
+    ledger.settle({"m0": (1, 0, 0, 0), "new": (1, 0, 0, 0)}, add=True)
+    assert ledger.read()[1]["m0"] == TokenUsage(2)

@@ -519,3 +519,24 @@ def test_an_event_that_nests_too_deeply_is_none() -> None:
     """It is passed over, and the next one is read."""
     deep = '{"type":"assistant","message":' + "[" * 5000 + "]" * 5000 + "}"
     assert claude_says(deep, json.dumps({"type": "system", "subtype": "thinking_tokens"})).activity == "thinking"
+
+
+def test_the_programs_own_words_have_no_model() -> None:
+    """Claude names a made-up one for them."""
+    line = {"type": "assistant", "message": {"id": "m", "model": "<synthetic>", "content": []}}
+    assert claude_says(json.dumps(line)).model is None
+
+
+def test_a_note_of_claude_to_its_makers_is_no_error() -> None:
+    """It stands among the errors, and says nothing to anybody else."""
+    line = {"type": "result", "subtype": "error_during_execution", "is_error": True,
+            "errors": ["[ede_diagnostic] result_type=user", "No such tool"]}  # fmt: skip
+    assert claude_says(json.dumps(line)).error == "No such tool"
+
+
+@pytest.mark.parametrize("moment", [True, 0, -5, "1795622063", 1.5])
+def test_a_reset_that_is_no_number_of_seconds_is_not_told(moment: object) -> None:
+    """The limit is one all the same."""
+    told = {"status": "rejected", "rateLimitType": "five_hour", "resetsAt": moment}
+    limit = claude_says(json.dumps({"type": "rate_limit_event", "rate_limit_info": told})).limit
+    assert limit == UsageLimit("five_hour")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -241,9 +242,21 @@ async def test_a_journal_outlives_a_loop_that_is_torn_down(path: Path) -> None:
 
 async def test_a_forked_child_is_told(journal: Journal) -> None:
     """In a forked child there is no thread that would write: a call is an error there, not a hang."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        """Be within the journal's queue at the moment of the fork, as any thread may be."""
+        with journal._inbox._news:
+            held.set()
+            go_on.wait(30)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
     child = os.fork()
     if child == 0:
         code = 1
+        signal.alarm(10)
         try:
             journal.record(event())
             journal.begin_attempt(start()).send(None)
@@ -251,6 +264,8 @@ async def test_a_forked_child_is_told(journal: Journal) -> None:
             code = 0 if "opened by the parent process" in str(error) else 2
         finally:
             os._exit(code)
+    go_on.set()
+    holding.join()
     status = os.waitpid(child, 0)[1]  # noqa: ASYNC222 - it exits at once
     assert os.waitstatus_to_exitcode(status) == 0
     await journal.begin_attempt(start())

@@ -1,11 +1,14 @@
 """What is written into a journal comes out of it again, and what counts for a resumed run is told from the rest."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nova_async.errors import JournalError
+from nova_async.journal.columns import MOST_TEXT
 from nova_async.journal.history import History
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
@@ -236,3 +239,22 @@ async def test_a_fresh_run(journal: Journal) -> None:
 async def test_a_plan_that_nobody_knows(journal: Journal) -> None:
     """A plan that has never run has no history, but sees the runs that others have not ended."""
     assert await journal.history(OTHER_PLAN) == History(unfinished_runs=(run(),))
+
+
+async def test_an_attempt_that_is_under_way_is_not_part_of_the_past(journal: Journal) -> None:
+    """A fresh run and a retry forget what is over; what still runs counts when it ends."""
+    await journal.begin_attempt(start())
+    await journal.reset(PLAN, ["F1"])
+    await journal.begin_run(run("r2"), fresh=True)
+    (known,) = (await journal.history(PLAN)).attempts["F1"]
+    assert known.counts
+
+
+async def test_an_activity_of_any_length_is_kept_in_short(journal: Journal, path: Path) -> None:
+    """An agent may say megabytes in one line."""
+    await journal.begin_attempt(start())
+    journal.note_phase(attempt(), Phase.RUN, moment(1), "x" * (3 * MOST_TEXT))
+    await journal.history(PLAN)
+    with closing(sqlite3.connect(path)) as connection:
+        [(length,)] = connection.execute("SELECT length(activity) FROM phases").fetchall()
+    assert length == MOST_TEXT

@@ -218,3 +218,16 @@ def test_who_holds_it_is_told_to_its_owner_alone(path: Path) -> None:
     """The file is private, as all that we make."""
     with RunLock(path):
         assert stat.S_IMODE(path.with_name("journal.db.lock").stat().st_mode) == 0o600
+
+
+def test_who_is_refused_holds_neither_lock(path: Path) -> None:
+    """That of an older nova is taken first, and given back where the journal's own is another's."""
+    with holder(path):
+        path.with_name("lock").touch()
+        with pytest.raises(RunLockedError):
+            RunLock(path).open()
+        older = program("file_locker", path.with_name("lock"))
+        with subprocess.Popen(older, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline(), "it is still locked"
+            process.kill()

@@ -1,6 +1,7 @@
 """What waits to be written: nothing of it is given up before there is really too much."""
 
 import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -71,3 +72,17 @@ def test_the_pause_after_a_failure_grows_until_something_is_written(monkeypatch:
     assert [pause() >= least for least in (0.1, 0.2, 0.4, 0.8)] == [True] * 4
     inbox.has_written()
     assert pause() < 0.8
+
+
+def test_what_somebody_waits_for_is_never_given_up() -> None:
+    """However old it is."""
+    inbox = Inbox(lambda: None)
+    awaited = Record(lambda connection: None, Future())
+    inbox.put(awaited)
+    for _ in range(MOST_UNWRITTEN + 3):
+        inbox.put(record())
+    inbox.hurry()
+    taken = inbox.take()
+    assert taken is not None
+    assert taken[0] is awaited
+    assert len(taken) == 1 + MOST_UNWRITTEN

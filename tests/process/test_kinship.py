@@ -3,7 +3,7 @@
 import pytest
 
 from nova_async.process.cookie import belongs_to, new_cookie, supervisor_id, workers_of
-from nova_async.process.kinship import ProcessEntry, find_family, pids_to_look_at
+from nova_async.process.kinship import Kin, ProcessEntry, find_family, pids_to_look_at
 
 
 def entry(pid: int, parent: int = 1, session: int = 0, *, alive: bool = True) -> ProcessEntry:
@@ -81,3 +81,13 @@ def test_an_inherited_path_that_is_none(nonsense: str, monkeypatch: pytest.Monke
     """What cannot be a path of workers is not handed on: each of our children would carry it."""
     monkeypatch.setenv("NOVA_WORKER", nonsense)
     assert new_cookie().rpartition(".")[0] == f"/{supervisor_id()}"
+
+
+def test_a_session_is_forgotten_only_after_a_look_that_missed_nobody() -> None:
+    """While somebody known lives who was not found, whom it stands for is not known either."""
+    kin = Kin()
+    kin.meet([entry(20, session=20), entry(30, session=30)], lambda pid, start: False)
+    kin.meet([entry(20, session=20)], lambda pid, start: True)
+    assert set(kin.sessions) == {20, 30}
+    kin.meet([entry(20, session=20)], lambda pid, start: False)
+    assert set(kin.sessions) == {20}

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from nova_async._core.threads import DISK_THREADS
 from nova_async.process import procfs
+from nova_async.process.cookie import supervisor_id
 from nova_async.process.family import Family
 from nova_async.process.kinship import ProcessEntry
+from nova_async.process.sweep import Orphans
 
 from .watching import announced, is_alive, running
 
@@ -113,3 +116,13 @@ async def test_a_stranger_with_the_number_of_an_ended_session_is_none_of_the_fam
         strangers.append(ProcessEntry(session, 1, session, session, own.start_time + 10**9, "stranger", alive=True))
         assert session not in [member.pid for member in child.family.members()]
         strangers.clear()
+
+
+async def test_the_guard_looks_twice_before_it_goes(look_through: Callable[..., None]) -> None:
+    """Two looks in a row must find nobody: one that is between fork and exec shows no cookie."""
+    missed = [True, True]
+    async with running("sleep", "60") as child:
+        table = ChangedTable(lambda found: [] if missed and missed.pop() else found)
+        orphans = Orphans(supervisor_id(), os.getpid(), table)  # type: ignore[arg-type]
+        await asyncio.wrap_future(DISK_THREADS.submit(orphans.end, set()))
+        assert await child.wait() == -signal.SIGKILL

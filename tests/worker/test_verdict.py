@@ -1,10 +1,11 @@
 """The verdict on a worker: exit code, our own stop and the agent's report, in that order of weight."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
-from nova_async import AgentReport, WorkerEnd, WorkerStatus
+from nova_async import AgentReport, AsyncWorker, WorkerEnd, WorkerStatus
 from nova_async.worker.verdict import NO_STATUS, Stop, Verdict, verdict
 
 COMPLETED, FAILED = WorkerStatus.COMPLETED, WorkerStatus.FAILED
@@ -35,3 +36,11 @@ WELL = AgentReport(is_error=False, result="Done.")
 def test_the_verdict(exit_code: int | None, stop: Stop | None, report: AgentReport, expected: Verdict) -> None:
     """Each way to end has one status, one word and one sentence."""
     assert verdict(exit_code, stop, report) == expected
+
+
+async def test_a_last_line_without_its_end_is_read(tmp_path: Path) -> None:
+    """Nobody ends the last line of an output that was cut off, or of a script that prints with printf."""
+    async with AsyncWorker("F1", log_dir=tmp_path) as worker:
+        await worker.start(["printf", "Token usage: input=1, output=2, cache_read=3, cache_creation=4"])
+        await worker.wait()
+    assert worker.report.usage.total == 10
