@@ -9,11 +9,15 @@ import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from nova_async.process import orphan_guard
 from nova_async.worker import sync_worker
 from tests import leak_guard, signal_guard
 from tests.cli.command import warm_nova_running
+
+settings.register_profile("nova", deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("nova")
 
 INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
