@@ -47,7 +47,8 @@ def _is_ours(folder: Path) -> bool:
 def replace_file(path: Path, content: bytes, *, by_way_of: Path, keeps_mode: bool = True) -> None:
     """Replace a file atomically, so that neither a crash nor a power cut can leave it half written.
 
-    The content is first written to the folder ``by_way_of``; if that is on another file system, beside the file.
+    The content is first written to the folder ``by_way_of``; if that fails, or is on another file system, beside the
+    file.
 
     A new file is readable by its owner only, because what agents do may contain secrets. With
     ``keeps_mode`` an existing one stays as readable as it was.
@@ -57,14 +58,14 @@ def replace_file(path: Path, content: bytes, *, by_way_of: Path, keeps_mode: boo
     temporary = by_way_of / f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
         _write(temporary, content, like=path if keeps_mode else None)
-        try:
-            temporary.replace(path)
-        except OSError:
-            if by_way_of == path.parent:
-                raise
-            replace_file(path, content, by_way_of=path.parent, keeps_mode=keeps_mode)
+        temporary.replace(path)
+    except OSError:
+        if by_way_of == path.parent:
+            raise
+        replace_file(path, content, by_way_of=path.parent, keeps_mode=keeps_mode)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that has turned read-only, or is dead, gives nothing back
+            temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

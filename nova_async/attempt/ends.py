@@ -13,6 +13,7 @@ from nova_async.words import Outcome, Phase
 __all__ = ["about_program", "bare_end", "describe_refusal", "not_on_path"]
 
 NO_ROOM = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # about the machine at this moment, not the task
+DISK_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}  # of a log: its disk, not the task
 
 
 def bare_end(
@@ -43,7 +44,8 @@ def describe_refusal(
     if refusal.errno in NO_ROOM:
         return Outcome.NO_RESOURCES, f"the system could not start another process: {refusal.strerror}"
     if log_path is not None and is_about(refusal, log_path):
-        return Outcome.LOG_ERROR, str(refusal)
+        outcome = Outcome.NO_RESOURCES if refusal.errno in DISK_FAILS else Outcome.LOG_ERROR
+        return outcome, f"its log cannot be opened: {os.fsdecode(refusal.filename)}: {refusal.strerror}"
     if refusal.filename != command[0]:
         return Outcome.SPAWN_ERROR, str(refusal)
     install = recognise(command).install

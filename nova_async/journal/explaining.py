@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nova_async.errors import JournalError
 
-__all__ = ["DISK_TROUBLE", "explained", "refused", "understood"]
+__all__ = ["DISK_TROUBLE", "explained", "is_damage", "is_disk_failure", "refused", "understood"]
 
 START_OVER = "move it and its -wal file away to start over (finished tasks will run again)"
 CHECK_PERMISSIONS = "check the permissions of the file and its folder, or choose another path for the journal"
@@ -18,20 +18,39 @@ DISK_TROUBLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "
                 "SQLITE_INTERRUPT")  # fmt: skip
 
 
+DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+DISK_FAILURE = ("SQLITE_FULL", "SQLITE_IOERR")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether SQLite takes the file itself for damaged."""
+    return name_of(error).startswith(DAMAGE)
+
+
+def is_disk_failure(error: BaseException) -> bool:
+    """Tell whether the disk has failed to read or write something."""
+    return name_of(error).startswith(DISK_FAILURE)
+
+
+def name_of(error: BaseException) -> str:
+    """Return SQLite's name of an error; "" if it is none of SQLite's."""
+    return getattr(error, "sqlite_errorname", "") or ""
+
+
 def explained(path: Path, error: BaseException) -> JournalError:
     """Turn an error of SQLite or the system into a message that names the journal's file and says what to do."""
     if isinstance(error, JournalError):
         return error
-    code = getattr(error, "sqlite_errorname", "") or ""
+    code = name_of(error)
     if isinstance(error, OSError):
         said = f"{path} cannot be used ({error.strerror or error}): {CHECK_PERMISSIONS}"
-    elif code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+    elif is_damage(error):
         said = f"{path} is not a nova journal, or is damaged ({error}): {START_OVER}"
     elif code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         said = f"{path} cannot be used ({error}): {CHECK_PERMISSIONS}"
     elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         said = f"{path} is locked by another process ({error}): wait for it to finish or stop it"
-    elif code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+    elif is_disk_failure(error):
         said = f"{path} cannot be written ({error}): free some disk space, or check the disk"
     elif isinstance(error, sqlite3.Error):
         said = f"{path} cannot be read as a journal ({error}): {START_OVER}"

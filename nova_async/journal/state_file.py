@@ -125,10 +125,12 @@ class StateFile:
         path = Path(os.path.realpath(self.path)) if is_named else self.path.absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_devices(path)
-        own_folder(self._scratch)
+        with contextlib.suppress(OSError):  # its disk may be another one, and the file can be written without it
+            own_folder(self._scratch)
         if not self._swept:
             for folder in {self._scratch, path.parent}:
-                remove_leftovers(folder, path.name)
+                with contextlib.suppress(OSError):
+                    remove_leftovers(folder, path.name)
             self._swept = True
         tasks = b",".join(self._fragments.values())
         content = b'{"project":%b,"tasks":{%b},"nova":%b}\n' % (about["project"], tasks, about["nova"])

@@ -24,7 +24,7 @@ from typing import Any, final
 from nova_async._core.cancellation import finish
 from nova_async.errors import JournalError
 from nova_async.journal import writing
-from nova_async.journal.explaining import explained, refused, understood
+from nova_async.journal.explaining import explained, is_damage, is_disk_failure, refused, understood
 from nova_async.journal.history import History, read_history
 from nova_async.journal.journal_file import JournalFile
 from nova_async.journal.lock import RunLock
@@ -66,6 +66,7 @@ class Journal:
         self._opened = unstoppable()
         self._closed = unstoppable()
         self._failure: JournalError | None = None
+        self._disk_failure: Exception | None = None
         self._told: set[str] = set()
         # A daemon: a disk that hangs must not keep the program from exiting.
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
@@ -294,6 +295,7 @@ class Journal:
             if not file.is_lost:
                 self._inbox.put_back([])
             return
+        self._disk_failure = None
         self._told.clear()
         self._inbox.has_written()
         for record in batch:
@@ -309,6 +311,11 @@ class Journal:
             record.waiter.set_exception(refused(self.path, record.refusal))
 
     def _failed(self, batch: list[Record], error: Exception) -> None:
+        # Once reading has failed, SQLite takes the file for damaged. It is not: it may be whole on a disk that works.
+        if is_damage(error) and self._disk_failure is not None:
+            error = self._disk_failure
+        elif is_disk_failure(error):
+            self._disk_failure = error
         self._failure = explained(self.path, error)
         self._tell_once(str(self._failure))
         for record in batch:

@@ -380,6 +380,16 @@ def test_what_the_machine_lacks_at_the_moment_is_no_verdict(number: int) -> None
     assert os.strerror(number) in sentence
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.ENOTDIR])
+def test_a_disk_that_takes_no_log_is_no_verdict(number: int) -> None:
+    """It may take one later, and the task has done nothing wrong; a folder that is closed to us stays closed."""
+    log = Path("logs/F1.log")
+    outcome, sentence = describe_refusal(OSError(number, os.strerror(number), log.absolute()), ("sh",), log)
+    is_closed = number in (errno.EACCES, errno.ENOTDIR)
+    assert outcome is (Outcome.LOG_ERROR if is_closed else Outcome.NO_RESOURCES)
+    assert sentence == f"its log cannot be opened: {log.absolute()}: {os.strerror(number)}"
+
+
 def replayed(name: str, then: str = "") -> tuple[str, ...]:
     """Return a command that prints a recording as the real program did, and does something beside."""
     return ("sh", "-c", f"{then}cat {DATA / name}")

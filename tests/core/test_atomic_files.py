@@ -67,12 +67,20 @@ def test_a_file_is_replaced_by_way_of_another_folder(tmp_path: Path) -> None:
 
 
 def test_a_replacement_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    """Where the temporary file cannot be made, the old content stays and the system's error comes."""
+    """What cannot be replaced stays, the system's error comes, and nothing temporary is left."""
+    (tmp_path / "state.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(tmp_path / "state.json", b"new", by_way_of=tmp_path / "missing")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_folder_for_temporary_files_that_fails_is_done_without(tmp_path: Path) -> None:
+    """It may be on another disk, which is full: then the file is replaced by way of its own folder."""
     target = tmp_path / "state.json"
     target.write_text("old")
-    with pytest.raises(FileNotFoundError):
-        replace_file(target, b"new", by_way_of=tmp_path / "missing")
-    assert target.read_text() == "old"
+    replace_file(target, b"new", by_way_of=tmp_path / "missing")
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 @pytest.mark.parametrize("is_new", [True, False])
