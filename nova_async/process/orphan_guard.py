@@ -55,6 +55,7 @@ class _Guard:
         read_end, self.pipe = open_pipe()
         self.pidfd = -1
         self._owed = bytearray()
+        self._writing = False
         self._within_line = False
         self._most_owed = MOST_OWED
         try:
@@ -77,6 +78,15 @@ class _Guard:
         If it is dead, its successor will get everything.
         """
         self._owed += lines.encode()
+        if self._writing:  # this very thread is at it, and Python has collected a worker meanwhile (see `_lock`)
+            return
+        self._writing = True
+        try:
+            self._write()
+        finally:
+            self._writing = False
+
+    def _write(self) -> None:
         with suppress(BlockingIOError, BrokenPipeError):
             while self._owed:
                 written = os.write(self.pipe, self._owed[:MOST_OWED])
@@ -95,7 +105,9 @@ class _Guard:
         self.pipe = self.pidfd = -1
 
 
-_lock = threading.Lock()
+# A thread may need it while it has it: Python collects garbage at any moment, and with it may go a worker that was
+# dropped while running, whose end tells the guard that the family is over.
+_lock = threading.RLock()
 _guard: _Guard | None = None
 _thread: threading.Thread | None = None
 _released: set[str] = set()
@@ -193,7 +205,7 @@ def _worker(cookie: str) -> str:
 def _everything() -> str:
     """Say all that a guard needs to know; the lock is ours."""
     released = (f"release {worker}\n" for worker in _released)
-    return "".join([*released, *map(_lines_about, _guarded.values())])
+    return "".join([*released, *map(_lines_about, list(_guarded.values()))])
 
 
 def _lines_about(family: Guarded) -> str:
@@ -296,7 +308,7 @@ def _start_over_after_fork() -> None:
     if _guard is not None:
         _guard.process.returncode = 0  # not our child: nothing to reap, nothing to warn about
         _guard.close()
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _guard = _thread = None
     _warned = False
     _released.clear()

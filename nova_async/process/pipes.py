@@ -33,7 +33,8 @@ class PipeRation:
     def __init__(self, budget: int = OURS) -> None:
         self.budget = budget
         self.taken = 0
-        self._lock = threading.Lock()
+        # A thread may need it while it has it: a pipe may be closed by the end of a worker that is garbage.
+        self._lock = threading.RLock()
 
     def take(self, most: int = LARGEST) -> int:
         """Return the size in bytes for one more pipe: a power of two from 64 KiB to ``most``."""
@@ -52,7 +53,7 @@ class PipeRation:
     def start_over(self) -> None:
         """Reset in a forked child: the parent's pipes and locks are not ours."""
         self.taken = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 def _budget() -> int:

@@ -1,6 +1,7 @@
 """What is known of a worker: one immutable state at a time, readable from any thread without a lock."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from nova_async.words import WorkerEnd, WorkerStatus
 from nova_async.worker.log.writer import LogWriter
 
 __all__ = ["Record", "State"]
+
+_log = logging.getLogger("nova_async")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,13 @@ class Record:
         try:
             self.on_change()
         except Exception as error:  # the user's code must not cost the worker its supervision
-            context = {"message": f"on_change callback of worker {self.task_id} failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
+            message = f"on_change callback of worker {self.task_id} failed"
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # the worker's loop was closed under it
+                _log.exception(message)
+            else:
+                loop.call_exception_handler({"message": message, "exception": error})
 
     @property
     def log_path(self) -> Path:

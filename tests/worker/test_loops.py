@@ -95,6 +95,26 @@ def test_its_loop_has_been_closed(tmp_path: Path, what: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_its_loop_has_been_closed_and_its_callback_fails(tmp_path: Path) -> None:
+    """That is told to the program's log, and the worker's end is final all the same."""
+    command = program("loses_its_loop", tmp_path, "complain")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    refusal, end, alive = done.stdout.splitlines()
+    assert "was still running when its event loop was closed" in refusal
+    assert end.startswith("failed terminated False -9 killed")
+    assert alive == "alive:"
+    assert "on_change callback of worker W failed" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.parametrize(("what", "said"), [("drop-locked", "told"), ("drop-in-ration", "0")])
+def test_a_worker_is_collected_at_any_moment(what: str, said: str, tmp_path: Path) -> None:
+    """Also in one in which this very thread holds a lock that its end needs: no hang, and its processes are killed."""
+    command = program("loses_its_loop", tmp_path, what)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.stdout.splitlines() == [said, "alive:"], done.stderr
+
+
 class Cancelled:
     """Ways in which the body of an ``async with`` is cancelled while its worker runs, and whether again at its exit."""
 
