@@ -434,7 +434,7 @@ def test_a_program_that_is_no_python_is_not_started(monkeypatch: pytest.MonkeyPa
 
 
 LOADED = """
-import sys
+import os, sys  # it cannot do without os, which older Pythons have loaded by then
 from importlib.util import spec_from_file_location, module_from_spec
 spec = spec_from_file_location("guard_program", sys.argv[1])
 program = module_from_spec(spec)
