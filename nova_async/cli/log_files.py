@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 from nova_async._core.own_places import open_without_waiting
 from nova_async.records import LogRef
 
-__all__ = ["open_log", "open_own_log"]
+__all__ = ["open_log", "open_own_log", "with_odd_bytes"]
+
+SPELLED_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
 
 def open_log(ref: LogRef, places: Iterable[Path], log_dir: Path) -> io.FileIO | None:
@@ -40,3 +43,11 @@ def open_own_log(path: Path) -> io.FileIO:
     Raises ``OSError``, also for a link, which could lead to any file of the user.
     """
     return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
+
+
+def with_odd_bytes(path: str) -> str:
+    r"""Return a path as the system knows it, whose bytes that are not UTF-8 the state file spells out (``l\xffgs``).
+
+    A folder may also really be called so: only the log's inode tells which one is meant.
+    """
+    return SPELLED_BYTE.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), path)

@@ -15,7 +15,7 @@ import click
 
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
-from nova_async.cli.log_files import open_log, open_own_log
+from nova_async.cli.log_files import open_log, open_own_log, with_odd_bytes
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
@@ -195,8 +195,9 @@ class Source:
 
     def _places_of(self, ref: LogRef) -> Iterator[Path]:
         # A path may be relative to the folder in which the run was started: that of the state file, most often.
-        path = Path(ref.path)
-        for place in dict.fromkeys((path, self._state.parent / path, self._log_dir / path.name)):
+        paths = [Path(ref.path), *([Path(with_odd_bytes(ref.path))] if ref.inode is not None else [])]
+        places = [place for path in paths for place in (path, self._state.parent / path, self._log_dir / path.name)]
+        for place in dict.fromkeys(places):
             yield place
             if ref.inode is not None:
                 yield from logs_by_name(place.parent, self.task_id)

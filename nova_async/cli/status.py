@@ -1,6 +1,7 @@
 """``nova status``: how a run stands, read from its state file; it may be running, over, or dead."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,11 +70,28 @@ def show_status(options: Options) -> int:
     except StateFileError as error:
         tell(str(error))
         return BAD_INPUT
+    if picture.condition is Condition.RUNNING and (trouble := disk_trouble(path)) is not None:
+        tell(trouble)
     if options.json:
         say(json.dumps(document(picture), indent=2))
     else:
         write_status(picture, path)
     return FAILED if picture.total.failed or picture.condition is Condition.DEAD else 0
+
+
+def disk_trouble(path: Path) -> str | None:
+    """Say so if the disk of a running run's state file takes nothing: then the file may be older than it looks."""
+    try:
+        disk, size = os.statvfs(path), path.stat().st_size
+    except OSError:
+        return None
+    if disk.f_flag & os.ST_RDONLY:
+        why = "is read-only"
+    elif disk.f_blocks and disk.f_bavail * disk.f_frsize < size:  # some network disks tell nothing
+        why = "is full"
+    else:
+        return None
+    return f"the disk of {path} {why}: this may be out of date"
 
 
 def picture_of(run: RunView, tasks: Mapping[str, TaskView]) -> Picture:

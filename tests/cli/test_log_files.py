@@ -38,6 +38,22 @@ def test_a_log_elsewhere_is_not_shown(how: str, inode: int | None, secret: Path)
     assert "no longer in" in done.stderr
 
 
+@pytest.mark.parametrize("folder", ["l\udcffgs", "l\\xffgs"])
+def test_a_folder_of_logs_that_is_not_utf_8(folder: str, tmp_path: Path) -> None:
+    """Its log is found, although a state file only spells out such bytes; so is one whose name is really such."""
+    try:
+        (tmp_path / folder).mkdir()
+    except OSError as error:
+        pytest.skip(f"the file system takes no such name: {error.strerror}")
+    log = tmp_path / folder / "T1.log"
+    log.write_text("own\n")
+    ref = LogRef(path=f"{folder}/T1.log", device=log.stat().st_dev, inode=log.stat().st_ino)
+    view = TaskView(id="T1", state=TaskState.COMPLETED, attempt=1, attempts=(attempt("T1", log=ref),), log=ref)
+    write_state(tmp_path, run_view(), by_id(view))
+    done = nova("logs", "T1", cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("own\n", "")
+
+
 def test_a_link_in_the_folder_of_logs(secret: Path) -> None:
     """A log of a task that no run knows is a file, not a link to one."""
     folder = secret.parent / "checkout"

@@ -100,11 +100,13 @@ class Disk:
 class Project:
     """A plan whose first task has completed when the disk fails, whose second one is at work, and whose third waits."""
 
-    def __init__(self, folder: Path, journal: Path, logs: Path) -> None:
+    def __init__(self, folder: Path, journal: Path, logs: Path, state: Path) -> None:
         self.folder, self.output = folder / "work", folder / "nova.out"
         self.folder.mkdir()
         (self.folder / "CASCADE.md").write_text(PLAN)
-        self.places = ["--journal", str(journal / "nova/journal.db"), "--log-dir", str(logs / "logs")]
+        self.state = ["--state", str(state / "state.json")]
+        self.journal = ["--journal", str(journal / "nova/journal.db")]
+        self.places = [*self.state, *self.journal, "--log-dir", str(logs / "logs")]
 
     @contextmanager
     def run(self, command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
@@ -173,7 +175,7 @@ def disk_at(place: Path, ending: str) -> Iterator[Disk]:
 def test_the_disk_of_the_logs_fails(tmp_path: Path, ending: str, warm_nova: None) -> None:
     """Who is at work goes on, who can have no log waits until there can be one, and no task has failed for it."""
     with disk_at(tmp_path / "disk", ending) as disk:
-        project = Project(tmp_path, journal=tmp_path, logs=disk.place)
+        project = Project(tmp_path, journal=tmp_path, logs=disk.place, state=tmp_path)
         with project.run(NOVA) as running:
             disk.fail()
             project.go()
@@ -196,18 +198,19 @@ def test_the_disk_of_the_logs_fails(tmp_path: Path, ending: str, warm_nova: None
 def test_the_disk_of_the_journal_is_full_for_a_while(tmp_path: Path, warm_nova: None) -> None:
     """What ends meanwhile is written later, nothing new begins before, and the views go on."""
     with disk_at(tmp_path / "disk", "full") as disk:
-        project = Project(tmp_path, journal=disk.place, logs=tmp_path)
+        project = Project(tmp_path, journal=disk.place, logs=tmp_path, state=tmp_path)
         with project.run(NOVA) as running:
             disk.fail()
             project.go()
             until(lambda: "cannot be written" in project.told())
-            until(lambda: "cannot be written" in nova("status", cwd=project.folder).stdout)
-            status = nova("status", cwd=project.folder).stdout
-            assert "1 of 3 completed · 1 running" in status
-            assert "free some disk space" in status
-            shown = nova("show", "A", *project.places[:2], cwd=project.folder)
+            until(lambda: "cannot be written" in nova("status", *project.state, cwd=tmp_path).stdout)
+            status = nova("status", *project.state, cwd=tmp_path)
+            assert status.stderr == ""
+            assert "1 of 3 completed · 1 running" in status.stdout
+            assert "free some disk space" in status.stdout
+            shown = nova("show", "A", *project.state, *project.journal, cwd=tmp_path)
             assert "lost" not in shown.stdout, shown.stdout
-            assert nova("logs", "A", cwd=project.folder).stdout.endswith("999\n")
+            assert nova("logs", "A", *project.state, cwd=tmp_path).stdout.endswith("999\n")
             disk.mend()
             assert running.wait(DEADLINE) == 0, project.told()
         assert "free some disk space" in project.told().split("3 of 3 completed")[1], "the summary says it again"
@@ -219,9 +222,12 @@ def test_the_disk_of_the_journal_is_full_for_a_while(tmp_path: Path, warm_nova: 
 def test_the_disk_of_everything_stays_bad(tmp_path: Path, ending: str, warm_nova: None) -> None:
     """The run ends with a sentence that names what will run again, and the next one knows all that was written."""
     with disk_at(tmp_path / "disk", ending) as disk:
-        project = Project(tmp_path, journal=disk.place, logs=disk.place)
+        project = Project(tmp_path, journal=disk.place, logs=disk.place, state=disk.place)
         with project.run([sys.executable, "-W", "error", "-c", IMPATIENT]) as running:
             disk.fail()
+            if ending == "full":
+                status = nova("status", *project.state, cwd=tmp_path)
+                assert status.stderr == f"nova: the disk of {project.state[1]} is full: this may be out of date\n"
             project.go()
             assert running.wait(DEADLINE) == 2, project.told()
         told = project.told()
