@@ -2,7 +2,8 @@
 
 Each journal has a random id, and two digests of it. One is made with a secret key of the user, which no repository can
 know; it stays right when the folder is copied. The other is made with the machine, the user and the file's inode; it
-stays right where there is no home folder, or another one each time, as in a container. Either is enough.
+stays right where there is no home folder, or another one each time, as in a container. Either is enough. Each user or
+machine that has accepted a journal has a seal on it, so that they can take turns.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ __all__ = ["is_ours", "put_seal", "require_ours"]
 
 KEY_BYTES = 32
 MACHINE = Path("/etc/machine-id")
+MOST_SEALS = 8  # of users, machines and containers that share a folder; so few are no chance to guess an inode
 MOST_LOGS = 100  # that are looked for, if a journal has no seal
 
 
@@ -33,6 +35,14 @@ class Seal(NamedTuple):
     by_key: str | None
     by_place: str | None
 
+    def matches(self, by_key: str | None, by_place: str | None) -> bool:
+        """Tell whether one of its digests is that one."""
+        pairs = ((self.by_key, by_key), (self.by_place, by_place))
+        return any(
+            said is not None and ours is not None and hmac.compare_digest(said.encode(errors="replace"), ours.encode())
+            for said, ours in pairs
+        )
+
 
 def require_ours(connection: sqlite3.Connection, named: Path, path: Path) -> None:
     """Check that a journal was written by this user on this machine; ``path`` is where it really is.
@@ -41,43 +51,45 @@ def require_ours(connection: sqlite3.Connection, named: Path, path: Path) -> Non
     """
     if not is_ours(connection, path):
         raise JournalError(
-            f"{named} was not written by you on this machine, so its results do not count (it may have come with the"
-            " repository): move it away to start over, or use `nova run --trust-journal` once if you know it"
+            f"{named} was not written by you on this machine, so its results do not count: it may have come with the"
+            " repository. To continue with it all the same, use `nova run --trust-journal` once; to start over, move it"
+            " away"
         )
 
 
 def is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     """Tell whether a journal was written by this user on this machine."""
-    seal = read_seal(connection)
-    if seal is None:
+    seals = read_seals(connection)
+    if not seals:
         return has_our_logs(connection, path)
-    return any(
-        said is not None and ours is not None and hmac.compare_digest(said.encode(errors="replace"), ours.encode())
-        for said, ours in ((seal.by_key, keyed(seal.id, user_key())), (seal.by_place, placed(seal.id, path)))
-    )
+    key = user_key()
+    return any(seal.matches(keyed(seal.id, key), placed(seal.id, path)) for seal in seals)
 
 
 def put_seal(connection: sqlite3.Connection, path: Path) -> None:
-    """Put our seal on a journal, within the caller's transaction; one that is right is left alone."""
-    before = read_seal(connection)
-    number = before.id if before is not None else secrets.token_hex(16)
-    key = user_key() or new_key()
-    seal = Seal(number, keyed(number, key) or (before and before.by_key), placed(number, path))
-    if seal != before:
+    """Put our seal on a journal, within the caller's transaction; those of others who have accepted it stay."""
+    seals = read_seals(connection)
+    number = seals[0].id if seals else secrets.token_hex(16)
+    by_key, by_place = keyed(number, user_key() or new_key()), placed(number, path)
+    before = [seal for seal in seals if seal.id == number and seal.matches(by_key, by_place)]
+    if not before or any(seal != Seal(number, by_key, by_place) for seal in before):
         if not has_table(connection):
             connection.execute(SEAL)
+        old_key = before[0].by_key if before else None
+        others = [seal for seal in seals if seal not in before]
+        # Without a place, it may be one of many keys of homes that are gone: those have to go first.
+        others.sort(key=lambda seal: seal.by_place is None)
         connection.execute("DELETE FROM seal")
-        connection.execute("INSERT INTO seal VALUES (?, ?, ?)", seal)
+        rows = [Seal(number, by_key or old_key, by_place), *others][:MOST_SEALS]
+        connection.executemany("INSERT INTO seal VALUES (?, ?, ?)", rows)
 
 
-def read_seal(connection: sqlite3.Connection) -> Seal | None:
-    """Return a journal's seal; None if it has none, as those of an older nova."""
+def read_seals(connection: sqlite3.Connection) -> list[Seal]:
+    """Return a journal's seals, the latest first; none if it has none, as those of an older nova."""
     if not has_table(connection):
-        return None
-    row = connection.execute("SELECT id, by_key, by_place FROM seal").fetchone()
-    if row is None or not all(isinstance(cell, str | None) for cell in row) or row[0] is None:
-        return None
-    return Seal(*row)
+        return []
+    rows = connection.execute("SELECT id, by_key, by_place FROM seal ORDER BY rowid LIMIT ?", (MOST_SEALS,)).fetchall()
+    return [Seal(*row) for row in rows if row[0] is not None and all(isinstance(cell, str | None) for cell in row)]
 
 
 def has_table(connection: sqlite3.Connection) -> bool:

@@ -90,6 +90,51 @@ async def test_without_a_home(path: Path, home: Path, tmp_path: Path) -> None:
     await reopen(moved)
 
 
+async def test_a_container_and_its_host_take_turns(
+    path: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accepted once in the container, whose home is new each time, it stays both theirs, however often that is."""
+
+    def be_the_container() -> None:
+        monkeypatch.setattr(seal, "MACHINE", tmp_path / "none")
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / f"container-{len(list(tmp_path.iterdir()))}"))
+
+    def be_the_host() -> None:
+        monkeypatch.setattr(seal, "MACHINE", tmp_path / "machine-id")
+        monkeypatch.setenv("XDG_STATE_HOME", str(home))
+
+    (tmp_path / "machine-id").write_text("host")
+    be_the_host()
+    await write(path)
+    be_the_container()
+    with pytest.raises(JournalError, match=REFUSED):
+        await reopen(path)
+    await reopen(path, trusts=True)
+    for _ in range(2 * seal.MOST_SEALS):
+        be_the_host()
+        await reopen(path)
+        be_the_container()
+        await reopen(path)
+    be_the_host()
+    shutil.rmtree(home)
+    await reopen(path)  # by its place
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM seal").fetchone() == (2,)
+
+
+async def test_a_journal_that_everyone_accepts(path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a limited number of seals, and the latest always counts."""
+    await write(path)
+    for number in range(2 * seal.MOST_SEALS):
+        monkeypatch.setattr(seal, "MACHINE", path.with_name(f"machine-{number}"))
+        path.with_name(f"machine-{number}").write_text(str(number))
+        shutil.rmtree(home)
+        await reopen(path, trusts=True)
+        await reopen(path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM seal").fetchone() == (seal.MOST_SEALS,)
+
+
 async def test_one_that_was_restored(path: Path, home: Path) -> None:
     """A journal that a run has written anew, because it was deleted, has another inode and is still ours."""
     journal = await Journal.open(path)
