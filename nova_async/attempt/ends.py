@@ -14,6 +14,7 @@ __all__ = ["about_program", "bare_end", "describe_refusal", "not_on_path"]
 
 NO_ROOM = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # about the machine at this moment, not the task
 DISK_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}  # of a log: its disk, not the task
+NO_THREAD = "can't start new thread"  # all that CPython says about it
 
 
 def bare_end(
@@ -38,6 +39,8 @@ def describe_refusal(
     """Say why a command did not even start."""
     if isinstance(refusal, asyncio.CancelledError):
         return Outcome.CANCELLED, "stopped while starting"
+    if isinstance(refusal, RuntimeError) and str(refusal) == NO_THREAD:
+        return Outcome.NO_RESOURCES, "the system could not start another thread"
     if not isinstance(refusal, OSError):
         about = str(refusal) if isinstance(refusal, ValueError) else f"{type(refusal).__name__}: {refusal}"
         return Outcome.SPAWN_ERROR, about

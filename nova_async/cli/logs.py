@@ -185,7 +185,12 @@ class Source:
             why = f"it ended before there was one ({end.outcome})" if end else "it has only just started"
             raise NoLogError(f"attempt {wanted} of {task.id} has no log: {why}")
         if (log := self.open_log(ref)) is None:
-            raise NoLogError(f"the log of attempt {wanted} of {task.id} is no longer in {Path(ref.path).parent}/")
+            there = self._log_dir / Path(ref.path).name
+            # os.path raises for no name, however strange.
+            is_file = os.path.isfile(there) and not os.path.islink(there)  # noqa: PTH113, PTH114
+            other = f"; {there} is another file, or a copy of it" if is_file else ""
+            folder = Path(ref.path).parent
+            raise NoLogError(f"the log of attempt {wanted} of {task.id} is no longer in {folder}/{other}")
         return log_of_attempt(log, numbers[wanted])
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:

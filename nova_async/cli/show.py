@@ -139,6 +139,9 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
         yield "changed", listed(view.files_changed, MOST_FILES)
     if view.commit_sha:
         yield "commit", view.commit_sha
+    if end is not None and end.leftovers:
+        processes = "process" if end.leftovers == 1 else "processes"
+        yield "left", f"{end.leftovers} {processes} that outlived the agent"
     if last is not None and last.start.command:
         yield "command", command_line(last.start.command)
     if view.log_path:
@@ -251,6 +254,7 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
         "model": end.model,
         "session_id": end.session_id,
         "denied": end.denied,
+        "leftovers": end.leftovers,
         "result": end.result,
         "log_path": end.log.path if end.log else None,
         "log_error": end.log_error,

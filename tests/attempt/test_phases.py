@@ -390,6 +390,13 @@ def test_a_disk_that_takes_no_log_is_no_verdict(number: int) -> None:
     assert sentence == f"its log cannot be opened: {log.absolute()}: {os.strerror(number)}"
 
 
+def test_a_thread_that_there_is_no_room_for_is_no_verdict() -> None:
+    """Python has no error number for it, only these words; another failure of its kind may be a fault."""
+    outcome, sentence = describe_refusal(RuntimeError("can't start new thread"), ("sh",))
+    assert (outcome, sentence) == (Outcome.NO_RESOURCES, "the system could not start another thread")
+    assert describe_refusal(RuntimeError("something else"), ("sh",))[0] is Outcome.SPAWN_ERROR
+
+
 def replayed(name: str, then: str = "") -> tuple[str, ...]:
     """Return a command that prints a recording as the real program did, and does something beside."""
     return ("sh", "-c", f"{then}cat {DATA / name}")

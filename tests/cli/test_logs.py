@@ -93,7 +93,10 @@ def test_a_log_that_is_gone(logs: Path) -> None:
     done = nova("logs", "F1", cwd=logs)
     os.close(kept)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "nova: the log of attempt 4 of F1 is no longer in logs/\n"
+    told = "nova: the log of attempt 4 of F1 is no longer in logs/; logs/F1.log is another file, or a copy of it\n"
+    assert done.stderr == told
+    (logs / "logs" / "F1.log").unlink()
+    assert nova("logs", "F1", cwd=logs).stderr == "nova: the log of attempt 4 of F1 is no longer in logs/\n"
 
 
 def test_a_log_of_another_machine(logs: Path) -> None:

@@ -85,6 +85,15 @@ def test_as_json(ran: Path) -> None:
     assert json.loads(nova("show", "T2", "--json", cwd=ran).stdout)["result"].startswith("Final answer")
 
 
+def test_what_outlived_an_agent(tmp_path: Path) -> None:
+    """How many processes a task has left is told, for each attempt in JSON."""
+    view = TaskView(id="T1", state=TaskState.COMPLETED, attempt=1, attempts=(attempt("T1", leftovers=2),))
+    write_state(tmp_path, run_view(), by_id(view))
+    assert "2 processes that outlived the agent\n" in nova("show", "T1", cwd=tmp_path).stdout
+    (only,) = json.loads(nova("show", "T1", "--json", cwd=tmp_path).stdout)["attempts"]
+    assert only["leftovers"] == 2
+
+
 def test_the_answer_alone(ran: Path) -> None:
     """A pipe gets the answer as it was given, without even a line end of ours."""
     done = subprocess.run([*NOVA, "result", "T2"], cwd=ran, capture_output=True, check=True)
