@@ -14,17 +14,16 @@ from nova_async.process.cookie import belongs_to
 from nova_async.process.descendants import descendants
 from nova_async.process.exits import until_exited
 from nova_async.process.guard_notes import GuardNotes
-from nova_async.process.kinship import UNKNOWN_START, Kin, ProcessEntry, find_family, pids_to_look_at, same_start
+from nova_async.process.kinship import UNKNOWN_START, Kin, ProcessEntry, find_family, same_start
+from nova_async.process.member_search import LOOKS_AT_NEWCOMERS, MemberSearch
 from nova_async.process.sight import WithLeader
 from nova_async.process.signalling import is_still, send_signal, wait_for_exits, with_continue
-from nova_async.process.snapshot import Snapshot, look_together
 from nova_async.process.table import TABLE, ProcessId, ProcessTable
 
 __all__ = ["Family", "Member"]
 
 UNKILLABLE_AFTER = 10.0  # seconds of SIGKILL after which survivors are reported instead of waited for
 ROUND = 1.0  # seconds that one round of SIGKILL waits: new members may have been born meanwhile
-LOOKS_AT_NEWCOMERS = 8  # then the next look at all processes has to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class Family:
     ) -> None:
         self.pid = pid
         self.cookie = cookie
-        self._born = born
         self.leader_exit = leader_exit
         self._table = table
         self._sight = WithLeader(table, pid, leader_runs)
@@ -77,6 +75,9 @@ class Family:
             self._kin.sessions[pid] = leader.start_time if leader else -1.0
             if table is blind:
                 blind.remember_group(pid)
+        self._search = MemberSearch(
+            table, self._sight, self._kin, pid=pid, born=born, since=since, recognise=self._recognise
+        )
         self._had_others = False
         self._stands_still = False
         self._suspended: dict[Member, None] = {}  # in the order in which they were stopped
@@ -91,13 +92,13 @@ class Family:
 
     def members(self) -> list[Member]:
         """Return all living members, the leader first, then by age; zombies and the dead do not count."""
-        found = self._look_at_everyone()
+        found = self._search.everyone()
         self._note_end(found)
         return found
 
     async def look(self) -> list[Member]:
         """Return what ``members`` does, from a look that other families share."""
-        found = await self._look_with_others()
+        found = await self._search.with_others()
         self._note_end(found)
         return found
 
@@ -127,13 +128,13 @@ class Family:
 
     def others(self) -> list[Member]:
         """Return all living members but the leader; nearly free after a short life that left nothing behind."""
-        found = self._look_at_newcomers()
-        return self._without_leader(self._look_at_everyone() if found is None else found)
+        found = None if self.known() else self._search.newcomers()
+        return self._without_leader(self._search.everyone() if found is None else found)
 
     async def look_for_others(self) -> list[Member]:
         """Return what ``others`` does, from a look that other families share if one is needed."""
-        found = self._look_at_newcomers()
-        return self._without_leader(await self._look_with_others() if found is None else found)
+        found = None if self.known() else self._search.newcomers()
+        return self._without_leader(await self._search.with_others() if found is None else found)
 
     def signal(self, sig: int, members: Iterable[Member] | None = None) -> list[Member]:
         """Send a signal to every member, or to those named, if they are still the same processes.
@@ -277,92 +278,19 @@ class Family:
         self._had_others = self._had_others or bool(others)
         return others
 
-    async def _look_with_others(self) -> list[Member]:
-        """Look at all processes, in a look that other families share, and at those born meanwhile."""
-        for _ in range(LOOKS_AT_NEWCOMERS):
-            snapshot = await look_together(self._table, self.since)
-            found = self._pick(snapshot)
-            if found is not None:
-                return found
-        return self._look_at_everyone()
-
-    def _look_at_everyone(self) -> list[Member]:
-        """Look at all processes, and at those born meanwhile."""
-        for _ in range(LOOKS_AT_NEWCOMERS):
-            found = self._pick(Snapshot(self._table, self.since))
-            if found is not None:
-                return found
-        return []
-
-    def _pick(self, snapshot: Snapshot) -> list[Member] | None:
-        """Pick the members out of a look; None if so many were born meanwhile that another look is needed.
-
-        If it finds none, a member may have forked and exited during the look, before its turn came: its child is among
-        the processes born since the look began.
-        """
-        last = snapshot.last_pid
-        found = self._recognise(self._with_leader(snapshot.everyone(self.since)), path_of=snapshot.path_of)
-        for _ in range(LOOKS_AT_NEWCOMERS):
-            newest = self._table.last_pid()
-            if found or last is None or newest is None or newest == last:
-                break
-            newcomers = pids_to_look_at(last, newest, 0, self._table.pid_limit())
-            if newcomers is None:
-                return None
-            found = self._recognise(self._entries(newcomers), newcomers)
-            last = newest
-        if not found:
-            self._kin.sessions.clear()
-        return found
-
-    def _look_at_newcomers(self) -> list[Member] | None:
-        """Look only at pids allocated since the leader's, few after a short life. None if that is not enough."""
-        last = self._table.last_pid()
-        if last is None or not self.pid or self.known():
-            return None
-        done = self.pid
-        for _ in range(LOOKS_AT_NEWCOMERS):
-            pids = pids_to_look_at(self.pid, last, time.monotonic() - self._born, self._table.pid_limit())
-            if pids is None:
-                return None
-            pids = range(done + 1, last + 1)
-            if found := self._recognise(self._entries(pids), pids):
-                return found
-            done = last
-            last = self._table.last_pid()
-            if last is None:
-                return None
-            if last == done:  # nothing was born while we looked, and nothing there is a member
-                return found
-        return None
-
-    def _with_leader(self, entries: list[ProcessEntry]) -> list[ProcessEntry]:
-        """Add the leader where the table hides it."""
-        if any(entry.pid == self.pid for entry in entries) or (leader := self._sight.leader()) is None:
-            return entries
-        return [leader, *entries]
-
-    def _entries(self, pids: Iterable[int]) -> list[ProcessEntry]:
-        entries = (self._table.look(pid) for pid in pids)
-        return [entry for entry in entries if entry is not None and entry.start_time >= self.since]
-
     def _recognise(
-        self,
-        entries: list[ProcessEntry],
-        part: range | None = None,
-        path_of: Callable[[int], str | None] | None = None,
+        self, entries: list[ProcessEntry], path_of: Callable[[int], str | None], may_be_threads: bool
     ) -> list[Member]:
         """Pick the members out of the table, or of a part of it, and remember them."""
         never = {0, 1, os.getpid(), orphan_guard.guard_pid() or 0}
-        path = path_of or self._table.path_of
         self._kin.notice_strangers(entries)
         found = find_family(
             entries,
-            is_known=lambda entry: self.knows(entry) or adoption.claims(self, entry, path),
-            carries_cookie=lambda pid: belongs_to(path(pid), self.cookie),
+            is_known=lambda entry: self.knows(entry) or adoption.claims(self, entry, path_of),
+            carries_cookie=lambda pid: belongs_to(path_of(pid), self.cookie),
             never=never,
         )
-        if part is not None:
+        if may_be_threads:
             found = {pid: entry for pid, entry in found.items() if self._table.is_process(pid)}
         self._kin.meet(found.values(), self._is_still)
         self.guard_notes.tell(found.values(), self._is_still)
