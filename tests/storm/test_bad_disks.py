@@ -108,6 +108,11 @@ class Project:
         self.journal = ["--journal", str(journal / "nova/journal.db")]
         self.places = [*self.state, *self.journal, "--log-dir", str(logs / "logs")]
 
+    def check_each_task(self) -> None:
+        """Have each task verified, too."""
+        check = """verify = ["bash", "-c", "echo V >>ran"]"""
+        (self.folder / "CASCADE.md").write_text(PLAN.replace("+++", f"+++\n{check}", 1))
+
     @contextmanager
     def run(self, command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
         """Give a running nova once the second task is at work and the first one's end is written."""
@@ -193,6 +198,21 @@ def test_the_disk_of_the_logs_fails(tmp_path: Path, ending: str, warm_nova: None
             disk.mend()
         project.assert_next_run_completes()
     assert project.ran() == ["P", "A", "A.", "B"]
+
+
+def test_a_check_that_can_have_no_log_waits_alone(tmp_path: Path, warm_nova: None) -> None:
+    """Its agent has done its work, and does not do it again."""
+    with disk_at(tmp_path / "disk", "dead") as disk:
+        project = Project(tmp_path, journal=tmp_path, logs=disk.place, state=tmp_path)
+        project.check_each_task()
+        with project.run(NOVA) as running:
+            disk.fail()
+            project.go()
+            until(lambda: "A~verify.log: Input/output error" in project.told())
+            disk.close()  # what is below takes its place
+            assert running.wait(DEADLINE) == 0, project.told()
+        project.assert_next_run_completes()
+    assert project.ran() == ["P", "V", "A", "A.", "V", "B", "V"]
 
 
 def test_the_disk_of_the_journal_is_full_for_a_while(tmp_path: Path, warm_nova: None) -> None:
