@@ -28,6 +28,7 @@ from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import REDACT, argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
+from nova_async.cli.redacting import warn_of_no_effect
 from nova_async.cli.say import stop_writing_to, tell, write_all
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
@@ -126,6 +127,8 @@ def checked(options: Options) -> Execution:
         if options.no_stdin and options.stdin is not None:
             raise ValueError("--stdin and --no-stdin cannot be used together")
         agent = recognise(options.command) if options.agent is None else AGENTS[options.agent]
+        if options.redact and not options.quiet:
+            warn_of_no_effect(options.redact, os.environ)
         return Execution(options=options, worker=worker, agent=agent, grace=grace)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from error

@@ -1,6 +1,7 @@
 """``nova run``: a whole plan, shown while it runs, and summed up."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
+from nova_async.cli.redacting import warn_of_no_effect
 from nova_async.cli.reports import Reports, open_reports
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
@@ -168,6 +170,7 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
             cascade = with_redact(cascade, options.redact)
         except ValueError as error:
             raise click.UsageError(f"--redact: {error}") from error
+        warn_of_no_effect(options.redact, os.environ, cascade.settings.env)
     if options.agent is not None:
         # Without a program of its own, an agent needs a command.
         known = [name for name, agent in AGENTS.items() if agent.program or options.command is not None]

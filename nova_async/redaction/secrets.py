@@ -9,7 +9,7 @@ from nova_async.redaction.rules import is_pattern, matching
 from nova_async.redaction.stream import MARK, Needle, Redactor
 from nova_async.redaction.value import values_of
 
-__all__ = ["LEAST_BYTES", "MARK", "Redaction", "redaction_of"]
+__all__ = ["LEAST_BYTES", "MARK", "Redaction", "redaction_of", "without_effect"]
 
 LEAST_BYTES = 8  # of a value; a shorter one (`true`, `8080`) stands everywhere, and would make the output unreadable
 
@@ -63,6 +63,18 @@ def redaction_of(rules: Sequence[str], *environments: Mapping[str, str]) -> Reda
     needles: list[Needle] = [needle for value in values for needle in values_of(value)]
     needles += [Pattern(rule[1:-1]) for rule in dict.fromkeys(rules) if is_pattern(rule)]
     return Redaction(tuple(needles))
+
+
+def without_effect(rules: Iterable[str], *environments: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each name of a variable for which nothing is redacted in these environments, and why."""
+    for rule in rules:
+        if is_pattern(rule):
+            continue
+        values = [environment[name] for environment in environments for name in matching(rule, environment)]
+        if not values:
+            yield rule, "no such variable is set, so nothing is redacted"
+        elif not any(any(parts_of(value)) for value in values):
+            yield rule, f"its value has fewer than {LEAST_BYTES} bytes, so it is not redacted"
 
 
 def parts_of(value: str) -> Iterator[str]:

@@ -118,3 +118,19 @@ def test_a_plan_adds_to_the_settings_of_a_folder(tmp_path: Path, environment: di
     )
     assert nova("run", cwd=tmp_path, env=environment).returncode == 0
     assert (tmp_path / "logs" / "A1.log").read_text() == "[redacted]\n"
+
+
+@pytest.mark.parametrize("command", [["run", "--command", "echo {prompt}"], ["exec"]], ids=["run", "exec"])
+def test_a_name_that_redacts_nothing(command: list[str], tmp_path: Path) -> None:
+    """A misspelled name, or a value that is too short, is told of: the key would be in the log without a word."""
+    (tmp_path / "CASCADE.md").write_text("- [ ] T1 hi\n")
+    rules = ["NO_SUCH_KEY", "NO_SUCH_*", "SHORT_KEY", "LONG_KEY", "/sk-[a-z]{20,}/"]
+    words = [*command, *(word for rule in rules for word in ("--redact", rule))]
+    env = {**os.environ, "SHORT_KEY": "1234567", "LONG_KEY": "12345678"}
+    done = nova(*words, *(["echo", "hi"] if command == ["exec"] else []), cwd=tmp_path, env=env)
+    assert done.returncode == 0
+    assert [line for line in done.stderr.splitlines() if "warning" in line] == [
+        "nova: warning: --redact NO_SUCH_KEY: no such variable is set, so nothing is redacted",
+        "nova: warning: --redact NO_SUCH_*: no such variable is set, so nothing is redacted",
+        "nova: warning: --redact SHORT_KEY: its value has fewer than 8 bytes, so it is not redacted",
+    ]
