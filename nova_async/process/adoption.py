@@ -91,7 +91,7 @@ def starting() -> Iterator[Start]:
 
 
 def reaped(pid: int) -> None:
-    """Note that a child of ours has been reaped by whoever waits for it."""
+    """Note that a child of ours has been reaped by the code that waits for it."""
     _own.discard(pid)
 
 

@@ -66,10 +66,9 @@ def look(pid: int) -> ProcessEntry | None:
 
 
 def _reap_orphans(group: int) -> None:
-    """Reap those of a group whom we have adopted: a dead one counts as one of the group as long as nobody does.
+    """Reap the adopted members of a group: until it is reaped, a dead process still counts as one of its group.
 
-    Not before the leader is reaped by whoever waits for it: then all of that group who are still our children were
-    adopted.
+    Only once the code that waits for the leader has reaped it: any child of ours still in the group was adopted.
     """
     try:
         os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -173,7 +173,7 @@ class Family:
                 return
 
     def resume(self) -> None:
-        """Let everyone go on whom ``suspend`` has stopped."""
+        """Continue every process that ``suspend`` has stopped."""
         self._stands_still = False
         suspended, self._suspended = self._suspended, {}
         self.signal(signals.SIGCONT, suspended)
@@ -261,7 +261,7 @@ class Family:
         return bool(newcomers)
 
     def _kill_each(self, members: list[Member]) -> tuple[list[Member], list[Member]]:
-        """SIGKILL them; return those who die of it, and those whom the system does not let us signal."""
+        """SIGKILL them; return those that will die of it, and those that the system does not let us signal."""
         refused = self.signal(signals.SIGKILL, members)
         spared = set(refused)
         return [member for member in members if member not in spared], refused

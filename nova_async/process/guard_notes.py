@@ -1,4 +1,4 @@
-"""What the orphan guard is told of one family: its leader, and who has left the leader's session."""
+"""What the orphan guard is told about one family: its leader, and the members that have left the leader's session."""
 
 from collections.abc import Callable, Iterable
 
@@ -21,11 +21,11 @@ class GuardNotes:
         self._too_many = FORGET_BEYOND
 
     def known(self) -> list[tuple[int, float]]:
-        """Return pid and start time of the leader (-1 if it was never seen), then of who has left its session."""
+        """Return pid and start time of the leader (-1 if it was never seen), then of members outside its session."""
         return [self._leader, *list(self._told.items())]
 
     def tell(self, found: Iterable[ProcessEntry], is_still: Callable[[int, float], bool]) -> None:
-        """Tell of the members among these whom the leader's session does not give away, if they are new.
+        """Tell the guard about those of these members that have left the leader's session, if they are new.
 
         ``is_still`` takes a pid and a start time: those who have ended are forgotten now and then.
         """

@@ -26,7 +26,7 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 # What would end us before the command. A handler, unlike SIG_IGN, is not inherited by it.
 TAKEN = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 PYTHONS_OWN = (signal.SIGPIPE, signal.SIGXFSZ)  # which Python ignores
-LOOKS = 3  # for the last words: whoever is born during one is in the next
+LOOKS = 3  # for the last words: a process born during one is found by the next
 
 
 def adopt_orphans() -> None:
@@ -84,7 +84,7 @@ def wait_for(command: int) -> int:
 
 
 def say_last_words(pipe: int) -> None:
-    """Tell our supervisor who is still below us."""
+    """Tell our supervisor which processes still descend from us."""
     from nova_async.process import procfs
     from nova_async.process.descendants import descendants
 

@@ -39,7 +39,7 @@ def same_start(one: float, other: float) -> bool:
 
 
 class Kin:
-    """Whom a family knows without further proof: everyone seen before, and the sessions that its members lead.
+    """What counts as a member without further proof: all seen before, and the sessions that its members lead.
 
     A session's number counts until it may be a stranger's. The system gives no process the number of a session that
     still has a process in it. So as long as a look shows a member in the session, it is the same session; and if a look
@@ -70,7 +70,7 @@ class Kin:
                 del self.sessions[entry.pid]
 
     def meet(self, found: "Collection[ProcessEntry]", is_still: "Callable[[int, float], bool]") -> None:
-        """Note who was found, and forget who has ended.
+        """Note the processes that were found, and forget those that have ended.
 
         ``is_still`` takes a pid and a start time, and tells whether that process is alive though it was not found.
         """

@@ -162,7 +162,7 @@ def watch_over(family: Guarded) -> None:
 
 
 def retell(family: Guarded) -> None:
-    """Say anew who is known of a family, if it is watched over: the guard forgets the others."""
+    """Replace what the guard knows about a family, if it is watched over."""
     with _lock:
         if family.cookie in _guarded:
             _tell(_lines_about(family))

@@ -32,7 +32,7 @@ class Orphanage:
             orphan_guard.watch_over(self)
 
     def known(self) -> list[tuple[int, float]]:
-        """Return pid and start time of each, after a leader that there is not."""
+        """Return pid and start time of each; the first entry, the leader's, is empty, since orphans have none."""
         return [(NOBODY, -1.0), *sorted(self._told)]
 
     def end(self) -> None:
@@ -52,4 +52,4 @@ class Orphanage:
 
 
 async def _nobody() -> None:
-    """Stand in for the exit of a leader that there is not."""
+    """Stand in for the exit of a leader: orphans have none."""

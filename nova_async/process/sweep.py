@@ -91,7 +91,7 @@ class Orphans:
         return self.find()
 
     def _mortal(self, sig: int) -> "list[ProcessEntry]":
-        """Signal all who are there, and return those whom the system lets us signal."""
+        """Signal all that are left, and return those that the system lets us signal."""
         return [entry for entry in self.find() if send_signal(self._table, entry, sig)]
 
     def find(self) -> "list[ProcessEntry]":

@@ -150,7 +150,7 @@ class Life:
             return
         self._suspended_at = asyncio.get_running_loop().time()
         self._timers.stand_still()
-        with suppress(OSError):  # no look at the family was possible: those whom it would have found go on
+        with suppress(OSError):  # no look at the family was possible: members not seen before keep running
             await self._family.suspend()
 
     def resume(self) -> None:

@@ -1,4 +1,4 @@
-"""When to note whom an agent has started: as long as their parents live, everyone can be found (G13)."""
+"""When to note the processes that an agent has started: while their parents live, all can be found (G13)."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ class Notes:
         self._timers = timers
 
     def ask(self) -> None:
-        """Note who is there: now, or as soon as it is due again, since the agent may print nothing more."""
+        """Note the descendants: now, or as soon as it is due again, since the agent may print nothing more."""
         if TIMER in self._timers:
             return
         early = self._due - asyncio.get_running_loop().time()

@@ -109,7 +109,7 @@ class OutputPump:
                 async with asyncio.timeout_at(until):
                     await self._ended.wait()
             except TimeoutError:  # the clock may have been set back by a chunk
-                if (late := self._loop.time() - until) > LATE_SECONDS:  # whoever writes may have stood still with us
+                if (late := self._loop.time() - until) > LATE_SECONDS:  # the writer may have stood still with us
                     self.last_byte_at = self._loop.time()
                     no_longer_than += late
 

@@ -22,8 +22,8 @@ LINE_SECONDS = 5.0  # a line that stands still for this long is a prompt or a pr
 class Streams:
     """The output of one child, from its pipes to its log and its reader.
 
-    ``on_report`` is called with each new report of the reader. ``timers`` are the worker's. Whoever descends from the
-    child is noted when it prints something.
+    ``on_report`` is called with each new report of the reader. ``timers`` are the worker's. The child's descendants
+    are noted when it prints something.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Streams:
             self._timers.arm("line", LINE_SECONDS, self._look_at_line, self._lines.chunks)
 
     def _pass_on(self) -> bool:
-        """Pass on what the reader knows now, and note who is there; tell whether the log has room for more."""
+        """Pass on what the reader knows now, and note the descendants; tell whether the log has room for more."""
         self._notes.ask()
         report = self._reader.report
         if report is not self._report:
