@@ -160,8 +160,10 @@ def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
         found = json.loads(read_file(path, LARGEST))
     except FileNotFoundError:
         raise StateFileError(f"no run here: {path} does not exist; start one with `nova run`") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise StateFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise StateFileError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise StateFileError(f"{path} is not a state file: it is not valid JSON ({error})") from error
     if not isinstance(found, dict) or not isinstance(found.get("tasks"), dict):
         raise StateFileError(f"{path} is not a state file: it contains no tasks")
     tasks = (read_task(as_text(task_id) or "", as_table(task)) for task_id, task in found["tasks"].items())

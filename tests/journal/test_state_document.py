@@ -296,7 +296,7 @@ def test_a_file_of_an_earlier_version(tmp_path: Path) -> None:
 def test_no_state_file(tmp_path: Path, content: bytes) -> None:
     """What is no state file is one error, which names the file; so is none at all."""
     (tmp_path / "state.json").write_bytes(content)
-    with pytest.raises(StateFileError, match=r"state\.json"):
+    with pytest.raises(StateFileError, match=r"state\.json is not a state file: it "):
         read_state(tmp_path / "state.json")
     with pytest.raises(StateFileError, match="does not exist; start one with `nova run`"):
         read_state(tmp_path / "nowhere.json")
