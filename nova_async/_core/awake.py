@@ -1,4 +1,4 @@
-"""Seconds in which this process ran: those in which it stood still, in a frozen container say, do not count (G72)."""
+"""Seconds in which this process ran: those in which it stood still, in a frozen container say, do not count (G71)."""
 
 import asyncio
 from collections.abc import AsyncIterator

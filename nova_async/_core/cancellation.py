@@ -15,7 +15,7 @@ T = TypeVar("T")
 def told_once() -> AbstractContextManager[object]:
     """Within it, an anyio scope does not repeat its cancellation, of which the caller knows already.
 
-    anyio cancels the tasks of a cancelled scope again at every await (G71). A native cancellation still comes through:
+    anyio cancels the tasks of a cancelled scope again at every await (G70). A native cancellation still comes through:
     anyio's shields do not stop it.
     """
     anyio = sys.modules.get("anyio")  # where nobody has loaded it, there is no scope

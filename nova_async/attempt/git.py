@@ -1,4 +1,4 @@
-"""Running git in a folder that an agent may have prepared: it runs nothing that the checkout configures (G69)."""
+"""Running git in a folder that an agent may have prepared: it runs nothing that the checkout configures (G68)."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The process table where no process can be seen: Linux without ``/proc``, or with that of another pid namespace (G61).
+"""The process table where no process can be seen: Linux without ``/proc``, or with that of another pid namespace (G60).
 
 An empty table would be taken for nobody left. What the kernel still tells is whether a process group has anyone in it,
 so each leader's group stands for all who are in it, as one entry with the group's number as a negative pid; a signal to

@@ -9,7 +9,7 @@ __all__ = ["GuardNotes"]
 
 
 class GuardNotes:
-    """Tells the guard of one family: after our death nothing else may give some of them away (G58).
+    """Tells the guard of one family: after our death nothing else may give some of them away (G57).
 
     ``pid`` and ``start_time`` are the leader's; None if it was never seen.
     """

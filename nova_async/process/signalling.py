@@ -84,7 +84,7 @@ def _send(pid: int, pidfd: int | None, sig: int) -> None:
             signal.pidfd_send_signal(pidfd, sig)
         except ProcessLookupError:
             raise
-        except OSError:  # a sandbox may refuse this call (EPERM, ENOSYS) and allow the older one (G59)
+        except OSError:  # a sandbox may refuse this call (EPERM, ENOSYS) and allow the older one (G58)
             pass
         else:
             return

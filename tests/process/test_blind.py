@@ -1,4 +1,4 @@
-"""Where no process can be seen: what we start still ends, with its process group, and that is said (G61)."""
+"""Where no process can be seen: what we start still ends, with its process group, and that is said (G60)."""
 
 import os
 import shutil

@@ -70,7 +70,7 @@ def test_nobody_outlives_a_killed_supervisor() -> None:
 def test_a_family_without_a_cookie_is_known_by_its_leader(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So are its session, all its descendants, and who was seen while the parent lived (G58)."""
+    """So are its session, all its descendants, and who was seen while the parent lived (G57)."""
     monkeypatch.chdir(tmp_path)
     process, guard, pids = supervisor("1", "bare", *words)
     try:

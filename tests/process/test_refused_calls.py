@@ -1,4 +1,4 @@
-"""A sandbox that refuses calls, and a start that fails when the command runs already: nobody is left (G59)."""
+"""A sandbox that refuses calls, and a start that fails when the command runs already: nobody is left (G58)."""
 
 import asyncio
 import errno

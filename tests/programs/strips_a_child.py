@@ -1,4 +1,4 @@
-"""Starts a process with an empty environment in a session of its own: "ready PID" tells which one (G57).
+"""Starts a process with an empty environment in a session of its own: "ready PID" tells which one (G56).
 
 Only its parent link shows whose it is. Its parent is this program, or with ``helper`` a child of it, or with
 ``stranded`` a process that has itself left its parents. The program stays, or exits with 0 once a file ``go`` exists.

@@ -28,7 +28,7 @@ BEHAVIOURS = (
 )  # fmt: skip
 ENDLESS = ("deaf", "stopped")
 # Known by its parent link alone, which nobody may see if it is born between the look at a family and the first signal:
-# these are ended only once they have printed something (G57).
+# these are ended only once they have printed something (G56).
 LATE = ("cloaked",)
 FATES = ("wait", "terminate", "terminate", "cancel", "leave", "drop", "time", "silence", "tokens", "suspend", "thread")
 ENDING_FATES = ("terminate", "cancel", "leave", "drop", "time", "thread")

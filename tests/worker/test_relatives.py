@@ -1,4 +1,4 @@
-"""Relatives that only their parent link gives away are ended in every way in which a worker ends (G57)."""
+"""Relatives that only their parent link gives away are ended in every way in which a worker ends (G56)."""
 
 import asyncio
 import contextlib
