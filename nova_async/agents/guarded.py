@@ -71,9 +71,7 @@ class GuardedReader:
     def _feed_error(self, chunk: bytes) -> None:
         if self._reader is not None:
             try:
-                entrance = error_entrance(self._reader)
-                if entrance is not None:
-                    entrance(chunk)
+                self._reader.feed_error(chunk)  # type: ignore[attr-defined] # one that had it when it was made
             except BaseException as error:
                 self._give_up(error)
 

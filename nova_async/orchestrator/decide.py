@@ -206,7 +206,7 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return _woken(state, now)
         case Stop(grace):
             return _stop(state, grace)
-        case Workers(max_workers):
+        case Workers(max_workers):  # pragma: no branch - the last that there is
             state.max_workers = state.schedule.places = max_workers
             return ()
 

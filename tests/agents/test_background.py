@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents.layout import as_text
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.words import Outcome, WorkerEnd
 
@@ -186,3 +187,9 @@ def test_a_second_process_in_one_output_comes_on_top(agent: str) -> None:
 def test_two_results_of_json_mode_are_two_processes() -> None:
     """Claude's json mode prints nothing else that would tell them apart."""
     assert read("claude", [ENDED, {**ENDED, "session_id": "s2"}]).usage.total == 6
+
+
+def test_what_was_cut_off_is_shown_with_the_verdict() -> None:
+    """Who reads the stream sees it as well as who reads the outcome."""
+    output = b"".join(json.dumps(line).encode() + b"\n" for line in (INIT, started(), LAUNCHED, killed(), ENDED))
+    assert "unfinished: check a1" in as_text(AGENTS["claude"].render(output))

@@ -267,3 +267,17 @@ def test_a_reader_whose_end_raises_keeps_what_it_has_told() -> None:
     reader.close()
     assert reader.report.usage == GOOD.usage
     assert "at the end" in (reader.report.error or "")
+
+
+def test_a_reader_that_was_given_up_takes_no_more_of_standard_error() -> None:
+    """Nor does it raise."""
+
+    class Listening(Scripted):
+        def feed_error(self, chunk: bytes) -> None:
+            raise ValueError("no")
+
+    reader = GuardedReader(lambda: Listening(GOOD))
+    assert reader.feed_error is not None
+    for _ in range(2):
+        reader.feed_error(b"x")
+    assert reader.report.error is not None

@@ -144,3 +144,18 @@ def test_other_output_looks_like_nobodys(output: bytes) -> None:
 def test_a_long_line_without_its_end_is_let_go() -> None:
     """It does not grow for ever, and a usage line after its end counts."""
     assert plain(b"first\n" + b"x" * (LONG_LINE + 1), b"x" * LONG_LINE, b"\n" + LINE + b"\n") == ONCE
+
+
+@pytest.mark.parametrize("more", [b"x" * 10, b"\n" + LINE + b"\n", b"9, output=1, cache_read=0, cache_creation=0\n"])
+def test_a_long_line_that_ends_in_half_a_usage_line_is_kept_in_part(more: bytes) -> None:
+    """What may be the beginning of one is looked at again with the next chunk, wherever a line was let go."""
+    whole = b"first\n" + b"x" * (LONG_LINE + 1) + LINE + b" Token usage: input="
+    assert plain(whole, more) == plain(whole + more)
+
+
+@pytest.mark.parametrize("output", [b"said\n\x00\x01", b"said\n" + b" " * 5000 + b"\n"])
+def test_a_last_line_without_a_word_is_not_the_activity(output: bytes) -> None:
+    """What stands before it is."""
+    reader = AGENTS["plain"].reader()
+    reader.feed(output)
+    assert reader.report.activity == ("said" if len(output) < 1000 else None)

@@ -7,11 +7,12 @@ import pytest
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, UsageLimit
-from nova_async.agents.codex.reader import inner_message
+from nova_async.agents.codex.reader import CodexReader, inner_message
 from nova_async.agents.event_reader import NEVER_ASKED
 from nova_async.agents.gemini.reader import MAX_PIECES
 from nova_async.agents.ledger import MAX_MESSAGES
 from nova_async.agents.message_lines import MAX_TOOLS
+from nova_async.agents.reader import error_entrance
 from nova_async.words import UsageSource
 from tests.agents.recordings import KEPT_RECORDINGS, kept, read
 
@@ -540,3 +541,60 @@ def test_a_reset_that_is_no_number_of_seconds_is_not_told(moment: object) -> Non
     told = {"status": "rejected", "rateLimitType": "five_hour", "resetsAt": moment}
     limit = claude_says(json.dumps({"type": "rate_limit_event", "rate_limit_info": told})).limit
     assert limit == UsageLimit("five_hour")
+
+
+def test_a_mode_that_there_is_not_is_refused() -> None:
+    """By the reader itself, which need not come from the registry."""
+    with pytest.raises(ValueError, match="mode must be one of"):
+        AGENTS["claude"].reader("jsonl")
+
+
+def test_a_complaint_on_standard_error_without_its_end_is_read() -> None:
+    """A program that dies in the middle of a line has said why."""
+    reader = AGENTS["claude"].reader("stream-json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    entrance(b"Error: Invalid API key")
+    reader.close()
+    assert reader.report.error == "Error: Invalid API key"
+
+
+def test_the_last_call_of_a_sub_agent_is_counted_once() -> None:
+    """Its result repeats the input of a call that was printed, with its true output."""
+    used = {"input_tokens": 3, "output_tokens": 1, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 0}
+    call = {"type": "assistant", "parent_tool_use_id": "t", "message": {"id": "m", "model": "x", "usage": used}}
+    ended = {"agentId": "a", "usage": {**used, "output_tokens": 40}}
+    result = {"type": "user", "message": {"content": []}, "tool_use_result": ended}
+    assert claude_says(json.dumps(call), json.dumps(result)).usage == TokenUsage(3, 40, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "limit"),
+    [
+        ("TerminalQuotaError", "Resource exhausted", "quota"),
+        ("RetryableQuotaError", "Resource exhausted", None),
+    ],
+)
+def test_gemini_names_the_kind_of_a_quota_beside_its_events(kind: str, message: str, limit: str | None) -> None:
+    """Where its own event tells of a busy moment only."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    result = {"type": "result", "status": "error", "error": {"code": 429, "message": message}}
+    for line in ({"type": "init", "session_id": "s", "model": "m"}, result):
+        reader.feed(json.dumps(line).encode() + b"\n")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    entrance(f"{kind}: no more\n".encode())
+    reader.close()
+    assert (reader.report.limit.kind if reader.report.limit else None) == limit
+
+
+def test_a_reader_refuses_a_mode_that_there_is_not() -> None:
+    """It need not come from the registry, which refuses it, too."""
+    with pytest.raises(ValueError, match="mode must be one of"):
+        CodexReader("jsonl")
+
+
+def test_a_value_that_nests_too_deeply_is_no_event() -> None:
+    """Short as the line may be."""
+    line = b'{"type":"item.completed","item":{"type":"agent_message","text":' + b"[" * 3000 + b"]" * 3000 + b"}}\n"
+    assert read(AGENTS["codex"].reader("json"), [line]).result is None

@@ -5,8 +5,9 @@ import pickle
 import pytest
 
 from nova_async.cascade import CascadeError, Diagnostic, parse_cascade
-from nova_async.cascade.diagnostics import did_you_mean, shown
+from nova_async.cascade.diagnostics import MAX_GUESSES, did_you_mean, shown
 from nova_async.cascade.reading import read_plan
+from nova_async.cascade.settings import parse_agent_command
 from nova_async.errors import NovaError
 
 TABLE = "| ID | What | Deps |\n|---|---|---|\n| F1 | a | - |\n"
@@ -239,3 +240,49 @@ def test_values_that_are_no_options(text: str, said: list[str]) -> None:
 def test_what_looks_like_a_task_and_is_none(text: str, said: str) -> None:
     """Boxes without a list, tasks without a heading, items without a box: each is named."""
     assert [found.code for found in read_plan(f"- [ ] T1 a\n\nx\n\n{text}\n").diagnostics] == [said]
+
+
+def test_guesses_are_bounded() -> None:
+    """A file full of mistakes gets so many of them, and all the mistakes."""
+    rows = "".join(f"| T{number} | a | F{number}x |\n" for number in range(MAX_GUESSES + 5))
+    found = read_plan(f"{TABLE}{rows}").diagnostics
+    assert len(found) == MAX_GUESSES + 5
+    assert not any("did you mean" in str(problem) for problem in found[-5:])
+
+
+def test_a_plan_is_a_text() -> None:
+    """Not its bytes, and not its path."""
+    with pytest.raises(TypeError, match=r"load_cascade\(path\) reads a file"):
+        parse_cascade(b"# P")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| What | ID |\n|---|---|\n| a | F1 |\n\n| b |\n",
+        "| What | ID |\n|---|---|\n| a | F1 |\n> a | b\n> c\n",
+        "| What | ID |\n|---|---|\n| a | F1 |\n- a | b\n- <!-- c | d -->\n",
+        "What | ID\nb\nc | F2\n",
+        "> - plain\n> - [ ]\n\n- [ ] F1 a\n",
+        "- [ ] F1 a\n  - Timout: soon\n",
+        "#### Task 1: Base\n\n- [ ] 1.1 a\n\n#### Task 1: Again\n\n- [ ] 1.2 b\n",
+        "# Task 3: Pay\n\n### Task 3: Pay\n\n- [ ] 3.1 a\n\n### Task 4: b\n",
+    ],
+)
+def test_odd_plans_are_read(text: str) -> None:
+    """Whatever is missing in them: they are read, or the mistake is told with its line."""
+    reading = read_plan(text)
+    assert reading.tasks or reading.diagnostics
+
+
+def test_a_misspelled_option_whose_value_does_not_fit_is_a_fact() -> None:
+    """``Timout: soon`` tells the agent something; ``Timout: 5m`` was meant for us."""
+    read = {value: read_plan(f"- [ ] F1 a\n  - Timout: {value}\n").diagnostics for value in ("soon", "5m")}
+    assert [str(problem) for problem in read["soon"]] == []
+    assert "did you mean 'timeout'" in str(read["5m"][0])
+
+
+def test_a_command_without_a_program_is_refused() -> None:
+    """An empty text is no command."""
+    with pytest.raises(ValueError, match="no program given"):
+        parse_agent_command(" ")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_async.cascade import load_cascade
-from nova_async.cascade.original_milestones import read_original_milestones
+from nova_async.cascade.original_milestones import milestone_of, read_original_milestones
 from nova_async.cascade.plain_yaml import UnreadError, read_plain_yaml
 
 AS_PUBLISHED = """\
@@ -178,3 +178,32 @@ def test_linear_time(unit: str) -> None:
         began = time.process_time()
         read((prefix + unit * 1_000_000)[:1_000_000])
         assert time.process_time() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a:\n" + "".join(f"{' ' * n}a:\n" for n in range(1, 40)), 10),
+        ('a: "x" y', 1),
+        ('a: "\\q"', 1),
+        ("a: [[1]]", 1),
+    ],
+)
+def test_yaml_that_is_more_than_plain(text: str, line: int) -> None:
+    """It is refused where it stands."""
+    with pytest.raises(UnreadError) as refused:
+        read_plain_yaml(text)
+    assert refused.value.line >= line
+
+
+def test_yaml_that_is_plain() -> None:
+    """Quotes of both kinds, escapes, and lists of one line, with empty places."""
+    assert read_plain_yaml('a: "x\\ty"\nb: \'it\'\'s\'\nc: [1, , "x, y"]\nd:\n') == {
+        "a": "x\ty", "b": "it's", "c": [1, "x, y"], "d": None,
+    }  # fmt: skip
+
+
+def test_a_milestone_without_a_name_is_left_out() -> None:
+    """Nobody could ask for it."""
+    with pytest.raises(ValueError, match="it has no id"):
+        milestone_of({"trigger": {"type": "any_task_failed"}}, ())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nova_async._core.text import MAX_LINE_SHOWN, clean, clusters, listed, one_line
+from nova_async._core.text import MAX_LINE_SHOWN, _beginning, clean, clusters, listed, one_line
 
 # Format characters that are signs of their own, before the number that they mark.
 SEEN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u0890\u0891\u08e2\U000110bd\U000110cd"
@@ -89,3 +89,9 @@ def test_what_belongs_together_is_not_torn() -> None:
     assert one_line("🇩🇪" * 3, 4) == "🇩🇪…"
     assert one_line("ab", 4) == "ab"
     assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
+
+
+def test_a_line_whose_last_sign_just_fits() -> None:
+    """Its mark takes the place of what does not."""
+    assert one_line("abc" + "d\u0301" * 40, 10) == "abc" + "d\u0301" * 3 + "…"
+    assert _beginning("abc", 3) == "abc"

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from nova_async.agents import Agent, Call
 from nova_async.cascade import Cascade, parse_cascade
+from nova_async.orchestrator import countable
 from nova_async.orchestrator.countable import budget_problems, late_budgets, told
 
 ROWS = "| ID | What |\n|---|---|\n| T1 | x |\n| T2 | x |\n"
@@ -106,3 +108,15 @@ def test_a_sentence_about_tasks_names_a_few() -> None:
     """And one about all of them names none."""
     assert told(("x", ["A", "B"])) == "A, B: x"
     assert told(("x", [])) == "x"
+
+
+def test_an_agent_that_can_make_no_command_is_no_question_of_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of a stranger may raise; why its tasks cannot run is said elsewhere."""
+
+    def refuse(call: Call) -> list[str]:
+        raise ValueError(call.prompt)
+
+    monkeypatch.setattr(countable, "AGENTS", {"odd": Agent(name="odd", program="odd", make_command=refuse)})
+    cascade = plan("budget_usd = 5")
+    task = replace(cascade.tasks["T1"], options=replace(cascade.tasks["T1"].options, agent="odd"))
+    assert budget_problems(replace(cascade, tasks={"T1": task})) == {}

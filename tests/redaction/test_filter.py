@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_async.redaction import MARK, Redaction, Redactor, redaction_of
+from nova_async.redaction import MARK, Redaction, Redactor, check_rules, redaction_of
 from nova_async.redaction.secrets import bare
 
 MARKED = MARK.decode()
@@ -209,3 +209,37 @@ def test_a_hostile_output_takes_linear_time() -> None:
         stream.feed(b"a" * 50_000 * size)
         seconds.append(time.process_time() - begun)
     assert seconds[1] < 12 * seconds[0] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("/tok-abcdef\\/", "ends in a single backslash"),
+        ("/tok-(a|b)cdef/", "tok-(a|b)cdef"),
+        ("/tok-[z-a]bcdef/", "tok-[z-a]bcdef"),
+        ("/tok-[a--b]bcdef/", "tok-[a--b]bcdef"),
+        ("/tok-\\bbcdef/", "bcdef"),
+        ("/tok-a+bcdefg/", "tok-a+bcdefg"),
+        ("/ab/", "its shortest match has 2 characters"),
+        ("/a{900}/", "its shortest match has 900 characters"),
+    ],
+)
+def test_a_pattern_that_cannot_be_searched_for_is_refused(rule: str, why: str) -> None:
+    """With what is wrong; nothing is taken for a weaker one in silence."""
+    with pytest.raises(ValueError, match=re.escape(why)):
+        check_rules([rule])
+
+
+@pytest.mark.parametrize("rules", ["KEY", b"KEY", [1], 5, None], ids=repr)
+def test_rules_are_a_list_of_texts(rules: object) -> None:
+    """One text would be taken for a list of its letters."""
+    with pytest.raises(TypeError, match="redact must be a list of strings"):
+        check_rules(rules)
+
+
+def test_what_may_be_a_secret_that_was_cut_off_is_dropped_at_the_end() -> None:
+    """If it is most of one."""
+    stream = redacting(KEY).stream()
+    shown = stream.feed(b"key: " + KEY.encode()[:-1]) + stream.close()
+    assert KEY[:-1].encode() not in shown
+    assert shown.startswith(b"key: ")
