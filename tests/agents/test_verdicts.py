@@ -463,10 +463,18 @@ def test_a_gemini_that_calls_without_end_is_read() -> None:
     assert reader.report.result == "x" * (MAX_PIECES + 2)
 
 
-def test_a_qwen_that_says_nothing_is_read() -> None:
-    """A line without its message counts nothing."""
-    report = read(AGENTS["qwen"].reader("stream-json"), [b'{"type":"assistant","session_id":"s","message":null}\n'])
-    assert report.usage.total == 0
+@pytest.mark.parametrize("agent", ["claude", "qwen"])
+def test_an_answer_without_its_message_is_none(agent: str) -> None:
+    """It counts nothing."""
+    report = read(AGENTS[agent].reader("stream-json"), [b'{"type":"assistant","session_id":"s","message":null}\n'])
+    assert (report.usage.total, report.is_error) == (0, None)
+
+
+def test_an_empty_piece_of_an_answer_of_gemini_is_no_answer() -> None:
+    """It says that the model has begun, and no more."""
+    line = b'{"type":"message","role":"assistant","content":"","delta":true}\n'
+    report = read(AGENTS["gemini"].reader("stream-json"), [line])
+    assert (report.activity, report.result) == ("writing the answer", None)
 
 
 def test_claude_speaks_with_many_tongues() -> None:

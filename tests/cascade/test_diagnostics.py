@@ -263,6 +263,7 @@ def test_a_plan_is_a_text() -> None:
         "| What | ID |\n|---|---|\n| a | F1 |\n> a | b\n> c\n",
         "| What | ID |\n|---|---|\n| a | F1 |\n- a | b\n- <!-- c | d -->\n",
         "What | ID\nb\nc | F2\n",
+        "| What | Deps | ID |\n|---|---|---|\n| a | - | F1 |\n- a | b\n",
         "> - plain\n> - [ ]\n\n- [ ] F1 a\n",
         "- [ ] F1 a\n  - Timout: soon\n",
         "#### Task 1: Base\n\n- [ ] 1.1 a\n\n#### Task 1: Again\n\n- [ ] 1.2 b\n",

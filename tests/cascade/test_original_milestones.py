@@ -203,7 +203,11 @@ def test_yaml_that_is_plain() -> None:
     }  # fmt: skip
 
 
-def test_a_milestone_without_a_name_is_left_out() -> None:
-    """Nobody could ask for it."""
-    with pytest.raises(ValueError, match="it has no id"):
-        milestone_of({"trigger": {"type": "any_task_failed"}}, ())
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [({}, "it has no trigger"), ({"trigger": 1}, "it has no trigger"), ({"trigger": {"type": "x"}}, "it has no id")],
+)
+def test_half_a_milestone_is_none(told: dict[str, object], why: str) -> None:
+    """Nobody could reach it, or ask for it."""
+    with pytest.raises(ValueError, match=why):
+        milestone_of(told, ())

@@ -110,3 +110,10 @@ def test_to_depend_on_a_group_is_to_depend_on_its_tasks() -> None:
     assert {task.id: task.depends_on for task in reading.tasks.values()} == {
         "1.1": (), "1.2": (), "2.1": ("1.1", "1.2"), "3.1": ("2.1",),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "said"), [("deps", ["4 W117", "5 W117"]), ("phase", ["4 W117"])])
+def test_what_the_order_of_the_file_sees_to_is_not_said(order: str, said: list[str]) -> None:
+    """Words in another language that name a task matter only where nothing else makes it go first."""
+    text = f"+++\norder = '{order}'\n+++\n- [ ] T1 a (nach T2)\n- [ ] T2 b (nach T1)\n"
+    assert [f"{problem.line} {problem.code}" for problem in read_plan(text).diagnostics] == said
