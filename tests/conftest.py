@@ -28,10 +28,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if few else 2
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Begin to refuse signals to strangers, and begin as in a terminal, whoever started us."""
     signal_guard.begin()
-    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="nova-state-")  # journals are sealed with a key of the user
+    state = tempfile.TemporaryDirectory(prefix="nova-state-")  # journals are sealed with a key of the user
+    config.add_cleanup(state.cleanup)
+    os.environ["XDG_STATE_HOME"] = state.name
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in INHERITED:
         # An ignored signal is inherited by every child, and nobody could interrupt it. A handler that does nothing is
