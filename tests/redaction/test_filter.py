@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_async.redaction import MARK, Redaction, Redactor, check_rules, redaction_of
+from nova_async.redaction import MARK, Redaction, Redactor, check_rules, redaction_of, without_effect
 from nova_async.redaction.secrets import bare
 
 MARKED = MARK.decode()
@@ -243,3 +243,12 @@ def test_what_may_be_a_secret_that_was_cut_off_is_dropped_at_the_end() -> None:
     shown = stream.feed(b"key: " + KEY.encode()[:-1]) + stream.close()
     assert KEY[:-1].encode() not in shown
     assert shown.startswith(b"key: ")
+
+
+def test_names_that_redact_nothing_are_told() -> None:
+    """A misspelled name, or a value too short to look for; a pattern needs no variable, and one value is enough."""
+    ours, theirs = {"API_KEY": KEY, "PIN": "1234567"}, {"PIN": "", "API_PIN": "12"}
+    told = dict(without_effect(["API_KEY", "API_*", "/sk-[a-z]+/", "PIN", "APIKEY", "NO_*"], ours, theirs))
+    assert list(told) == ["PIN", "APIKEY", "NO_*"]
+    assert told["PIN"] == "its value has fewer than 8 bytes, so it is not redacted"
+    assert told["APIKEY"] == told["NO_*"] == "no such variable is set, so nothing is redacted"
