@@ -23,9 +23,9 @@ INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Share the tests out among two processes; a few files are sooner done by one."""
+    """Share the tests out among three processes, of which one mostly waits; a few files are sooner done by one."""
     few = config.args_source is pytest.Config.ArgsSource.ARGS and all(".py" in argument for argument in config.args)
-    return 0 if few else 2
+    return 0 if few else 3
 
 
 def pytest_configure(config: pytest.Config) -> None:
