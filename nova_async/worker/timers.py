@@ -8,9 +8,14 @@ __all__ = ["Timers"]
 
 
 class Timer(NamedTuple):
-    """What happens, and when; ``left`` is in seconds while time stands still, ``handle`` None once it has happened."""
+    """What happens, and when.
+
+    ``due`` is on the loop's clock; ``left`` is in seconds while time stands still; ``handle`` is None once it has
+    happened.
+    """
 
     handle: asyncio.TimerHandle | None
+    due: float
     action: Callable[..., None]
     arguments: tuple[object, ...]
     left: float = 0.0
@@ -33,7 +38,8 @@ class Timers:
     def arm(self, name: str, seconds: float, action: Callable[..., None], *arguments: object) -> None:
         """Call an action after so many seconds; a timer of the same name is replaced. Once closed it does nothing."""
         if not self._closed:
-            self._armed[name] = Timer(self._loop.call_later(seconds, self._fire, name), action, arguments)
+            due = self._loop.time() + seconds  # not the handle's: uvloop's has no `when` where no millisecond is left
+            self._armed[name] = Timer(self._loop.call_later(seconds, self._fire, name), due, action, arguments)
 
     def forget(self, name: str) -> None:
         """Let a timer be armed anew that has called its action."""
@@ -53,7 +59,7 @@ class Timers:
         for name, timer in self._armed.items():
             if timer.handle is not None:
                 timer.handle.cancel()
-                self._armed[name] = timer._replace(left=max(timer.handle.when() - now, 0.0))
+                self._armed[name] = timer._replace(left=max(timer.due - now, 0.0))
 
     def go_on(self) -> None:
         """Let time pass again."""
@@ -63,7 +69,6 @@ class Timers:
 
     def _fire(self, name: str) -> None:
         timer = self._armed[name]
-        assert timer.handle is not None
-        self.late = self._loop.time() - timer.handle.when()
+        self.late = self._loop.time() - timer.due
         self._armed[name] = timer._replace(handle=None)
         timer.action(*timer.arguments)
