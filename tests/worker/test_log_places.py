@@ -71,6 +71,8 @@ async def test_whatever_happens_to_a_log_its_bytes_are_kept(
     (tmp_path / "go").touch()
     assert await worker.wait() == 0
     logs = [path for path in tmp_path.rglob("F1*.log") if path.is_file() and not path.is_symlink()]
+    for path in logs:
+        path.chmod(0o600)  # to an ordinary user it stays closed otherwise
     assert [path.read_text() for path in logs] == ["ready\nafter\n"]
     assert worker._record.log is not None
     assert worker._record.log.lost == 0
@@ -219,11 +221,12 @@ def test_what_can_be_no_path_is_no_log(tmp_path: Path) -> None:
         find_log(tmp_path / "F1\0.log", (1, 2))
 
 
-async def test_what_else_may_stand_in_a_logs_place(tmp_path: Path) -> None:
+async def test_what_else_may_stand_in_a_logs_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder or a socket of that name is an error of the start, not a start that hangs."""
+    monkeypatch.chdir(tmp_path)  # a socket's path may have no more than a hundred bytes
     (tmp_path / "F1.log").mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "F2.log"))
+        listener.bind("F2.log")
         for task_id in ("F1", "F2"):
             with pytest.raises(OSError, match=rf"{task_id}\.log"):
                 await asyncio.wait_for(AsyncWorker(task_id, log_dir=tmp_path).start(["true"]), 10)
