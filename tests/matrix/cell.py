@@ -38,6 +38,8 @@ INSTALLED = (
 # The real agents care for no version of ours: where they are installed, one run with them is enough.
 PLAIN = "3.11"
 WITHOUT_AGENTS = ("--ignore", "tests/live")
+# A storm takes the longest of all and is about processes and users: one as root and one as an ordinary user will do.
+WITHOUT_STORM = ("--ignore", "tests/storm")
 
 
 @dataclass(frozen=True)
@@ -82,5 +84,5 @@ class Cell:
         elif self.built:
             arguments += INSTALLED
         elif self.name != PLAIN:
-            arguments += WITHOUT_AGENTS
+            arguments += WITHOUT_AGENTS if "user" in self.flags else [*WITHOUT_AGENTS, *WITHOUT_STORM]
         return arguments
