@@ -13,6 +13,7 @@ __all__ = ["Account", "accounts", "alive_of", "bearers_of", "log_at", "started"]
 STDERR_MARK = b"#noise "
 # What Python itself prints where it is interrupted before the agent has begun; an agent never says that word.
 INTERRUPTED, DEAD, CHATTER = b"KeyboardInterrupt", b"Fatal Python error", 8192
+CUT_SHORT = (b"Traceback (most recent call last):", DEAD)  # how that begins, if it was killed before it had said it all
 Counts = tuple[int, int, int, int]
 
 
@@ -84,7 +85,7 @@ def log_at(path: Path) -> bytes:
     """Return a log without what Python itself has printed."""
     log = path.read_bytes()
     if (at := log.rfind(INTERRUPTED, 0, CHATTER)) < 0:
-        return log
+        return b"" if log.startswith(CUT_SHORT) else log
     return b"" if DEAD in log[:CHATTER] else log[at:].partition(b"\n")[2]
 
 
