@@ -7,9 +7,9 @@ from typing import Any
 
 from nova_async.process.birth import Unblocked
 
-__all__ = ["REAPED_BY_OTHERS", "Started", "Vanished", "created", "has_exited", "pid_of", "transport_in"]
+__all__ = ["EXIT_UNKNOWN", "Started", "Vanished", "created", "has_exited", "pid_of", "transport_in"]
 
-REAPED_BY_OTHERS = 255  # what asyncio says of a child that it could not wait for
+EXIT_UNKNOWN = 255  # what asyncio says of a child that it could not wait for
 
 Started = asyncio.subprocess.Process | asyncio.SubprocessTransport  # the latter where asyncio gave us no process
 
@@ -26,7 +26,7 @@ async def created(creating: Coroutine[Any, Any, asyncio.subprocess.Process]) -> 
         transport: Any = transport_in(error)
         if transport is None:
             raise
-        transport._process_exited(REAPED_BY_OTHERS)  # as the watcher does that comes too late
+        transport._process_exited(EXIT_UNKNOWN)  # as the watcher does that comes too late
         return Vanished(transport, transport.get_protocol(), asyncio.get_running_loop())
 
 

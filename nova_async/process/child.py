@@ -6,7 +6,7 @@ import signal
 from contextlib import ExitStack
 
 from nova_async._core.descriptors import clear_of_standard_streams
-from nova_async.process.asyncio_process import REAPED_BY_OTHERS, Vanished, has_exited
+from nova_async.process.asyncio_process import EXIT_UNKNOWN, Vanished, has_exited
 from nova_async.process.exit_status import exit_code_of_reaped
 from nova_async.process.family import Family
 from nova_async.process.keeper import Keeper
@@ -77,10 +77,10 @@ class Child:
 
     def _true_code(self, told: int) -> int:
         """Return the code that the process ended with: asyncio says 255 if somebody else has reaped it (G23)."""
-        if told != REAPED_BY_OTHERS or (code := exit_code_of_reaped(self._pidfd)) is None:
+        if told != EXIT_UNKNOWN or (code := exit_code_of_reaped(self._pidfd)) is None:
             # Where SIGCHLD is ignored, the kernel keeps the status of no child.
             lost = isinstance(self._process, Vanished) or signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
-            self.exit_is_unknown = told == REAPED_BY_OTHERS and lost
+            self.exit_is_unknown = told == EXIT_UNKNOWN and lost
             return told
         return code
 

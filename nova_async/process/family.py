@@ -35,6 +35,10 @@ class Member:
     name: str
 
 
+async def nobody() -> None:
+    """Stand in for the exit of a leader that is unknown, or that there is not."""
+
+
 class Family:
     """A leader with its session, all descendants, all processes that carry its cookie, and all that were members once.
 
@@ -51,7 +55,7 @@ class Family:
         *,
         born: float,
         since: float,
-        leader_exit: Callable[[], Awaitable[object]],
+        leader_exit: Callable[[], Awaitable[object]] = nobody,
         leader_runs: Callable[[], bool] = lambda: False,
         table: ProcessTable = TABLE,
     ) -> None:

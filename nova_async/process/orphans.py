@@ -7,11 +7,11 @@ from nova_async.process import adoption, orphan_guard
 from nova_async.process.cookie import new_cookie
 from nova_async.process.family import Family
 from nova_async.process.signalling import wait_for_exits
+from nova_async.process.sweep import GRACE
 from nova_async.process.table import TABLE
 
-__all__ = ["GRACE", "Orphanage"]
+__all__ = ["Orphanage"]
 
-GRACE = 1.0  # seconds between SIGTERM and SIGKILL, as for all leftovers
 NOBODY = -1  # no pid, and no number of a session
 
 
@@ -42,14 +42,10 @@ class Orphanage:
         that failed.
         """
         if adoption.orphans(self._since):
-            rest = Family(0, self.cookie, born=time.monotonic(), since=self._since, leader_exit=_nobody)
+            rest = Family(0, self.cookie, born=time.monotonic(), since=self._since)
             if members := rest.members():
                 rest.signal(signal.SIGTERM, members)
                 wait_for_exits(TABLE, members, GRACE)
                 rest.kill_now()
         adoption.reap()
         orphan_guard.forget(self.cookie)
-
-
-async def _nobody() -> None:
-    """Stand in for the exit of a leader: orphans have none."""

@@ -171,15 +171,11 @@ def _end_started(started: Started | None, newborn: Newborn) -> None:
     None is a start that was cancelled with its whole loop: asyncio has killed the leader, but it may have had children.
     """
     pid = 0 if started is None else pid_of(started)
-    Family(pid, **newborn._asdict(), leader_exit=_nobody).kill_now()
+    Family(pid, **newborn._asdict()).kill_now()
     orphan_guard.forget(newborn.cookie)
     adoption.reaped(pid)
     if isinstance(started, asyncio.SubprocessTransport):
         started.close()  # reaps it
-
-
-async def _nobody() -> None:
-    """Stand in for the exit of an unknown leader."""
 
 
 def _not_supervised(error: Exception) -> OSError:

@@ -10,8 +10,8 @@ import time
 
 from nova_async.process import blind
 from nova_async.process.cookie import workers_of
-from nova_async.process.kinship import Kin, find_family, same_start
-from nova_async.process.signalling import send_signal, signal, wait_for_exits
+from nova_async.process.kinship import Kin, find_family
+from nova_async.process.signalling import is_still, send_signal, signal, wait_for_exits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nova_async.process.kinship import ProcessEntry
     from nova_async.process.table import ProcessTable
 
-__all__ = ["KnownProcess", "Orphans"]
+__all__ = ["GRACE", "KnownProcess", "Orphans"]
 
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 UNKILLABLE_AFTER = 30.0  # seconds; then they are left to the system
@@ -108,8 +108,7 @@ class Orphans:
         return sorted(found.values(), key=lambda entry: (entry.start_time, entry.pid))  # parents first
 
     def _is_still(self, pid: int, start_time: float) -> bool:
-        entry = self._table.look(pid)
-        return entry is not None and entry.alive and same_start(entry.start_time, start_time)
+        return is_still(self._table, KnownProcess(pid, start_time, leads=False))
 
     def _is_orphan(self, pid: int) -> bool:
         workers = workers_of(self._table.path_of(pid), self._supervisor)

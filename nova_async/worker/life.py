@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from nova_async.agents import AgentReader, AgentReport
 from nova_async.process import at_exit
+from nova_async.process.asyncio_process import EXIT_UNKNOWN
 from nova_async.process.child import Child
 from nova_async.process.family import Member
 from nova_async.words import Leftovers, WorkerEnd
@@ -25,7 +26,6 @@ __all__ = ["STOP_GRACE", "Life"]
 STOP_GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as the documentation promises
 LEFTOVER_GRACE = 1.0  # seconds for what outlived its leader: the work is over, so it needs less (G2)
 DRAIN_SECONDS = 5.0  # a process that still prints this long after the leader's exit is ended with the leftovers (G1)
-EXIT_UNKNOWN = 255  # what asyncio reports of a child whose exit it does not know
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds until the system is asked again for what it refused
 

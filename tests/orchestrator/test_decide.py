@@ -400,26 +400,27 @@ def test_a_listed_refusal_is_tried_again_by_one_task_alone(then: Outcome) -> Non
     assert (state.holds_now(), try_to_begin(state, "B")) == ((), None)
 
 
-def test_an_attempt_that_was_lost_shows_no_account_to_serve() -> None:
-    """The others go on waiting for the one task that is retried."""
+def with_a_refused_task_retried() -> RunState:
+    """Return a run in which A was refused and has begun again, since its refusal is listed, while B waits for it."""
     cascade = plan(("A", ""), ("B", ""))
     state = state_of(replace(cascade, settings=replace(cascade.settings, retry_on=("auth",))), workers=1)
     decide(state, Begun(), 0.0)
     decide(state, refused("A"), 1.0)
     try_to_begin(state, "B")
     assert begun(decide(state, Woken(), 9999.0)) == ["A"]
+    return state
+
+
+def test_an_attempt_that_was_lost_shows_no_account_to_serve() -> None:
+    """The others go on waiting for the one task that is retried."""
+    state = with_a_refused_task_retried()
     assert begun(decide(state, Ended("A", Outcome.LOST, account=ONE), 9999.0)) == []
     assert state.held_by("B", ONE) is not None
 
 
 def test_a_listed_refusal_that_stays_is_held_in_the_end() -> None:
     """With its retries used up the task waits as all others of its account do."""
-    cascade = plan(("A", ""), ("B", ""))
-    state = state_of(replace(cascade, settings=replace(cascade.settings, retry_on=("auth",))), workers=1)
-    decide(state, Begun(), 0.0)
-    decide(state, refused("A"), 1.0)
-    try_to_begin(state, "B")
-    assert begun(decide(state, Woken(), 9999.0)) == ["A"]
+    state = with_a_refused_task_retried()
     held, finish = decide(state, refused("A"), 9999.0)
     assert isinstance(held, HeldBack)
     assert finish == Finish()
