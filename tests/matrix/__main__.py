@@ -1,19 +1,26 @@
 """Run the tests in the cells that are named, or in all: ``python -m tests.matrix [NAME…] [--jobs N] [-- PYTEST…]``."""
 
 import argparse
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.matrix.cell import CELLS, FLAGS, Cell
 from tests.matrix.environment import NotHere, prepare
 
+# Four times what a cell takes on two busy cores: one that hangs must not take the other cells with it.
+CELL_SECONDS = 1200.0
 COUNTED = re.compile(r"(\d+) (passed|failed|error|skipped)")
 
 
@@ -50,16 +57,38 @@ def run_cell(cell: Cell, more: list[str], folder: Path, echo: bool) -> Row:
     last = ""
     with (folder / "output.txt").open("w") as kept, subprocess.Popen(
         command, cwd=environment.tree, env=environment.variables, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    ) as tests:  # fmt: skip
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+    ) as tests, killed_if_late(tests) as timer:  # fmt: skip
         assert tests.stdout is not None
         for line in tests.stdout:
             kept.write(line)
             last = line.strip() or last
             if echo:
                 print(line, end="", flush=True)
+        tests.wait()
+        late = timer.finished.is_set()
     counts = {word: int(number) for number, word in COUNTED.findall(last)}
+    if late:
+        return row("FAILED", remark=f"still ran after {CELL_SECONDS:.0f} s, and was killed")
     return row("passed" if tests.returncode == 0 and counts.get("passed") else "FAILED", counts)
+
+
+@contextmanager
+def killed_if_late(tests: "subprocess.Popen[str]") -> Iterator[threading.Timer]:
+    """Kill the tests and whatever is in their session when their time is over, or when we are interrupted."""
+
+    def kill() -> None:
+        os.killpg(tests.pid, signal.SIGKILL)
+
+    timer = threading.Timer(CELL_SECONDS, kill)
+    timer.start()
+    try:
+        yield timer
+    except BaseException:
+        kill()
+        raise
+    finally:
+        timer.cancel()
 
 
 def main() -> int:

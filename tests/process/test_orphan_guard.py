@@ -302,7 +302,7 @@ def test_the_guard_has_only_its_own_descriptors_and_environment() -> None:
     place = Path(f"/proc/{orphan_guard.guard_pid()}")
     expected = ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "pipe"]
     deadline = time.monotonic() + DEADLINE
-    while (opened := opened_by(guard_of_ours())) != expected and time.monotonic() < deadline:
+    while (opened := kinds(opened_by(guard_of_ours()))) != expected and time.monotonic() < deadline:
         continue  # it has just begun, and reads its modules
     assert opened == expected
     assert str((place / "cwd").readlink()) == "/"
@@ -311,12 +311,17 @@ def test_the_guard_has_only_its_own_descriptors_and_environment() -> None:
 
 
 def opened_by(pid: int) -> list[str]:
-    """Return what a process has open, as far as it still is when it is looked at, by its kind."""
+    """Return what a process has open, as far as it still is when it is looked at."""
     found = []
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            found.append(str(entry.readlink()).partition(":")[0])
-    return sorted(found)
+            found.append(str(entry.readlink()))
+    return found
+
+
+def kinds(opened: list[str]) -> list[str]:
+    """Return the kinds of open files, sorted: a path is its own."""
+    return sorted(link.partition(":")[0] for link in opened)
 
 
 async def test_the_guard_is_deaf_from_its_birth() -> None:
@@ -397,9 +402,7 @@ async def test_a_nested_supervisors_orphans_are_ended_by_its_own_guard() -> None
 def test_a_fork_is_another_supervisor() -> None:
     """Its cookies and ours are told apart, and it holds nothing of our guard, which would wait for its end as well."""
     orphan_guard.ensure()
-    pipe = next(
-        link for entry in Path(f"/proc/{guard_of_ours()}/fd").iterdir() if "pipe" in (link := str(entry.readlink()))
-    )
+    pipe = next(link for link in opened_by(guard_of_ours()) if link.startswith("pipe:"))
     assert pipe in descriptors().values()
     read_end, write_end = os.pipe()
     child = os.fork()
