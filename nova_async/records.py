@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, final
 
 from nova_async.usage import TokenUsage, Totals
-from nova_async.words import EventKind, Outcome, Phase
+from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
 __all__ = [
     "EVENT_SCHEMA", "Attempt", "AttemptEnd", "AttemptFacts", "AttemptId", "AttemptStart", "Event", "LogRef", "RunStart",
@@ -74,6 +74,10 @@ class AttemptStart:
     """Where its log will be."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """The limits that are set, by their names in ``Limits``: seconds, bytes, tokens, US dollars."""
+    account: str = ""
+    """The name of the account that it uses, as the plan calls it; empty for the agent's usual one."""
+    resumes: str | None = None
+    """The session of an earlier attempt that the agent goes on with."""
 
 
 @final
@@ -96,14 +100,22 @@ class AttemptEnd:
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=dict)
     usage_is_final: bool = False
     """Whether the tokens are the agent's own total and nothing is known to be missing."""
+    usage_source: UsageSource = UsageSource.NONE
+    """Where the tokens come from."""
     cost_usd: float | None = None
     """The agent's own figure; None where it reports none, which does not mean zero."""
+    estimated_usd: float | None = None
+    """What the tokens cost by a list of prices, where the agent reports no figure; None where a price is unknown."""
     session_id: str | None = None
     model: str | None = None
     result: str | None = None
     """The agent's final answer; the journal keeps its first 64 KiB."""
     denied: tuple[str, ...] = ()
     """The tools that the agent was denied."""
+    limit_kind: str | None = None
+    """The usage limit that the account has reached, in the agent's word for it; None if it has reached none."""
+    limit_resets_at: datetime | None = None
+    """When that limit resets, in UTC; None where that was not said."""
     leftovers: int = 0
     """How many processes outlived the agent."""
     ended_by_us: bool = False

@@ -65,7 +65,7 @@ NOT_OUR_WORDS = {
     "cascade/options.py": "`verify` is a key of the plan",
     "cli/plan.py": "`verify` is a key of the plan",
     "demo_agent.py": "it speaks as Claude does",
-    "journal/version_1.py": "what stands in journals of another version",
+    "journal/older.py": "what stands in journals of another version",
     "worker/log/follower.py": "`lost` is a log that cannot be found again",
 }
 # Where an agent's name may stand outside of its own file.

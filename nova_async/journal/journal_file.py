@@ -16,11 +16,11 @@ from nova_async._core.atomic_files import own_folder, sync_folder
 from nova_async.errors import JournalError, RunLockedError
 from nova_async.journal.explaining import DISK_TROUBLE
 from nova_async.journal.lock import RunLock
+from nova_async.journal.older import bring_up_to_date
 from nova_async.journal.places import files_of, own_path
 from nova_async.journal.schema import SCHEMA_VERSION, check_version, make_tables
 from nova_async.journal.seal import put_seal, require_ours
 from nova_async.journal.taken_away import FileId, Place, file_at
-from nova_async.journal.version_1 import bring_up_to_date
 from nova_async.journal.waiting import Record
 
 __all__ = ["JournalFile"]

@@ -16,11 +16,11 @@ from nova_async.errors import JournalError
 from nova_async.journal.columns import as_moment, as_text, as_whole, either, from_word, to_text, to_whole
 from nova_async.journal.explaining import understood
 from nova_async.journal.history import History, Run, read_attempts, read_history, read_runs
+from nova_async.journal.older import bring_up_to_date
 from nova_async.journal.places import files_of, own_path
 from nova_async.journal.rows import EVENT, event_of, names
 from nova_async.journal.schema import SCHEMA_VERSION, check_version
 from nova_async.journal.seal import is_ours, require_ours
-from nova_async.journal.version_1 import bring_up_to_date
 from nova_async.records import Attempt, AttemptId, Event
 from nova_async.words import Phase
 

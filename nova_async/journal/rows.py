@@ -26,7 +26,7 @@ from nova_async.journal.columns import (
 )
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.usage import TokenUsage
-from nova_async.words import EventKind, Outcome, Phase
+from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
 __all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "Column", "attempt_of", "end_of", "event_of", "fields",
            "names", "run_of", "to_log", "values"]  # fmt: skip
@@ -103,6 +103,7 @@ WHOLE = (to_whole, as_whole)
 MAYBE_WHOLE = (to_whole, either(as_whole))
 MAYBE_REAL = (to_real, either(as_real))
 MOMENT = (to_moment, as_moment)
+MAYBE_MOMENT = (lambda moment: None if moment is None else to_moment(moment), either(as_moment))
 FLAG = (to_whole, as_flag)
 LIST = (to_json, as_texts)
 
@@ -127,6 +128,8 @@ START = (
     Column("command", "TEXT NOT NULL", *LIST),
     Column("log_path", "TEXT NOT NULL", *TEXT),
     Column("limits", "TEXT NOT NULL", to_limits, as_limits),
+    Column("account", "TEXT NOT NULL DEFAULT ''", *TEXT),
+    Column("resumes", "TEXT", *MAYBE_TEXT),
 )
 PROCESS = (
     Column("counts", "INTEGER NOT NULL DEFAULT 1", *FLAG),
@@ -147,11 +150,15 @@ END = (
     Column("cache_creation_tokens", "INTEGER", *WHOLE, "usage.cache_creation_tokens"),
     Column("usage_by_model", "TEXT", to_models, as_models),
     Column("usage_is_final", "INTEGER", *FLAG),
+    Column("usage_source", "TEXT NOT NULL DEFAULT 'none'", *words(UsageSource)),
     Column("cost_usd", "REAL", *MAYBE_REAL),
+    Column("estimated_usd", "REAL", *MAYBE_REAL),
     Column("session_id", "TEXT", *MAYBE_TEXT),
     Column("model", "TEXT", *MAYBE_TEXT),
     Column("result", "TEXT", *MAYBE_LONG_TEXT),
     Column("denied", "TEXT", *LIST),
+    Column("limit_kind", "TEXT", *MAYBE_TEXT),
+    Column("limit_resets_at", "TEXT", *MAYBE_MOMENT),
     Column("leftovers", "INTEGER", *WHOLE),
     Column("ended_by_us", "INTEGER", *FLAG),
     Column("commit_sha", "TEXT", *MAYBE_TEXT),

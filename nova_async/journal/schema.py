@@ -9,7 +9,7 @@ from nova_async.journal.rows import END, EVENT, PROCESS, RUN, START, Column
 
 __all__ = ["BOOTS", "SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def listed(*parts: Sequence[Column]) -> str:

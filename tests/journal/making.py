@@ -5,7 +5,7 @@ from typing import Any
 
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.usage import TokenUsage
-from nova_async.words import EventKind, Outcome, Phase
+from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
 NOON = datetime(2030, 1, 2, 12, 0, 0, 123456, UTC)
 PLAN = "../CASCADE.md"
@@ -41,6 +41,8 @@ def full_start(task_id: str = "F1") -> AttemptStart:
         command=("claude", "-p", "say “no”\n\udcff"),
         log_path=f"logs/{task_id}.log",
         limits={"timeout": 60.0, "max_tokens": 1000},
+        account="work",
+        resumes="s-0",
     )
 
 
@@ -62,11 +64,15 @@ def full_end(task_id: str = "F1", number: int = 1, run_id: str = "r1", **more: A
         "usage": TokenUsage(1, 2, 3, 4),
         "usage_by_model": {"opus": TokenUsage(1, 0, 3, 0), "haiku": TokenUsage(0, 2, 0, 4)},
         "usage_is_final": True,
+        "usage_source": UsageSource.SESSION_FILES,
         "cost_usd": 0.1,
+        "estimated_usd": 0.2,
         "session_id": "s-1",
         "model": "opus",
         "result": "Done.",
         "denied": ("Bash", "Write"),
+        "limit_kind": "five_hour",
+        "limit_resets_at": moment(600),
         "leftovers": 2,
         "ended_by_us": True,
         "commit_sha": "f" * 40,

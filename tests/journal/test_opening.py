@@ -44,9 +44,9 @@ async def test_a_newer_journal(journal: Journal, path: Path) -> None:
     """A journal of a later version is refused, by writers and readers, and stays as it is."""
     await journal.close()
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 3")
+        database.execute("PRAGMA user_version = 4")
     before = path.read_bytes()
-    sentence = f"{path} was written by a newer nova (format 3; this version reads up to 2): upgrade nova"
+    sentence = f"{path} was written by a newer nova (format 4; this version reads up to 3): upgrade nova"
     assert (await refusal(path)).startswith(sentence)
     with pytest.raises(JournalError, match="upgrade nova"):
         JournalReader(path).runs()

@@ -18,7 +18,7 @@ from nova_async.journal.rows import EVENT, event_of, names
 from nova_async.journal.schema import make_tables
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.usage import TokenUsage
-from nova_async.words import EventKind, Outcome, Phase
+from nova_async.words import EventKind, Outcome, Phase, UsageSource
 from tests.journal.making import PLAN, attempt, end, run, start
 
 LARGEST = 2**63 - 1
@@ -44,11 +44,15 @@ def ends(**fields: Any) -> some.SearchStrategy[AttemptEnd]:
         "usage": USAGE,
         "usage_by_model": some.dictionaries(ANY_TEXT, USAGE, max_size=3),
         "usage_is_final": some.booleans(),
+        "usage_source": some.sampled_from(UsageSource),
         "cost_usd": some.none() | REAL,
+        "estimated_usd": some.none() | REAL,
         "session_id": some.none() | ANY_TEXT,
         "model": some.none() | ANY_TEXT,
         "result": some.none() | ANY_TEXT,
         "denied": WORDS,
+        "limit_kind": some.none() | ANY_TEXT,
+        "limit_resets_at": some.none() | MOMENTS,
         "leftovers": WHOLE,
         "ended_by_us": some.booleans(),
         "commit_sha": some.none() | ANY_TEXT,
@@ -70,6 +74,8 @@ STARTS = some.builds(
     command=WORDS,
     log_path=ANY_TEXT,
     limits=some.dictionaries(ANY_TEXT, REAL, max_size=3),
+    account=ANY_TEXT,
+    resumes=some.none() | ANY_TEXT,
 )
 
 

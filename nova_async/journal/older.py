@@ -1,12 +1,16 @@
-"""Converting a journal of format 1, which knew no plans, only one folder."""
+"""Converting a journal of an older format.
+
+Format 1 knew no plans, only one folder. Format 2 knew less about an attempt: the columns that it lacks keep their
+defaults.
+"""
 
 import sqlite3
 from pathlib import Path
 
 from nova_async.journal.columns import as_text, to_text
 from nova_async.journal.plan_key import plan_key
-from nova_async.journal.rows import to_log
-from nova_async.journal.schema import make_tables
+from nova_async.journal.rows import END, START, to_log
+from nova_async.journal.schema import SCHEMA_VERSION, make_tables
 from nova_async.records import LogRef
 
 __all__ = ["bring_up_to_date"]
@@ -48,6 +52,20 @@ def log_of(outcome: str | None, log_path: str | bytes, final_log_path: str | byt
 
 def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     """Convert all tables, within the caller's transaction and without foreign keys; ``path`` is the journal's own."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 1:
+        convert_all(connection, path)
+        return
+    for table, columns in (("attempts", (*START, *END)), ("finished", END)):
+        present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+        for column in columns:
+            if column.name not in present:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.name} {column.kind}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def convert_all(connection: sqlite3.Connection, path: Path) -> None:
+    """Write all that stands in tables of format 1 into new ones."""
     folder = path.parent.parent if path.parent.name == ".nova" else path.parent
 
     def plan_of(cascade_file: str | bytes) -> str | bytes | None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,29 @@ from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
 from nova_async.records import Attempt, AttemptId, AttemptStart, Event, LogRef
 from nova_async.usage import TokenUsage
-from nova_async.words import EventKind, Outcome, Phase, RunEnd
-from tests.journal.making import NOON, OTHER_PLAN, PLAN, full_end, moment, run, start
+from nova_async.words import EventKind, Outcome, Phase, RunEnd, UsageSource
+from tests.journal.making import NOON, OTHER_PLAN, PLAN, full_end, full_start, moment, run, start
 
-SQL = Path(__file__).with_name("data") / "version_1.sql"
+DATA = Path(__file__).with_name("data")
+# What only a journal of format 3 knows of the end of an attempt.
+LATER_THAN_2 = {
+    "usage_source": UsageSource.NONE, "estimated_usd": None, "limit_kind": None, "limit_resets_at": None,
+}  # fmt: skip
+
+
+def made_from(sql: str, path: Path) -> Path:
+    """Make a journal as an older nova did."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript((DATA / sql).read_text())
+        database.execute("PRAGMA journal_mode = WAL")
+    return path
 
 
 @pytest.fixture
 def old(path: Path) -> Path:
     """Make a journal as the first format was."""
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.executescript(SQL.read_text())
-        database.execute("PRAGMA journal_mode = WAL")
-    return path
+    return made_from("version_1.sql", path)
 
 
 def check(history: History, others: History) -> None:
@@ -46,7 +56,7 @@ def check_attempts(history: History, others: History) -> None:
     assert [each.counts for each in (first, second, third)] == [False, True, True]
     assert second.start == start("F1", 2, "r2", started_at=moment(101), log_path="logs/F1.log")
     assert (second.pid, second.pid_start_time, second.cookie, second.finished) == (4712, 199.25, None, None)
-    new_fields = {"result": None, "denied": (), "log_error": None, "log": LogRef(path="logs/F1~2.log")}
+    new_fields = {**LATER_THAN_2, "result": None, "denied": (), "log_error": None, "log": LogRef(path="logs/F1~2.log")}
     assert second.end == full_end("F1", 2, "r2", ended_at=moment(107), **new_fields)
     assert third.end is not None
     assert (third.end.outcome, third.end.phase, third.end.usage) == (Outcome.OK, Phase.SETTLE, TokenUsage(10, 20))
@@ -130,6 +140,32 @@ async def test_a_run_brings_it_up_to_date(old: Path) -> None:
     }  # fmt: skip
 
 
+async def test_one_of_format_2_lacks_only_what_is_new(path: Path) -> None:
+    """It is read as it is and converted by the next run; what it never knew has the default value."""
+    made_from("version_2.sql", path)
+    before = JournalReader(path).history(PLAN)
+    after = await converted(path)
+    ended, started = full_end(**LATER_THAN_2), replace(full_start(), account="", resumes=None)
+    for history in (before, after):
+        first, still_open = history.attempts["F1"][0], history.attempts["F2"][0]
+        assert (first.start, first.end, first.finished) == (started, ended, ended)
+        assert still_open.start == start("F2")
+    assert before.attempts["F2"][0].end is None
+
+
+async def converted(path: Path) -> History:
+    """Open a journal to write, write to it, and return what it then holds."""
+    journal = await Journal.open(path, trusts=True)
+    await journal.end_lost(moment(300))
+    await journal.begin_run(run("r4"))
+    await journal.begin_attempt(replace(full_start(), id=AttemptId("r4", "F1", 2)))
+    await journal.end_attempt(full_end("F1", 2, "r4"))
+    history = await journal.history(PLAN)
+    await journal.close()
+    assert history.attempts["F1"][1].end == full_end("F1", 2, "r4")
+    return history
+
+
 async def test_one_that_cannot_be_converted_stays_as_it_is(old: Path) -> None:
     """Where a stranger's rows cannot be taken over, nothing is changed and it is said what to do."""
     with closing(sqlite3.connect(old, isolation_level=None)) as database:
@@ -146,5 +182,5 @@ def test_a_journal_elsewhere(tmp_path: Path) -> None:
     """Beside a plan, and not in a `.nova` folder, its plans are named as seen from its own folder."""
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.executescript(SQL.read_text())
+        database.executescript((DATA / "version_1.sql").read_text())
     assert {each.start.plan for each in JournalReader(path).runs()} == {"CASCADE.md", "specs/002/tasks.md"}
