@@ -18,9 +18,10 @@ def interpreter(version: str) -> Path | None:
 def reachable(python: Path, become: list[str], folder: Path) -> Path:
     """Return this Python, or a copy in ``folder`` where the user whom ``become`` makes of us cannot run it.
 
-    pyenv keeps its Pythons in a home folder, which is its owner's alone.
+    pyenv keeps its Pythons in a home folder, which is its owner's alone. setpriv itself still starts a program there,
+    for it keeps root's capabilities until then; so another program tries.
     """
-    if _runs([*become, str(python)]):
+    if _runs([*become, "env", str(python)]):
         return python
     program = python.resolve()
     home, copy = program.parents[1], folder / "python"
