@@ -103,6 +103,8 @@ class Hold:
     """What the agent or the system said."""
     cure: str
     """What to do, in one sentence."""
+    until: datetime | None = None
+    """When it ends by itself; None if it does not, or nobody said when."""
     waiting: tuple[str, ...] = ()
     """The tasks that wait for it, directly or through others, in file order; known at the end of the run."""
 

@@ -38,8 +38,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator"},
 }
 
-DECIDING = ("decide", "happenings", "actions", "schedule", "budget", "countable", "retry", "holding", "resume",
-            "outlook", "reporting")  # fmt: skip
+DECIDING = (
+    "decide", "run_state", "after_an_end", "holds", "stopping", "happenings", "actions", "schedule", "budget",
+    "countable", "retry", "holding", "resume", "outlook", "reporting",
+)  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = VALUES | {"redaction", "agents", "cascade", *(f"orchestrator/{name}.py" for name in DECIDING)}
@@ -55,7 +57,7 @@ DOORS = {
     "errors.py": {"socket"},  # names this machine, where a lock is another's
     "orchestrator/reporting.py": {"hashlib"},  # a number of a text
     "orchestrator/retry.py": {"random"},  # jitter, from a source that is handed in
-    "orchestrator/decide.py": {"random"},  # jitter, from a source that is handed in
+    "orchestrator/run_state.py": {"random"},  # jitter, from a source that is handed in
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today", "read_text", "write_text"}
 

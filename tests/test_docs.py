@@ -25,8 +25,7 @@ from nova_async.cli import not_enforced
 from nova_async.cli.display import LOOKS
 from nova_async.journal.schema import TABLES
 from nova_async.journal.state_file import run_document, task_document
-from nova_async.orchestrator.decide import MOST_LOST, MOST_SHORTAGES
-from nova_async.orchestrator.retry import FREE, UNSERVED
+from nova_async.orchestrator.retry import FREE, MOST_LOST, MOST_SHORTAGES, UNSERVED
 from nova_async.views import TaskView
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.agents.recordings import KEPT_RECORDINGS

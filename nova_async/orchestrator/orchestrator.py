@@ -26,7 +26,7 @@ from nova_async.orchestrator import actions, happenings, reporting
 from nova_async.orchestrator.arguments import check_arguments, check_only
 from nova_async.orchestrator.budget import without_blame
 from nova_async.orchestrator.commands import CommandMaker
-from nova_async.orchestrator.decide import RunState, decide
+from nova_async.orchestrator.decide import decide
 from nova_async.orchestrator.in_turn import InTurn
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.picture import Picture
@@ -35,6 +35,7 @@ from nova_async.orchestrator.preparing import Attempts, Prepared
 from nova_async.orchestrator.readiness import Readiness
 from nova_async.orchestrator.resume import resumed_state, take_over
 from nova_async.orchestrator.run_records import Earlier, RunRecords
+from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.secrets import Secrets, with_redact
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import final
 
 from nova_async.orchestrator import reporting
-from nova_async.orchestrator.decide import RunState
 from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.run_state import RunState
 from nova_async.views import TaskView
 from nova_async.words import TaskState
 

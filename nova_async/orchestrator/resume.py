@@ -7,10 +7,10 @@ from nova_async.cascade.selection import unmet_needs
 from nova_async.errors import SelectionError
 from nova_async.journal.history import History
 from nova_async.orchestrator.budget import Budget
-from nova_async.orchestrator.decide import RunState
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.retry import FREE, NO_VERDICT, may_be_retried
+from nova_async.orchestrator.run_state import RunState
 from nova_async.words import Outcome
 
 __all__ = ["check_selection", "failed_tasks", "resumed_state", "take_over"]

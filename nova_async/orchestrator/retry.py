@@ -1,11 +1,21 @@
 """Whether a failed attempt is repeated, and when. Pure."""
 
+import heapq
 import random
 from collections.abc import Collection, Sequence
 
+from nova_async.orchestrator.actions import Retrying
+from nova_async.orchestrator.run_state import RunState
 from nova_async.words import Outcome
 
-__all__ = ["FREE", "NO_VERDICT", "UNSERVED", "may_be_retried", "pause", "retry_delay"]
+__all__ = [
+    "FREE", "MOST_LOST", "MOST_SHORTAGES", "NO_VERDICT", "UNSERVED", "delay_before", "may_be_retried", "pause",
+    "retry_delay", "retry_later",
+]  # fmt: skip
+
+MOST_LOST = 3  # attempts of one task in one run; a fourth is no accident of the machine that loses them
+MOST_SHORTAGES = 20  # in a row; with the pauses between them some nine minutes without room for one process
+SHORTAGE_PAUSE = (0.5, 30.0)  # seconds, first and longest
 
 FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES})
 """Outcomes that are not the task's doing: our own death, the user's stop, a machine without room. They use up no
@@ -15,6 +25,40 @@ UNSERVED = frozenset({Outcome.AUTH, Outcome.LIMIT, Outcome.SPAWN_ERROR})
 the next run the task begins as if it had not been tried."""
 NO_VERDICT = FREE | UNSERVED
 """Outcomes that say nothing about the task itself: to the next run they are not failures."""
+
+
+def delay_before(state: RunState, task_id: str, outcome: Outcome) -> float | None:
+    """Return after how many seconds a task is tried again; None if it is not."""
+    if outcome is Outcome.LOST:
+        state.lost[task_id] += 1
+        times = state.lost[task_id]
+        return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_LOST else None
+    if outcome is Outcome.NO_RESOURCES:
+        # What runs has room: no more than these at once until one more has started well.
+        state.schedule.places = max(1, state.schedule.slots_in_use - 1)
+        state.shortages[task_id] += 1
+        times = state.shortages[task_id]
+        return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_SHORTAGES else None
+    settings, retries = state.cascade.settings, state.cascade.tasks[task_id].options.retries
+    if outcome in UNSERVED:
+        times = state.unserved[task_id]
+        may_be_retried = outcome in settings.retry_on and times <= retries
+        return pause(times, settings.backoff, state.chance) if may_be_retried else None
+    return retry_delay(
+        state.outcomes[task_id],
+        retries=retries,
+        retry_on=settings.retry_on,
+        backoff=settings.backoff,
+        chance=state.chance,
+    )
+
+
+def retry_later(state: RunState, task_id: str, delay: float, now: float) -> Retrying:
+    """Let a task's place be free until it is tried again."""
+    state.schedule.retry_later(task_id)
+    heapq.heappush(state.pauses, (now + delay, task_id))
+    state.paused_until[task_id] = now + delay
+    return Retrying(task_id, delay)
 
 
 def retry_delay(

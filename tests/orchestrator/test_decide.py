@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nova_async.attempt.ends import bare_end
 from nova_async.cascade import Cascade, Task, parse_cascade
 from nova_async.cascade.options import TaskOptions
-from nova_async.orchestrator import decide as room
+from nova_async.orchestrator import retry as room
 from nova_async.orchestrator.actions import (
     Action,
     Begin,
@@ -29,7 +29,7 @@ from nova_async.orchestrator.actions import (
     WakeAt,
 )
 from nova_async.orchestrator.budget import Budget, without_blame
-from nova_async.orchestrator.decide import RunState, decide
+from nova_async.orchestrator.decide import JOURNAL_PATIENCE, decide
 from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
@@ -45,6 +45,7 @@ from nova_async.orchestrator.happenings import (
 )
 from nova_async.orchestrator.holding import Account, with_waiting
 from nova_async.orchestrator.retry import UNSERVED
+from nova_async.orchestrator.run_state import RunState
 from nova_async.records import AttemptId
 from nova_async.views import Hold
 from nova_async.words import OnFailure, Outcome, TaskState
@@ -262,7 +263,7 @@ def test_a_journal_that_never_works_again() -> None:
     state = state_of(plan(("A", "")))
     decide(state, Begun(), 0.0)
     now = 0.0
-    while now < room.JOURNAL_PATIENCE:
+    while now < JOURNAL_PATIENCE:
         decide(state, Refused("A"), now)
         assert state.journal is not None
         now = state.journal.again_at
@@ -276,7 +277,7 @@ def test_a_journal_that_fails_while_something_runs() -> None:
     decide(state, Begun(), 0.0)
     decide(state, Written("A"), 0.0)
     decide(state, Refused("B"), 0.0)
-    assert begun(decide(state, Woken(), 2 * room.JOURNAL_PATIENCE)) == ["B"]
+    assert begun(decide(state, Woken(), 2 * JOURNAL_PATIENCE)) == ["B"]
 
 
 def test_a_budget_of_the_run() -> None:

@@ -9,8 +9,9 @@ import pytest
 from nova_async.cli.junit import junit_document
 from nova_async.errors import SelectionError
 from nova_async.journal.reader import JournalReader
-from nova_async.orchestrator.decide import RunState, decide
+from nova_async.orchestrator.decide import decide
 from nova_async.orchestrator.happenings import Begun
+from nova_async.orchestrator.run_state import RunState
 from nova_async.words import EventKind, RunEnd, TaskState
 from tests.orchestrator.test_running import orchestrator, plan, run, states
 

@@ -18,7 +18,7 @@ from nova_async.journal.lock import RunLock
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
-from nova_async.orchestrator import decide, placing
+from nova_async.orchestrator import placing, retry
 from nova_async.orchestrator.reporting import digest
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, AttemptStart, RunStart
 from nova_async.words import EventKind, Outcome, TaskState
@@ -339,7 +339,7 @@ async def test_one_that_loses_everything_fails_in_the_end(tmp_path: Path) -> Non
 
     report, _ = await run(plan(TWO), tmp_path, executor=Strange(tmp_path, with_ended(lost)))
     assert states(report) == {"BAD": TaskState.FAILED, "GOOD": TaskState.COMPLETED}
-    assert report.tasks["BAD"].attempt == decide.MOST_LOST + 1
+    assert report.tasks["BAD"].attempt == retry.MOST_LOST + 1
 
 
 class Slotted:

@@ -1,0 +1,59 @@
+"""What follows from the end of an attempt: its task is completed, tried again, held back or failed. Pure."""
+
+from collections.abc import Iterable
+
+from nova_async.orchestrator.actions import Action, Completed, Failed
+from nova_async.orchestrator.happenings import Ended
+from nova_async.orchestrator.holds import release, suspend
+from nova_async.orchestrator.retry import FREE, UNSERVED, delay_before, retry_later
+from nova_async.orchestrator.run_state import RunState
+from nova_async.orchestrator.stopping import drain, stop
+from nova_async.words import OnFailure, Outcome
+
+__all__ = ["after_an_end", "have_room_for_one_more"]
+
+
+def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
+    """Take note of an end, and return what follows for its task and for those that wait for its account."""
+    task_id, outcome = ended.task_id, ended.outcome
+    state.budget.note_end(task_id, ended.tokens, ended.cost_usd)
+    # An agent may also have given up at the cap that the rest of the budget had set it.
+    ours = state.stopping or state.budget.is_used_up
+    if outcome is Outcome.CANCELLED and not ours:
+        outcome = Outcome.LOST  # somebody else ended it: no verdict about the task, and no wish of the user's
+    state.outcomes[task_id].append(outcome)
+    if outcome in UNSERVED:
+        state.unserved[task_id] += 1
+    if ended.hold is not None and ended.account is not None:
+        return suspend(state, task_id, ended.account.held_by(ended.hold), ended.hold, now)
+    if outcome not in FREE:
+        release(state, task_id)
+    if outcome is Outcome.OK:
+        have_room_for_one_more(state)
+        state.schedule.complete(task_id)
+        return (Completed(task_id),)
+    if outcome is Outcome.CANCELLED:
+        state.schedule.put_back(task_id)
+        return ()
+    delay = delay_before(state, task_id, outcome)
+    if delay is None:
+        return _fail(state, task_id)
+    if state.schedule.is_draining:
+        state.schedule.put_back(task_id)
+        return ()
+    return (retry_later(state, task_id, delay, now),)
+
+
+def have_room_for_one_more(state: RunState) -> None:
+    """Take something that went well as a sign that the machine has room again."""
+    state.schedule.places = min(state.max_workers, state.schedule.places + 1)
+
+
+def _fail(state: RunState, task_id: str) -> Iterable[Action]:
+    blocked = state.schedule.fail(task_id)
+    yield Failed(task_id, tuple(blocked))
+    match state.cascade.tasks[task_id].options.on_failure:
+        case OnFailure.DRAIN:
+            drain(state)
+        case OnFailure.STOP:
+            yield from stop(state, None)
