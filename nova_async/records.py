@@ -131,7 +131,7 @@ class AttemptEnd:
         """Add what the attempt has used to a running sum."""
         total.add(
             self.usage, usage_by_model=self.usage_by_model, usage_is_final=self.usage_is_final, cost_usd=self.cost_usd,
-            duration_seconds=self.duration_seconds,
+            estimated_usd=self.estimated_usd, duration_seconds=self.duration_seconds,
         )  # fmt: skip
 
 
@@ -154,6 +154,9 @@ class AttemptFacts:
     usage: TokenUsage = field(default_factory=TokenUsage)
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=dict)
     cost_usd: float | None = None
+    """The agent's own figure."""
+    estimated_usd: float | None = None
+    """What the tokens cost by a list of prices, as long as the agent has reported no figure."""
     session_id: str | None = None
     log: LogRef | None = None
     log_error: str | None = None

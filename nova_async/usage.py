@@ -55,9 +55,11 @@ class Totals:
     usage_is_final: bool = True
     """Whether every part was the agent's own total, with nothing known to be missing."""
     cost_usd: float | None = None
-    """The sum of the known costs; None if none is known."""
+    """The sum of what agents have reported; None if none has."""
+    estimated_usd: float | None = None
+    """The sum of the estimates, which stand for parts whose agents reported no cost; None if there is none."""
     cost_is_complete: bool = True
-    """False if some part used tokens whose cost is unknown: the sum is then a lower bound."""
+    """False if some part used tokens whose cost is unknown: both sums together are then a lower bound."""
     duration_seconds: float = 0.0
     """Working time."""
 
@@ -68,6 +70,7 @@ class Totals:
         usage_by_model: Mapping[str, TokenUsage] | None = None,
         usage_is_final: bool = True,
         cost_usd: float | None = None,
+        estimated_usd: float | None = None,
         cost_is_complete: bool | None = None,
         duration_seconds: float = 0.0,
     ) -> None:
@@ -78,7 +81,10 @@ class Totals:
         self.usage_is_final &= usage_is_final
         if cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + cost_usd
+        if estimated_usd is not None:
+            self.estimated_usd = (self.estimated_usd or 0.0) + estimated_usd
         if cost_is_complete is None:
-            cost_is_complete = cost_usd is not None or (usage_is_final and not usage.total)
+            is_estimated = estimated_usd is not None and usage_is_final
+            cost_is_complete = cost_usd is not None or is_estimated or (usage_is_final and not usage.total)
         self.cost_is_complete &= cost_is_complete
         self.duration_seconds += duration_seconds

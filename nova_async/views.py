@@ -61,6 +61,8 @@ class TaskView:
     """Whether the tokens are the agents' own totals; False while an attempt runs, and if something is missing."""
     cost_usd: float | None = None
     """As reported by the agents; None if none reported it."""
+    estimated_usd: float | None = None
+    """By a list of prices, for attempts whose agents reported no cost; never part of ``cost_usd``."""
     cost_is_complete: bool = True
     """False if tokens were used whose cost is unknown."""
     result: str | None = None
@@ -164,6 +166,9 @@ class RunReport:
     usage_is_final: bool
     """Whether the tokens are the agents' own totals, with nothing known to be missing."""
     cost_usd: float | None
+    """As reported by the agents; None if none reported it."""
+    estimated_usd: float | None = None
+    """By a list of prices, for attempts whose agents reported no cost; never part of ``cost_usd``."""
     cost_is_complete: bool
     """False if some task used tokens whose cost is unknown."""
     milestones: Mapping[str, str]

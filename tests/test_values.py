@@ -38,6 +38,16 @@ def test_a_sum_takes_no_unknown_for_zero() -> None:
     assert complete.cost_is_complete
 
 
+def test_an_estimate_is_never_added_to_what_was_reported() -> None:
+    """Both have a sum of their own; an estimate of tokens that may be too few makes no cost complete."""
+    totals = Totals()
+    totals.add(TokenUsage(1), cost_usd=0.5)
+    totals.add(TokenUsage(2), estimated_usd=0.25)
+    assert (totals.cost_usd, totals.estimated_usd, totals.cost_is_complete) == (0.5, 0.25, True)
+    totals.add(TokenUsage(4), usage_is_final=False, estimated_usd=0.125)
+    assert (totals.cost_usd, totals.estimated_usd, totals.cost_is_complete) == (0.5, 0.375, False)
+
+
 def test_an_event_as_an_object() -> None:
     """With its task if it has one, and with its data beside the rest."""
     event = Event(kind=EventKind.WARNING, at=NOON, data={"message": "x"})

@@ -164,7 +164,7 @@ class LocalAttempt:
         else:  # kept for the next attempt too, should this one be stopped; but it is already paid for
             end = replace(
                 end, id=self.id, usage=NOTHING.usage, usage_by_model={}, usage_is_final=True, cost_usd=None,
-                duration_seconds=0.0,
+                estimated_usd=None, duration_seconds=0.0,
             )  # fmt: skip
         self._finished = end
         if end.outcome is Outcome.OK and self._job.verify:

@@ -151,6 +151,7 @@ def task_document(task: TaskView) -> dict[str, Any]:
         "token_usage": task.usage.as_dict(),
         "usage_is_final": task.usage_is_final,
         "cost_usd": task.cost_usd,
+        "estimated_usd": task.estimated_usd,
         "cost_is_complete": task.cost_is_complete,
         "error": task.error,
         "blocked_by": task.blocked_by,
@@ -177,6 +178,7 @@ def rollup_document(rollup: Rollup) -> dict[str, Any]:
         "usage": sums.usage.as_dict(),
         "usage_is_final": sums.usage_is_final,
         "cost_usd": sums.cost_usd,
+        "estimated_usd": sums.estimated_usd,
         "cost_is_complete": sums.cost_is_complete,
     }
 

@@ -76,6 +76,7 @@ def sum_up(tasks: Iterable[TaskView]) -> Totals:
             usage_by_model=task.usage_by_model,
             usage_is_final=task.usage_is_final,
             cost_usd=task.cost_usd,
+            estimated_usd=task.estimated_usd,
             cost_is_complete=task.cost_is_complete,
             duration_seconds=task.duration_seconds,
         )

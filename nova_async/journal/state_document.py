@@ -91,6 +91,7 @@ def task_document(view: TaskView) -> dict[str, Any]:
             "cookie": view.cookie,
             "blocked_by": list(view.blocked_by),
             "cost_usd": view.cost_usd,
+            "estimated_usd": view.estimated_usd,
             "usage_exact": view.usage_is_final,
             "usage_is_final": view.usage_is_final,
             "cost_is_complete": view.cost_is_complete,
@@ -120,6 +121,7 @@ def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
         "log": log.path if log else None,
         "session_id": end.session_id if end else None,
         "cost_usd": end.cost_usd if end else None,
+        "estimated_usd": end.estimated_usd if end else None,
         "leftovers": end.leftovers if end else 0,
         "forced": end.ended_by_us if end else False,
         "number": attempt.start.id.number,
@@ -202,6 +204,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
     state = read_state_word(task.get("status"), nova)
     runs = state is TaskState.IN_PROGRESS
     step, cost = as_text(task.get("current_step")), as_number(nova.get("cost_usd"))
+    estimated = as_number(nova.get("estimated_usd"))
     used = TokenUsage(*(as_count(usage.get(kind)) for kind in KINDS))
     attempts = read_attempts(task_id, nova.get("attempts"), as_moment(task.get("started_at")))
     end = attempts[-1].end if attempts else None
@@ -235,6 +238,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
         usage=used,
         usage_is_final=as_flag(nova.get("usage_is_final"), is_exact),
         cost_usd=cost,
+        estimated_usd=estimated,
         cost_is_complete=as_flag(nova.get("cost_is_complete"), cost is not None or not used.total),
         denied=as_texts(nova.get("denied")),
         session_id=sessions[-1] if sessions else None,
@@ -287,6 +291,7 @@ def read_attempt(task_id: str, said: Mapping[str, Any], place: int, otherwise: d
         exit_code=code if isinstance(code, int) else None,
         session_id=as_text(said.get("session_id")),
         cost_usd=as_number(said.get("cost_usd")),
+        estimated_usd=as_number(said.get("estimated_usd")),
         leftovers=as_count(said.get("leftovers")),
         ended_by_us=as_flag(said.get("forced"), False),
         log=log,

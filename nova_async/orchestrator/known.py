@@ -137,6 +137,9 @@ class TaskKnown:
         total = replace(self._ended, usage_by_model=dict(self._ended.usage_by_model))
         total.add(
             facts.usage, usage_by_model=facts.usage_by_model, usage_is_final=False, cost_usd=facts.cost_usd,
+            estimated_usd=facts.estimated_usd,
+            # Of what runs, it is plain that more may come.
+            cost_is_complete=facts.cost_usd is not None or facts.estimated_usd is not None,
             duration_seconds=time.monotonic() - self._began,
         )  # fmt: skip
         return total
@@ -181,6 +184,7 @@ class TaskKnown:
             usage_by_model=total.usage_by_model,
             usage_is_final=total.usage_is_final,
             cost_usd=total.cost_usd,
+            estimated_usd=total.estimated_usd,
             cost_is_complete=total.cost_is_complete,
             result=end.result if end else None,
             denied=end.denied if end else (),

@@ -65,6 +65,7 @@ def about(end: AttemptEnd | None) -> dict[str, Any]:
         "tokens": end.usage.total,
         "usage_is_final": end.usage_is_final,
         "cost_usd": end.cost_usd,
+        "estimated_usd": end.estimated_usd,
         **({"denied": list(end.denied)} if end.denied else {}),
     }
 
@@ -114,6 +115,7 @@ def numbers(report: RunReport) -> dict[str, Any]:
         "token_usage": report.usage.as_dict(),
         "usage_is_final": report.usage_is_final,
         "cost_usd": report.cost_usd,
+        "estimated_usd": report.estimated_usd,
         "cost_is_complete": report.cost_is_complete,
     }
 
@@ -139,6 +141,7 @@ def run_report(
         usage_by_model=total.usage_by_model,
         usage_is_final=total.usage_is_final,
         cost_usd=total.cost_usd,
+        estimated_usd=total.estimated_usd,
         cost_is_complete=total.cost_is_complete,
         milestones={milestone.id: milestone.message for milestone in run.milestones if milestone.message},
         warnings=run.warnings,

@@ -32,13 +32,14 @@ TEXT, TIME, WHOLE, AMOUNT = (str, type(None)), (Moment, type(None)), (int, type(
 KINDS = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"), int)
 PROJECT = {"name": str, "cascade_file": str, "started_at": TIME, "completed_at": TIME}
 ATTEMPT = {
-    "outcome": TEXT, "exit_code": WHOLE, "log": TEXT, "session_id": TEXT, "cost_usd": AMOUNT, "leftovers": int,
-    "forced": bool, "number": int, "started_at": Moment, "ended_at": TIME, "duration_seconds": AMOUNT,
+    "outcome": TEXT, "exit_code": WHOLE, "log": TEXT, "session_id": TEXT, "cost_usd": AMOUNT, "estimated_usd": AMOUNT,
+    "leftovers": int, "forced": bool, "number": int, "started_at": Moment, "ended_at": TIME, "duration_seconds": AMOUNT,
     "log_device": WHOLE, "log_inode": WHOLE, "agent": TEXT,
 }  # fmt: skip
 NOVA = {
     "name": str, "branch": str, "group": str, "attempt": int, "attempts": [ATTEMPT], "start_time": AMOUNT,
-    "cookie": TEXT, "blocked_by": [str], "cost_usd": AMOUNT, "usage_exact": bool, "usage_is_final": bool,
+    "cookie": TEXT, "blocked_by": [str], "cost_usd": AMOUNT, "estimated_usd": AMOUNT, "usage_exact": bool,
+    "usage_is_final": bool,
     "cost_is_complete": bool, "state": str, "selected": bool, "phase": TEXT, "phase_since": TIME, "is_stopping": bool,
     "retry_at": TIME,
     "duration_seconds": float, "denied": [str],
@@ -102,8 +103,8 @@ def attempts_of(draw: st.DrawFn, task_id: str, runs: bool) -> tuple[Attempt, ...
         end = AttemptEnd(
             id=start.id, outcome=draw(st.sampled_from(Outcome)), phase=Phase.SETTLE, ended_at=draw(moment),
             duration_seconds=draw(amount), exit_code=draw(st.none() | st.integers(-64, 255)), cost_usd=draw(amounts),
-            session_id=draw(st.none() | text.filter(bool)), leftovers=draw(st.integers(0, 99)),
-            ended_by_us=draw(st.booleans()), log=draw(st.none() | logs),
+            estimated_usd=draw(amounts), session_id=draw(st.none() | text.filter(bool)),
+            leftovers=draw(st.integers(0, 99)), ended_by_us=draw(st.booleans()), log=draw(st.none() | logs),
         )  # fmt: skip
         found.append(Attempt(start=replace(start, log_path=end.log.path if end.log else ""), end=end))
     if runs:
@@ -133,7 +134,8 @@ def views(draw: st.DrawFn) -> TaskView:
         activity=draw(texts) if runs else None, blocked_by=draw(several), pid=draw(pids), pid_start_time=draw(amounts),
         cookie=draw(texts), started_at=draw(moments) if runs or ended else None,
         completed_at=draw(moments) if ended else None, duration_seconds=draw(amount), usage=draw(usages),
-        usage_is_final=draw(st.booleans()), cost_usd=draw(amounts), cost_is_complete=draw(st.booleans()),
+        usage_is_final=draw(st.booleans()), cost_usd=draw(amounts), estimated_usd=draw(amounts),
+        cost_is_complete=draw(st.booleans()),
         denied=draw(several), session_id=sessions[-1] if sessions else None, log_path=log.path if log else None,
         log=log, log_error=draw(texts), commit_sha=draw(texts), files_changed=draw(several), attempts=attempts,
     )  # fmt: skip
@@ -229,17 +231,17 @@ def test_a_running_and_an_ended_attempt() -> None:
     assert task_document(task)["nova"]["attempts"] == [
         {
             "outcome": "signal", "exit_code": -9, "log": "logs/F1.log", "session_id": "s-1", "cost_usd": 0.1,
-            "leftovers": 2, "forced": True, "number": 1, "started_at": at, "ended_at": ended,
+            "estimated_usd": None, "leftovers": 2, "forced": True, "number": 1, "started_at": at, "ended_at": ended,
             "duration_seconds": 5.25, "log_device": 1, "log_inode": 2, "agent": "claude",
         },
         {
             "outcome": "spawn_error", "exit_code": None, "log": None, "session_id": None, "cost_usd": None,
-            "leftovers": 0, "forced": False, "number": 2, "started_at": at, "ended_at": ended,
+            "estimated_usd": None, "leftovers": 0, "forced": False, "number": 2, "started_at": at, "ended_at": ended,
             "duration_seconds": 0.0, "log_device": None, "log_inode": None, "agent": "claude",
         },
         {
             "outcome": None, "exit_code": None, "log": "logs/F1.log", "session_id": None, "cost_usd": None,
-            "leftovers": 0, "forced": False, "number": 3, "started_at": at, "ended_at": None,
+            "estimated_usd": None, "leftovers": 0, "forced": False, "number": 3, "started_at": at, "ended_at": None,
             "duration_seconds": None, "log_device": 1, "log_inode": 3, "agent": "claude",
         },
     ]  # fmt: skip

@@ -67,7 +67,7 @@ def test_what_the_events_tell_of_an_attempt() -> None:
         ).end
     )
     assert told == {"attempt": 1, "outcome": "exit", "error": "exit code 3", "duration_seconds": 5.25, "tokens": 3,
-                    "usage_is_final": True, "cost_usd": 0.5}  # fmt: skip
+                    "usage_is_final": True, "cost_usd": 0.5, "estimated_usd": None}  # fmt: skip
     assert about(attempt(denied=("Bash",)).end)["denied"] == ["Bash"]
 
 
@@ -120,14 +120,15 @@ def test_the_report_of_a_run() -> None:
     tasks = by_id(
         TaskView(id="A", state=TaskState.COMPLETED, usage=TokenUsage(1, 2), cost_usd=0.25),
         TaskView(id="B", state=TaskState.FAILED, usage=TokenUsage(3, 4), usage_is_final=False, cost_is_complete=False),
-        TaskView(id="C", state=TaskState.BLOCKED),
+        TaskView(id="C", state=TaskState.BLOCKED, estimated_usd=0.125),
         TaskView(id="D", state=TaskState.COMPLETED, is_selected=False),
     )
     report = run_report(run_view(warnings=("w",)), tasks, NOON, 2.0004, (HOLD,), is_over_budget=True)
     assert (report.holds, report.warnings, report.is_over_budget, report.started_at) == ((HOLD,), ("w",), True, NOON)
     assert numbers(report) == {
         "completed": 1, "failed": 1, "blocked": 1, "duration_seconds": 2.0,
-        "token_usage": TokenUsage(4, 6).as_dict(), "usage_is_final": False, "cost_usd": 0.25, "cost_is_complete": False,
+        "token_usage": TokenUsage(4, 6).as_dict(), "usage_is_final": False, "cost_usd": 0.25, "estimated_usd": 0.125,
+        "cost_is_complete": False,
     }  # fmt: skip
 
 
