@@ -20,7 +20,7 @@ from nova_async.agents.failures import MOST_WORDS, failure_of, limit_of_words
 from nova_async.agents.json_weight import WEIGHED_FROM, is_too_heavy
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
-from nova_async.agents.reader import MAX_ERROR_LINE, AgentReport, LineSplitter, UsageLimit
+from nova_async.agents.reader import MAX_ERROR_LINE, AgentReport, Gauge, LineSplitter, UsageLimit
 from nova_async.agents.wording import plain_id
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, UsageSource
@@ -28,6 +28,7 @@ from nova_async.words import Outcome, UsageSource
 __all__ = ["MAX_ERROR", "MODES", "NEVER_ASKED", "UNREADABLE", "EventReader", "decode", "events_in", "http_status"]
 
 MAX_DENIED = 64  # tools named as refused; nobody reads more names, and MCP servers may bring hundreds
+MAX_GAUGES = 16  # kinds of limits; an account has a handful
 MAX_TOOL_NAME = 100  # characters; those of MCP servers are long
 MODES = ("text", "json", "stream-json")
 MAX_REPAIRED = 2 * 1024 * 1024  # bytes; the longest real line has 1.5 MB, and Python's texts take four times as much
@@ -110,6 +111,9 @@ class EventReader(ABC):
     CANNOT_BEGIN: ClassVar[re.Pattern[bytes]] = _NEVER
     """The lines, as the program words them, with which it gives up before its first event."""
 
+    UNKNOWN_SESSION: ClassVar[re.Pattern[bytes]] = _NEVER
+    """Those, as it words them, that say that it does not know the session which it was told to resume."""
+
     def __init__(self, mode: str | None = None) -> None:
         if mode is not None and mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)} or None, not {mode!r}")
@@ -131,6 +135,8 @@ class EventReader(ABC):
         """Whether calls are known to have been made that are counted nowhere."""
         self.has_answered = False
         """Whether its model has said or called anything; some servers do not tell what they have used."""
+        self.gauges: dict[str, Gauge] = {}  # by kind
+        self.session_refused = False
         self.denied: dict[str, None] = {}  # in order, each once
         self.background = Background()
         self.ledger = UsageLedger()
@@ -141,6 +147,7 @@ class EventReader(ABC):
         self._complaint: str | None = None  # why it did not begin
         self._gave_up = False  # whether that is what this program says when it gives up
         self._last_note: str | None = None
+        self._knows_no_session = False
         self._first_lines = FIRST_LINES
         self._events_seen = False
         self._changed = False
@@ -165,8 +172,12 @@ class EventReader(ABC):
         if error is not None:
             self._changed |= self.read_error(error)
         self.read_end()
-        if not self._events_seen and self.error is None:
-            self._explain_silence()
+        if not self._events_seen:
+            # Once it has begun, it had its session: such a line is a hook's.
+            self.session_refused |= self._knows_no_session
+            self._changed |= self.session_refused
+            if self.error is None:
+                self._explain_silence()
 
     def _explain_silence(self) -> None:
         """Say why there was no event at all; in a text, only where it is certain that the program says so itself."""
@@ -185,7 +196,10 @@ class EventReader(ABC):
             text = self._text.report
             if oversize == 0 and self.error is None:
                 return text
-            report = replace(text, oversize_lines=oversize, error=self.error, failure=self.failure, limit=self.limit)
+            report = replace(
+                text, oversize_lines=oversize, error=self.error, failure=self.failure, limit=self.limit,
+                session_refused=self.session_refused,
+            )  # fmt: skip
             if report != self._report:
                 self._report = report
         elif self._changed or oversize != self._report.oversize_lines:
@@ -203,6 +217,7 @@ class EventReader(ABC):
             usage_source=UsageSource.FINAL if self.ledger.is_settled else source,
             usage_is_final=self.ledger.is_settled and not self.misses_calls,
             denied=tuple(self.denied), expects_result=True,
+            gauges=tuple(self.gauges.values()), session_refused=self.session_refused,
             unfinished=self.background.names if self.is_error is False else (),
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
             result=self.result, limit=self.limit, is_hopeless=self.is_hopeless, oversize_lines=oversize,
@@ -252,6 +267,13 @@ class EventReader(ABC):
         if name and len(self.denied) < MAX_DENIED:
             self.denied.setdefault(name)
 
+    def note_gauge(self, kind: str, gauge: Gauge | None) -> None:
+        """Take note of how full a limit of the account is; None where it holds nobody up any more."""
+        if gauge is None:
+            self.gauges.pop(kind, None)
+        elif kind in self.gauges or len(self.gauges) < MAX_GAUGES:
+            self.gauges[kind] = gauge
+
     # What a subclass fills in.
 
     @abstractmethod
@@ -280,7 +302,9 @@ class EventReader(ABC):
         """Take a line that is no event, mostly of standard error; say whether it changed anything."""
         said = line[: 4 * MAX_ERROR].decode("utf-8", "replace")
         self._last_note = one_line(said, MAX_ERROR) or self._last_note
-        gave_up = self.CANNOT_BEGIN.match(line) is not None
+        knows_no_session = self.UNKNOWN_SESSION.match(line) is not None
+        self._knows_no_session |= knows_no_session
+        gave_up = knows_no_session or self.CANNOT_BEGIN.match(line) is not None
         if self._complaint is None and (gave_up or _COMPLAINT.match(line)):
             self._complaint, self._gave_up = self._last_note, gave_up
         return False
@@ -309,6 +333,11 @@ class EventReader(ABC):
         for line in self._error_lines.feed(chunk):
             self._changed |= self.read_error(line)
 
+    def _look_for_refusal_to_begin(self, line: bytes) -> None:
+        self.session_refused = self.UNKNOWN_SESSION.match(line) is not None
+        if self.session_refused or self.CANNOT_BEGIN.match(line):
+            self.fail(line[:MOST_WORDS].decode("utf-8", "replace"), None)
+
     def _read(self, lines: list[bytes]) -> None:
         if self._text is not None:
             for number, line in enumerate(lines):
@@ -318,8 +347,8 @@ class EventReader(ABC):
                         lines = lines[number:]
                         break
                     self._text.stop_counting()
-                elif self._first_lines > 0 and self.error is None and self.CANNOT_BEGIN.match(line):
-                    self.fail(line[:MOST_WORDS].decode("utf-8", "replace"), None)
+                elif self._first_lines > 0 and self.error is None:
+                    self._look_for_refusal_to_begin(line)
                 self._first_lines -= 1
                 self._text.feed(line + b"\n")
             else:

@@ -3,12 +3,21 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any, final
 
 from nova_async._core.text import clean, one_line
-from nova_async.agents.event_reader import MAX_DENIED, MAX_ERROR, MAX_TOOL_NAME
+from nova_async.agents.event_reader import MAX_DENIED, MAX_ERROR, MAX_GAUGES, MAX_TOOL_NAME
 from nova_async.agents.ledger import MAX_COUNT, MAX_MODELS, MAX_NAME
-from nova_async.agents.reader import MAX_RESULT, AgentReader, AgentReport, UsageByModel, UsageLimit, error_entrance
+from nova_async.agents.reader import (
+    MAX_RESULT,
+    AgentReader,
+    AgentReport,
+    Gauge,
+    UsageByModel,
+    UsageLimit,
+    error_entrance,
+)
 from nova_async.agents.rendering import Piece, PieceKind, PlainRenderer, Renderer
 from nova_async.agents.wording import plain_id, plain_text
 from nova_async.usage import TokenUsage
@@ -152,6 +161,7 @@ def _checked(report: object) -> AgentReport:
         result=plain_text(report.result, MAX_RESULT),
         error=_line(report.error, MAX_ERROR),
         failure=None if report.failure is None else Outcome(report.failure),
+        gauges=report.gauges[:MAX_GAUGES],
         denied=tuple(one_line(tool, MAX_TOOL_NAME) for tool in report.denied[:MAX_DENIED]),
         unfinished=tuple(one_line(name, MAX_TOOL_NAME) for name in report.unfinished[:MAX_DENIED]),
         looks_like=_line(report.looks_like),
@@ -194,6 +204,24 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
 
 
+def _is_moment(value: Any) -> bool:
+    return value is None or (isinstance(value, datetime) and value.tzinfo is not None)
+
+
+def _is_limit(value: Any) -> bool:
+    told = isinstance(value, UsageLimit) and isinstance(value.kind, str) and _is_text(value.resets_told)
+    return value is None or (told and _is_moment(value.resets_at))
+
+
+def _is_gauge(value: Any) -> bool:
+    told = isinstance(value, Gauge) and isinstance(value.kind, str) and _is_moment(value.resets_at)
+    return told and value.used is not None and _is_cost(value.used) and value.used <= 1
+
+
+def _is_gauges(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(_is_gauge, value))
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -215,9 +243,11 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "is_error": lambda value: value is None or _is_flag(value),
     "error": _is_text,
     "error_status": lambda value: value is None or _is_count(value),
-    "limit": lambda value: value is None or isinstance(value, UsageLimit),
+    "limit": _is_limit,
     "failure": lambda value: value is None or (isinstance(value, str) and value in FAILURES),
     "is_hopeless": _is_flag,
+    "gauges": _is_gauges,
+    "session_refused": _is_flag,
     "denied": _is_names,
     "unfinished": _is_names,
     "looks_like": _is_text,

@@ -15,6 +15,7 @@ __all__ = [
     "MAX_RESULT",
     "AgentReader",
     "AgentReport",
+    "Gauge",
     "LineSplitter",
     "UsageByModel",
     "UsageLimit",
@@ -113,6 +114,19 @@ class UsageLimit:
     resets_told: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """How full one of the account's usage limits is, as the agent last told.
+
+    ``kind`` is the agent's own word for the limit, as in ``UsageLimit``; ``used`` goes from 0 to 1. ``resets_at`` is
+    in UTC, None where it was not said.
+    """
+
+    kind: str
+    used: float
+    resets_at: datetime | None = None
+
+
 @final
 class UsageByModel(dict[str, TokenUsage]):
     """Tokens by model, read-only; a dict, so that it can be copied, pickled and encoded as it is."""
@@ -163,6 +177,10 @@ class AgentReport:
     """Whether it keeps trying what cannot succeed, such as a key that is refused again and again."""
     limit: UsageLimit | None = None
     """Set only while the account is really over a limit (G43)."""
+    gauges: tuple[Gauge, ...] = ()
+    """How full the account's limits are, the latest of each kind, as far as the agent tells."""
+    session_refused: bool = False
+    """Whether it says that it does not know the session which it was told to resume; nothing was served then."""
     denied: tuple[str, ...] = ()
     """The tools that the agent was refused, in order, each once, as far as its output tells."""
     unfinished: tuple[str, ...] = ()

@@ -51,6 +51,7 @@ def test_a_recorded_ending_has_its_word(name: str, mode: str | None) -> None:
     assert outcome_told(report, truth) == expected
     assert report.usage == TokenUsage(**truth.get("printed", truth["served"]))
     assert list(report.denied) == truth.get("denied", [])
+    assert report.session_refused is truth.get("session_refused", False)
     if "usage_is_final" in truth:
         assert report.usage_is_final is truth["usage_is_final"]
 

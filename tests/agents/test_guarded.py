@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_async import TokenUsage
-from nova_async.agents import AGENTS, AgentReader, AgentReport, GuardedReader, Piece, PieceKind
+from nova_async.agents import AGENTS, AgentReader, AgentReport, Gauge, GuardedReader, Piece, PieceKind, UsageLimit
 from nova_async.agents.guarded import GuardedRenderer
 from tests.agents.recordings import KEPT_RECORDINGS, read
 
@@ -133,6 +134,18 @@ NONSENSE: list[tuple[str, Any]] = [
     ("error", 5),
     ("error_status", "401"),
     ("limit", "weekly"),
+    ("limit", UsageLimit(5)),  # type: ignore[arg-type]
+    ("limit", UsageLimit("usage", "tomorrow")),  # type: ignore[arg-type]
+    ("limit", UsageLimit("usage", datetime(2026, 11, 26))),  # in no time zone
+    ("limit", UsageLimit("usage", resets_told=5)),  # type: ignore[arg-type]
+    ("gauges", None),
+    ("gauges", (0.5,)),
+    ("gauges", (Gauge("five_hour", 1.5),)),
+    ("gauges", (Gauge("five_hour", float("nan")),)),
+    ("gauges", (Gauge("five_hour", None),)),  # type: ignore[arg-type]
+    ("gauges", (Gauge(None, 0.5),)),  # type: ignore[arg-type]
+    ("gauges", (Gauge("five_hour", 0.5, 1_795_334_065),)),  # type: ignore[arg-type]
+    ("session_refused", "yes"),
     ("denied", ["Bash"]),
     ("denied", (1,)),
     ("unfinished", (1,)),

@@ -13,7 +13,17 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.background import TaskFields
-from nova_async.agents.claude.verdict import RateLimitLine, ResultLine, error_of, failure_in, limit_of, limit_told
+from nova_async.agents.claude.verdict import (
+    NO_SESSION,
+    RateLimitLine,
+    ResultLine,
+    error_of,
+    failure_in,
+    gauges_told,
+    knows_no_session,
+    limit_of,
+    limit_told,
+)
 from nova_async.agents.event_reader import UNREADABLE, decode, http_status
 from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
 from nova_async.agents.message_lines import (
@@ -92,6 +102,7 @@ class ClaudeReader(MessageReader):
     COUNTS_TEXT = True
     CANNOT_BEGIN = re.compile(rb"(?:Not logged in|Invalid API key|Credit balance is too low)\b")
     REFUSAL = REFUSAL
+    UNKNOWN_SESSION = re.compile(NO_SESSION.encode())
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)
@@ -138,9 +149,14 @@ class ClaudeReader(MessageReader):
         elif isinstance(event, ResultLine):
             self._read_result(event)
         else:
-            self.limit = limit_told(event.rate_limit_info or {})
-            if self.limit is not None:
-                self.show(f"over the usage limit ({self.limit.kind})")
+            self._read_gauges(event.rate_limit_info or {})
+
+    def _read_gauges(self, info: dict[str, Any]) -> None:
+        for kind, gauge in gauges_told(info).items():
+            self.note_gauge(kind, gauge)
+        self.limit = limit_told(info)
+        if self.limit is not None:
+            self.show(f"over the usage limit ({self.limit.kind})")
 
     def _read_assistant(self, answer: AssistantLine) -> None:
         message = answer.message
@@ -261,6 +277,7 @@ class ClaudeReader(MessageReader):
         self._failure_kind = None
 
     def _read_failure(self, ended: ResultLine) -> None:
+        self.session_refused = knows_no_session(ended)
         limit = self.limit  # as an event before has announced it, with its reset
         self.fail(error_of(ended), http_status(ended.api_error_status))
         self.failure = failure_in(ended, self._failure_kind, self.failure)

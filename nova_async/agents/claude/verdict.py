@@ -4,7 +4,6 @@ Version 2.1.197 (docs/agents.md). Only lines that the program itself words are r
 said: files may talk about limits, too (G43).
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,10 +11,21 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, http_status
 from nova_async.agents.failures import NO_NETWORK, limit_of_words
-from nova_async.agents.reader import UsageLimit
+from nova_async.agents.reader import Gauge, UsageLimit
+from nova_async.agents.resets import utc_of
 from nova_async.words import Outcome
 
-__all__ = ["RateLimitLine", "ResultLine", "error_of", "failure_in", "limit_of", "limit_told"]
+__all__ = [
+    "NO_SESSION",
+    "RateLimitLine",
+    "ResultLine",
+    "error_of",
+    "failure_in",
+    "gauges_told",
+    "knows_no_session",
+    "limit_of",
+    "limit_told",
+]
 
 API_ERROR = "API Error"  # what the API refused for a moment; a used-up account is worded "You've hit your … limit"
 KINDS = {"session limit": "five_hour", "weekly limit": "seven_day"}
@@ -25,6 +35,8 @@ FAILURES = {
     "overloaded": Outcome.OVERLOAD,
     "rate_limit": Outcome.OVERLOAD,
 }
+MAX_KIND = 60  # characters of a limit's name
+NO_SESSION = "No conversation found "  # with session ID …, or to continue
 INTERNAL = "[ede_diagnostic]"  # a note of Claude to its makers, printed as an error after an interrupt
 
 
@@ -63,6 +75,13 @@ def error_of(ended: ResultLine) -> str:
     return one_line("; ".join(told) or str(ended.subtype or "it failed without an error message"), MAX_ERROR)
 
 
+def knows_no_session(ended: ResultLine) -> bool:
+    """Tell whether it ended at once because it does not know the session that it was to resume."""
+    errors = ended.errors if isinstance(ended.errors, list) else []
+    told = any(isinstance(text, str) and text.startswith(NO_SESSION) for text in errors)
+    return told and ended.subtype == "error_during_execution" and not ended.num_turns
+
+
 def failure_in(ended: ResultLine, kind: Any, told: Outcome | None) -> Outcome | None:
     """Return what kind of failure ended a run: by its end, by the kind that Claude names, or as its words tell."""
     if ended.subtype == "error_max_budget_usd":
@@ -92,12 +111,32 @@ def limit_told(info: dict[str, Any]) -> UsageLimit | None:
         return None
     kind = info.get("rateLimitType")
     return UsageLimit(
-        one_line(kind, 60) if isinstance(kind, str) and kind else "unknown", _moment(info.get("resetsAt"))
+        one_line(kind, MAX_KIND) if isinstance(kind, str) and kind else "unknown", utc_of(info.get("resetsAt"))
     )
 
 
-def _moment(seconds: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if type(seconds) is int and seconds > 0 else None
-    except (ValueError, OverflowError, OSError):
+def gauges_told(info: dict[str, Any]) -> dict[str, Gauge | None]:
+    """Return how full the limits are that a rate limit event tells of, by kind; None for one that holds nobody up.
+
+    Versions up to 2.1.197 tell of the one limit that is nearest, newer ones of every window that they know.
+    """
+    windows = info.get("unifiedWindows")
+    told = {
+        kind: _gauge(kind, window)
+        for kind, window in (windows.items() if isinstance(windows, dict) else ())
+        if isinstance(window, dict) and len(kind) <= MAX_KIND
+    }
+    kind = info.get("rateLimitType")
+    if isinstance(kind, str) and 0 < len(kind) <= MAX_KIND:
+        told[kind] = _gauge(kind, info) or told.get(kind)
+        if info.get("isUsingOverage") is True:  # it goes on, and is paid for on top
+            told[kind] = None
+    return told
+
+
+def _gauge(kind: str, told: dict[str, Any]) -> Gauge | None:
+    said = 1.0 if told.get("status") == "rejected" else told.get("utilization")
+    used = told.get("surpassedThreshold") if said is None else said
+    if isinstance(used, bool) or not isinstance(used, int | float):
         return None
+    return Gauge(kind, min(max(float(used), 0.0), 1.0), utc_of(told.get("resetsAt")))

@@ -58,6 +58,7 @@ class CodexReader(EventReader):
     """Reads Codex; ``resumed_from`` is what its thread had used before this process."""
 
     OPENINGS = frozenset({"thread.started"})
+    UNKNOWN_SESSION = re.compile(rb"Error: .{0,100}no rollout found for (?:thread|conversation) id ")
 
     def __init__(self, mode: str | None = None, resumed_from: TokenUsage | None = None) -> None:
         super().__init__(mode)

@@ -67,6 +67,7 @@ class GeminiReader(EventReader):
 
     OPENINGS = frozenset({"init"})
     CANNOT_BEGIN = re.compile(rb"When using (?:Gemini API|Vertex AI)|Please set an Auth method")
+    UNKNOWN_SESSION = re.compile(rb"Error resuming session: (?:Invalid session identifier|No previous sessions found)")
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)

@@ -61,6 +61,7 @@ class OpencodeReader(EventReader):
 
     OPENINGS = frozenset({"step_start", "step_finish", "text", "tool_use", "reasoning", "error"})
     CANNOT_BEGIN = re.compile(BUSY.encode())
+    UNKNOWN_SESSION = re.compile(rb"(?:\x1b\[\d+m)*Error: (?:\x1b\[0m)?Session not found")
 
     def __init__(self, mode: str | None = None) -> None:
         super().__init__(mode)

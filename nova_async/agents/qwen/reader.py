@@ -76,6 +76,7 @@ class QwenReader(MessageReader):
 
     CANNOT_BEGIN = re.compile(rb"No auth type is selected|Missing API key for ")
     REFUSAL = re.compile(rb'"Qwen Code requires permission to use ')
+    UNKNOWN_SESSION = re.compile(rb"No saved session found with (?:ID|title) ")
 
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
