@@ -79,8 +79,11 @@ async def test_a_diamond_in_order(tmp_path: Path) -> None:
 
 async def test_never_over_the_limit(tmp_path: Path) -> None:
     """At no moment do more tasks run than may."""
-    script = "mkdir here/$NOVA_TASK_ID; ls here | wc -l >> counts; sleep 0.05; rmdir here/$NOVA_TASK_ID"
+    # The first three wait for one another, however slowly they start.
+    met = "mkdir here/$NOVA_TASK_ID seen/$NOVA_TASK_ID; until [ -e seen/T2 ]; do sleep 0.01; done"
+    script = f"{met}; ls here | wc -l >> counts; sleep 0.05; rmdir here/$NOVA_TASK_ID"
     (tmp_path / "here").mkdir()
+    (tmp_path / "seen").mkdir()
     rows = "\n".join(f"T{number} | {script}" for number in range(12)).replace("ls here |", "ls here \\|")
     cascade = plan(f"ID | What\n{rows}")
     report, _ = await run(cascade, tmp_path, max_workers=3)
