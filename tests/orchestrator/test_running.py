@@ -80,7 +80,8 @@ async def test_a_diamond_in_order(tmp_path: Path) -> None:
 async def test_never_over_the_limit(tmp_path: Path) -> None:
     """At no moment do more tasks run than may."""
     # The first three wait for one another, however slowly they start.
-    met = "mkdir here/$NOVA_TASK_ID seen/$NOVA_TASK_ID; until [ -e seen/T2 ]; do sleep 0.01; done"
+    all_here = "[ -e seen/T0 -a -e seen/T1 -a -e seen/T2 ]"
+    met = f"mkdir here/$NOVA_TASK_ID seen/$NOVA_TASK_ID; until {all_here}; do sleep 0.01; done"
     script = f"{met}; ls here | wc -l >> counts; sleep 0.05; rmdir here/$NOVA_TASK_ID"
     (tmp_path / "here").mkdir()
     (tmp_path / "seen").mkdir()
