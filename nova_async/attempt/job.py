@@ -30,6 +30,10 @@ class Job:
     """The working directory."""
     env: Mapping[str, str] = field(default_factory=dict)
     """The plan's own environment variables. The rest comes from the machine that it runs on."""
+    account: str = ""
+    """The name of the account that it runs under; empty for the agent's usual one."""
+    account_env: Mapping[str, str] = field(default_factory=dict)
+    """The variables that choose this account; ``~/`` in front is the home folder of the machine that it runs on."""
     pass_env: tuple[str, ...] | None = None
     """Names of that machine's variables that it sees, besides ``PATH HOME TMPDIR NOVA_WORKER``; None means all."""
     redact: tuple[str, ...] = ()
@@ -60,4 +64,11 @@ class Job:
         inherited = {
             name: value for name, value in here.items() if allowed is None or name in allowed or name in ALWAYS_PASSED
         }
-        return {**inherited, "NOVA_ATTEMPT": str(self.id.number), **self.env}
+        found = {**inherited, "NOVA_ATTEMPT": str(self.id.number), **self.env}
+        home = found.get("HOME") or here.get("HOME") or "/"
+        return {**found, **{name: below_home(value, home) for name, value in self.account_env.items()}}
+
+
+def below_home(value: str, home: str) -> str:
+    """Return a value with the home folder in place of a ``~`` in front, as a shell would have it."""
+    return f"{home}{value[1:]}" if value == "~" or value.startswith("~/") else value

@@ -72,7 +72,7 @@ class LocalAttempt:
         self._job = job
         self._log_dir = log_dir
         self._ours = ours
-        self._redaction = redaction_of(job.redact, os.environ, job.env)
+        self._redaction = redaction_of(job.redact, os.environ, job.env, job.account_env)
         self._git = Git(Path(job.cwd))
         self._worker: AsyncWorker | None = None  # of this phase
         self._finished: AttemptEnd | None = None  # once the agent's phase is over

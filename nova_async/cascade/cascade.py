@@ -107,6 +107,23 @@ class Cascade:
             return None
         return self.settings.command
 
+    def in_order(self, task: Task) -> tuple[Task, ...]:
+        """Return the task as each agent of its order would run it; one if a usage limit is waited for or fails it.
+
+        A command of the plan's own is one program: then only other accounts of the first agent follow.
+        """
+        if self.settings.on_usage_limit != "next" and "on_usage_limit" in self.settings.written:
+            return (task,)
+        is_one_program = self.command_of(task) is not None
+        return (
+            task,
+            *(
+                replace(task, options=replace(options, then=()))
+                for options in task.options.then
+                if options.agent == task.options.agent or not is_one_program
+            ),
+        )
+
     def is_written(self, task: Task, option: str) -> bool:
         """Tell whether somebody chose an option's value: on the command line, at the task, or in the front matter."""
         return any(option in layer for layer in (self.overrides, task.written, self.settings.task_options))

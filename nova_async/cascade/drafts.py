@@ -1,10 +1,12 @@
 """A task as it was read, before it is known which other tasks there are."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import zip_longest
 from typing import final
 
+from nova_async.cascade.agent_order import check_accounts
 from nova_async.cascade.blocks import break_lines
 from nova_async.cascade.diagnostics import Findings, shown
 from nova_async.cascade.ids import MAX_ID, is_task_id
@@ -94,8 +96,9 @@ class OptionValues:
     options it is a mistake, and so is a ``Timeout`` of "soon" anywhere.
     """
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, accounts: Collection[str] = ()) -> None:
         self._findings = findings
+        self._accounts = accounts
         self._misfits: list[Misfit] = []
         self._read: set[str] = set()
 
@@ -107,7 +110,9 @@ class OptionValues:
         if is_nothing(text):
             return True
         try:
-            draft.written[option.attribute] = option.from_text(text)
+            draft.written[option.attribute] = value = option.from_text(text)
+            if option.attribute == "agent" and isinstance(value, str | tuple):
+                check_accounts(value, self._accounts)
         except NotAnOption as error:
             self._findings.add(line, "E104", str(error))
             return True

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from nova_async.cascade import values
+from nova_async.cascade.accounts import read_accounts
+from nova_async.cascade.agent_order import check_accounts
 from nova_async.cascade.diagnostics import Findings, shown
 from nova_async.cascade.milestones import Milestone, read_milestones
 from nova_async.cascade.options import OPTIONS
 from nova_async.cascade.settings import SETTINGS, RunSettings
 from nova_async.cascade.toml_lines import TomlLines
 
-__all__ = ["KEY_OF", "cut_front_matter", "read_front_matter", "read_settings_file"]
+__all__ = ["KEY_OF", "cut_front_matter", "read_front_matter", "read_settings_file", "report_unknown_account"]
 
 FENCE = "+++"
 PYPROJECT = "pyproject.toml"
@@ -29,7 +31,7 @@ TASK_KEYS = {("task_" if option.key.startswith("budget_") else "") + option.key:
 KEY_OF = {option.attribute: key for key, option in TASK_KEYS.items()}
 """What an option is called at the top of a plan, by its attribute in ``TaskOptions``."""
 OTHERS_KEYS = frozenset({"tags"})  # which Obsidian and most makers of pages write about the file as a whole
-KNOWN_KEYS = (*SETTINGS, *TASK_KEYS, "milestone")
+KNOWN_KEYS = (*SETTINGS, *TASK_KEYS, "milestone", "accounts")
 OWN_NOTHING = ("prompt_prefix", "prompt_suffix", "pass_env")  # keys for which "none" or "-" is a value like any other
 
 
@@ -106,6 +108,22 @@ def read_settings_file(toml: str, findings: Findings) -> RunSettings:
     return replace(settings, inherited=dict.fromkeys(settings.written, findings.file))
 
 
+def report_unknown_account(
+    settings: RunSettings, plan: tuple[str | None, Findings], settings_file: tuple[str, Findings]
+) -> None:
+    """Say if the agent of all tasks has an account that neither file knows (E104), where that agent is written.
+
+    ``plan`` and ``settings_file`` are the TOML of each with its findings.
+    """
+    try:
+        check_accounts(settings.task_options.get("agent", ()), settings.accounts)
+    except ValueError as error:
+        toml, findings = settings_file if "agent" in settings.inherited else plan
+        lines = TomlLines(toml or "", first_line=1 if "agent" in settings.inherited else 2)
+        place = ("tool", "nova") if findings.file.endswith(PYPROJECT) else ()
+        findings.add(lines.line_of(*place, "agent"), "E104", str(error))
+
+
 def _parsed(toml: str, findings: Findings, about: str, first_line: int) -> Mapping[str, Any]:
     if deep := DEEP_KEY.search(toml):  # the standard library's parser takes quadratic time for it
         line = toml.count("\n", 0, deep.start()) + first_line
@@ -133,6 +151,8 @@ def _read(table: Mapping[str, Any], line_of: Callable[..., int], findings: Findi
         try:
             if key == "milestone":
                 milestones = read_milestones(value, lambda *path: line_of("milestone", *path), findings)
+            elif key == "accounts":
+                found[key] = read_accounts(value, lambda *path: line_of("accounts", *path), findings)
             elif isinstance(value, str) and values.is_nothing(value) and key not in OWN_NOTHING:
                 continue  # as an empty cell: what would hold without it
             elif key in SETTINGS:

@@ -1,13 +1,22 @@
 """What can be set on a task: how it is read from a cell, a bullet or the front matter, and what holds by default."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, time
 from typing import Any, final
 
-from nova_async.agents import AGENTS, CUSTOM, DEFAULT_AGENT
+from nova_async.agents import DEFAULT_AGENT
 from nova_async.cascade import values
+from nova_async.cascade.agent_order import (
+    BY_AGENT,
+    AgentChoice,
+    choices_of,
+    joined_by_agent,
+    options_for,
+    parse_agent,
+    parse_agents,
+)
 from nova_async.cascade.diagnostics import shown
 from nova_async.words import OnFailure, Permissions
 
@@ -30,6 +39,8 @@ class TaskOptions:
 
     agent: str = DEFAULT_AGENT
     """Whose command line, output and way of stopping it is."""
+    account: str = ""
+    """The name of the account that it runs under; empty for the agent's usual one."""
     model: str | None = None
     """None: the agent's own choice."""
     priority: int = 2
@@ -66,6 +77,18 @@ class TaskOptions:
     tags: tuple[str, ...] = ()
     optional: bool = False
     """Not run unless somebody asks for it."""
+    then: tuple["TaskOptions", ...] = ()
+    """The options under the agents that follow in the order, should this one's account be at its usage limit."""
+
+    @property
+    def choice(self) -> AgentChoice:
+        """The agent and its account."""
+        return AgentChoice(self.agent, self.account)
+
+    @property
+    def in_order(self) -> tuple["TaskOptions", ...]:
+        """These options and those under the agents that follow."""
+        return (self, *self.then)
 
     @classmethod
     def layered(cls, *layers: Mapping[str, Any]) -> "TaskOptions":
@@ -74,9 +97,11 @@ class TaskOptions:
         Raises ``TypeError`` for a layer with a name that is no option.
         """
         values = {name: value for layer in reversed(layers) for name, value in layer.items()}
-        if "agent_args" in values:  # by now it is known whose they are
-            values["agent_args"] = arguments_of(values.get("agent", DEFAULT_AGENT), layers)
-        return cls(**values)
+        if not {"agent", *BY_AGENT} & values.keys():
+            return cls(**values)
+        choices = choices_of(values.get("agent", DEFAULT_AGENT))
+        first, *others = (cls(**values | options_for(each, choices[0].agent, layers)) for each in choices)
+        return replace(first, then=tuple(others))
 
 
 @final
@@ -113,8 +138,12 @@ class Option:
 
         Raises ``ValueError`` as ``from_text`` does.
         """
-        if self.attribute == "agent_args" and isinstance(value, dict):
+        if self.attribute in BY_AGENT and isinstance(value, dict):
             return {self._agent(name): self.from_toml(words) for name, words in value.items()}
+        if self.attribute == "agent" and isinstance(value, list):
+            if not value or not all(isinstance(word, str) for word in value):
+                raise ValueError(f"{self.key}: {shown(str(value))} is not a list of agents")
+            value = ",".join(value)
         if self.read in (values.parse_list, values.parse_command, values.parse_check) and isinstance(value, list):
             if not all(isinstance(word, str) for word in value) or (self.attribute == "verify" and not value):
                 raise ValueError(f"{self.key}: {shown(str(value))} is not a list of strings")
@@ -135,40 +164,14 @@ class Option:
             raise ValueError(f"{self.key}: {error}") from None
 
 
-def arguments_of(agent: str, layers: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the ``agent_args`` of the first layer that gives this agent some: a list is for all, a table by agent."""
-    for layer in layers:
-        given = layer.get("agent_args")
-        words = given.get(agent) if isinstance(given, Mapping) else given
-        if words is not None:
-            return tuple(words)
-    return ()
-
-
 def joined_options(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one layer of options on top of another and make them one; arguments for single agents are joined by agent."""
-    joined = {**lower, **upper}
-    mine, theirs = upper.get("agent_args"), lower.get("agent_args")
-    if isinstance(mine, Mapping) and theirs is not None:
-        by_agent = theirs if isinstance(theirs, Mapping) else dict.fromkeys(AGENTS, theirs)
-        joined["agent_args"] = {**by_agent, **mine}
-    return joined
-
-
-def parse_agent(text: str) -> str:
-    """Read the name of an agent, in any case.
-
-    Raises ``ValueError`` for a name that no agent has.
-    """
-    word = text.strip().casefold()
-    if word == CUSTOM or (word in AGENTS and AGENTS[word].program):
-        return word
-    return values.one_of(*(name for name, agent in AGENTS.items() if agent.program), CUSTOM)(text)
+    """Put one layer of options on top of another and make them one; what is set by agent is joined by agent."""
+    return {**lower, **upper, **joined_by_agent(upper, lower)}
 
 
 ABOVE_NOTHING = values.whole_number(1, "a budget must be above 0")
 OPTIONS = (
-    Option("agent", ("agent",), parse_agent),
+    Option("agent", ("agent",), parse_agents),
     Option("model", ("model",), values.parse_text),
     Option("priority", ("priority",), values.parse_priority),
     Option("retries", ("retries",), values.whole_number()),

@@ -8,7 +8,12 @@ from nova_async.cascade.blocks import split_blocks
 from nova_async.cascade.cascade import Cascade, Task, graph_problems
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic, Findings, shown
 from nova_async.cascade.drafts import PART_OF, Drafts, TaskDraft
-from nova_async.cascade.front_matter import cut_front_matter, read_front_matter, read_settings_file
+from nova_async.cascade.front_matter import (
+    cut_front_matter,
+    read_front_matter,
+    read_settings_file,
+    report_unknown_account,
+)
 from nova_async.cascade.ids import resolve_word
 from nova_async.cascade.milestones import Milestone, check_milestones
 from nova_async.cascade.no_tasks import open_fence, why_no_tasks
@@ -86,7 +91,8 @@ def read_plan(
     own = read_front_matter(toml, findings) if toml is not None else RunSettings()
     settings = own.above(read_settings_file(settings_file, findings_above))
     blocks = open_fence(split_blocks("\n".join(lines)), lines, findings)
-    scan = Scan(blocks, lines, findings)
+    report_unknown_account(settings, (toml, findings), (settings_file, findings_above))
+    scan = Scan(blocks, lines, findings, settings.accounts)
     scan.run()
     scan.drafts.fold_parents()
     scan.options.settle(has_settings=bool(own.written))

@@ -1,7 +1,7 @@
 """One walk through the blocks of a plan: which are tasks, which only look like it, and what stands around them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import final
 
@@ -38,12 +38,14 @@ INDENTED_BOX = re.compile(r"\s+[-*+]\s+\[[ xX]?\]\s")
 
 @final
 class Scan:
-    """One walk through the blocks of a file."""
+    """One walk through the blocks of a file; ``accounts`` are the names of those that there are."""
 
-    def __init__(self, blocks: Sequence[Block], lines: list[str], findings: Findings) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], lines: list[str], findings: Findings, accounts: Collection[str] = ()
+    ) -> None:
         self.project = ""
         self.drafts = Drafts(findings)
-        self.options = OptionValues(findings)
+        self.options = OptionValues(findings, accounts)
         self._blocks = blocks
         self._lines = lines
         self._findings = findings

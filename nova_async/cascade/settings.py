@@ -12,10 +12,10 @@ from nova_async.cascade.shell_words import needs_a_shell, refuse_open_placeholde
 from nova_async.redaction import check_rules
 from nova_async.words import Leftovers, Outcome, PlanOrder
 
-__all__ = ["SETTINGS", "ModelPrice", "RunSettings", "parse_agent_command", "parse_order"]
+__all__ = ["SETTINGS", "ModelPrice", "RunSettings", "parse_agent_command", "parse_env", "parse_order"]
 
-ON_USAGE_LIMIT = ("wait", "fail")
-TABLES = frozenset({"classes", "env", "prices"})
+ON_USAGE_LIMIT = ("wait", "fail", "next")
+TABLES = frozenset({"accounts", "classes", "env", "prices"})
 OURS = frozenset({"NOVA_WORKER", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_PROMPT"})
 PROMPT_VIA = ("auto", "arg", "stdin", "file")
 
@@ -51,7 +51,7 @@ class RunSettings:
     """Outcomes after which an attempt is repeated."""
     backoff: tuple[float, float] = (30.0, 600.0)
     """The first and the longest wait before another attempt, in seconds."""
-    on_usage_limit: Literal["wait", "fail"] = "wait"
+    on_usage_limit: Literal["wait", "fail", "next"] = "wait"
     linger: float | None = 30.0
     """Seconds that an agent may stay after its final result; None is off."""
     leftovers: Leftovers = Leftovers.KILL
@@ -59,6 +59,8 @@ class RunSettings:
     pass_env: tuple[str, ...] | None = None
     """Names of inherited variables that tasks see; None is all of them."""
     isolate_config: bool = False
+    accounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    """The variables that choose each account's login, by the account's name."""
     redact: tuple[str, ...] = ()
     """Names of variables whose values are not to be written down, and patterns between slashes."""
     base_branch: str = "HEAD"
@@ -85,8 +87,9 @@ class RunSettings:
         replaces both.
         """
         dropped = "agent" if "command" in self.written else "command" if "agent" in self.written else ""
-        mine = {key: getattr(self, key) for key in SETTINGS if key in self.written}
-        theirs = {key: getattr(base, key) for key in SETTINGS if key in base.written and key != dropped}
+        keys = (*SETTINGS, "accounts")
+        mine = {key: getattr(self, key) for key in keys if key in self.written}
+        theirs = {key: getattr(base, key) for key in keys if key in base.written and key != dropped}
         # Nobody can make public what somebody else keeps secret.
         mine["redact"] = tuple(dict.fromkeys((*base.redact, *self.redact)))
         for table in TABLES & mine.keys() & theirs.keys():
@@ -165,7 +168,11 @@ def _table(value: object) -> dict[str, object]:
     return value
 
 
-def _env(value: object) -> dict[str, str]:
+def parse_env(value: object) -> dict[str, str]:
+    """Read a table of variables.
+
+    Raises ``ValueError`` for one that is ours, and for what no variable can be.
+    """
     for name, text in _table(value).items():
         if name in OURS:
             raise ValueError(f"{name} is set by nova itself")
@@ -221,7 +228,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "on_usage_limit": _from_text(values.one_of(*ON_USAGE_LIMIT)),
     "linger": _from_text(values.unless_off(values.parse_duration)),
     "leftovers": _from_text(values.one_of(*Leftovers)),
-    "env": _env,
+    "env": parse_env,
     "pass_env": _pass_env,
     "isolate_config": _from_text(values.parse_yes_no),
     "redact": _redact,
@@ -231,4 +238,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "budget_usd": _from_text(values.unless_off(values.parse_money)),
     "budget_tokens": _from_text(values.unless_off(values.whole_number(1, "a budget must be above 0"))),
 }
-"""How each key about the run is read; ``ValueError`` says what is wrong. ``milestone`` has a reader of its own."""
+"""How each key about the run is read; ``ValueError`` says what is wrong.
+
+``milestone`` and ``accounts`` have readers of their own.
+"""

@@ -7,7 +7,8 @@ from typing import Any, final
 
 from nova_async._core.text import one_line
 from nova_async.agents import AGENTS
-from nova_async.cascade import Cascade, Task
+from nova_async.cascade import Cascade
+from nova_async.cascade.agent_order import AgentChoice
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.orchestrator.countable import named
 from nova_async.words import Permissions
@@ -24,6 +25,10 @@ class Calling:
     """One way in which an agent is called, and the tasks for which it is."""
 
     agent: str
+    account: str
+    """Empty for the agent's usual one."""
+    is_next: bool
+    """Whether it is only called once those before it in the order are at their usage limits."""
     permissions: str
     command: tuple[str, ...]
     env: Mapping[str, str]
@@ -35,13 +40,14 @@ class Calling:
         variables = [f"{name}={shlex.quote(value)}" for name, value in self.env.items()]
         words = [word if word == PROMPT else shlex.quote(word) for word in self.command]
         tasks = "" if of_all else named(list(self.tasks))
-        return f"{self.agent}, permissions {self.permissions}{tasks}: {' '.join([*variables, *words])}"
+        who = f"{'next ' if self.is_next else ''}{AgentChoice(self.agent, self.account)}"
+        return f"{who}, permissions {self.permissions}{tasks}: {' '.join([*variables, *words])}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return {
-            "agent": self.agent, "permissions": self.permissions, "command": self.command, "env": dict(self.env),
-            "tasks": self.tasks,
+            "agent": self.agent, "account": self.account, "is_next": self.is_next, "permissions": self.permissions,
+            "command": self.command, "env": dict(self.env), "tasks": self.tasks,
         }  # fmt: skip
 
 
@@ -50,17 +56,19 @@ def callings(cascade: Cascade, ids: Iterable[str] | None = None) -> list[Calling
 
     Tasks with a command of the plan's own are left out.
     """
-    tasks: dict[tuple[str, str, tuple[str, ...]], list[Task]] = {}
+    tasks: dict[tuple[AgentChoice, bool, Permissions, tuple[str, ...]], list[str]] = {}
     for task in map(cascade.tasks.__getitem__, cascade.tasks if ids is None else ids):
-        options = task.options
-        if cascade.command_of(task) is None and options.agent in AGENTS:
-            tasks.setdefault((options.agent, str(options.permissions), options.agent_args), []).append(task)
+        for place, options in enumerate(each.options for each in cascade.in_order(task)):
+            if cascade.command_of(task) is None and options.agent in AGENTS:
+                way = options.choice, place > 0, options.permissions, options.agent_args
+                tasks.setdefault(way, []).append(task.id)
     return [
         Calling(
-            name, permissions, tuple(AGENTS[name].command(PROMPT, permissions=permissions, extra=extra)),
-            AGENTS[name].environment_for(permissions), tuple(task.id for task in found),
+            choice.agent, choice.account, is_next, str(permissions),
+            tuple(AGENTS[choice.agent].command(PROMPT, permissions=permissions, extra=extra)),
+            AGENTS[choice.agent].environment_for(permissions), tuple(found),
         )
-        for (name, permissions, extra), found in tasks.items()
+        for (choice, is_next, permissions, extra), found in tasks.items()
     ]  # fmt: skip
 
 

@@ -58,7 +58,8 @@ async def look_at_agents(cascade: Cascade | None) -> list[Check]:
     """Check the agents of the plan, or without one all agents."""
     if cascade is not None:
         own = [task for task in cascade.tasks.values() if cascade.command_of(task) is None]
-        names = dict.fromkeys(task.options.agent for task in own if task.options.agent in AGENTS)
+        agents = (each.options.agent for task in own for each in cascade.in_order(task))
+        names = dict.fromkeys(agent for agent in agents if agent in AGENTS)
         return await check_agents(names)
     checks = await check_agents([name for name, agent in AGENTS.items() if agent.program])
     if all(check.verdict is Verdict.NOTE and not check.facts for check in checks):

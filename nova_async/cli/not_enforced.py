@@ -26,6 +26,8 @@ def not_enforced(cascade: Cascade) -> list[str]:
         if key in settings.written and not idle.get(key, False)
     ]
     tasks = cascade.tasks.values()
+    if ordered := [task.id for task in tasks if len(task.options.in_order) > 1]:
+        found.append(f"agents after the first are not used yet{named(ordered)}: nothing takes over at a usage limit")
     worktrees = [task.id for task in tasks if task.options.worktree]
     if worktrees:
         found.append(f"worktree is not enforced yet{named(worktrees)}: tasks share one working tree")

@@ -166,9 +166,13 @@ def settings_written(settings: RunSettings) -> dict[str, Any]:
 
 
 def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
-    """Return the options that differ from the usual ones."""
-    names = [field.name for field in dataclasses.fields(options)]
-    return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
+    """Return the options that differ from the usual ones; the agents are named as a plan has them, in their order."""
+    names = [field.name for field in dataclasses.fields(options) if field.name not in ("agent", "account", "then")]
+    agents = [str(each.choice) for each in options.in_order]
+    found: dict[str, Any] = {}
+    if agents != [str(each.choice) for each in usual.in_order]:
+        found["agent"] = agents if len(agents) > 1 else agents[0]
+    return found | {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
 
 
 def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
@@ -248,7 +252,7 @@ def describe_value(name: str, value: Any) -> str:
         return "..".join(map(write_seconds, value))
     if name in ("command", "verify", "agent_args"):
         return shlex.join(value)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return " ".join(map(str, value)) or "none"
     if isinstance(value, dict):
         return " ".join(value) or "none"

@@ -15,6 +15,7 @@ import click
 from nova_async.agents import AGENTS
 from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
+from nova_async.cascade.agent_order import check_accounts, choices_of
 from nova_async.cascade.diagnostics import did_you_mean
 from nova_async.cascade.settings import parse_agent_command
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
@@ -60,7 +61,9 @@ class Options:
         multiple=True, default=(), metavar="TASK", help="Run this task and everything it needs."
     )
     dry_run: bool = flag(help="Show what would run and what would be skipped; start nothing.")
-    agent: str | None = option(metavar="AGENT", help="Run all tasks with this agent (see nova agents).")
+    agent: str | None = option(
+        metavar="AGENT", help="Run all tasks with this agent (see nova agents), or with several in order: A,B."
+    )
     command: str | None = option(metavar='"PROG … {prompt}"', help="Run all tasks with this command, without a shell.")
     permissions: str | None = option(
         type=click.Choice([str(word) for word in Permissions]),
@@ -172,13 +175,9 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
             raise click.UsageError(f"--redact: {error}") from error
         warn_of_no_effect(options.redact, os.environ, cascade.settings.env)
     if options.agent is not None:
-        # Without a program of its own, an agent needs a command.
-        known = [name for name, agent in AGENTS.items() if agent.program or options.command is not None]
-        if options.agent not in known:
-            guess = did_you_mean(options.agent, known)
-            raise click.UsageError(f"--agent: {options.agent} is not one of {', '.join(known)}{guess}")
+        agents = agents_of(options.agent, cascade, has_command=options.command is not None)
         # Who names an agent wants it, not the plan's command.
-        cascade = replace(cascade, settings=cascade.settings.with_command(None)).with_options(agent=options.agent)
+        cascade = replace(cascade, settings=cascade.settings.with_command(None)).with_options(agent=agents)
     if options.command is not None:
         try:
             words = parse_agent_command(options.command)
@@ -188,6 +187,22 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
         if options.agent is None:  # the program tells whose output it is, whatever the plan was written for
             cascade = without_agents(cascade)
     return cascade
+
+
+def agents_of(text: str, cascade: Cascade, *, has_command: bool) -> tuple[str, ...]:
+    """Read the agents of ``--agent``, in their order; raises ``click.UsageError`` for what is none or no account."""
+    agents = tuple(word.strip() for word in text.split(","))
+    # Without a program of its own, an agent needs a command.
+    known = [name for name, agent in AGENTS.items() if agent.program or has_command]
+    for choice in choices_of(agents):
+        if choice.agent not in known:
+            guess = did_you_mean(choice.agent, known)
+            raise click.UsageError(f"--agent: {choice.agent} is not one of {', '.join(known)}{guess}")
+    try:
+        check_accounts(agents, cascade.settings.accounts)
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from error
+    return agents
 
 
 def without_agents(cascade: Cascade) -> Cascade:

@@ -8,6 +8,7 @@ from typing import Any
 from nova_async._core.arguments import told
 from nova_async.agents import AGENTS
 from nova_async.cascade import Cascade
+from nova_async.cascade.agent_order import check_accounts
 
 __all__ = ["check_arguments", "check_only"]
 
@@ -45,8 +46,7 @@ def check_arguments(
         raise TypeError(f"max_workers must be a whole number, not {told(max_workers)}")
     if max_workers is not None and max_workers < 1:
         raise ValueError(f"max_workers must be at least 1, not {max_workers}")
-    if agent is not None and (not isinstance(agent, str) or agent not in AGENTS):
-        raise ValueError(f"unknown agent {told(agent)}: choose one of {', '.join(AGENTS)}")
+    check_agent(cascade, agent)
     for name, callback in callbacks.items():
         if callback is not None and not callable(callback):
             raise TypeError(f"{name} must be a function, not {told(callback)}")
@@ -57,3 +57,14 @@ def check_arguments(
     missing = [name for name in EXECUTORS_HAVE if executor is not None and not hasattr(executor, name)]
     if missing:
         raise TypeError(f"executor has no {', '.join(missing)}: {told(executor)}")
+
+
+def check_agent(cascade: Cascade, agent: Any) -> None:
+    """Check an agent, or several in their order; raises ``ValueError`` for one or an account that nobody knows."""
+    if agent is None:
+        return
+    words = [agent] if isinstance(agent, str) or not isinstance(agent, Collection) else list(agent)
+    for word in words or [agent]:
+        if not isinstance(word, str) or word.partition("@")[0] not in AGENTS:
+            raise ValueError(f"unknown agent {told(word)}: choose one of {', '.join(AGENTS)}")
+    check_accounts(words, cascade.settings.accounts)

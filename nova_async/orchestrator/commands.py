@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
-from nova_async.cascade import Cascade, RunSettings, Task
+from nova_async.cascade import Cascade, RunSettings, Task, TaskOptions
 from nova_async.cascade.prompts import fill_prompt, wants_error
 from nova_async.records import Attempt, AttemptId
 from nova_async.usage import Totals
@@ -83,6 +83,8 @@ def make_job(
         stdin=invocation.stdin,
         cwd=cwd,
         env={**settings.env, **invocation.env},
+        account=options.account,
+        account_env=account_variables(settings, options, root),
         pass_env=settings.pass_env,
         redact=settings.redact,
         agent=invocation.agent,
@@ -94,6 +96,17 @@ def make_job(
         log_name=f"{task.id}.log",
         finished=left_to_check.finished if left_to_check is not None else None,
     )
+
+
+def account_variables(settings: RunSettings, options: TaskOptions, root: Path) -> dict[str, str]:
+    """Return the variables that choose a task's account; a folder among them starts at ``root``, if it is relative."""
+    folders = {agent.session_files.variable for agent in AGENTS.values() if agent.session_files is not None}
+    return {
+        name: str((root / value).absolute())
+        if value.startswith(("./", "../")) or (name in folders and value and not value.startswith(("/", "~")))
+        else value
+        for name, value in settings.accounts.get(options.account, {}).items()
+    }
 
 
 def prompt_of(settings: RunSettings, own: str, last_error: str) -> str:

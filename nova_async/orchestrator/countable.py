@@ -1,6 +1,6 @@
 """Which budgets the agents of a plan can be held to, known from their commands alone. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -49,7 +49,7 @@ def budget_problems(cascade: Cascade, tasks: Iterable[Task] | None = None) -> di
     ``tasks`` are those that would run; without it, all of the plan.
     """
     found: dict[str, list[str]] = {}
-    for task in cascade.tasks.values() if tasks is None else tasks:
+    for task in in_all_orders(cascade, cascade.tasks.values() if tasks is None else tasks):
         counted = counted_of(cascade, task)
         if counted is None:
             continue
@@ -63,7 +63,7 @@ def budget_problems(cascade: Cascade, tasks: Iterable[Task] | None = None) -> di
 def late_budgets(cascade: Cascade) -> list[str]:
     """Say which budgets are noticed late, because the agent tells its numbers only at its end."""
     late: dict[str, list[str]] = {}
-    for task in cascade.tasks.values():
+    for task in in_all_orders(cascade, cascade.tasks.values()):
         counted = counted_of(cascade, task)
         if counted is None:
             continue
@@ -77,6 +77,11 @@ def late_budgets(cascade: Cascade) -> list[str]:
                 f"budget_tokens takes effect late{{}}: {name} reports its tokens only when it ends", []
             ).append(task.id)
     return [sentence.format(named(tasks)) for sentence, tasks in late.items()]
+
+
+def in_all_orders(cascade: Cascade, tasks: Iterable[Task]) -> Iterator[Task]:
+    """Yield each task as every agent that may run it would."""
+    return (each for task in tasks for each in cascade.in_order(task))
 
 
 def counted_of(cascade: Cascade, task: Task) -> Counted | None:
@@ -123,10 +128,10 @@ def why_no_tokens(counted: Counted) -> str:
 
 def named(tasks: list[str]) -> str:
     """Name the tasks that are meant, or the first of many."""
-    return f" ({listed(tasks, NAMED)})"
+    return f" ({listed(list(dict.fromkeys(tasks)), NAMED)})"
 
 
 def told(found: tuple[str, list[str]]) -> str:
     """Write a sentence with the tasks that it is about."""
     sentence, tasks = found
-    return f"{listed(tasks, NAMED)}: {sentence}" if tasks else sentence
+    return f"{listed(list(dict.fromkeys(tasks)), NAMED)}: {sentence}" if tasks else sentence

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Executor, Running
 from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.cascade import Cascade
+from nova_async.cascade.agent_order import choices_of
 from nova_async.errors import JournalError
 from nova_async.journal.history import History
 from nova_async.orchestrator import actions, happenings, reporting
@@ -51,7 +52,8 @@ StrPath = str | os.PathLike[str]
 class Orchestrator:
     """Runs a cascade with a few workers at a time, durably: after any crash the next run completes the rest.
 
-    ``agent`` overrides the plan's agents. ``command_for`` makes a task's command line, instead of the agent's own or
+    ``agent`` overrides the plan's agents: one, or several in their order, each with or without ``@account``.
+    ``command_for`` makes a task's command line, instead of the agent's own or
     the plan's. ``on_change`` is called with a task's id, or None for the run, whenever something about it has changed;
     it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
     ``retry_failed`` tries again what failed in them. ``only`` are the ids of the tasks that are to run, such as
@@ -67,7 +69,7 @@ class Orchestrator:
         self,
         cascade: Cascade,
         *,
-        agent: str | None = None,
+        agent: str | Sequence[str] | None = None,
         command_for: CommandMaker | None = None,
         max_workers: int | None = None,
         log_dir: StrPath = LOG_DIR,
@@ -98,7 +100,8 @@ class Orchestrator:
         self._shown = self._secrets.shown(self.cascade)
         self._known = {task.id: TaskKnown(task) for task in self._shown.tasks.values()}
         self._attempts = Attempts(
-            cascade=self.cascade, known=self._known, root=Path(root), agent=agent, command_for=command_for,
+            cascade=self.cascade, known=self._known, root=Path(root),
+            agent=None if agent is None else choices_of(agent)[0].agent, command_for=command_for,
             secrets=self._secrets,
         )  # fmt: skip
         self._over = asyncio.Event()

@@ -51,6 +51,7 @@ class Prepared:
             plan=plan,
             started_at=datetime.now(UTC),
             agent=job.agent_name if job is not None else self._known.task.options.agent,
+            account=job.account if job is not None else self._known.task.options.account,
             prompt_digest=self._digest,
             command=self._secrets.redaction.texts(job.command) if job is not None else (),
             log_path=str(log_dir / job.log_name) if job is not None else "",

@@ -137,18 +137,26 @@ class Readiness:
         if cwd not in self._folders:
             self._folders[cwd] = working_folder_problem(cwd)
         found.add(self._folders[cwd], task.id, is_note=later)
-        if self._knows_commands and not is_done and (program := program_of(self._cascade, task)) is not None:
-            problem = self._program_problem(program, cwd)
-            if problem is not None and self._cascade.command_of(task) is None:
-                problem = f"{problem}{self._way_out(task.options.agent, problem)}"
-            found.add(problem, task.id, is_note=later and is_in_folder(program))
-        if self._knows_commands and not is_done and self._cascade.command_of(task) is None:
-            found.add(root_problem(task, self._cascade.settings.env), task.id, is_note=True)
+        if self._knows_commands and not is_done:
+            for place, served in enumerate(self._cascade.in_order(task)):
+                self._look_at_agent(served, found, cwd, is_next=place > 0)
         if task.options.verify:
             program = task.options.verify[0]
             problem = self._program_problem(program, cwd)
             # A program in the task's folder may be what the task is to make.
             found.add(problem and f"verify: {problem}", task.id, is_note=is_in_folder(program))
+
+    def _look_at_agent(self, task: Task, found: Findings, cwd: Path, *, is_next: bool) -> None:
+        """Look at the agent of a task; one that ``is_next`` in the order may be missing."""
+        if (program := program_of(self._cascade, task)) is not None:
+            problem = self._program_problem(program, cwd)
+            if problem is not None and is_next:
+                problem = f"{task.options.choice} cannot take over at a usage limit: {problem}"
+            elif problem is not None and self._cascade.command_of(task) is None:
+                problem = f"{problem}{self._way_out(task.options.agent, problem)}"
+            found.add(problem, task.id, is_note=is_next or (bool(task.depends_on) and is_in_folder(program)))
+        if self._cascade.command_of(task) is None:
+            found.add(root_problem(task, self._cascade.settings.env), task.id, is_note=True)
 
     def _program_problem(self, program: str, cwd: Path) -> str | None:
         depends_on_folder = is_in_folder(program) or ("/" not in program and self._searches_folder)

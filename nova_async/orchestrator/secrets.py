@@ -31,7 +31,8 @@ class Secrets:
     """
 
     def __init__(self, cascade: Cascade) -> None:
-        self.redaction: Redaction = redaction_of(cascade.settings.redact, os.environ, cascade.settings.env)
+        settings = cascade.settings
+        self.redaction: Redaction = redaction_of(settings.redact, os.environ, settings.env, *settings.accounts.values())
 
     def shown(self, cascade: Cascade) -> Cascade:
         """Return the plan as others see it; prompts stay as they are, for they are shown to nobody."""
