@@ -160,6 +160,8 @@ class AttemptFacts:
     session_id: str | None = None
     log: LogRef | None = None
     log_error: str | None = None
+    warning: str | None = None
+    """What is wrong with it now although it costs nothing yet: half of the silence that would end it is over."""
     looks_like: str | None = None
     """The agent whose events the output seems to be, where it is read as plain text."""
     finished: AttemptEnd | None = None

@@ -101,6 +101,7 @@ class LocalAttempt:
             activity=self._activity(report),
             log=finished.log if finished is not None else worker.log_ref if worker is not None else None,
             log_error=worker.log_error if worker is not None else None,
+            warning=worker.warning if worker is not None else None,
             looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
             finished=finished,
             **({} if numbers is None else {name: getattr(numbers, name) for name in NUMBERS}),
@@ -115,7 +116,8 @@ class LocalAttempt:
         if report is None:
             return None
         is_done = self._phase is Phase.RUN and report.is_error is not None
-        return LEAVING if is_done else report.activity
+        warning = self._worker.warning if self._worker is not None else None
+        return LEAVING if is_done else warning or report.activity
 
     def stop(self, grace: float) -> None:
         """Ask it to end and kill it ``grace`` seconds later, now or as soon as it has started."""

@@ -51,6 +51,8 @@ class TaskOptions:
     """Seconds for one attempt; None is off."""
     idle_timeout: float | None = None
     """Seconds of silence; None is off."""
+    max_memory: int | None = None
+    """Bytes of memory for the agent with all that it starts; None is off."""
     grace: float = 5.0
     """Seconds between SIGTERM and SIGKILL."""
     budget_usd: float | None = None
@@ -177,6 +179,7 @@ OPTIONS = (
     Option("retries", ("retries",), values.whole_number()),
     Option("timeout", ("timeout",), values.unless_off(values.parse_limit_duration)),
     Option("idle_timeout", ("idle timeout", "idle"), values.unless_off(values.parse_limit_duration)),
+    Option("max_memory", ("max memory",), values.unless_off(values.parse_size)),
     Option("grace", ("grace",), values.parse_duration),
     Option("budget_usd", ("budget usd", "budget"), values.unless_off(values.parse_money)),
     Option("budget_tokens", ("budget tokens", "tokens"), values.unless_off(ABOVE_NOTHING)),

@@ -24,6 +24,7 @@ __all__ = [
     "parse_list",
     "parse_money",
     "parse_priority",
+    "parse_size",
     "parse_text",
     "parse_yes_no",
     "unless_off",
@@ -38,6 +39,7 @@ PARTS = re.compile(
     "".join(rf"(?:({NUMBER})\s*{unit}\s*)?" for unit in ("d", "h", "m(?!s)", "s", "ms")), re.ASCII | re.IGNORECASE
 )
 MONEY = re.compile(rf"\$?\s*({NUMBER})(?:\s*USD)?", re.ASCII | re.IGNORECASE)
+SIZE = re.compile(rf"({NUMBER})\s*(?:([KMGT])(I?B)?|B)?", re.ASCII | re.IGNORECASE)
 WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 PRIORITY = re.compile(r"[Pp](\d)", re.ASCII)
 YES_NO = {"yes": True, "true": True, "no": False, "false": False}
@@ -113,6 +115,23 @@ def parse_money(text: str) -> float:
     if float(amount[1]) <= 0:
         raise ValueError(f"{shown(text)}: a budget must be above 0")
     return float(amount[1])
+
+
+def parse_size(text: str) -> int:
+    """Read ``4GiB``, ``1.5G``, ``500MB`` or ``1073741824`` as bytes above 0.
+
+    As for Docker and systemd, ``G`` is ``GiB``; only ``GB`` counts by thousands. Raises ``ValueError`` for anything
+    else.
+    """
+    amount = SIZE.fullmatch(text.strip())
+    if amount is None:
+        raise ValueError(f"{shown(text)} is not a size (write 4GiB, 1.5G or 500MB)")
+    number, unit, ending = amount.groups()
+    step = 1000 if ending and ending.upper() == "B" else 1024
+    size = int(float(number) * step ** ("KMGT".index(unit.upper()) + 1 if unit else 0))
+    if size <= 0:
+        raise ValueError(f"{shown(text)}: a limit must be above 0 (or off)")
+    return size
 
 
 def whole_number(lowest: int = 0, complaint: str = "must be at least {lowest}") -> Callable[[str], int]:

@@ -20,7 +20,7 @@ import click
 from nova_async._core.threads import DISK_THREADS
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.agent import Agent
-from nova_async.cascade.values import parse_duration
+from nova_async.cascade.values import parse_duration, parse_size
 from nova_async.cli.exec_pty import in_a_terminal, our_keyboard
 from nova_async.cli.exec_stdin import input_of
 from nova_async.cli.exit_codes import BAD_INPUT
@@ -74,6 +74,9 @@ class Options:
     linger: str | None = option(
         metavar="TIME", help="End it if still running this long after the agent's final result."
     )
+    max_memory: str | None = option(
+        metavar="SIZE", help="End it once it and all that it has started use more memory than this: 4GiB, 500MB."
+    )
     max_tokens: int | None = option(
         type=click.IntRange(min=1), help="End it once it has used more than this many tokens."
     )
@@ -111,6 +114,7 @@ def checked(options: Options) -> Execution:
             timeout=seconds("--timeout", options.timeout),
             idle_timeout=seconds("--idle-timeout", options.idle_timeout),
             linger=seconds("--linger", options.linger),
+            max_memory=size("--max-memory", options.max_memory),
             max_tokens=options.max_tokens,
             max_cost_usd=options.max_cost,
         )
@@ -280,6 +284,19 @@ def seconds(name: str, text: str | None) -> float | None:
         return None
     try:
         return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def size(name: str, text: str | None) -> int | None:
+    """Read a number of bytes such as ``4GiB``.
+
+    Raises ``ValueError`` if it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_size(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from nova_async._core.sizes import describe_size
 from nova_async._core.text import one_line
 from nova_async.cascade import Cascade, CascadeError, Milestone, Order, RunSettings, Task, TaskOptions, load_cascade
 from nova_async.cascade.front_matter import KEY_OF
@@ -31,6 +32,7 @@ from nova_async.words import PlanOrder
 
 __all__ = ["command", "read_cascade"]
 
+SIZES = ("max_memory", "min_free_memory")  # bytes, which a plan writes as 4GiB
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
 
 
@@ -246,6 +248,8 @@ def describe_value(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if name in SECONDS and isinstance(value, int | float):
         return write_seconds(value)
+    if name in SIZES and isinstance(value, int):
+        return describe_size(value)
     if name.endswith("budget_usd"):
         return describe_cost(value)
     if name == "backoff":

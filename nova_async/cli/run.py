@@ -25,6 +25,7 @@ from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
+from nova_async.cli.limit_options import LIMITS, limit, with_limits
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
@@ -86,6 +87,12 @@ class Options:
         show_default="this folder",
         help="Where agents work; a task's relative cwd starts here.",
     )
+    timeout: str | None = limit("TIME", "End each attempt after this long: 90s, 30m, 1h30m.")
+    idle_timeout: str | None = limit("TIME", "End an attempt after this long without output.")
+    linger: str | None = limit("TIME", "End an agent still running this long after its final result.")
+    max_memory: str | None = limit("SIZE", "End an attempt that uses more memory, with all it has started: 4GiB.")
+    task_budget_usd: str | None = limit("USD", "What each task may cost, all its attempts together.")
+    task_budget_tokens: str | None = limit("N", "How many tokens each task may use, all its attempts together.")
     redact: tuple[str, ...] = option(multiple=True, default=(), metavar="NAME", help=REDACT)
     order: str | None = order_option()
     with_optional: bool = optional_flag()
@@ -164,6 +171,7 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
     """
     if options.permissions is not None:
         cascade = cascade.with_options(permissions=Permissions(options.permissions))
+    cascade = with_limits(cascade, {key: getattr(options, key) for key in LIMITS})
     if options.agent_arg:
         cascade = cascade.with_options(agent_args=options.agent_arg)
     if options.redact:

@@ -214,6 +214,7 @@ def limits_of(cascade: Cascade, task: Task, spent: Totals) -> Limits:
         timeout=options.timeout,
         idle_timeout=options.idle_timeout,
         linger=cascade.settings.linger or None,
+        max_memory=options.max_memory,
         max_tokens=None if tokens is None else max(1, int(tokens)),
         max_cost_usd=left_of(options.budget_usd, spent.cost_usd or 0.0),
     )

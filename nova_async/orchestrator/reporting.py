@@ -79,6 +79,8 @@ def warnings_in(task_id: str, command: Sequence[str], before: AttemptFacts, fact
     """Yield what is new about a running attempt and should be known, although it costs no task."""
     if facts.log_error is not None and before.log_error is None:
         yield f"log of {task_id}: {facts.log_error}"
+    if facts.warning is not None and facts.warning != before.warning:
+        yield f"{task_id}: {facts.warning}"
     if facts.looks_like is not None and before.looks_like is None:
         name = facts.looks_like
         yield (

@@ -18,6 +18,7 @@ from nova_async.process.kinship import UNKNOWN_START, Kin, ProcessEntry, find_fa
 from nova_async.process.member_search import LOOKS_AT_NEWCOMERS, MemberSearch
 from nova_async.process.sight import WithLeader
 from nova_async.process.signalling import is_still, send_signal, wait_for_exits, with_continue
+from nova_async.process.snapshot import Snapshot
 from nova_async.process.table import TABLE, ProcessId, ProcessTable
 
 __all__ = ["Family", "Member"]
@@ -104,6 +105,13 @@ class Family:
         """Return what ``members`` does, from a look that other families share."""
         found = await self._search.with_others()
         self._note_end(found)
+        return found
+
+    def members_in(self, snapshot: Snapshot) -> list[Member] | None:
+        """Return what ``members`` does, from a look that began after the leader's start; None if it is out of date."""
+        found = self._search.in_snapshot(snapshot)
+        if found is not None:
+            self._note_end(found)
         return found
 
     def known(self) -> list[Member]:

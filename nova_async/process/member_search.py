@@ -52,6 +52,10 @@ class MemberSearch(Generic[Found]):
                 return found
         return self.everyone()
 
+    def in_snapshot(self, snapshot: Snapshot) -> list[Found] | None:
+        """Look at what a look has found that began after the leader's start; None if that is out of date by now."""
+        return self._pick(snapshot)
+
     def everyone(self) -> list[Found]:
         """Look at all processes, and at those born meanwhile."""
         for _ in range(LOOKS_AT_NEWCOMERS):

@@ -20,6 +20,7 @@ __all__ = [
     "now",
     "path_of",
     "pid_limit",
+    "resident",
     "usable",
 ]
 
@@ -158,6 +159,15 @@ def pid_limit() -> int:
 def now() -> float:
     """Return a time (clock ticks since boot) that is not after the start of any process started from now on."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")) - 1
+
+
+def resident(pid: int, start_time: float) -> int | None:
+    """Return the bytes of memory that this very process has in use (its RSS); None if it has ended."""
+    memory = _read_small(f"/proc/{pid}/statm").split()  # `stat` has it too, but some kernels are less exact there
+    entry = look(pid)  # only now: then it was its memory
+    if entry is None or entry.start_time != start_time or len(memory) < 2:
+        return None
+    return int(memory[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _parse(pid: int, stat: bytes, since: float) -> ProcessEntry | None:

@@ -8,7 +8,7 @@ import os
 import time
 
 from nova_async.process.cookie import COOKIE_VARIABLE
-from nova_async.process.kinship import ProcessEntry
+from nova_async.process.kinship import ProcessEntry, same_start
 
 __all__ = [
     "adopted_by",
@@ -21,6 +21,7 @@ __all__ = [
     "now",
     "path_of",
     "pid_limit",
+    "resident",
 ]
 
 
@@ -90,3 +91,14 @@ def pid_limit() -> int:
 def now() -> float:
     """Return a time (seconds since the epoch) that is not after the start of any process started from now on."""
     return time.time() - 1
+
+
+def resident(pid: int, start_time: float) -> int | None:
+    """Return the bytes of memory that this very process has in use; None if it has ended, or is another user's."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return process.memory_info().rss if same_start(process.create_time(), start_time) else None
+    except (psutil.Error, OSError):
+        return None

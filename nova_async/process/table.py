@@ -68,6 +68,10 @@ class ProcessTable(Protocol):
         """Return the number at which the counter of pids starts over."""
         ...
 
+    def resident(self, pid: int, start_time: float) -> int | None:
+        """Return the bytes of memory that a process has in use (its RSS); None if it has ended or hides it."""
+        ...
+
     def now(self) -> float:
         """Return a time that is not after the start of any process started from now on."""
         ...

@@ -18,6 +18,7 @@ from nova_async._core.own_places import LOG_DIR, chosen_by_us
 from nova_async.agents import AGENTS, error_entrance, recognise
 from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
+from nova_async.process import blind
 from nova_async.process.command import current_folder, environment_of, resolve, words_of
 from nova_async.process.keeper import reason_against
 from nova_async.process.spawn import spawn
@@ -56,8 +57,8 @@ class AsyncWorker(Questions):
     it, so that even one that hides is found and ended; Linux only, 12 ms of CPU and 4 MB for each worker.
     Leaving an ``async with`` block terminates the worker.
 
-    Raises ``ValueError`` for an invalid task id, an unknown agent, a limit that is not enforced yet, or something to
-    redact that is neither a name nor a pattern, and ``TypeError`` for an argument of the wrong type.
+    Raises ``ValueError`` for an invalid task id, an unknown agent, a limit of memory where no process can be seen, or
+    something to redact that is neither a name nor a pattern, and ``TypeError`` for an argument of the wrong type.
     """
 
     _face = "AsyncWorker"  # what its owner calls it
@@ -90,8 +91,8 @@ class AsyncWorker(Questions):
             raise TypeError(f"resumed_from must be a TokenUsage, not {told(resumed_from)}")
         if keeper and (reason := reason_against()):
             raise ValueError(f"keeper=True is not possible here: {reason}")
-        if limits is not None and limits.max_memory is not None:
-            raise ValueError("Limits.max_memory is not enforced yet; leave it out")
+        if limits is not None and limits.max_memory is not None and blind.needed():
+            raise ValueError("Limits.max_memory is not possible here: /proc is not mounted, or another pid namespace's")
         self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log", Path(current_folder()))
         self._log_dir = Path(log_dir)
         self._agent = agent

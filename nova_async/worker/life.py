@@ -73,10 +73,11 @@ class Life:
         self._limit_watch = LimitWatch(
             limits,
             child,
+            self._streams,
             timers=self._timers,
-            silence=self._streams.pump.silence,
             silence_counts=silence_counts,
             stop=self.stop,
+            warn=self._warn,
         )
         self.task = self._begin()
 
@@ -131,6 +132,7 @@ class Life:
         self._family.kill_now()
         if not self.task.get_loop().is_closed():
             return
+        self._limit_watch.close()
         self._streams.stop_noting()
         exit_code = self._child.reap()
         at_exit.forget(self._child.cookie)
@@ -139,6 +141,10 @@ class Life:
         self._stop = Stop(WorkerEnd.TERMINATED, "killed: its event loop was closed while it was running")
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
         self._record.set_state(self._final_state())
+
+    def _warn(self, text: str | None) -> None:
+        if self._record.state.warning != text:
+            self._record.set_state(replace(self._record.state, warning=text))
 
     def _note_report(self, report: AgentReport) -> None:
         self._record.set_report(report)
@@ -230,7 +236,7 @@ class Life:
         return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
     def _note_exit(self, exit_code: int) -> None:
-        self._timers.close()
+        self._limit_watch.close()
         self._streams.stop_noting()
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))
 

@@ -3,12 +3,17 @@
 import math
 from dataclasses import dataclass, fields
 
+from nova_async.agents import AgentReport
+
 __all__ = ["Limits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Limits at which a worker is ended early; each is off unless set.
+
+    None fails what has succeeded: after the agent's successful final result a budget is not enforced, and the other
+    limits end the worker as ``LINGERED``, which is ``COMPLETED``.
 
     Raises ``ValueError`` for a limit that is not a positive finite number.
     """
@@ -24,7 +29,10 @@ class Limits:
     linger: float | None = None
     """Seconds that an agent may keep running after its final result; beyond it the worker ends as ``LINGERED``."""
     max_memory: int | None = None
-    """Bytes of resident memory of the whole process family. Not enforced yet: a worker refuses it."""
+    """Bytes of resident memory of the whole process family; beyond it the worker ends as ``OUT_OF_MEMORY``.
+
+    Looked at about once a second. Memory that processes share counts for each of them.
+    """
     max_tokens: int | None = None
     """Token budget, all four kinds together; beyond it the worker ends as ``OVER_BUDGET``."""
     max_cost_usd: float | None = None
@@ -39,6 +47,16 @@ class Limits:
                 raise ValueError(f"Limits.{field.name} must be a number, not {value!r}")
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"Limits.{field.name} must be a positive finite number, not {value!r}")
+
+    def exceeded_budget(self, report: AgentReport) -> str | None:
+        """Say which budget is exceeded by what an agent reports; None if none is."""
+        if self.max_tokens is not None and report.usage.total > self.max_tokens:
+            used, limit = f"{report.usage.total:,} used", f"limit {self.max_tokens:,}"
+            return f"token budget exceeded: {used}, {limit} (max_tokens)"
+        if self.max_cost_usd is not None and (report.cost_usd or 0) > self.max_cost_usd:
+            used, limit = f"${report.cost_usd:,.2f} spent", f"limit ${self.max_cost_usd:,.2f}"
+            return f"cost budget exceeded: {used}, {limit} (max_cost_usd)"
+        return None
 
     def as_dict(self) -> dict[str, float]:
         """Return the limits that are set, by name."""

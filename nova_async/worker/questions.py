@@ -43,6 +43,11 @@ class Questions:
         return self._record.state.error
 
     @property
+    def warning(self) -> str | None:
+        """What is wrong although nothing is ended for it: half of a silence, a budget that the last result exceeds."""
+        return self._record.state.warning
+
+    @property
     def pid(self) -> int | None:
         """The process id of the command, kept after its end; ``None`` before a successful start."""
         return self._record.state.pid

@@ -32,6 +32,7 @@ class State:
     exit_code: int | None = None
     end: WorkerEnd | None = None
     error: str | None = None
+    warning: str | None = None
     agent: str | None = None
     command: tuple[str, ...] | None = None
     started_at: datetime | None = None
@@ -139,6 +140,7 @@ class Record:
             "duration_seconds": None if duration is None else round(duration, 3),
             "end": None if state.end is None else state.end.value,
             "error": state.error,
+            "warning": state.warning,
             "session_id": report.session_id,
             "model": report.model,
             "turns": report.turns,

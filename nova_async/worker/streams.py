@@ -58,6 +58,10 @@ class Streams:
         """Note no more descendants: the child has exited. A second call does nothing."""
         self._notes.close()
 
+    def tell_again(self) -> None:
+        """Pass the report on at the next output, whether or not that changes it."""
+        self._report = None
+
     def end(self) -> AgentReport:
         """Read no more, hand on all that was held back, and return the final report. It may be called again."""
         self.pump.close()

@@ -29,8 +29,14 @@ class Timers:
         self._loop = asyncio.get_running_loop()
         self._armed: dict[str, Timer] = {}
         self._closed = False
+        self._stands_still = False
         self.late = 0.0
         """Seconds by which the latest action came too late: we stood still, or the loop was held up."""
+
+    @property
+    def stand_still_now(self) -> bool:
+        """Whether no time passes."""
+        return self._stands_still
 
     def __contains__(self, name: str) -> bool:
         return name in self._armed
@@ -55,6 +61,7 @@ class Timers:
 
     def stand_still(self) -> None:
         """Let no time pass."""
+        self._stands_still = True
         now = self._loop.time()
         for name, timer in self._armed.items():
             if timer.handle is not None:
@@ -63,6 +70,7 @@ class Timers:
 
     def go_on(self) -> None:
         """Let time pass again."""
+        self._stands_still = False
         for name, timer in list(self._armed.items()):
             if timer.handle is not None and timer.handle.cancelled():  # not one that was armed since then
                 self.arm(name, timer.left, timer.action, *timer.arguments)

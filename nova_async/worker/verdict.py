@@ -37,8 +37,8 @@ def verdict(exit_code: int | None, stop: Stop | None, report: AgentReport) -> Ve
     The code is negative if that signal ended it, and None if nobody knows it.
     """
     if stop is not None:
-        if stop.end is WorkerEnd.LINGERED and report.is_error is False:
-            return Verdict(WorkerStatus.COMPLETED, stop.end, None)
+        if stop.end is not WorkerEnd.TERMINATED and report.is_error is False:  # no limit fails what has succeeded
+            return Verdict(WorkerStatus.COMPLETED, WorkerEnd.LINGERED, None)
         return Verdict(WorkerStatus.FAILED, stop.end, stop.why)
     if exit_code is None:
         return Verdict(WorkerStatus.FAILED, WorkerEnd.EXIT_UNKNOWN, NO_STATUS)

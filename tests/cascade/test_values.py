@@ -14,6 +14,7 @@ from nova_async.cascade.values import (
     parse_list,
     parse_money,
     parse_priority,
+    parse_size,
     parse_yes_no,
     whole_number,
 )
@@ -52,10 +53,34 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
+SIZES = {
+    "1073741824": 1 << 30,
+    "100B": 100,
+    "4GiB": 4 << 30,
+    "4 gib": 4 << 30,
+    "1.5G": 3 << 29,
+    "500MB": 500_000_000,
+    "512m": 512 << 20,
+    "64K": 64 << 10,
+    "1TB": 10**12,
+    "1TiB": 1 << 40,
+}
+
+
+@pytest.mark.parametrize(("text", "size"), SIZES.items(), ids=SIZES.keys())
+def test_sizes(text: str, size: int) -> None:
+    """A size is read as bytes: a unit alone counts as with an i, and only with a B by thousands."""
+    assert parse_size(text) == size
+
+
 @pytest.mark.parametrize(
     ("read", "text"),
     [
         *((parse_duration, text) for text in ("soon", "", "m", "-5", "30m1h", "1h1h", "1e3", "5 min", "\u0663", "inf")),
+        *(
+            (parse_size, text)
+            for text in ("", "much", "0", "0GiB", "-1", "1e3", "1GG", "1 bit", "iB", "\u0663", "9" * 99)
+        ),
         *((parse_money, text) for text in ("", "free", "0", "0.00", "-1", "1,000", "1e3", "$")),
         *((whole_number(), text) for text in ("", "1.5", "-1", "two", "\u0663", "9" * 99)),
         *((parse_priority, text) for text in ("", "P10", "-1", "high", "1.5")),

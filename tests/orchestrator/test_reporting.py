@@ -86,6 +86,10 @@ def test_what_is_new_and_should_be_known_is_said_once() -> None:
     assert 'agent = "codex"' in told[1]
     assert "`aider`" in told[2]
     assert list(warnings_in("F1", ["aider", "x"], bad, bad)) == []
+    silent = replace(bad, warning="no output for 300 s")
+    assert list(warnings_in("F1", ["aider", "x"], bad, silent)) == ["F1: no output for 300 s"]
+    assert list(warnings_in("F1", ["aider", "x"], silent, silent)) == []
+    assert list(warnings_in("F1", ["aider", "x"], silent, bad)) == []
     assert list(warnings_in("F1", ["make"], before, replace(before, pid=7))) == []
 
 

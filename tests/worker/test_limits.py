@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shlex
 import signal
 from contextlib import suppress
@@ -11,6 +12,12 @@ import pytest
 
 from nova_async import AsyncWorker, Limits, WorkerEnd, WorkerStatus
 from tests.children import is_alive, program, ready
+
+DATA = Path(__file__).parents[1] / "data"
+STEP = (
+    '{"type":"step_finish","timestamp":1,"sessionID":"s1","part":{"id":"p1","messageID":"m1","type":"step-finish",'
+    '"cost":0.5,"tokens":{"input":1,"output":1,"reasoning":0,"cache":{"read":0,"write":0}}}}'
+)
 
 
 async def ended(tmp_path: Path, command: list[str], agent: str | None = None, **limits: float) -> AsyncWorker:
@@ -67,7 +74,7 @@ async def test_too_many_tokens(tmp_path: Path) -> None:
     script = "echo 'Token usage: input=60, output=40, cache_read=1, cache_creation=0'; sleep 60"
     worker = await ended(tmp_path, ["sh", "-c", script], max_tokens=100)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
-    assert worker.error == "token budget exceeded: 101 used, limit 100"
+    assert worker.error == "token budget exceeded: 101 used, limit 100 (max_tokens)"
 
 
 async def test_exactly_the_budget_is_no_excess(tmp_path: Path) -> None:
@@ -84,9 +91,70 @@ async def test_exactly_the_budget_is_no_excess(tmp_path: Path) -> None:
 
 async def test_too_dear(tmp_path: Path) -> None:
     """A worker whose agent tells of a higher cost is over its budget."""
-    worker = await ended(tmp_path, program("lingerer"), agent="claude", max_cost_usd=0.4)
+    worker = await ended(tmp_path, ["sh", "-c", f"echo '{STEP}'; sleep 60"], agent="opencode", max_cost_usd=0.4)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
-    assert worker.error == "cost budget exceeded: $0.50 spent, limit $0.40"
+    assert worker.error == "cost budget exceeded: $0.50 spent, limit $0.40 (max_cost_usd)"
+
+
+SUCCESSES = [
+    "claude/thinking.sjp.stdout",
+    "codex/tools.json.merged",
+    "gemini/tools.sj.merged",
+    "opencode/tools.json.stdout",
+    "qwen/tools.sj.stdout",
+]
+
+
+@pytest.mark.parametrize("recording", SUCCESSES)
+async def test_a_budget_does_not_fail_what_has_succeeded(recording: str, tmp_path: Path) -> None:
+    """An agent of any kind that has finished with success is completed; that it was too dear is noted."""
+    file = DATA / recording
+    worker = await ended(tmp_path, ["cat", str(file)], agent=file.parent.name, max_tokens=1)
+    assert worker.report.is_error is False
+    assert (worker.status, worker.error) == (WorkerStatus.COMPLETED, None)
+    used = worker.report.usage.total
+    assert used > 1
+    assert worker.end in (WorkerEnd.EXITED, WorkerEnd.LINGERED)
+
+
+async def test_money_does_not_fail_what_has_succeeded(tmp_path: Path) -> None:
+    """A final result that tells of a higher cost than it may has succeeded all the same, and that is noted."""
+    worker = await ended(tmp_path, program("lingerer"), agent="claude", max_cost_usd=0.4, linger=0.3)
+    assert (worker.status, worker.end, worker.error) == (WorkerStatus.COMPLETED, WorkerEnd.LINGERED, None)
+    assert worker.warning == ("cost budget exceeded: $0.50 spent, limit $0.40 (max_cost_usd); it had finished by then")
+    assert worker.get_status_dict()["warning"] == worker.warning
+
+
+@pytest.mark.parametrize("limit", [{"timeout": 1.0}, {"idle_timeout": 0.3, "linger": 60.0}, {"idle_timeout": 0.3}])
+async def test_no_time_fails_what_has_succeeded(limit: dict[str, float], tmp_path: Path) -> None:
+    """An agent that stays after its successful result is ended by whatever limit comes first, and is completed."""
+    worker = await ended(tmp_path, program("lingerer"), agent="claude", **limit)
+    assert (worker.status, worker.end, worker.error) == (WorkerStatus.COMPLETED, WorkerEnd.LINGERED, None)
+    assert worker.warning is None
+
+
+async def test_half_of_a_silence_is_told(tmp_path: Path) -> None:
+    """It is told once per silence, with when it ends; output takes it back, and the next silence is told again."""
+    worker = AsyncWorker("F1", log_dir=tmp_path, limits=Limits(idle_timeout=1.0))
+    told: list[str | None] = [None]
+    changed = asyncio.Event()
+
+    def note() -> None:
+        if worker.warning != told[-1]:
+            told.append(worker.warning)
+            changed.set()
+
+    worker.on_change = note
+    ours, theirs = os.pipe()
+    await worker.start(["sh", "-c", "read _; echo here I am; exec sleep 60"], stdin=ours)
+    os.close(ours)
+    await asyncio.wait_for(changed.wait(), 10)
+    os.close(theirs)
+    await worker.wait(30)
+    assert worker.end is WorkerEnd.STALLED
+    assert [text is None for text in told] == [True, False, True, False, True]
+    pattern = r"no output for 0\.\d+ s; ends at \d\d:\d\d:\d\d UTC unless it prints something \(idle_timeout 1 s\)"
+    assert all(re.fullmatch(pattern, text) for text in told if text is not None)
 
 
 async def test_exactly_the_price_is_no_excess(tmp_path: Path) -> None:

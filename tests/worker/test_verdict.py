@@ -26,7 +26,11 @@ WELL = AgentReport(is_error=False, result="Done.")
         (-signal.SIGRTMIN, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by SIGRTMIN")),
         (-40, None, AgentReport(), Verdict(FAILED, WorkerEnd.SIGNALED, "killed by signal 40")),
         (None, None, WELL, Verdict(FAILED, WorkerEnd.EXIT_UNKNOWN, NO_STATUS)),
-        (None, Stop(WorkerEnd.STALLED, "stalled"), WELL, Verdict(FAILED, WorkerEnd.STALLED, "stalled")),
+        (None, Stop(WorkerEnd.STALLED, "stalled"), SAID, Verdict(FAILED, WorkerEnd.STALLED, "stalled")),
+        *(
+            (-15, Stop(end, "too much"), WELL, Verdict(COMPLETED, WorkerEnd.LINGERED, None))
+            for end in (WorkerEnd.TIMED_OUT, WorkerEnd.STALLED, WorkerEnd.OVER_BUDGET, WorkerEnd.OUT_OF_MEMORY)
+        ),
         (0, Stop(WorkerEnd.TERMINATED, "terminated"), WELL, Verdict(FAILED, WorkerEnd.TERMINATED, "terminated")),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), WELL, Verdict(COMPLETED, WorkerEnd.LINGERED, None)),
         (-15, Stop(WorkerEnd.LINGERED, "stayed"), SAID, Verdict(FAILED, WorkerEnd.LINGERED, "stayed")),

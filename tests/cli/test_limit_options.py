@@ -1,0 +1,54 @@
+"""Limits on the command line of a run: they stand above those of the plan."""
+
+import click
+import pytest
+
+from nova_async.cascade import parse_cascade
+from nova_async.cli.limit_options import LIMITS, with_limits
+from nova_async.cli.plan import describe_options
+from nova_async.orchestrator.commands import limits_of
+from nova_async.usage import Totals
+
+PLAN = """+++
+timeout = "45m"
+max_memory = "4GiB"
+linger = "5s"
++++
+| ID | What | Timeout | Max Memory |
+|---|---|---|---|
+| F1 | x | 5m | 500MB |
+| F2 | y | - | off |
+"""
+
+
+def test_a_flag_stands_above_plan_and_task() -> None:
+    """Each limit can be given on the command line, and then holds for every task, whatever is written."""
+    cascade = parse_cascade(PLAN)
+    first, second = (limits_of(cascade, task, Totals()) for task in cascade.tasks.values())
+    assert (first.timeout, first.max_memory, first.linger) == (300.0, 500_000_000, 5.0)
+    assert (second.timeout, second.max_memory) == (2700.0, None)
+    given = {
+        "timeout": "1h", "idle_timeout": "10m", "linger": "off", "max_memory": "1.5G", "task_budget_usd": "2.50",
+        "task_budget_tokens": "1000",
+    }  # fmt: skip
+    assert set(LIMITS) >= given.keys()
+    cascade = with_limits(cascade, given)
+    for task in cascade.tasks.values():
+        limits = limits_of(cascade, task, Totals())
+        assert limits.as_dict() == {
+            "timeout": 3600.0, "idle_timeout": 600.0, "max_memory": 3 << 29, "max_tokens": 1000, "max_cost_usd": 2.5,
+        }  # fmt: skip
+    assert "linger" in cascade.settings.written
+    assert with_limits(cascade, dict.fromkeys(LIMITS)) is cascade
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_a_flag_that_is_no_value_is_refused(key: str) -> None:
+    """The message names the flag, and says what was written."""
+    with pytest.raises(click.UsageError, match=rf"^--{key.replace('_', '-')}: 'soon' is not a"):
+        with_limits(parse_cascade(PLAN), {key: "soon"})
+
+
+def test_a_size_is_shown_as_it_is_read() -> None:
+    """Bytes are for machines."""
+    assert describe_options({"max_memory": 3 << 29}) == "max_memory 1.5 GiB"
