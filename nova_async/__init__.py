@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         WorkerStateError,
     )
     from nova_async.orchestrator.orchestrator import Orchestrator
+    from nova_async.prices import ModelPrice, Prices
     from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
     from nova_async.usage import TokenUsage
     from nova_async.views import Hold, MilestoneView, RunReport, RunView, TaskView
@@ -57,12 +58,14 @@ __all__ = [
     "LogRef",
     "Lost",
     "MilestoneView",
+    "ModelPrice",
     "NotReadyError",
     "NovaError",
     "Orchestrator",
     "Outcome",
     "Permissions",
     "Phase",
+    "Prices",
     "RunEnd",
     "RunLockedError",
     "RunReport",
@@ -106,12 +109,14 @@ ROOMS = {
     "LogRef": "records",
     "Lost": "attempt.executor",
     "MilestoneView": "views",
+    "ModelPrice": "prices",
     "NotReadyError": "errors",
     "NovaError": "errors",
     "Orchestrator": "orchestrator.orchestrator",
     "Outcome": "words",
     "Permissions": "words",
     "Phase": "words",
+    "Prices": "prices",
     "RunEnd": "words",
     "RunLockedError": "errors",
     "RunReport": "views",

@@ -14,11 +14,12 @@ from nova_async.agents import AGENTS
 HOUSE = Path(__file__).resolve().parents[1] / "nova_async"
 
 # Every room with the rooms it may know, from the ground up. A room always knows itself.
-VALUES = {"errors", "words", "usage", "records", "views"}
+VALUES = {"errors", "words", "usage", "prices", "records", "views"}
 MAY_KNOW: dict[str, set[str]] = {
     "errors": set(),
     "words": set(),
     "usage": set(),
+    "prices": {"usage"},
     "records": {"words", "usage"},
     "views": {"words", "usage", "records"},
     "_core": set(),
@@ -74,6 +75,7 @@ NOT_OUR_WORDS = {
 NAMES_AGENTS = {
     "agents": "their room",
     "demo_agent.py": "it stands in for Claude, down to the names of its models",
+    "prices.py": "two makers of models are called like their agents",
 }
 
 SOURCES = sorted(HOUSE.rglob("*.py"))

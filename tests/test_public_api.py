@@ -23,6 +23,7 @@ PROMISED = {
     ),
     *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade"),
     *("Orchestrator", "RunReport", "RunView", "TaskView", "Hold", "MilestoneView", "Event"),
+    *("ModelPrice", "Prices"),
     *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),
     *("LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),
 }

@@ -25,6 +25,7 @@ class Step(IntEnum):
     PIPES = auto()
     ORPHAN_GUARD = auto()
     """After the cookie, which it carries."""
+    PRICES = auto()
     JOURNAL_LOCK = auto()
     FACADE = auto()
     """The loop of the blocking workers, which needs all of the above."""

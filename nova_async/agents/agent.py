@@ -27,6 +27,7 @@ __all__ = [
     "text_or",
 ]
 
+MODEL_OPTIONS = frozenset({"-m", "--model"})  # of all five; to some, one of them means nothing
 CUSTOM = "custom"  # what a plan calls a command of its own; no agent has this name
 JSON_MODES = frozenset({"json", "stream-json"})
 
@@ -243,6 +244,23 @@ class Agent:
         found = agent_and_arguments(command, Names.of([self]))
         mode = self.mode_option.read(found.arguments if found.agent else [str(word) for word in command[1:]])
         return mode if mode != "text" or found.is_literal else None
+
+    def model_of(self, command: Sequence[str]) -> str | None:
+        """Return the model that a command line names with ``-m`` or ``--model``; None where it names none."""
+        if self.mode_option is None:
+            return None
+        found = agent_and_arguments(command, Names.of([self]))
+        words = iter(found.arguments if found.agent else [str(word) for word in command[1:]])
+        model = None
+        for word in words:
+            name, given, value = word.partition("=")
+            if word == "--":
+                break
+            if name in MODEL_OPTIONS:
+                model = value if given else next(words, None)
+            elif word in self.mode_option.with_value:
+                next(words, None)
+        return model or None
 
     def streams(self, mode: str | None) -> bool:
         """Whether it prints while it works in this mode; elsewhere silence means nothing."""

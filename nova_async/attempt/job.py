@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from nova_async.agents import recognise
+from nova_async.prices import Prices
 from nova_async.records import AttemptEnd, AttemptId
 from nova_async.words import Leftovers
 from nova_async.worker.limits import Limits
@@ -43,6 +44,8 @@ class Job:
     reads_only: bool = False
     """Whether it may only read: then no change is expected, and a denied tool is not a failure."""
     limits: Limits = field(default_factory=Limits)
+    prices: Prices = field(default_factory=Prices)
+    """By which the cost of an agent is estimated that does not tell it."""
     grace: float = 5.0
     """Seconds between SIGTERM and SIGKILL."""
     leftovers: Leftovers = Leftovers.KILL

@@ -19,6 +19,7 @@ from nova_async.agents import AGENTS, AgentReport
 from nova_async.agents.registry import PLAIN
 from nova_async.attempt.checkout import Checkout, has_changed_since, look_at_checkout
 from nova_async.attempt.ends import bare_end, describe_refusal
+from nova_async.attempt.estimating import waits_for_prices, with_estimate
 from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
 from nova_async.attempt.outcome import outcome_of, sentence_for
@@ -27,6 +28,7 @@ from nova_async.redaction import redaction_of
 from nova_async.words import Outcome, Phase, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits
+from nova_async.worker.published_prices import PUBLISHED
 
 __all__ = ["LocalAttempt", "run_attempt"]
 
@@ -104,8 +106,15 @@ class LocalAttempt:
             warning=worker.warning if worker is not None else None,
             looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
             finished=finished,
+            estimated_usd=self._estimate(),
             **({} if numbers is None else {name: getattr(numbers, name) for name in NUMBERS}),
         )
+
+    def _estimate(self) -> float | None:
+        """Say what the agent has cost by prices, as long as it does not tell it."""
+        if self._finished is not None:
+            return self._finished.estimated_usd
+        return self._worker.estimated_usd if self._worker is not None and self._phase is Phase.RUN else None
 
     def _activity(self, report: AgentReport | None) -> str | None:
         """Say what it does now: also that the agent is done and has not gone yet, and which check runs."""
@@ -162,7 +171,7 @@ class LocalAttempt:
         end = self._job.finished
         if end is None:
             before = await self._in_thread(look_at_checkout, self._git)
-            end = await self._run_agent()
+            end = await self._priced(await self._run_agent())
         else:  # kept for the next attempt too, should this one be stopped; but it is already paid for
             end = replace(
                 end, id=self.id, usage=NOTHING.usage, usage_by_model={}, usage_is_final=True, cost_usd=None,
@@ -186,7 +195,7 @@ class LocalAttempt:
         try:
             worker = AsyncWorker(
                 job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
-                leftovers=job.leftovers, redact=job.redact,
+                leftovers=job.leftovers, redact=job.redact, prices=job.prices,
             )  # fmt: skip
         except ValueError as error:
             return self._bare(*describe_refusal(error, job.command))
@@ -211,6 +220,15 @@ class LocalAttempt:
             usage_is_final=report.usage_is_final or worker.agent == PLAIN.name,
             **{name: getattr(report, name) for name in KEPT},
         )
+
+    async def _priced(self, end: AttemptEnd) -> AttemptEnd:
+        """Return the agent's end with an estimate of what it has cost, where it did not tell."""
+        job, agent = self._job, (self._worker.agent if self._worker is not None else None) or ""
+        priced = with_estimate(end, job.prices, agent, job.command)
+        if waits_for_prices(priced, job.prices):
+            await self._in_thread(PUBLISHED.read)
+            priced = with_estimate(end, job.prices, agent, job.command)
+        return priced
 
     async def _verify(self, end: AttemptEnd, command: tuple[str, ...]) -> AttemptEnd:
         """Run the task's own check as a worker too, with a log of its own beside the agent's."""

@@ -7,14 +7,13 @@ from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import TaskOptions, parse_option
 from nova_async.cascade.order import Order
 from nova_async.cascade.reading import parse_cascade
-from nova_async.cascade.settings import ModelPrice, RunSettings
+from nova_async.cascade.settings import RunSettings
 
 __all__ = [
     "Cascade",
     "CascadeError",
     "Diagnostic",
     "Milestone",
-    "ModelPrice",
     "Order",
     "RunSettings",
     "Task",

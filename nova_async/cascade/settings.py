@@ -9,26 +9,17 @@ from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.milestones import Milestone
 from nova_async.cascade.options import joined_options, text_of_toml
 from nova_async.cascade.shell_words import needs_a_shell, refuse_open_placeholders
+from nova_async.prices import ModelPrice
 from nova_async.redaction import check_rules
 from nova_async.words import Leftovers, Outcome, PlanOrder
 
-__all__ = ["SETTINGS", "ModelPrice", "RunSettings", "parse_agent_command", "parse_env", "parse_order"]
+__all__ = ["SETTINGS", "RunSettings", "parse_agent_command", "parse_env", "parse_order"]
 
 ON_USAGE_LIMIT = ("wait", "fail", "next")
 TABLES = frozenset({"accounts", "classes", "env", "prices"})
 OURS = frozenset({"NOVA_WORKER", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_PROMPT"})
+PRICES = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 PROMPT_VIA = ("auto", "arg", "stdin", "file")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ModelPrice:
-    """US dollars per million tokens; None where the author gave no price, which is not the same as free."""
-
-    input: float
-    output: float
-    cache_read: float | None = None
-    cache_write: float | None = None
 
 
 @final
@@ -67,7 +58,7 @@ class RunSettings:
     notify: tuple[str, ...] = ()
     """Commands or URLs."""
     prices: Mapping[str, ModelPrice] = field(default_factory=dict, hash=False)
-    """Prices by model, on top of the bundled table."""
+    """Prices by model, above the published ones."""
     budget_usd: float | None = None
     """US dollars for the whole run."""
     budget_tokens: int | None = None
@@ -205,8 +196,8 @@ def _prices(value: object) -> dict[str, ModelPrice]:
     for model, table in _table(value).items():
         kinds = _table(table)
         for kind, price in kinds.items():
-            if kind not in ("input", "output", "cache_read", "cache_write"):
-                raise ValueError(f"{shown(model)}: {shown(kind)} is not one of input, output, cache_read, cache_write")
+            if kind not in PRICES:
+                raise ValueError(f"{shown(model)}: {shown(kind)} is not one of {', '.join(PRICES)}")
             if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < 1e9:
                 raise ValueError(f"{shown(model)}: {kind} is not a price in USD per million tokens")
         if not {"input", "output"} <= kinds.keys():

@@ -11,7 +11,6 @@ SETTINGS = {
     "on_usage_limit": "nothing waits for a usage limit to pass",
     "isolate_config": "agents use their usual configuration",
     "notify": "nobody is notified",
-    "prices": "costs are the agents' own figures",
     "base_branch": "no worktrees are made",
 }
 

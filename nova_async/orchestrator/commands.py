@@ -11,6 +11,7 @@ from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, RunSettings, Task, TaskOptions
 from nova_async.cascade.prompts import fill_prompt, wants_error
+from nova_async.prices import Prices
 from nova_async.records import Attempt, AttemptId
 from nova_async.usage import Totals
 from nova_async.words import Leftovers, Permissions
@@ -90,6 +91,7 @@ def make_job(
         agent=invocation.agent,
         reads_only=invocation.reads_only,
         limits=limits_of(cascade, task, spent),
+        prices=Prices(settings.prices),
         grace=options.grace,
         leftovers=Leftovers(settings.leftovers),
         verify=options.verify,

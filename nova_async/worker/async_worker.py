@@ -18,6 +18,7 @@ from nova_async._core.own_places import LOG_DIR, chosen_by_us
 from nova_async.agents import AGENTS, error_entrance, recognise
 from nova_async.agents.registry import mode_of_output
 from nova_async.errors import WorkerStateError
+from nova_async.prices import Prices
 from nova_async.process import blind
 from nova_async.process.command import current_folder, environment_of, resolve, words_of
 from nova_async.process.keeper import reason_against
@@ -29,6 +30,7 @@ from nova_async.worker.life import STOP_GRACE, Life
 from nova_async.worker.limits import Limits
 from nova_async.worker.log.follower import follow_bytes, follow_lines
 from nova_async.worker.log.writer import LogWriter
+from nova_async.worker.pricing import Pricing
 from nova_async.worker.questions import Questions
 from nova_async.worker.record import Record, State
 from nova_async.worker.stdin_file import Stdin, as_file, stdin_of
@@ -53,6 +55,8 @@ class AsyncWorker(Questions):
     ``resumed_from`` is what this agent's thread had used before (Codex ``exec resume`` repeats it in its totals).
     ``redact`` names variables whose values are replaced by ``[redacted]`` in all that the worker prints (``"GH_*"``),
     and patterns (``"/sk-[A-Za-z0-9]{20,}/"``).
+    With ``prices`` the cost of an agent that does not tell it is estimated, for ``estimated_usd`` and for the cost
+    budget of its ``limits``.
     With ``keeper=True`` a small process of ours leads the family (``pid`` is its own) and adopts daemons that leave
     it, so that even one that hides is found and ended; Linux only, 12 ms of CPU and 4 MB for each worker.
     Leaving an ``async with`` block terminates the worker.
@@ -74,6 +78,7 @@ class AsyncWorker(Questions):
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
         redact: Collection[str] = (),
+        prices: Prices | None = None,
         keeper: bool = False,
     ) -> None:
         if not isinstance(task_id, str) or not TASK_ID.fullmatch(task_id) or ".." in task_id:
@@ -89,6 +94,8 @@ class AsyncWorker(Questions):
             raise TypeError(f"limits must be a Limits, not {told(limits)}: write Limits(timeout=600)")
         if resumed_from is not None and not isinstance(resumed_from, TokenUsage):
             raise TypeError(f"resumed_from must be a TokenUsage, not {told(resumed_from)}")
+        if prices is not None and not isinstance(prices, Prices):
+            raise TypeError(f"prices must be Prices, not {told(prices)}: write Prices({{'model': ModelPrice(3, 15)}})")
         if keeper and (reason := reason_against()):
             raise ValueError(f"keeper=True is not possible here: {reason}")
         if limits is not None and limits.max_memory is not None and blind.needed():
@@ -100,6 +107,7 @@ class AsyncWorker(Questions):
         self._leftovers = Leftovers(leftovers)
         self._resumed_from = resumed_from
         self._redact = check_rules(redact)
+        self._prices = prices
         self._kept = keeper
         self._launching: asyncio.Task[Life] | None = None
         self._stands_still = False  # or is to, once it has been started
@@ -351,6 +359,8 @@ class AsyncWorker(Questions):
                 cookie=child.cookie,
             )
         )
+        if self._prices is not None:
+            self._record.pricing = Pricing(self._prices, agent.model_of(command))
         return Life(
             child,
             log,

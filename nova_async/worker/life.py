@@ -78,7 +78,10 @@ class Life:
             silence_counts=silence_counts,
             stop=self.stop,
             warn=self._warn,
+            estimate=self._estimate,
         )
+        if record.pricing is not None:
+            record.pricing.on_known = self.note_prices
         self.task = self._begin()
 
     def _begin(self) -> "asyncio.Task[None]":
@@ -149,6 +152,16 @@ class Life:
     def _note_report(self, report: AgentReport) -> None:
         self._record.set_report(report)
         self._limit_watch.judge(report)
+
+    def _estimate(self, report: AgentReport) -> float | None:
+        """Say what a report's tokens cost by prices; None where nothing is to be estimated, or can be."""
+        return None if self._record.pricing is None else self._record.pricing.estimate(report)
+
+    def note_prices(self) -> None:
+        """Judge what has been used by the prices that have just become known."""
+        self._record.tell()
+        if self._record.state.end is None:
+            self._limit_watch.judge(self._record.report)
 
     async def suspend(self) -> None:
         """Stop the family where it stands, unless it is to end; the time limits stand still meanwhile."""

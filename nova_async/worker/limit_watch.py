@@ -25,6 +25,7 @@ class LimitWatch:
 
     ``stop`` is called with the reason once a limit is reached, and ``warn`` with what is wrong although nothing is
     ended for it, or None once that is over. An idle timeout counts if ``silence_counts``.
+    ``estimate`` says what a report's tokens cost where the agent has not told.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LimitWatch:
         silence_counts: bool,
         stop: Callable[[Stop], None],
         warn: Callable[[str | None], None],
+        estimate: Callable[[AgentReport], float | None] = lambda report: None,
     ) -> None:
         self._limits = limits
         self._child = child
@@ -44,6 +46,7 @@ class LimitWatch:
         self._timers = timers
         self._stop = stop
         self._warn = warn
+        self._estimate = estimate
         self._report = AgentReport()
         self._warned_of_silence = False
         self._loop = asyncio.get_running_loop()
@@ -67,7 +70,7 @@ class LimitWatch:
         self._note_sound()
         if self._child.returncode is not None:
             return  # it has exited on its own; what it left behind is another matter
-        if (exceeded := self._limits.exceeded_budget(report)) is not None:
+        if (exceeded := self._limits.exceeded_budget(report, self._estimate(report))) is not None:
             if self._has_succeeded:
                 self._warn(f"{exceeded}; it had finished by then")
             elif not self._child.has_exited():  # both may have come, and the loop look at the output first

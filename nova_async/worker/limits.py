@@ -36,7 +36,7 @@ class Limits:
     max_tokens: int | None = None
     """Token budget, all four kinds together; beyond it the worker ends as ``OVER_BUDGET``."""
     max_cost_usd: float | None = None
-    """Cost budget in US dollars, as the agent reports them; beyond it the worker ends as ``OVER_BUDGET``."""
+    """Cost budget in US dollars, as the agent reports them or else by its prices; beyond it: ``OVER_BUDGET``."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -48,13 +48,18 @@ class Limits:
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"Limits.{field.name} must be a positive finite number, not {value!r}")
 
-    def exceeded_budget(self, report: AgentReport) -> str | None:
-        """Say which budget is exceeded by what an agent reports; None if none is."""
+    def exceeded_budget(self, report: AgentReport, estimated_usd: float | None = None) -> str | None:
+        """Say which budget is exceeded by what an agent reports; None if none is.
+
+        ``estimated_usd`` is what it has cost by prices, which counts as long as it has not reported its cost.
+        """
         if self.max_tokens is not None and report.usage.total > self.max_tokens:
             used, limit = f"{report.usage.total:,} used", f"limit {self.max_tokens:,}"
             return f"token budget exceeded: {used}, {limit} (max_tokens)"
-        if self.max_cost_usd is not None and (report.cost_usd or 0) > self.max_cost_usd:
-            used, limit = f"${report.cost_usd:,.2f} spent", f"limit ${self.max_cost_usd:,.2f}"
+        cost = estimated_usd if report.cost_usd is None else report.cost_usd
+        if self.max_cost_usd is not None and cost is not None and cost > self.max_cost_usd:
+            told = "an estimated " if report.cost_usd is None else ""
+            used, limit = f"{told}${cost:,.2f} spent", f"limit ${self.max_cost_usd:,.2f}"
             return f"cost budget exceeded: {used}, {limit} (max_cost_usd)"
         return None
 

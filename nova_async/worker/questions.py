@@ -58,6 +58,15 @@ class Questions:
         return self._record.report
 
     @property
+    def estimated_usd(self) -> float | None:
+        """What the tokens used so far cost by the ``prices`` given, in US dollars.
+
+        ``None`` where the agent has reported its cost, where a price is not known, and without ``prices``. It is never
+        part of ``report.cost_usd``.
+        """
+        return self._record.estimated_usd
+
+    @property
     def agent(self) -> str | None:
         """The agent whose output format is read, a key of ``AGENTS``; ``None`` before the start."""
         return self._record.state.agent

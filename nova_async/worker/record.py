@@ -15,6 +15,7 @@ from nova_async.records import LogRef
 from nova_async.redaction import Redaction
 from nova_async.words import WorkerEnd, WorkerStatus
 from nova_async.worker.log.writer import LogWriter
+from nova_async.worker.pricing import Pricing
 
 __all__ = ["Record", "State"]
 
@@ -58,19 +59,29 @@ class Record:
     log: LogWriter | None = None
     redaction: Redaction = field(default_factory=Redaction)
     """What must not be told, once it is known in which environment the process runs."""
+    pricing: Pricing | None = None
+    """What its tokens cost by prices; None where nothing is to be estimated."""
     on_change: Callable[[], object] | None = None
 
     def set_state(self, state: State) -> None:
         """Replace the state, and call ``on_change``."""
         self.state = state
-        self._tell()
+        self.tell()
 
     def set_report(self, report: AgentReport) -> None:
         """Replace the agent's report, and call ``on_change``."""
         self.report = report
-        self._tell()
+        if self.pricing is not None:
+            self.pricing.note(report)
+        self.tell()
 
-    def _tell(self) -> None:
+    @property
+    def estimated_usd(self) -> float | None:
+        """What the tokens up to now cost by prices, as long as the agent has told no cost itself."""
+        return None if self.pricing is None else self.pricing.estimate(self.report)
+
+    def tell(self) -> None:
+        """Call ``on_change``."""
         if self.on_change is None:
             return
         try:
@@ -131,6 +142,7 @@ class Record:
             "usage_is_final": report.usage_is_final,
             "usage_by_model": {model: usage.as_dict() for model, usage in report.usage_by_model.items()},
             "cost_usd": report.cost_usd,
+            "estimated_usd": self.estimated_usd,
             "log_path": str(self.absolute_log_path),
             "log_error": self.log_error,
             "command": None if state.command is None else list(state.command),

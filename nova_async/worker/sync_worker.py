@@ -15,6 +15,7 @@ from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.own_places import LOG_DIR
 from nova_async.errors import WorkerStateError
+from nova_async.prices import Prices
 from nova_async.process.at_exit import before_executors_stop
 from nova_async.usage import TokenUsage
 from nova_async.worker.async_worker import AsyncWorker, Environment, LeaveOrKill, StrPath
@@ -187,6 +188,7 @@ class Worker(Questions):
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
         redact: Collection[str] = (),
+        prices: Prices | None = None,
         keeper: bool = False,
     ) -> None:
         self._worker = AsyncWorker(
@@ -198,6 +200,7 @@ class Worker(Questions):
             leftovers=leftovers,
             resumed_from=resumed_from,
             redact=redact,
+            prices=prices,
             keeper=keeper,
         )
         self._worker._face = "Worker"

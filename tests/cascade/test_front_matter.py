@@ -2,9 +2,10 @@
 
 import pytest
 
-from nova_async.cascade import ModelPrice, RunSettings, parse_cascade
+from nova_async.cascade import RunSettings, parse_cascade
 from nova_async.cascade.reading import read_plan
 from nova_async.cascade.toml_lines import TomlLines
+from nova_async.prices import ModelPrice
 
 TABLE = (
     "| ID | What | Timeout | Budget |\n|---|---|---|---|\n| F1 | a | | |\n| F2 | a | 5m | 2 |\n| F3 | a | off | off |\n"
@@ -140,7 +141,8 @@ WRONG = {
     "between slashes, such as /sk-[A-Za-z0-9]{20,}/",
     "classes = {a = 0}": "2: E104 classes: '0': must be at least 1",
     "prices = {m = {input = 3}}": "2: E104 prices: 'm': needs input and output, in USD per million tokens",
-    "prices = {m = {in = 1}}": "2: E104 prices: 'm': 'in' is not one of input, output, cache_read, cache_write",
+    "prices = {m = {in = 1}}": "2: E104 prices: 'm': 'in' is not one of input, output, cache_read, "
+    "cache_write, cache_write_1h",
     "prices = {m = {input = true}}": "2: E104 prices: 'm': input is not a price in USD per million tokens",
     "milestone = 3": "2: E104 milestone: write each one as a [[milestone]] table",
     "\nbudget_us = 1": "3: E004 unknown front-matter key 'budget_us'; did you mean 'budget_usd'?",

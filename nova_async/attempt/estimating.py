@@ -1,0 +1,31 @@
+"""What an attempt has cost by prices, where its agent has not told: reckoned once, from its final numbers."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nova_async.agents import AGENTS
+from nova_async.agents.registry import PLAIN
+from nova_async.prices import Prices
+from nova_async.records import AttemptEnd
+from nova_async.worker.published_prices import PUBLISHED
+
+__all__ = ["waits_for_prices", "with_estimate"]
+
+
+def with_estimate(end: AttemptEnd, prices: Prices, agent: str, command: Sequence[str]) -> AttemptEnd:
+    """Return the end of an attempt with the estimate of its cost, by all prices that are known now.
+
+    There is none if its agent told the cost, if nothing was used, or if a price is not known. ``agent`` is whose output
+    it was, and ``command`` its command line, which names the model of agents that do not name it themselves.
+    """
+    if end.cost_usd is not None or not end.usage.total:
+        return end
+    model = end.model or AGENTS.get(agent, PLAIN).model_of(command)
+    found = prices.estimate(end.usage, end.usage_by_model, model=model, published=PUBLISHED.of)
+    return replace(end, estimated_usd=found)
+
+
+def waits_for_prices(end: AttemptEnd, prices: Prices) -> bool:
+    """Tell whether the published prices could give an estimate that there is not yet: ``PUBLISHED.read`` reads them."""
+    is_open = end.cost_usd is None and end.estimated_usd is None and bool(end.usage.total)
+    return is_open and prices.listed and not PUBLISHED.is_settled

@@ -1,0 +1,73 @@
+"""What a worker's tokens cost by prices, as long as its agent tells no cost; reckoned anew only when they change."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import final
+
+from nova_async.agents import AgentReport
+from nova_async.prices import Prices
+from nova_async.worker.published_prices import PUBLISHED
+
+__all__ = ["Pricing", "estimate_of"]
+
+
+@final
+class Pricing:
+    """The estimate of one worker's cost.
+
+    ``model`` is the one that the command line names. Where the published prices are needed and not known yet, they are
+    read in a thread; ``on_known`` is called in the worker's loop when they are there.
+    """
+
+    def __init__(self, prices: Prices, model: str | None) -> None:
+        self.on_known: Callable[[], object] = lambda: None
+        self._prices = prices
+        self._model = model
+        self._loop = asyncio.get_running_loop()
+        self._asked = False
+        self._last: tuple[AgentReport, float | None] = (AgentReport(), None)
+
+    def estimate(self, report: AgentReport) -> float | None:
+        """Return what the tokens of a report cost, in US dollars; None where that is not known, or the agent told."""
+        known, estimate = self._last  # one value, so that any thread may ask
+        if report is known:
+            return estimate
+        if what_counts(report) != what_counts(known):
+            estimate = estimate_of(report, self._prices, self._model)
+        self._last = report, estimate
+        return estimate
+
+    def note(self, report: AgentReport) -> None:
+        """See to it that the prices of a report will be known."""
+        if self._asked or not may_need_the_published(report, self._prices) or self.estimate(report) is not None:
+            return
+        self._asked = PUBLISHED.read_soon(self._tell)
+        if not self._asked and PUBLISHED.is_settled:  # a moment ago, by somebody else
+            self._asked, self._last = True, (AgentReport(), None)
+
+    def _tell(self) -> None:
+        """Reckon again, in the worker's loop."""
+        with suppress(RuntimeError):  # it is closed
+            self._loop.call_soon_threadsafe(self._reckon_again)
+
+    def _reckon_again(self) -> None:
+        self._last = AgentReport(), None
+        self.on_known()
+
+
+def what_counts(report: AgentReport) -> tuple[object, ...]:
+    """Return what an estimate depends on."""
+    return report.usage, report.usage_by_model, report.cost_usd, report.model
+
+
+def estimate_of(report: AgentReport, prices: Prices, model: str | None) -> float | None:
+    """Return what the tokens of a report cost, by all prices that are known now; None where the agent told a cost."""
+    if report.cost_usd is not None:
+        return None
+    return prices.estimate(report.usage, report.usage_by_model, model=report.model or model, published=PUBLISHED.of)
+
+
+def may_need_the_published(report: AgentReport, prices: Prices) -> bool:
+    """Tell whether the published prices can make a difference."""
+    return prices.listed and report.cost_usd is None and bool(report.usage.total)
