@@ -41,7 +41,10 @@ class PrefixedAttempt:
 
     def stop(self, grace: float) -> None:
         """Kill it."""
-        self._task.cancel()  # an executor that is kinder would ask first, and wait for ``grace`` seconds
+        # Once: a second cancellation would cut off the wait for its end. An executor that is kinder would ask first,
+        # and wait for ``grace`` seconds.
+        if not self._task.cancelling():
+            self._task.cancel()
 
     async def ended(self) -> AttemptEnd:
         """Wait for its end, any number of times."""

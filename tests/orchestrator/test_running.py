@@ -329,7 +329,7 @@ async def test_a_chain_wakes_at_once(tmp_path: Path) -> None:
     ends = {event.task_id: event.at for event in events if event.kind == "task_completed"}
     starts = {event.task_id: event.at for event in events if event.kind == "attempt_started"}
     gaps = sorted((starts[f"T{n}"] - ends[f"T{n - 1}"]).total_seconds() for n in range(1, 100))
-    assert gaps[50] < 0.1  # a polling interval would be there every time; a busy machine is not
+    assert gaps[25] < 0.1  # a polling interval of a second would show in most; a busy machine does not in all
 
 
 async def test_tokens_and_cost_are_summed_over_attempts(tmp_path: Path) -> None:
