@@ -16,7 +16,7 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.background import Background
-from nova_async.agents.failures import MOST_WORDS, failure_of, limit_of_words
+from nova_async.agents.failures import MOST_WORDS, THIS_MODEL, failure_of, limit_of_words, retry_after_of
 from nova_async.agents.json_weight import WEIGHED_FROM, is_too_heavy
 from nova_async.agents.ledger import UsageLedger
 from nova_async.agents.plain import PlainReader
@@ -126,6 +126,7 @@ class EventReader(ABC):
         self.error: str | None = None
         self.error_status: int | None = None
         self.failure: Outcome | None = None
+        self.retry_after: float | None = None
         self.is_hopeless = False
         self.limit: UsageLimit | None = None
         self.cost_usd: float | None = None
@@ -231,18 +232,32 @@ class EventReader(ABC):
             return {"is_error": True, "error": f"{NEVER_ASKED}: {told}" if told else NEVER_ASKED}
         return {
             "is_error": self.is_error, "error": self.error, "error_status": self.error_status, "failure": self.failure,
+            "retry_after": self.retry_after,
         }  # fmt: skip
 
     def fail(self, words: str, status: int | None) -> None:
         """Take note of what the agent itself says went wrong, and of the HTTP status that it names."""
         self.error, self.error_status = one_line(words, MAX_ERROR), status
-        self.limit = limit_of_words(words, status)
+        self.limit = self.limit_in(words, status)
         self.failure = failure_of(words, status)
+        is_busy = self.failure is Outcome.OVERLOAD and self.limit is None
+        self.retry_after = retry_after_of(words) if is_busy else None
+
+    def limit_in(self, words: str, status: int | None) -> UsageLimit | None:
+        """Return the limit that the agent's own words tell of, with the name of the model that they are about."""
+        limit = limit_of_words(words, status)
+        if limit is not None and limit.model == THIS_MODEL and self.model is not None:
+            return replace(limit, model=self.model)
+        return limit
 
     def succeed(self) -> None:
         """Take note that it has succeeded, whatever went wrong on the way."""
         self.is_error = False
-        self.error = self.error_status = self.failure = None
+        self.forget_failure()
+
+    def forget_failure(self) -> None:
+        """Take note that it goes on after what went wrong."""
+        self.error = self.error_status = self.failure = self.retry_after = None
 
     def begin_process(self, session_id: Any) -> None:
         """Take a session's id from an event that begins one.
@@ -257,7 +272,8 @@ class EventReader(ABC):
             self.misses_calls |= not self.ledger.is_settled
             self.ledger.close_book()
             self.cost_before = self.cost_usd or 0.0
-            self.is_error = self.error = self.error_status = self.failure = self.limit = None
+            self.is_error = self.limit = None
+            self.forget_failure()
             self.background.clear()
         self.session_id = name
 

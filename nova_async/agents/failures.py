@@ -7,20 +7,33 @@ it means. The wordings are those of the five programs, recorded with a model ser
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 
-from nova_async._core.text import LOOK_AT
+from nova_async._core.text import LOOK_AT, one_line
+from nova_async.agents.ledger import MAX_NAME
 from nova_async.agents.reader import UsageLimit
+from nova_async.agents.resets import instant_of, seconds_of, told_in
 from nova_async.words import Outcome
 
-__all__ = ["EXIT_MEANINGS", "MOST_WORDS", "NO_NETWORK", "failure_of", "failure_of_status", "limit_of_words"]
+__all__ = [
+    "EXIT_MEANINGS",
+    "MOST_WORDS",
+    "NO_NETWORK",
+    "THIS_MODEL",
+    "failure_of",
+    "failure_of_status",
+    "is_short",
+    "limit_of_words",
+    "model_in",
+    "retry_after_of",
+]
 
 MOST_WORDS = 4 * LOOK_AT  # characters of an error that are looked at; the reason stands at its beginning
 REFUSED = frozenset({401, 403, 407})
 OVERLOADED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530})
 PAYMENT_REQUIRED = 402
-MAY_BE_LIMITS = frozenset({None, 400, 402, 403, 429})  # 400: Anthropic, no credit left; 403: Alibaba, free tier used up
+# 400: Anthropic, no credit left; 401: opencode Zen, no balance; 403: Alibaba, free tier used up
+MAY_BE_LIMITS = frozenset({None, 400, 401, 402, 403, 429})
 
 
 def _any_of(*patterns: str) -> re.Pattern[str]:
@@ -56,22 +69,35 @@ OVERLOAD = _any_of(
     r"bad gateway|gateway time-?out|please wait and try again later",
 )
 LIMITS = (
-    (_any_of(r"5-hour limit|session limit"), "five_hour"),
-    (_any_of(r"weekly (?:usage )?(?:limit|quota)"), "seven_day"),
-    (_any_of(r"daily (?:usage )?(?:limit|quota)|PerDay|requests per day"), "daily"),
+    (_any_of(r"5[- ]hour (?:usage )?limit|limit reached for 5 hour|session limit|\bhour allocated quota"), "five_hour"),
+    (_any_of(r"weekly (?:usage )?(?:limit|quota)|\bweek allocated quota"), "seven_day"),
+    (_any_of(r"daily (?:[\w.-]+ ){0,2}(?:limit|quota)|PerDay|requests per day|per-day"), "daily"),
     (_any_of(r"exhausted your capacity"), "capacity"),
-    (_any_of(r"monthly (?:usage |spend(?:ing)? )?(?:limit|quota)"), "monthly"),
-    (_any_of(r"credit balance|insufficient[ _](?:balance|credits?|funds)|out of credits|payment required"), "credit"),
-    (_any_of(r"(?:hit|reached) your (?:[\w-]+ ){0,3}limits?\b|usage[ _]limit|spending limit"), "usage"),
-    (_any_of(r"insufficient_quota|exceeded your current quota|billing hard limit|quota exceeded|quota_exceeded",
-             r"free tier .{0,60}(?:exhausted|exceeded|discontinued)"), "quota"),
+    (_any_of(r"monthly (?:usage |spend(?:ing)? )?(?:limit|quota|cap)|\bmonth allocated quota"), "monthly"),
+    (_any_of(r"credit balance|insufficient[ _](?:\w+[ _])?(?:balance|credits?|funds)|payment required|credit limit",
+             r"out of (?:(?:usage|extra) )?(?:credits|usage)\b|spend(?:ing)? (?:cap|limit)\b|requires usage credits",
+             r"Arrearage|account is in good standing"), "credit"),
+    (_any_of(r"(?:hit|reached) your (?:[\w.-]+ ){0,3}limits?\b|usage[ _]?limit"), "usage"),
+    (_any_of(r"insufficient_quota|exceeded your current quota|billing[ _]hard[ _]limit|quota exceeded|quota_exceeded",
+             r"exhausted your (?:[\w.-]+ ){0,3}quota|free tier .{0,60}(?:exhausted|exceeded|discontinued)"), "quota"),
     (_any_of(r"with your ChatGPT plan, upgrade"), "plan"),
 )  # fmt: skip
-A_MOMENT = _any_of(r"per[ -]?(?:minute|second)|/ ?min\b|\brpm\b|\btpm\b")  # over before anybody has looked
-# "regain access on 2026-12-01 at 00:00 UTC", "limit reached|1749924000", "try again at Nov 28th, 2026 8:59 PM."
-_IN_UTC = re.compile(r"(\d{4}-\d\d-\d\d)(?: at |T| )(\d\d:\d\d) ?(?:UTC|Z)")
-_EPOCH = re.compile(r"limit reached\|(\d{10})\b")
-_TOLD = re.compile(r"(?:try again (?:at|in)|\bresets?(?: at| in| after)?) ([^.;|]{1,60})[.;|]?\s*$", re.IGNORECASE)
+# Where a status mostly means something else: what a provider says of its customer's account, and nothing vaguer.
+ONLY_OF_ACCOUNTS = {400: frozenset({"credit", "monthly", "usage"}), 401: frozenset({"credit", "monthly"})}
+A_MOMENT = _any_of(r"per[ -]?(?:min(?:ute)?|second)\b|PerMinute|/ ?min\b|\b[rt]pm\b")  # over before anybody has looked
+OFTEN_A_MOMENT = frozenset({"quota", "capacity"})  # Google words a minute's limit and a day's alike
+LONGEST_MOMENT = 300.0  # seconds; Gemini CLI, too, waits for no more than that
+NO_QUOTA_AT_ALL = re.compile(r"\blimit: ?0\b(?!\.)")
+# With a day's limit, too, Google tells a minute's delay.
+_GOOGLES_DELAY = _any_of(r"retry_?delay|please retry in|suggested retry after")
+# What is over for one model alone, as it is named there. Claude's own kinds of these limits are named alike.
+MODELS = _any_of(
+    r"\b(opus|sonnet|haiku|fable)(?: [\d.]+)? (?:weekly )?limit|weekly limit for (opus|sonnet|haiku|fable)\b",
+    r"limit (?:reached )?for (?!(?:this|the|your|today|\d)\b)([\w][\w.:/ -]{0,60}?)\.?(?=\s*$|[.,;]?\s+[A-Z])",
+    r"\bon (this model)\b|daily ([\w.-]{1,60}) quota limit|quota metric '([^']{1,60}?) Requests",
+    r'\bmodel\\?"?: ?\\?"?([a-z][\w./-]{1,60})',
+)
+THIS_MODEL = "this model"
 
 
 def failure_of_status(status: int | None) -> Outcome | None:
@@ -110,18 +136,29 @@ def limit_of_words(words: str, status: int | None) -> UsageLimit | None:
     kind = next((kind for pattern, kind in LIMITS if pattern.search(words)), None)
     if kind is None and status == PAYMENT_REQUIRED:
         kind = "credit"
-    if kind is None:
+    if kind is None or (status in ONLY_OF_ACCOUNTS and kind not in ONLY_OF_ACCOUNTS[status]):
         return None
-    told = _TOLD.search(words)
-    return UsageLimit(kind, _moment(words), told[1].strip() if told else None)
+    told = told_in(words)
+    if told is not None and is_short(told):
+        if kind in OFTEN_A_MOMENT and not NO_QUOTA_AT_ALL.search(words):
+            return None
+        told = None if _GOOGLES_DELAY.search(words) else told
+    return UsageLimit(kind, instant_of(told) if told else None, told, model_in(words))
 
 
-def _moment(words: str) -> datetime | None:
-    try:
-        if (in_utc := _IN_UTC.search(words)) is not None:
-            return datetime.fromisoformat(f"{in_utc[1]}T{in_utc[2]}+00:00")
-        if (epoch := _EPOCH.search(words)) is not None:
-            return datetime.fromtimestamp(int(epoch[1]), UTC)
-    except ValueError:  # no such day
-        pass
-    return None
+def is_short(told: str) -> bool:
+    """Tell whether a limit is over so soon that it is none: the service is just busy."""
+    seconds = seconds_of(told)
+    return seconds is not None and seconds <= LONGEST_MOMENT
+
+
+def model_in(words: str) -> str | None:
+    """Return the one model that a limit is for, as the agent names it; None for a limit of the whole account."""
+    named = MODELS.search(words)
+    return next((one_line(name, MAX_NAME) for name in named.groups() if name), None) if named is not None else None
+
+
+def retry_after_of(words: str) -> float | None:
+    """Return how many seconds a busy service asks to wait before the next try."""
+    told = told_in(words[:MOST_WORDS])
+    return seconds_of(told) if told is not None else None

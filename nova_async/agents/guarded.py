@@ -209,8 +209,10 @@ def _is_moment(value: Any) -> bool:
 
 
 def _is_limit(value: Any) -> bool:
-    told = isinstance(value, UsageLimit) and isinstance(value.kind, str) and _is_text(value.resets_told)
-    return value is None or (told and _is_moment(value.resets_at))
+    if not isinstance(value, UsageLimit):
+        return value is None
+    texts = value.kind or "", value.resets_told, value.model
+    return isinstance(value.kind, str) and all(map(_is_text, texts)) and _is_moment(value.resets_at)
 
 
 def _is_gauge(value: Any) -> bool:
@@ -246,6 +248,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "limit": _is_limit,
     "failure": lambda value: value is None or (isinstance(value, str) and value in FAILURES),
     "is_hopeless": _is_flag,
+    "retry_after": _is_cost,
     "gauges": _is_gauges,
     "session_refused": _is_flag,
     "denied": _is_names,

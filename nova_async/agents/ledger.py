@@ -6,7 +6,7 @@ from typing import Any, final
 from nova_async.agents.reader import UsageByModel
 from nova_async.usage import TokenUsage
 
-__all__ = ["MAX_COUNT", "Counts", "UsageLedger", "bounded", "count", "money"]
+__all__ = ["MAX_COUNT", "NOTHING", "Counts", "UsageLedger", "bounded", "count", "money"]
 
 MAX_COUNT = 2**53 - 1  # tokens; whatever is larger is garbage, and would not survive JSON
 MAX_SUM = MAX_COUNT // 4  # tokens of one kind; so the total of all four stays below MAX_COUNT, too

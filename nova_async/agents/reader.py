@@ -106,12 +106,15 @@ class UsageLimit:
 
     ``kind`` is the agent's own word, such as ``"five_hour"``, or else ours: ``daily``, ``usage``, ``quota``,
     ``credit``. ``resets_at`` is in UTC, None where it was not said. ``resets_told`` is when it ends in the agent's own
-    words, such as ``"3:54 PM"``, which mean a moment only to who knows its time zone and the day.
+    words, such as ``"3:54 PM"``, which mean a moment only to who knows its time zone and the day (``reset_moment``).
+    ``model`` is the one model that is held up, as the agent names it (``"opus"``, ``"gemini-2.5-pro"``, or ``"this
+    model"``); None where the whole account is.
     """
 
     kind: str
     resets_at: datetime | None = None
     resets_told: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ class AgentReport:
     """Whether it keeps trying what cannot succeed, such as a key that is refused again and again."""
     limit: UsageLimit | None = None
     """Set only while the account is really over a limit (G43)."""
+    retry_after: float | None = None
+    """Seconds that a busy service asked to be left alone, where the agent passes it on; None with a limit."""
     gauges: tuple[Gauge, ...] = ()
     """How full the account's limits are, the latest of each kind, as far as the agent tells."""
     session_refused: bool = False

@@ -22,6 +22,7 @@ from nova_async.attempt.ends import bare_end, describe_refusal
 from nova_async.attempt.estimating import waits_for_prices, with_estimate
 from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
+from nova_async.attempt.limit_end import with_end
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.redaction import redaction_of
@@ -209,8 +210,14 @@ class LocalAttempt:
         if self._hopeless is not None and how is WorkerEnd.TERMINATED and self._grace is None:
             told, how, why = replace(self._hopeless, is_error=True), WorkerEnd.EXITED, None
         outcome = outcome_of(how, worker.get_exit_code(), told, meanings)
+        limit = told.limit if outcome is Outcome.LIMIT else None
+        if limit is not None:
+            limit = with_end(limit, job.environment(os.environ))
+            told = replace(told, limit=limit)
         return replace(
             self._bare(outcome, sentence_for(outcome, why, told)),
+            limit_kind=limit.kind if limit is not None else None,
+            limit_resets_at=limit.resets_at if limit is not None else None,
             exit_code=worker.get_exit_code(),
             leftovers=len(worker.leftovers),
             ended_by_us=worker.end not in (WorkerEnd.EXITED, WorkerEnd.SIGNALED),

@@ -416,7 +416,7 @@ def test_a_key_that_is_refused_again_and_again_is_hopeless() -> None:
     "words",
     [
         "You have reached your specified API usage limits. You will regain access on 2026-13-41 at 00:00 UTC.",
-        f"Claude AI usage limit reached|{'9' * 13}",
+        f"Claude AI usage limit reached|{'9' * 12}",
     ],
 )
 def test_a_reset_on_no_day_is_not_told(words: str) -> None:

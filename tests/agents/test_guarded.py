@@ -138,6 +138,9 @@ NONSENSE: list[tuple[str, Any]] = [
     ("limit", UsageLimit("usage", "tomorrow")),  # type: ignore[arg-type]
     ("limit", UsageLimit("usage", datetime(2026, 11, 26))),  # in no time zone
     ("limit", UsageLimit("usage", resets_told=5)),  # type: ignore[arg-type]
+    ("limit", UsageLimit("usage", model=5)),  # type: ignore[arg-type]
+    ("retry_after", "34s"),
+    ("retry_after", -1.0),
     ("gauges", None),
     ("gauges", (0.5,)),
     ("gauges", (Gauge("five_hour", 1.5),)),

@@ -19,6 +19,7 @@ from nova_async.agents.claude.verdict import (
     ResultLine,
     error_of,
     failure_in,
+    for_all_models,
     gauges_told,
     knows_no_session,
     limit_of,
@@ -171,7 +172,7 @@ class ClaudeReader(MessageReader):
         # It is served: what was refused before ends nothing that comes later.
         self._refusals, self.is_hopeless, self._refused = 0, False, False
         if self.is_error is None:
-            self.error = self.error_status = self.failure = None
+            self.forget_failure()
         if parent is None:
             self.name_model(message.model)
         if message.usage is not None and isinstance(message.id, str):
@@ -282,7 +283,7 @@ class ClaudeReader(MessageReader):
         self.fail(error_of(ended), http_status(ended.api_error_status))
         self.failure = failure_in(ended, self._failure_kind, self.failure)
         if limit is not None:
-            self.limit = limit
+            self.limit = for_all_models(limit, self.error or "")
         elif self._refused:
             self.limit = None
         else:

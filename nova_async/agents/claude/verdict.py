@@ -4,6 +4,7 @@ Version 2.1.197 (docs/agents.md). Only lines that the program itself words are r
 said: files may talk about limits, too (G43).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ __all__ = [
     "ResultLine",
     "error_of",
     "failure_in",
+    "for_all_models",
     "gauges_told",
     "knows_no_session",
     "limit_of",
@@ -28,7 +30,9 @@ __all__ = [
 ]
 
 API_ERROR = "API Error"  # what the API refused for a moment; a used-up account is worded "You've hit your … limit"
-KINDS = {"session limit": "five_hour", "weekly limit": "seven_day"}
+WEEKLY = "weekly limit"
+# The kinds that are one model's; 2.1.332 calls the last one "Fable limit".
+MODELS = {"seven_day_opus": "opus", "seven_day_sonnet": "sonnet", "seven_day_overage_included": "fable"}
 FAILURES = {
     "authentication_failed": Outcome.AUTH,
     "oauth_org_not_allowed": Outcome.AUTH,
@@ -100,9 +104,13 @@ def limit_of(ended: ResultLine, kind: Any = None) -> UsageLimit | None:
     text = ended.result if isinstance(ended.result, str) else ""
     if http_status(ended.api_error_status) != 429 or text.startswith(API_ERROR):
         return None
-    told = limit_of_words(text, 429)
-    known = next((kind for words, kind in KINDS.items() if words in text), "unknown")
-    return UsageLimit(known, told.resets_at, told.resets_told) if told is not None else UsageLimit(known)
+    told = limit_of_words(text, 429) or UsageLimit("unknown")
+    return replace(told, kind=f"seven_day_{told.model.lower()}") if told.model else told
+
+
+def for_all_models(limit: UsageLimit, words: str) -> UsageLimit:
+    """Return the limit that an event has announced as its words have it: some plans have one week for all models."""
+    return replace(limit, model=None) if WEEKLY in words else limit
 
 
 def limit_told(info: dict[str, Any]) -> UsageLimit | None:
@@ -110,9 +118,8 @@ def limit_told(info: dict[str, Any]) -> UsageLimit | None:
     if info.get("status") != "rejected" or info.get("isUsingOverage") is True:
         return None
     kind = info.get("rateLimitType")
-    return UsageLimit(
-        one_line(kind, MAX_KIND) if isinstance(kind, str) and kind else "unknown", utc_of(info.get("resetsAt"))
-    )
+    named = one_line(kind, MAX_KIND) if isinstance(kind, str) and kind else "unknown"
+    return UsageLimit(named, utc_of(info.get("resetsAt")), model=MODELS.get(named))
 
 
 def gauges_told(info: dict[str, Any]) -> dict[str, Gauge | None]:

@@ -7,6 +7,7 @@ run prints no usage at all, and what sub-agents use is printed by nobody.
 
 import json
 import re
+from dataclasses import replace
 from typing import Any, final
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import count
-from nova_async.agents.reader import MAX_RESULT
+from nova_async.agents.reader import MAX_RESULT, UsageLimit
 from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
 
@@ -27,6 +28,7 @@ _REJECTED = re.compile(rb"\S+\s+ERROR codex_core::tools::router: error=(patch re
 RECONNECTING = "Reconnecting..."
 RUNNING = "running"  # of a sub-agent
 TOOLS = {"command_execution": "shell", "file_change": "apply_patch"}  # types of items that are calls of a tool
+MAX_KIND = 60  # characters of a limit's name
 MAX_MODEL_ERROR = 64 * 1024  # characters of an error that may be a JSON document of the model's server
 
 
@@ -147,6 +149,13 @@ class CodexReader(EventReader):
             self.activity = one_line(f"retrying: {message[len(RECONNECTING) :]}")
             return
         self.fail(inner_message(message), http_status(int(status[1])) if status else None)
+
+    def limit_in(self, words: str, status: int | None) -> UsageLimit | None:
+        """Return the limit that its words tell of; one model's has that name in its kind, too: others go on."""
+        limit = super().limit_in(words, status)
+        if limit is not None and limit.model is not None:
+            return replace(limit, kind=one_line(f"{limit.kind}:{limit.model}", MAX_KIND))
+        return limit
 
     def _succeed(self, usage: Any) -> None:
         used = usage if isinstance(usage, dict) else {}

@@ -6,16 +6,19 @@ which on an error stands on standard error and has no numbers (G45).
 """
 
 import re
+from dataclasses import replace
 from typing import Any, final
 
 import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.failures import model_in, retry_after_of
 from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.json_weight import is_too_heavy
 from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.reader import MAX_ERROR_LINE, MAX_RESULT, UsageLimit
+from nova_async.agents.resets import told_in
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
 from nova_async.words import Outcome
 
@@ -31,6 +34,8 @@ REFUSALS = frozenset({"policy_violation", "path_not_in_workspace", "permission_d
 _REFUSED = ("Path not in workspace", "Access denied")  # told as invalid parameters
 # Which of the two it was stands on standard error alone: "exceeded your current quota" may mean a minute or a day.
 _QUOTA = re.compile(rb".{0,400}?\b(Terminal|Retryable)QuotaError: ")
+_FULL = re.compile(r"no capacity|capacity exceeded|MODEL_CAPACITY", re.IGNORECASE)  # of the service, not the account
+END_OF_GOOGLES_DAY = "midnight (America/Los_Angeles)"  # https://ai.google.dev/gemini-api/docs/rate-limits
 RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
 
 
@@ -203,11 +208,14 @@ class GeminiReader(EventReader):
 
     def _judge_quota(self) -> None:
         """Tell a moment's refusal from a used-up account, by which kind of error it named; never more than that."""
+        words = self.error or ""
         if self._quota == b"Terminal":
-            if self.limit is None and self.failure is Outcome.OVERLOAD:
-                self.limit = UsageLimit("quota")
+            if self.limit is None and self.failure is Outcome.OVERLOAD and not _FULL.search(words):
+                self.limit, self.retry_after = UsageLimit("quota", None, told_in(words), model_in(words)), None
         elif self.limit is not None and (self._quota is not None or self.limit.kind == "quota"):
-            self.limit, self.failure = None, Outcome.OVERLOAD
+            self.limit, self.failure, self.retry_after = None, Outcome.OVERLOAD, retry_after_of(words)
+        if self.limit is not None and self.limit.kind == "daily" and self.limit.resets_told is None:
+            self.limit = replace(self.limit, resets_told=END_OF_GOOGLES_DAY)
 
     def _read_document_line(self, line: bytes) -> None:
         if self.is_error is not None:

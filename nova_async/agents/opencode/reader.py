@@ -6,13 +6,13 @@ ends with a step whose reason is ``stop``, and the end of the output.
 """
 
 import re
+from dataclasses import replace
 from typing import Any, final
 
 import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
-from nova_async.agents.failures import limit_of_words
 from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
@@ -84,7 +84,8 @@ class OpencodeReader(EventReader):
             case "step_start":
                 self.activity, self._stopped_by = "thinking", None
                 if not self._failed:  # the step before was not the last, whatever its reason said
-                    self.is_error = self.error = self.failure = None
+                    self.is_error = None
+                    self.forget_failure()
             case "text":
                 self._say(part)
             case "reasoning":
@@ -167,10 +168,26 @@ class OpencodeReader(EventReader):
         words = data.get("message") or told.get("name")
         status = http_status(data.get("statusCode"))
         self.fail(words if isinstance(words, str) else "it failed without an error message", status)
-        if self.limit is None and isinstance(body := data.get("responseBody"), str):
-            self.limit = limit_of_words(body, status)  # such as a code insufficient_quota below a vague message
+        if isinstance(body := data.get("responseBody"), str):
+            self._read_body(body, status)
         if told.get("name") == "ProviderAuthError":
             self.failure = Outcome.AUTH
         elif self.failure is None and data.get("isRetryable") is True:
             self.failure = Outcome.NETWORK if status is None else Outcome.OVERLOAD
+        if self.limit is None and self.failure is Outcome.OVERLOAD:
+            self.retry_after = _seconds_in(data.get("responseHeaders")) or self.retry_after
         self.is_error, self.activity, self._failed = True, None, True
+
+    def _read_body(self, body: str, status: int | None) -> None:
+        """Take the provider's whole answer, where a vague message has more below it: a code, or a moment."""
+        told = self.limit_in(body, status)
+        if self.limit is None:
+            self.limit = told
+        elif told is not None and self.limit.resets_told is None:
+            self.limit = replace(self.limit, resets_at=told.resets_at, resets_told=told.resets_told)
+
+
+def _seconds_in(headers: Any) -> float | None:
+    """Return for how long a provider asks to be left alone."""
+    after = headers.get("retry-after") if isinstance(headers, dict) else None
+    return float(after) if isinstance(after, str) and re.fullmatch(r"\d{1,6}", after) else None

@@ -14,7 +14,7 @@ from nova_async._core.text import one_line
 from nova_async.agents.background import TaskFields
 from nova_async.agents.event_reader import decode, http_status
 from nova_async.agents.failures import MOST_WORDS
-from nova_async.agents.ledger import Counts, count
+from nova_async.agents.ledger import NOTHING, Counts, count
 from nova_async.agents.message_lines import (
     SUB_AGENT,
     AssistantLine,
@@ -35,6 +35,7 @@ _STREAMED = b'{"type":"stream_event",'
 _BLOCK_BEGINS = b'"event":{"type":"content_block_start"'
 STATS = ("prompt", "candidates", "cached", "")  # the names in ``stats``, which has no cache creation
 API_ERROR = "[API Error: "
+EMPTY = f"{API_ERROR}Model stream ended "
 _AFTER_IT = re.compile(r"\]\n(?:Please wait|Possible quota)")  # advice that follows the mark where it was a 429
 _STATUS = re.compile(r"(\d{3})\b|.*\(Status: (\d{3})\)")
 OAUTH = ("Qwen OAuth quota exceeded:", "Qwen OAuth free tier has been discontinued")  # told without the mark
@@ -78,6 +79,10 @@ class QwenReader(MessageReader):
     REFUSAL = re.compile(rb'"Qwen Code requires permission to use ')
     UNKNOWN_SESSION = re.compile(rb"No saved session found with (?:ID|title) ")
 
+    def __init__(self, mode: str | None = None) -> None:
+        super().__init__(mode)
+        self._last_was_served = False  # whether the main agent's last words have used tokens
+
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
         if line.startswith(_STREAMED) and _BLOCK_BEGINS not in line:
@@ -113,10 +118,13 @@ class QwenReader(MessageReader):
         if answer.parent_tool_use_id is None:
             self.name_model(message.model)
         self.has_answered = True
+        counts: Counts = NOTHING
         if message.usage is not None and isinstance(message.id, str):
             counts = _counts_of(msgspec.structs.asdict(message.usage))
             if any(counts):  # all blocks of an answer but the last have none, and ids of their own
                 self.ledger.put(message.id, counts, message.model if isinstance(message.model, str) else "")
+        if answer.parent_tool_use_id is None:
+            self._last_was_served = any(counts)
         self.show_answer(message, answer.parent_tool_use_id)
 
     def _read_result(self, ended: _ResultLine) -> None:
@@ -129,7 +137,10 @@ class QwenReader(MessageReader):
         failed = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
         told = ended.error.get("message") if isinstance(ended.error, dict) else None
         words = next((text for text in (told, self.result) if isinstance(text, str) and text), "")
-        refused = _refusal_in(words)
+        # Its own words stand in place of an answer or after one that broke off, and neither has used tokens: a model
+        # that says the same has. It words one end of its own after an answer that was paid for, and empty.
+        may_be_its_own = failed or not self._last_was_served or words.startswith(EMPTY)
+        refused = _refusal_in(words) if may_be_its_own else None
         if refused is not None:
             status = _STATUS.match(refused)
             self.fail(f"API error: {refused}", http_status(int(status[1] or status[2])) if status else None)
