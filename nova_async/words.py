@@ -230,4 +230,4 @@ class UsageSource(StrEnum):
     FINAL = "final"
     """The total that it printed itself."""
     SESSION_FILES = "session_files"
-    """The agent's own session files, read after it ended."""
+    """The agent's own session files, and what it had printed beyond them."""

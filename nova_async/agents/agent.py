@@ -10,6 +10,7 @@ from nova_async.agents.invocation import Names, agent_and_arguments
 from nova_async.agents.plain import PlainReader
 from nova_async.agents.reader import AgentReader
 from nova_async.agents.rendering import Piece, PlainRenderer, Renderer
+from nova_async.agents.session import SessionFiles
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Permissions
 
@@ -87,18 +88,6 @@ class ModeOption:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFiles:
-    """Where an agent writes down its sessions, with what they have used; nothing here looks."""
-
-    folder: str
-    """Below the user's home folder."""
-    variable: str | None
-    """The environment variable that names another folder in its place."""
-    patterns: tuple[str, ...]
-    """What to look for below it, as for ``glob``, to be formatted with ``session_id``; sub-agents' files included."""
-
-
-@dataclass(frozen=True, slots=True)
 class LoginSigns:
     """Variables and files that show that the user is logged in to an agent; nothing here looks for them.
 
@@ -155,6 +144,7 @@ class Agent:
     costs_live: bool = False
     """Whether it tells its cost while it works."""
     session_files: SessionFiles | None = None
+    """Where it writes down its sessions; None where nothing is known of that."""
     mode_option: ModeOption | None = None
     make_reader: ReaderMaker = field(default=lambda mode, resumed_from: PlainReader(), repr=False)
     make_renderer: RendererMaker = field(default=lambda mode: PlainRenderer(), repr=False)
@@ -265,6 +255,11 @@ class Agent:
     def streams(self, mode: str | None) -> bool:
         """Whether it prints while it works in this mode; elsewhere silence means nothing."""
         return self.mode_option is None or mode in self.streaming_modes
+
+    def is_counted_live(self, mode: str | None) -> bool:
+        """Whether its tokens are known while it works in this mode: by its output, or by the files of its session."""
+        can_be_read = self.session_files is not None and self.session_files.can_be_read
+        return self.counts_live or (can_be_read and self.mode_option is not None and mode in self.streaming_modes)
 
     def has_result(self, mode: str | None) -> bool:
         """Whether a successful run in this mode ends with an event that says so; its absence is then a failure."""

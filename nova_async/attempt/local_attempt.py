@@ -350,5 +350,5 @@ class LocalAttempt:
 
 NOTHING = AttemptFacts()
 NUMBERS = ("usage", "usage_by_model", "cost_usd", "session_id")
-KEPT = (*NUMBERS, "model", "result", "denied")
+KEPT = (*NUMBERS, "usage_source", "model", "result", "denied")
 MOST_OF_A_CHECK = 80  # characters of its command in an error: the plan has all of it

@@ -92,8 +92,7 @@ def login_sign(agent: Agent, environment: Mapping[str, str], home: Path) -> str 
             return variable
     if (files := agent.session_files) is None:
         return None
-    chosen = environment.get(files.variable) if files.variable else None
-    folder = Path(chosen) if chosen else home / files.folder
+    folder = Path(files.folder_in(environment, str(home)))
     for name in agent.login_signs.files:
         if (folder / name).is_file():
             return str(folder / name)

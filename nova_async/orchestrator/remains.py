@@ -5,15 +5,19 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents import AGENTS, Agent, AgentReport
 from nova_async.agents.registry import PLAIN, mode_of_output
+from nova_async.agents.session import completed
+from nova_async.process.command import current_folder
 from nova_async.records import Attempt, AttemptEnd, LogRef
 from nova_async.words import Outcome, Phase
 from nova_async.worker.log.file import find_log, open_to_read
+from nova_async.worker.session_files import SessionSource
 
 __all__ = ["remains_of"]
 
 CHUNK = 1 << 20  # bytes read at once
+SESSION_SECONDS = 2.0  # for the session's files of one attempt; a run may have lost dozens
 MOST_READ = 1 << 28  # bytes; about ten seconds of reading, and twenty times the longest log of an agent that was seen
 
 
@@ -43,6 +47,7 @@ def remains_of(attempt: Attempt) -> AttemptEnd | None:
         usage=report.usage,
         usage_by_model=report.usage_by_model,
         usage_is_final=report.usage_is_final,
+        usage_source=report.usage_source,
         cost_usd=report.cost_usd,
         session_id=report.session_id,
         model=report.model,
@@ -59,4 +64,16 @@ def read_again(attempt: Attempt, log: io.FileIO) -> AgentReport:
         reader.feed(chunk)
         left -= len(chunk)
     reader.close()
-    return reader.report
+    return with_session(agent, attempt, reader.report)
+
+
+def with_session(agent: Agent, attempt: Attempt, report: AgentReport) -> AgentReport:
+    """Return a report with what the files of the agent's session tell beyond it.
+
+    They are looked for where this program's own variables say: those of the dead run are recorded nowhere.
+    """
+    files = agent.session_files
+    if files is None or report.session_id is None or report.usage_is_final:
+        return report
+    source = SessionSource(files, os.environ, current_folder(), attempt.start.started_at)
+    return completed(report, source.read_in_time(report.session_id, SESSION_SECONDS))

@@ -33,6 +33,7 @@ from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.pricing import Pricing
 from nova_async.worker.questions import Questions
 from nova_async.worker.record import Record, State
+from nova_async.worker.session_files import SessionSource
 from nova_async.worker.stdin_file import Stdin, as_file, stdin_of
 from nova_async.worker.verdict import Stop
 
@@ -332,6 +333,7 @@ class AsyncWorker(Questions):
         is_in_log_dir = self._record.wanted_log_path.parent == self._log_dir
         parts_of_ours = 1 + chosen_by_us(self._log_dir, LOG_DIR) if is_in_log_dir else 0
         log = await LogWriter.open(self.log_path, parts_of_ours)
+        began_at = datetime.now(UTC)
         try:
             async with as_file(stdin) as descriptor:
                 child = await spawn(
@@ -346,6 +348,10 @@ class AsyncWorker(Questions):
             await finish(asyncio.get_running_loop().create_task(log.close()), on_cancel=lambda: None)
             raise
         self._record.log = log
+        files = agent.session_files
+        session = None
+        if files is not None and files.can_be_read:
+            session = SessionSource(files, environment, str(Path(current_folder(), cwd or "")), began_at)
         self._record.set_state(
             State(
                 status=WorkerStatus.RUNNING,
@@ -370,6 +376,8 @@ class AsyncWorker(Questions):
             silence_counts=mode is None or agent.streams(mode),
             interrupt_seconds=agent.interrupt_seconds,
             leftovers=self._leftovers,
+            session=session,
+            session_is_live=not agent.counts_live,
         )
 
 

@@ -17,6 +17,8 @@ from nova_async.worker.limit_watch import LimitWatch
 from nova_async.worker.limits import Limits
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.record import Record, State
+from nova_async.worker.session_files import SessionSource
+from nova_async.worker.session_watch import SessionWatch
 from nova_async.worker.streams import Streams
 from nova_async.worker.timers import Timers
 from nova_async.worker.verdict import Stop, verdict
@@ -51,6 +53,8 @@ class Life:
         silence_counts: bool,
         interrupt_seconds: float,
         leftovers: Leftovers,
+        session: SessionSource | None,
+        session_is_live: bool,
     ) -> None:
         self.ended = asyncio.Event()
         self._child = child
@@ -70,6 +74,10 @@ class Life:
         self._streams = Streams(
             child, log, reader, redaction=record.redaction, timers=self._timers, on_report=self._note_report
         )
+        self._session: SessionWatch | None = None
+        if session is not None:
+            self._session = SessionWatch(session, is_live=session_is_live, timers=self._timers, on_news=self._note_news)
+        self._printed = reader.report
         self._limit_watch = LimitWatch(
             limits,
             child,
@@ -150,6 +158,9 @@ class Life:
             self._record.set_state(replace(self._record.state, warning=text))
 
     def _note_report(self, report: AgentReport) -> None:
+        self._printed = report
+        if self._session is not None:
+            report = self._session.complete(report)
         self._record.set_report(report)
         self._limit_watch.judge(report)
 
@@ -162,6 +173,10 @@ class Life:
         self._record.tell()
         if self._record.state.end is None:
             self._limit_watch.judge(self._record.report)
+
+    def _note_news(self) -> None:
+        """Take note of what the files of the session tell beyond what was printed."""
+        self._note_report(self._printed)
 
     async def suspend(self) -> None:
         """Stop the family where it stands, unless it is to end; the time limits stand still meanwhile."""
@@ -202,9 +217,15 @@ class Life:
             await self._look_for_leftovers()
         await self._see_to_the_end()
         await self._streams.pump.drain(DRAIN_SECONDS)
-        self._record.set_report(self._streams.end())
+        report = self._streams.end()
+        self._record.set_report(report if self._session is None else self._session.complete(report))
         self._child.close_output()
         await self._log.close()
+        if self._session is not None:
+            by_itself = self._stop is None and self._has_exited_by_itself(report)
+            self._record.set_report(
+                await self._session.finish(report, ended_by_itself=by_itself, is_hurried=self._hurried)
+            )
         await self._see_to_the_end()
         self._note_end()
 
@@ -248,7 +269,14 @@ class Life:
         self._record.set_state(replace(self._record.state, error=f"cannot finish yet, retrying: {error}"))
         return min(max(2 * pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
+    def _has_exited_by_itself(self, report: AgentReport) -> bool:
+        """Tell whether the agent has said how it ended, and exited: no answer was under way."""
+        code = self._record.state.exit_code
+        return report.is_error is not None and not self._child.exit_is_unknown and code is not None and code >= 0
+
     def _note_exit(self, exit_code: int) -> None:
+        if self._session is not None:
+            self._session.note_exit()
         self._limit_watch.close()
         self._streams.stop_noting()
         self._record.set_state(replace(self._record.state, is_alive=False, exit_code=exit_code))

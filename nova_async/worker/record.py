@@ -140,6 +140,7 @@ class Record:
             "is_alive": state.is_alive,
             "token_usage": report.usage.as_dict(),
             "usage_is_final": report.usage_is_final,
+            "usage_source": report.usage_source.value,
             "usage_by_model": {model: usage.as_dict() for model, usage in report.usage_by_model.items()},
             "cost_usd": report.cost_usd,
             "estimated_usd": self.estimated_usd,

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option
 from nova_async.agents.claude.reader import ClaudeReader
+from nova_async.agents.claude.session import ClaudeSession
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -92,6 +93,7 @@ CLAUDE = Agent(
         ".claude",
         "CLAUDE_CONFIG_DIR",
         ("projects/*/{session_id}.jsonl", "projects/*/{session_id}/subagents/agent-*.jsonl"),
+        make_reader=ClaudeSession,
     ),
     mode_option=ModeOption(names=("--output-format",), with_value=VALUES),
     make_reader=lambda mode, _: ClaudeReader(mode),

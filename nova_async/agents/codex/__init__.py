@@ -5,6 +5,7 @@ From the recorded calls and the options of version 0.169.0 (docs/agents.md).
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.codex.reader import CodexReader
+from nova_async.agents.codex.session import CodexSession, is_related
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -51,7 +52,15 @@ CODEX = Agent(
     result_modes=JSON_MODES,
     tells_cost=False,
     tells_denials=False,  # of a command that its sandbox stopped there is no event at all
-    session_files=SessionFiles(".codex", "CODEX_HOME", ("sessions/*/*/*/rollout-*-{session_id}.jsonl",)),
+    session_files=SessionFiles(
+        ".codex",
+        "CODEX_HOME",
+        ("sessions/*/*/*/rollout-*-{session_id}.jsonl",),
+        related=("sessions/*/*/*/rollout-*.jsonl",),
+        is_related=is_related,
+        make_reader=CodexSession,
+        are_whole=True,
+    ),
     mode_option=ModeOption(flags=("--json", "--experimental-json")),
     make_reader=text_or(CodexReader),
     make_renderer=renderer,

@@ -13,8 +13,8 @@ from typing import Any, final
 import msgspec
 
 from nova_async._core.text import one_line
+from nova_async.agents.codex.session import counts_of
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
-from nova_async.agents.ledger import count
 from nova_async.agents.reader import MAX_RESULT, UsageLimit
 from nova_async.agents.wording import plain_id, plain_text, tool_call
 from nova_async.usage import TokenUsage
@@ -158,13 +158,11 @@ class CodexReader(EventReader):
         return limit
 
     def _succeed(self, usage: Any) -> None:
-        used = usage if isinstance(usage, dict) else {}
-        read, created = count(used.get("cached_input_tokens")), count(used.get("cache_write_input_tokens"))
-        fresh = max(0, count(used.get("input_tokens")) - read - created)
+        fresh, output, read, created = counts_of(usage)
         before = self._before
         counts = (
             max(0, fresh - before.input_tokens),
-            max(0, count(used.get("output_tokens")) - before.output_tokens),
+            max(0, output - before.output_tokens),
             max(0, read - before.cache_read_tokens),
             max(0, created - before.cache_creation_tokens),
         )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.gemini.reader import GeminiReader
+from nova_async.agents.gemini.session import GeminiSession
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -65,7 +66,11 @@ GEMINI = Agent(
     tells_cost=False,
     exit_meanings=EXIT_MEANINGS,
     session_files=SessionFiles(
-        ".gemini", None, ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl")
+        ".gemini",
+        None,
+        ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl"),
+        home_variable="GEMINI_CLI_HOME",
+        make_reader=GeminiSession,
     ),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
     make_reader=text_or(lambda mode, _: GeminiReader(mode)),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.opencode.reader import OpencodeReader
+from nova_async.agents.opencode.session import ROWS
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -67,7 +68,7 @@ OPENCODE = Agent(
     interrupt_seconds=0.0,
     streaming_modes=JSON_MODES | {"text"},
     result_modes=JSON_MODES,
-    session_files=SessionFiles(".local/share", "XDG_DATA_HOME", ("opencode/opencode.db",)),
+    session_files=SessionFiles(".local/share", "XDG_DATA_HOME", ("opencode/opencode.db",), rows=ROWS),
     mode_option=ModeOption(names=("--format",)),
     make_reader=text_or(lambda mode, _: OpencodeReader(mode)),
     make_renderer=renderer,

@@ -6,6 +6,7 @@ From the recorded calls and the options of version 0.15.10 (docs/agents.md).
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.qwen.reader import QwenReader
+from nova_async.agents.qwen.session import QwenSession
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -64,7 +65,13 @@ QWEN = Agent(
     exit_meanings=EXIT_MEANINGS,
     caps_turns=True,
     counts_live=True,
-    session_files=SessionFiles(".qwen", None, ("projects/*/chats/{session_id}.jsonl",)),
+    session_files=SessionFiles(
+        ".qwen",
+        "QWEN_HOME",
+        ("projects/*/chats/{session_id}.jsonl",),
+        sessions_variable="QWEN_RUNTIME_DIR",
+        make_reader=QwenSession,
+    ),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
     make_reader=text_or(lambda mode, _: QwenReader(mode)),
     make_renderer=renderer,
