@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["GRACE", "KnownProcess", "Orphans"]
 
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
+AGENTS_FIRST = 0.5  # of these seconds that agents get before the rest does; Claude Code takes 0.1 to 0.3
 UNKILLABLE_AFTER = 30.0  # seconds; then they are left to the system
 BETWEEN_LOOKS = 0.01  # seconds; a process that is between fork and exec shows its cookie by then
 
@@ -72,11 +73,15 @@ class Orphans:
     def end(self, released: set[str]) -> "list[ProcessEntry]":
         """SIGTERM, one second, SIGKILL until two looks find none; processes of released workers are spared.
 
+        Agents get theirs first, by the sessions that our leaders lead: one whose tool ended before it would take that
+        for the tool's answer, and pay for another call of its model while it is leaving. All of them start their tools
+        in sessions of their own.
+
         Returns those that are left: another user's, or stuck in the kernel for 30 s.
         """
         self._released = released
         start = time.monotonic()
-        found = self._mortal(signal.SIGTERM)
+        found = self._terminate()
         while found and (left := start + GRACE - time.monotonic()) > 0:
             wait_for_exits(self._table, found, left)
             found = self._mortal(0)
@@ -89,6 +94,18 @@ class Orphans:
                 looks_without_anyone += 1
                 time.sleep(BETWEEN_LOOKS)
         return self.find()
+
+    def _terminate(self) -> "list[ProcessEntry]":
+        """SIGTERM to the agents, then to all others; return those that the system lets us signal."""
+        agents = [
+            entry for entry in self.find() if entry.session in self._leaders and entry.session in self._kin.sessions
+        ]
+        told = {entry.pid: entry.start_time for entry in agents}
+        agents = [entry for entry in agents if send_signal(self._table, entry, signal.SIGTERM)]
+        wait_for_exits(self._table, agents, AGENTS_FIRST)
+        others = [entry for entry in self.find() if told.get(entry.pid) != entry.start_time]
+        others = [entry for entry in others if send_signal(self._table, entry, signal.SIGTERM)]
+        return [*(entry for entry in agents if self._is_still(entry.pid, entry.start_time)), *others]
 
     def _mortal(self, sig: int) -> "list[ProcessEntry]":
         """Signal all that are left, and return those that the system lets us signal."""

@@ -93,6 +93,19 @@ def test_a_new_guard_knows_what_the_last_one_knew(tmp_path: Path, monkeypatch: p
         end(process, *pids)
 
 
+def test_an_orphaned_agent_does_not_ask_its_model_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents are ended before their tools: one whose tool has ended would go on with the next call, which costs."""
+    monkeypatch.chdir(tmp_path)
+    process, guard, pids = supervisor("2", "agents")
+    try:
+        assert len(pids) == 4
+        process.kill()
+        assert all_dead_within([*pids, guard], SOON)
+        assert not Path("calls").exists()
+    finally:
+        end(process, *pids)
+
+
 def test_a_released_family_without_a_cookie_is_spared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not known by its leader any more."""
     monkeypatch.chdir(tmp_path)

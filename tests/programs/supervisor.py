@@ -2,11 +2,11 @@
 
 Further words say what else: ``mild``, they are simple sleepers; ``bare``, they have no cookie, as has a child in a
 session of its own, whose parent the first signal ends; ``stray``, that child's parent has exited once it was seen;
-``full``, the guard stands still until its pipe is full; ``helper``, it forks one that keeps copies of all its
-descriptors (its pid goes last); ``leave``, the first family may live on; ``exit``, it ends normally within its loop;
-``abandon``, it ends without closing its loop; ``fork``, a fork of it does the supervising; ``thread``, an ordinary
-thread does it; ``executor``, a thread of an executor waits for the first worker while it ends; ``foreign``, as if
-there were neither /proc nor pidfds. Otherwise it stays.
+``agents``, they are agents with a tool each; ``full``, the guard stands still until its pipe is full; ``helper``, it
+forks one that keeps copies of all its descriptors (its pid goes last); ``leave``, the first family may live on;
+``exit``, it ends normally within its loop; ``abandon``, it ends without closing its loop; ``fork``, a fork of it does
+the supervising; ``thread``, an ordinary thread does it; ``executor``, a thread of an executor waits for the first
+worker while it ends; ``foreign``, as if there were neither /proc nor pidfds. Otherwise it stays.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ count = int(sys.argv[1])
 options = set(sys.argv[2:])
 BARE = "{ setsid sh -c 'echo ready '$$' $$; exec sleep 300' & read -r word < $0; } & while :; do sleep 0.01; done"
 command = MILD if "mild" in options else ["sh", str(TREE)]
+if "agents" in options:
+    command = [sys.executable, str(TREE.with_name("agent_with_a_tool.py")), "calls"]
 if "bare" in options:
     os.mkfifo("gate")
     mark = f"NOVA_TEST={os.environ.get('NOVA_TEST', '')}"  # or the test may not end it
