@@ -78,6 +78,8 @@ class AttemptStart:
     """The name of the account that it uses, as the plan calls it; empty for the agent's usual one."""
     resumes: str | None = None
     """The session of an earlier attempt that the agent goes on with."""
+    cwd: str = ""
+    """The working folder, as an absolute path; empty where no command could be made."""
 
 
 @final

@@ -99,6 +99,8 @@ class Outcome(StrEnum):
     """The run was stopped."""
     LOST = "lost"
     """Its supervisor died, or the machine that it ran on is gone."""
+    SESSION_REFUSED = "session_refused"
+    """The agent could not resume its session, and did nothing; the next attempt begins a new one."""
 
 
 class TaskState(StrEnum):

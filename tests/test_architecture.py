@@ -41,7 +41,7 @@ MAY_KNOW: dict[str, set[str]] = {
 
 DECIDING = (
     "decide", "run_state", "after_an_end", "holds", "stopping", "happenings", "actions", "schedule", "budget",
-    "countable", "retry", "holding", "resume", "outlook", "reporting",
+    "countable", "retry", "holding", "resume", "sessions", "outlook", "reporting",
 )  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.

@@ -7,6 +7,7 @@ from typing import final
 from nova_async.agents import recognise
 from nova_async.prices import Prices
 from nova_async.records import AttemptEnd, AttemptId
+from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers
 from nova_async.worker.limits import Limits
 
@@ -53,6 +54,10 @@ class Job:
     """The task's own check; it must exit with 0 after the agent's success."""
     log_name: str = ""
     """The file name of its log; the executor chooses the folder."""
+    resume: str | None = None
+    """The agent's session that its command resumes."""
+    resumed_from: TokenUsage | None = None
+    """What that session had used before, for agents whose totals are the session's; None where nothing is resumed."""
     finished: AttemptEnd | None = None
     """The agent's result in an earlier attempt that was stopped during its check: only the check is left to run."""
 

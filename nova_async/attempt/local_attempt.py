@@ -23,7 +23,7 @@ from nova_async.attempt.estimating import waits_for_prices, with_estimate
 from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
 from nova_async.attempt.limit_end import with_end
-from nova_async.attempt.outcome import outcome_of, sentence_for
+from nova_async.attempt.outcome import outcome_of, outcome_of_resuming, sentence_for
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.redaction import redaction_of
 from nova_async.words import Outcome, Phase, WorkerEnd
@@ -197,6 +197,7 @@ class LocalAttempt:
             worker = AsyncWorker(
                 job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
                 leftovers=job.leftovers, redact=job.redact, prices=job.prices,
+                resumed_from=job.resumed_from,
             )  # fmt: skip
         except ValueError as error:
             return self._bare(*describe_refusal(error, job.command))
@@ -210,6 +211,8 @@ class LocalAttempt:
         if self._hopeless is not None and how is WorkerEnd.TERMINATED and self._grace is None:
             told, how, why = replace(self._hopeless, is_error=True), WorkerEnd.EXITED, None
         outcome = outcome_of(how, worker.get_exit_code(), told, meanings)
+        if job.resume is not None:
+            outcome = outcome_of_resuming(outcome, told)
         limit = told.limit if outcome is Outcome.LIMIT else None
         if limit is not None:
             limit = with_end(limit, job.environment(os.environ))

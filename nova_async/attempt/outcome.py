@@ -6,7 +6,7 @@ from types import MappingProxyType
 from nova_async.agents import AgentReport, failure_of_status
 from nova_async.words import Outcome, WorkerEnd
 
-__all__ = ["outcome_of", "sentence_for"]
+__all__ = ["outcome_of", "outcome_of_resuming", "sentence_for"]
 
 BY_END = {
     WorkerEnd.NOT_STARTED: Outcome.SPAWN_ERROR,
@@ -50,6 +50,19 @@ def outcome_of(
     return _finished(report)
 
 
+def outcome_of_resuming(outcome: Outcome, report: AgentReport) -> Outcome:
+    """Return the outcome of an attempt that was to resume a session: perhaps the agent could not.
+
+    It says so, or it failed of itself before it asked a model or began a session, whatever its words for that.
+    """
+    if report.session_refused and outcome is not Outcome.OK:
+        return Outcome.SESSION_REFUSED
+    did_nothing = not report.usage.total and (report.session_id is None or report.turns == 0)
+    if outcome in (Outcome.EXIT, Outcome.AGENT_ERROR) and did_nothing and report.error_status is None:
+        return Outcome.SESSION_REFUSED
+    return outcome
+
+
 def _finished(report: AgentReport) -> Outcome:
     """Return the outcome of an apparent success: it is none if sub-agents were cut off while working."""
     return Outcome.LOST_TAIL if report.unfinished else Outcome.OK
@@ -68,4 +81,7 @@ def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> st
     if outcome is Outcome.LIMIT and report.limit is not None and report.limit.resets_at is not None:
         resets = report.limit.resets_at.isoformat(timespec="minutes")
         return f"usage limit '{report.limit.kind}' reached; resets at {resets}"
-    return error or report.error or str(outcome)
+    told = error or report.error
+    if outcome is Outcome.SESSION_REFUSED:
+        return f"the agent could not resume its session: {told or 'it did not say why'}"
+    return told or str(outcome)

@@ -59,6 +59,8 @@ class TaskOptions:
     """US dollars for all attempts of this task together."""
     budget_tokens: int | None = None
     """Tokens for all attempts of this task together."""
+    resume_session: bool = True
+    """Whether a further attempt resumes the agent's session of the last one, where it can."""
     max_turns: int | None = None
     """None: the agent's own limit."""
     permissions: Permissions = Permissions.EDIT
@@ -184,6 +186,7 @@ OPTIONS = (
     Option("budget_usd", ("budget usd", "budget"), values.unless_off(values.parse_money)),
     Option("budget_tokens", ("budget tokens", "tokens"), values.unless_off(ABOVE_NOTHING)),
     Option("max_turns", ("max turns",), values.whole_number(1)),
+    Option("resume_session", ("resume session",), values.parse_yes_no),
     Option("permissions", ("permissions",), values.one_of(*Permissions)),
     Option("agent_args", ("agent args",), values.parse_command),
     Option("task_class", ("class",), values.parse_text),

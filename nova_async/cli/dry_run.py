@@ -10,7 +10,7 @@ from nova_async.cascade import Cascade, Task, TaskOptions
 from nova_async.cli.as_whom import LONGEST_COMMAND, callings, describe_callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.ink import Ink, Line, Span
-from nova_async.cli.plan import remarks
+from nova_async.cli.plan import remarks, resuming
 from nova_async.cli.say import say
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def lines(cascade: Cascade, outlook: "Outlook", *, max_workers: int, cwd: str) -
     for number, tasks in enumerate(outlook.rounds, 1):
         for place, task_id in enumerate(tasks):
             task, check = cascade.tasks[task_id], "its check only" if task_id in outlook.to_check else ""
-            more = " · ".join(filter(None, (check, remarks(task, front))))
+            more = " · ".join(filter(None, (check, resuming(outlook.resumed.get(task_id)), remarks(task, front))))
             rows.append(row(f"{number}." if place == 0 else "", task, more))
     for place, (task_id, why) in enumerate(outlook.skipped.items()):
         rows.append(row("skipped" if place == 0 else "", cascade.tasks[task_id], why))
@@ -67,4 +67,5 @@ def document(cascade: Cascade, outlook: "Outlook", *, max_workers: int, cwd: str
         "agents": [calling.as_dict() for calling in callings(cascade, begun)],
         "rounds": outlook.rounds,
         "skipped": outlook.skipped,
+        "resumed": outlook.resumed,
     }

@@ -1,6 +1,5 @@
 """What earlier runs in this place mean for a plan: said before anything is skipped because of them."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,9 @@ from nova_async.words import Outcome
 
 if TYPE_CHECKING:
     from nova_async.journal.history import History
+    from nova_async.orchestrator.outlook import Outlook
 
-__all__ = ["earlier_runs", "notes_on_earlier_runs", "skipped_tasks"]
+__all__ = ["earlier_runs", "next_run", "notes_on_earlier_runs"]
 
 MOST_NAMED = 10  # tasks in one line
 
@@ -55,16 +55,18 @@ def earlier_runs(cascade: Cascade, journal: Path, state_file: Path, *, trusts: b
     return with_original(history, cascade, state_file, plan=plan)
 
 
-def skipped_tasks(cascade: Cascade, journal: Path, state_file: Path) -> Mapping[str, str]:
-    """Return the tasks that the next run would skip because of earlier ones, each with the reason."""
+def next_run(cascade: Cascade, journal: Path, state_file: Path) -> "Outlook | None":
+    """Return what the next run would do, after earlier ones; None where there were none."""
     if not journal.exists() and not state_file.exists():
-        return {}
+        return None
     from nova_async.orchestrator.outlook import look_ahead
 
     try:
-        return look_ahead(cascade, earlier_runs(cascade, journal, state_file)).skipped
+        return look_ahead(
+            cascade, earlier_runs(cascade, journal, state_file), folder_of=lambda cwd: str(Path(cwd).absolute())
+        )
     except NovaError:
-        return {}  # the run that opens it says what is wrong with it
+        return None  # the run that opens it says what is wrong with it
 
 
 def describe_changed(task_ids: list[str]) -> str:

@@ -3,10 +3,10 @@
 import dataclasses
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -18,7 +18,7 @@ from nova_async.cascade.front_matter import KEY_OF
 from nova_async.cascade.load import find_settings
 from nova_async.cli.as_whom import callings, describe_callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
-from nova_async.cli.earlier import notes_on_earlier_runs, skipped_tasks
+from nova_async.cli.earlier import next_run, notes_on_earlier_runs
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.ink import Ink, Line, Span
@@ -30,7 +30,10 @@ from nova_async.cli.say import say, tell
 from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.words import PlanOrder
 
-__all__ = ["command", "read_cascade"]
+if TYPE_CHECKING:
+    from nova_async.orchestrator.outlook import Outlook
+
+__all__ = ["command", "read_cascade", "remarks", "resuming"]
 
 SIZES = ("max_memory", "min_free_memory")  # bytes, which a plan writes as 4GiB
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
@@ -104,11 +107,13 @@ def show_plan(options: Options) -> int:
     for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
         tell(note)
     if options.json:
-        write_json({**document(cascade), "skipped": skipped_tasks(cascade, Path(JOURNAL), Path(STATE_FILE))})
+        outlook = next_run(cascade, Path(JOURNAL), Path(STATE_FILE))
+        about = {"skipped": outlook.skipped, "resumed": outlook.resumed} if outlook else {"skipped": {}, "resumed": {}}
+        write_json({**document(cascade), **about})
     elif options.mermaid:
         say(flowchart(cascade), nl=False)
     else:
-        write_plan(cascade, skipped_tasks(cascade, Path(JOURNAL), Path(STATE_FILE)))
+        write_plan(cascade, next_run(cascade, Path(JOURNAL), Path(STATE_FILE)))
     return 0
 
 
@@ -177,11 +182,13 @@ def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
     return found | {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
 
 
-def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
+def write_plan(cascade: Cascade, outlook: "Outlook | None") -> None:
     """Write for people: the waves, each with its tasks, then the longest chain, milestones and counts.
 
-    ``skipped`` are the tasks that the next run would not begin, each with the reason.
+    ``outlook`` is what the next run would do, if there was an earlier one.
     """
+    skipped = outlook.skipped if outlook is not None else {}
+    resumed = outlook.resumed if outlook is not None else {}
     front = TaskOptions.layered(cascade.settings.task_options)
     lines: list[Line] = [[Span(one_line(cascade.project or cascade.name), Ink.BOLD)]]
     for title, settings in settings_by_place(cascade, front):
@@ -195,7 +202,8 @@ def write_plan(cascade: Cascade, skipped: Mapping[str, str]) -> None:
             task = cascade.tasks[task_id]
             wave_number = [Span(f"wave {number}" if place == 0 else "", Ink.GREY)]
             why = f"skipped: {skipped[task_id]}" if task_id in skipped and not task.done else ""
-            others = [Span(" · ".join(filter(None, (why, remarks(task, front)))), Ink.GREY)]
+            session = resuming(resumed.get(task_id))
+            others = [Span(" · ".join(filter(None, (why, session, remarks(task, front)))), Ink.GREY)]
             rows.append([wave_number, [Span(task.id, Ink.BOLD)], name_of(task), others])
     lines += table_lines(rows, folding=(2, 3), width=columns_of_terminal())
     for milestone in cascade.milestones:
@@ -225,6 +233,11 @@ def settings_by_place(cascade: Cascade, front: TaskOptions) -> Iterator[tuple[st
 def name_of(task: Task) -> str:
     """Return the task's name, and whether it is ticked off."""
     return f"{task.name} (done)" if task.done else task.name
+
+
+def resuming(session_id: str | None) -> str:
+    """Say which session a task resumes; nothing where it begins a new one."""
+    return f"resumes session {session_id}" if session_id else ""
 
 
 def remarks(task: Task, front: TaskOptions) -> str:

@@ -151,6 +151,7 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
     return look_ahead(
         cascade, history, only=only,
         max_workers=options.max_workers, fresh=options.fresh, retry_failed=options.retry_failed,
+        folder_of=lambda cwd: str(Path(options.cwd, cwd).absolute()),
     )  # fmt: skip
 
 

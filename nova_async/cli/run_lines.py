@@ -51,7 +51,8 @@ def describe_event(event: Event) -> str:
 def started(data: Mapping[str, Any]) -> str:
     """Say that an attempt began, and with which program."""
     program = str(data.get("program") or "").rpartition("/")[2]
-    return f"started (attempt {data.get('attempt', 1)}) {program}".rstrip()
+    resumes = f", resuming session {data['resumes']}" if data.get("resumes") else ""
+    return f"started (attempt {data.get('attempt', 1)}{resumes}) {program}".rstrip()
 
 
 def completed(data: Mapping[str, Any]) -> str:

@@ -127,6 +127,8 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if last is not None:
         about = (last.start.agent, end.model if end else None, view.session_id and f"session {view.session_id}")
         yield "agent", " · ".join(filter(None, about))
+        if last.start.resumes is not None:
+            yield "resumed", f"session {last.start.resumes}, in attempt {last.start.id.number}"
         yield "time", times_of(view)
     if view.usage.total:
         total = describe_tokens(view.usage.total, complete=view.usage_is_final)
@@ -235,6 +237,7 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
         "run_id": start.id.run_id or None,
         "counts": attempt.counts,
         "agent": start.agent or None,
+        "resumes": start.resumes,
         "command": start.command,
         "limits": dict(start.limits),
         "started_at": written_moment(start.started_at),

@@ -130,6 +130,7 @@ START = (
     Column("limits", "TEXT NOT NULL", to_limits, as_limits),
     Column("account", "TEXT NOT NULL DEFAULT ''", *TEXT),
     Column("resumes", "TEXT", *MAYBE_TEXT),
+    Column("cwd", "TEXT NOT NULL DEFAULT ''", *TEXT),
 )
 PROCESS = (
     Column("counts", "INTEGER NOT NULL DEFAULT 1", *FLAG),

@@ -11,6 +11,7 @@ from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, RunSettings, Task, TaskOptions
 from nova_async.cascade.prompts import fill_prompt, wants_error
+from nova_async.orchestrator.sessions import Session, told_agent
 from nova_async.prices import Prices
 from nova_async.records import Attempt, AttemptId
 from nova_async.usage import Totals
@@ -45,7 +46,7 @@ def make_job(
     task: Task,
     attempt: AttemptId,
     *,
-    session_id: str | None,
+    session: Session | None,
     spent: Totals,
     root: Path,
     agent: str | None = None,
@@ -58,16 +59,17 @@ def make_job(
     """Make the job of one attempt.
 
     ``root`` is the folder that a relative ``cwd`` starts from, ``agent`` whose output the caller says that it is,
-    whatever the plan says. With ``left_to_check`` only the task's check is left to run. ``run_left_usd`` is what the
-    run's budget has left: an agent that tells its cost at its end alone can hold it only by itself. ``result_of``
-    returns what another task answered, ``last_error`` is why the last attempt at this one failed. Raises
-    ``ValueError`` for a task that no command can be made for, as ``result_of`` does where there is no answer.
+    whatever the plan says, ``session`` the one of that agent that it resumes. With ``left_to_check`` only the task's
+    check is left to run. ``run_left_usd`` is what the run's budget has left: an agent that tells its cost at its end
+    alone can hold it only by itself. ``result_of`` returns what another task answered, ``last_error`` is why the last
+    attempt at this one failed. Raises ``ValueError`` for a task that no command can be made for, as ``result_of`` does
+    where there is no answer.
     """
     settings, options = cascade.settings, task.options
     own = fill_prompt(task.description or task.name, result_of, last_error or "")
     prompt = prompt_of(settings, own, last_error or "")
     cwd = str(root / options.cwd)
-    values = placeholders(task, attempt, cwd=cwd, session_id=session_id, last_error=last_error)
+    values = placeholders(task, attempt, cwd=cwd, session=session, last_error=last_error)
     if command_for is not None:
         told = replace(task, description=own) if task.description else task
         invocation = Invocation(given_command(command_for(told), task), None, agent)
@@ -76,7 +78,7 @@ def make_job(
     else:
         left = (left_of(options.budget_usd, spent.cost_usd or 0.0), run_left_usd)
         cap = min((each for each in left if each is not None), default=None)
-        invocation = call_agent(settings, task, prompt, values, cap)
+        invocation = call_agent(settings, task, prompt, values, cap, session)
     return Job(
         id=attempt,
         name=task.name,
@@ -96,6 +98,8 @@ def make_job(
         leftovers=Leftovers(settings.leftovers),
         verify=options.verify,
         log_name=f"{task.id}.log",
+        resume=session.id if session is not None else None,
+        resumed_from=session.used if session is not None else None,
         finished=left_to_check.finished if left_to_check is not None else None,
     )
 
@@ -134,13 +138,13 @@ def given_command(made: Sequence[str], task: Task) -> list[str]:
 
 
 def placeholders(
-    task: Task, attempt: AttemptId, *, cwd: str, session_id: str | None, last_error: str | None
+    task: Task, attempt: AttemptId, *, cwd: str, session: Session | None, last_error: str | None
 ) -> dict[str, str]:
     """Return what the placeholders of a command stand for, but for ``{prompt}``."""
     options = task.options
     return {
         "model": options.model or "", "task_id": task.id, "name": task.name, "attempt": str(attempt.number),
-        "cwd": cwd, "session_id": session_id or "", "error": last_error or "",
+        "cwd": cwd, "session_id": session.id if session is not None else "", "error": last_error or "",
         "budget_usd": "" if options.budget_usd is None else f"{options.budget_usd:g}",
     }  # fmt: skip
 
@@ -155,11 +159,10 @@ def fill_template(
     by_stdin = goes_by_stdin(cascade.settings, prompt)
     values = {**values, "prompt": READ_STDIN if by_stdin else prompt}
     command = [fill(word, values) for word in template]
-    # Unless somebody said whose output it is, the program's name tells.
-    is_told = cascade.is_written(task, "agent") and task.options.agent in AGENTS
-    agent = task.options.agent if is_told else None
+    agent = told_agent(cascade, task)
     if wants_variable(template):
-        return Invocation(command, None, agent, {PROMPT_VARIABLE: fit_for_variable(prompt, task)})
+        variable = {PROMPT_VARIABLE: fit_for_variable(prompt, task)}
+        return Invocation(command, None, agent, variable)
     by_stdin = by_stdin or not any("{prompt}" in word for word in template)
     return Invocation(command, prompt if by_stdin else None, agent)
 
@@ -184,19 +187,28 @@ def fit_for_variable(prompt: str, task: Task) -> str:
 
 
 def call_agent(
-    settings: RunSettings, task: Task, prompt: str, values: Mapping[str, str], max_cost_usd: float | None
+    settings: RunSettings,
+    task: Task,
+    prompt: str,
+    values: Mapping[str, str],
+    max_cost_usd: float | None,
+    session: Session | None,
 ) -> Invocation:
     """Return how an agent is called that has no command of the plan's own; raises ``ValueError`` for an unknown one."""
     options = task.options
     if options.agent not in AGENTS:
         raise ValueError(f"task {task.id}: agent '{options.agent}' needs a command in the front matter")
     agent, error = AGENTS[options.agent], values["error"]
-    if error and not any(map(wants_error, (settings.prompt_prefix, task.description, settings.prompt_suffix))):
+    has_error = any(map(wants_error, (settings.prompt_prefix, task.description, settings.prompt_suffix)))
+    if session is not None:
+        prompt = session.told(prompt, why=not (has_error and session.why == error))
+    elif error and not has_error:
         prompt = f"{FAILED_BEFORE.format(error=error)}{prompt}"
     by_stdin = goes_by_stdin(settings, prompt)
     command = agent.command(
         READ_STDIN if by_stdin else prompt,
         options.model,
+        resume=session.id if session is not None else None,
         permissions=options.permissions,
         extra=[fill(word, values) for word in options.agent_args],
         max_turns=options.max_turns,

@@ -77,6 +77,11 @@ class TaskKnown:
         told = [attempt.end.session_id for attempt in self.attempts if attempt.end and attempt.end.session_id]
         return told[-1] if told else None
 
+    def told_session(self) -> dict[str, str]:
+        """Return the session that the latest attempt resumes, for those who are told of it; nothing without one."""
+        resumes = self.attempts[-1].start.resumes if self.attempts else None
+        return {} if resumes is None else {"resumes": resumes}
+
     @property
     def answer(self) -> str | None:
         """What the agent answered in the latest attempt that completed the task; None where there is no answer."""

@@ -376,9 +376,8 @@ class Orchestrator:
         if facts.pid is not None and facts.pid != before.pid and facts.phase is Phase.RUN:
             if number > 1:
                 self._work.begin(self._known[task_id].find_logs())
-            self._telling.tell(
-                EventKind.ATTEMPT_STARTED, task_id, attempt=number, pid=facts.pid, program=placed.program
-            )
+            about = {"attempt": number, "pid": facts.pid, "program": placed.program}
+            self._telling.tell(EventKind.ATTEMPT_STARTED, task_id, **about, **self._known[task_id].told_session())
             self._happens(happenings.StartedWell(task_id))
         if facts.finished is not None and before.finished is None:
             self._known[task_id].note_finished(facts.finished)

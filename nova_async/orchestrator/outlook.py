@@ -1,7 +1,7 @@
 """What a run would do, before it does anything. Pure."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import final
 
 from nova_async.cascade import Cascade
@@ -9,6 +9,7 @@ from nova_async.journal.history import History
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.resume import check_selection, failed_tasks, resumed_state, take_over
+from nova_async.orchestrator.sessions import session_for
 from nova_async.words import Outcome, TaskState
 
 __all__ = ["COMPLETED_BEFORE", "Outlook", "look_ahead"]
@@ -27,6 +28,8 @@ class Outlook:
     """Why each of the others would not begin, in file order."""
     to_check: frozenset[str]
     """Those of which only the check is left."""
+    resumed: Mapping[str, str] = field(default_factory=dict)
+    """The sessions that they would resume, by task."""
 
 
 def look_ahead(
@@ -37,8 +40,13 @@ def look_ahead(
     only: Collection[str] | None = None,
     fresh: bool = False,
     retry_failed: bool = False,
+    folder_of: Callable[[str], str] | None = None,
 ) -> Outlook:
-    """Return what a run with these settings would do. Raises ``SelectionError`` as the run does."""
+    """Return what a run with these settings would do.
+
+    ``folder_of`` makes the ``cwd`` of a task an absolute path; without it, nothing is said about sessions. Raises
+    ``SelectionError`` as the run does.
+    """
     if only is not None:
         check_selection(cascade, history, only)
     if fresh:
@@ -61,7 +69,13 @@ def look_ahead(
             why = reason(task, where, schedule.blocked_by(task_id), is_selected=schedule.is_selected(task_id))
             skipped[task_id] = why or "the budget of the run is used up"
     to_check = frozenset(task_id for task_id in begins if known[task_id].left_to_check(digest(known[task_id].task)))
-    return Outlook(tuple(rounds), skipped, to_check)
+    resumed = {}
+    if folder_of is not None:
+        for task_id in begins - to_check:
+            planned, attempts = cascade.tasks[task_id], known[task_id].attempts
+            if (session := session_for(cascade, planned, attempts, folder_of(planned.options.cwd))) is not None:
+                resumed[task_id] = session.id
+    return Outlook(tuple(rounds), skipped, to_check, resumed)
 
 
 def reason(known: TaskKnown, state: TaskState, blocked_by: Collection[str], *, is_selected: bool) -> str:

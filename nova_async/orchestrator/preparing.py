@@ -14,6 +14,7 @@ from nova_async.orchestrator.commands import CommandMaker, make_job
 from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.secrets import Secrets
+from nova_async.orchestrator.sessions import session_for
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart
 from nova_async.views import Hold
 
@@ -56,6 +57,8 @@ class Prepared:
             command=self._secrets.redaction.texts(job.command) if job is not None else (),
             log_path=str(log_dir / job.log_name) if job is not None else "",
             limits=job.limits.as_dict() if job is not None else {},
+            resumes=job.resume if job is not None else None,
+            cwd=str(Path(job.cwd).absolute()) if job is not None else "",
         )
 
 
@@ -73,12 +76,14 @@ class Attempts:
 
     def prepare(self, known: TaskKnown, attempt: AttemptId, run_left_usd: float | None) -> Prepared:
         """Make an attempt's job, or say why there can be none; ``command_for`` may raise what it likes."""
-        digest = reporting.digest(known.task)
-        job, refusal = None, ""
+        digest, task = reporting.digest(known.task), self.cascade.tasks[known.task.id]
+        job, refusal, session = None, "", None
+        if self.command_for is None:
+            session = session_for(self.cascade, task, known.attempts, str((self.root / task.options.cwd).absolute()))
         try:
             job = make_job(
-                self.cascade, self.cascade.tasks[known.task.id], attempt,
-                session_id=known.session_id, spent=known.spent, root=self.root, agent=self.agent,
+                self.cascade, task, attempt,
+                session=session, spent=known.spent, root=self.root, agent=self.agent,
                 command_for=self.command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
                 result_of=partial(answer_for, known.task.id, self.known), last_error=known.last_error,
             )  # fmt: skip

@@ -17,7 +17,7 @@ MOST_LOST = 3  # attempts of one task in one run; a fourth is no accident of the
 MOST_SHORTAGES = 20  # in a row; with the pauses between them some nine minutes without room for one process
 SHORTAGE_PAUSE = (0.5, 30.0)  # seconds, first and longest
 
-FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES})
+FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES, Outcome.SESSION_REFUSED})
 """Outcomes that are not the task's doing: our own death, the user's stop, a machine without room. They use up no
 retry."""
 UNSERVED = frozenset({Outcome.AUTH, Outcome.LIMIT, Outcome.SPAWN_ERROR})

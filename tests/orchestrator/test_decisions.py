@@ -130,7 +130,7 @@ def job(plan: str, task: str = "F1", spent: Totals | None = None, **more: Any) -
     """Make the job of a task's first attempt."""
     cascade = parse_cascade(plan)
     return make_job(
-        cascade, cascade.tasks[task], AttemptId("run", task, 1), session_id=None, spent=spent or Totals(),
+        cascade, cascade.tasks[task], AttemptId("run", task, 1), session=None, spent=spent or Totals(),
         root=Path("/plan"), **more,
     )  # fmt: skip
 

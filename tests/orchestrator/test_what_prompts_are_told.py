@@ -93,7 +93,7 @@ def prompt_made(prompt: str, last_error: str | None, front: str = "", **more: ob
     """Return the command that is made for a task whose last attempt failed."""
     cascade = parse_cascade(f"+++\n{front}\n+++\n| ID | What |\n|---|---|\n| F1 | {prompt} |\n")
     made = make_job(
-        cascade, cascade.tasks["F1"], AttemptId("r", "F1", 2), session_id=None, spent=Totals(), root=Path(),
+        cascade, cascade.tasks["F1"], AttemptId("r", "F1", 2), session=None, spent=Totals(), root=Path(),
         last_error=last_error, **more,  # type: ignore[arg-type]
     )  # fmt: skip
     return list(made.command)

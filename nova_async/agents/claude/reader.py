@@ -2,12 +2,14 @@
 
 Formats and rules are those of version 2.1.197 (docs/agents.md). In short: live, the fields of a message are raised to
 the largest seen under its id, because its line is repeated once per content block with a stale ``output_tokens``;
-every ``result`` replaces all of it by ``modelUsage``, which is the total of the process. ``result.usage`` is not: it
-leaves out sub-agents, compaction and all turns but the last (G32, G41).
+every ``result`` replaces all of it by ``modelUsage``, which is the total of the process, or since 2.1.332 of all
+processes of a resumed session: what earlier ones have used is taken off. ``result.usage`` is not: it leaves out
+sub-agents, compaction and all turns but the last (G32, G41).
 """
 
 import re
-from typing import Any, final
+from collections.abc import Mapping
+from typing import Any, NamedTuple, final
 
 import msgspec
 
@@ -109,6 +111,7 @@ class ClaudeReader(MessageReader):
         super().__init__(mode)
         self._speaking: dict[str, str] = {}  # parent tool call ("" for the main agent) -> id of the open message
         self._sub_agent_calls: dict[tuple[int, int, int], str] = {}  # input and cache counts -> message id
+        self._restored: Restored | None = None  # of this session, once its first result has told
         self._tells_steps = False  # not in json mode, where the result is its only line
         self._refusals = 0  # of the key, one after another
         self._failure_kind: Any = None  # of its last own words
@@ -261,10 +264,10 @@ class ClaudeReader(MessageReader):
 
     def _read_result(self, ended: ResultLine) -> None:
         self.end_session(ended.session_id)
-        self._settle(ended)
+        restored = self._settle(ended)
         self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
         cost = money(ended.total_cost_usd)
-        self.cost_usd = self.cost_usd if cost is None else self.cost_before + cost
+        self.cost_usd = self.cost_usd if cost is None else self.cost_before + max(0.0, cost - restored)
         self.result = plain_text(ended.result, MAX_RESULT)
         # Never by the subtype alone: an API error says "success", too (docs/agents.md).
         self.is_error = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
@@ -289,17 +292,56 @@ class ClaudeReader(MessageReader):
         else:
             self.limit = limit_of(ended, self._failure_kind) or self.limit
 
-    def _settle(self, ended: ResultLine) -> None:
+    def _settle(self, ended: ResultLine) -> float:
+        """Take the tokens of a result; return the dollars that its total has from earlier processes of the session."""
         self._sub_agent_calls.clear()
         if not isinstance(ended.modelUsage, dict):  # very old versions: the usage of this turn
             self.ledger.settle({self.model or "": _counts_of(ended.usage)}, add=True)
-            return
-        by_model = {}
-        for name, used in ended.modelUsage.items():
-            if isinstance(used, dict):
-                fields = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-                fresh, output, read, created = (count(used.get(field)) for field in fields)
-                by_model[name] = fresh, output, read, created
-        self.ledger.settle(by_model)
+            return 0.0
+        by_model, _ = _by_model(ended.modelUsage)
+        if self._restored is None or self._restored.session_id != self.session_id:
+            self._restored = Restored.of(ended, self.session_id)
+        before = self._restored.by_model
+        mine = {name: _less(counts, before.get(name)) for name, counts in by_model.items()}
+        self.ledger.settle({name: counts for name, counts in mine.items() if any(counts) or name not in before})
         if self.model is None and len(by_model) == 1:  # json mode names it nowhere else
             self.name_model(next(iter(by_model)))
+        return self._restored.cost_usd
+
+
+class Restored(NamedTuple):
+    """What the totals of a resumed session have from earlier processes: 2.1.332 restores them, 2.1.197 does not."""
+
+    session_id: str | None
+    by_model: Mapping[str, Counts]
+    cost_usd: float
+
+    @classmethod
+    def of(cls, ended: ResultLine, session_id: str | None) -> "Restored":
+        """Return it as the first result of a process tells: the totals, without what this process has used."""
+        used = ended.model_usage_since_last_result
+        if not isinstance(used, dict) or ended.result_index not in (0, None):
+            return cls(session_id, {}, 0.0)
+        total, _ = _by_model(ended.modelUsage)
+        mine, cost = _by_model(used)
+        restored = {name: _less(counts, mine.get(name)) for name, counts in total.items()}
+        return cls(session_id, restored, max(0.0, (money(ended.total_cost_usd) or 0.0) - cost))
+
+
+def _by_model(usage: dict[str, Any]) -> tuple[dict[str, Counts], float]:
+    """Return the tokens of each model, and what all have cost."""
+    fields = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+    by_model, cost = {}, 0.0
+    for name, used in usage.items():
+        if isinstance(used, dict):
+            fresh, output, read, created = (count(used.get(field)) for field in fields)
+            by_model[name] = fresh, output, read, created
+            cost += money(used.get("costUSD")) or 0.0
+    return by_model, cost
+
+
+def _less(counts: Counts, other: Counts | None) -> Counts:
+    if other is None:
+        return counts
+    fresh, output, read, created = (max(0, all_of_it - part) for all_of_it, part in zip(counts, other, strict=True))
+    return fresh, output, read, created

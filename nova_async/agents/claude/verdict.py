@@ -58,6 +58,8 @@ class ResultLine(msgspec.Struct, tag="result"):
     total_cost_usd: Any = None
     usage: Any = None
     modelUsage: Any = None
+    model_usage_since_last_result: Any = None
+    result_index: Any = None
     permission_denials: Any = None
 
 

@@ -73,7 +73,7 @@ QWEN = Agent(
         make_reader=QwenSession,
     ),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
-    make_reader=text_or(lambda mode, _: QwenReader(mode)),
+    make_reader=text_or(QwenReader),
     make_renderer=renderer,
     make_command=command,
 )

@@ -25,7 +25,8 @@ from nova_async.agents.message_lines import (
     silent_line,
 )
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import plain_text
+from nova_async.agents.wording import plain_id, plain_text
+from nova_async.usage import TokenUsage
 
 __all__ = ["QwenReader"]
 
@@ -73,14 +74,15 @@ def _counts_of(used: Any, names: tuple[str, ...] = Usage.__struct_fields__) -> C
 
 @final
 class QwenReader(MessageReader):
-    """Reads Qwen Code."""
+    """Reads Qwen Code; ``resumed_from`` is what its session had used before this process."""
 
     CANNOT_BEGIN = re.compile(rb"No auth type is selected|Missing API key for ")
     REFUSAL = re.compile(rb'"Qwen Code requires permission to use ')
     UNKNOWN_SESSION = re.compile(rb"No saved session found with (?:ID|title) ")
 
-    def __init__(self, mode: str | None = None) -> None:
+    def __init__(self, mode: str | None = None, resumed_from: TokenUsage | None = None) -> None:
         super().__init__(mode)
+        self._before = resumed_from or TokenUsage()
         self._last_was_served = False  # whether the main agent's last words have used tokens
 
     def read_event(self, line: bytes) -> bool:
@@ -96,6 +98,8 @@ class QwenReader(MessageReader):
             case UserLine(message=message):
                 self.show_results(message)
             case _SystemLine(subtype="init") as begun:
+                if self.session_id is not None and plain_id(begun.session_id) != self.session_id:
+                    self._before = TokenUsage()  # that was another session's
                 self.begin_process(begun.session_id)
                 self.background.begin_turn()
                 self.name_model(begun.model)
@@ -129,7 +133,7 @@ class QwenReader(MessageReader):
 
     def _read_result(self, ended: _ResultLine) -> None:
         self.end_session(ended.session_id)
-        self.ledger.settle(self._by_model(ended.stats, _counts_of(ended.usage)))
+        self.ledger.settle(self._less_before(self._by_model(ended.stats, _counts_of(ended.usage))))
         self.turns = count(ended.num_turns) if type(ended.num_turns) is int else self.turns
         self.result = plain_text(ended.result, MAX_RESULT)
         self.forget_tools()
@@ -152,6 +156,15 @@ class QwenReader(MessageReader):
         else:
             self.succeed()
         self.is_error = failed or refused is not None
+
+    def _less_before(self, by_model: dict[str, Counts]) -> dict[str, Counts]:
+        """Take off what earlier processes of a resumed session have used: a result has the session's total (G32)."""
+        if not self._before.total:
+            return by_model
+        before = self._before.as_dict().values()
+        total = map(sum, zip(*by_model.values(), strict=True))
+        fresh, output, read, created = (max(0, now - then) for now, then in zip(total, before, strict=True))
+        return {self.model or "": (fresh, output, read, created)}  # of which model those were is not known
 
     def _by_model(self, stats: Any, total: Counts) -> dict[str, Counts]:
         models = stats.get("models") if isinstance(stats, dict) else None

@@ -1,0 +1,116 @@
+"""The totals of a resumed session: each process counts what is new, whichever way its agent adds up."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from nova_async import TokenUsage
+from nova_async.agents import AGENTS, AgentReport
+from tests.agents.recordings import read
+
+NAMES = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+Counts = tuple[int, int, int, int]
+COUNTS = some.tuples(*[some.integers(0, 10**6)] * 4)
+
+
+def lines(*events: dict[str, Any]) -> bytes:
+    """Write events, one a line."""
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def models(used: dict[str, Counts], cost: float) -> dict[str, dict[str, Any]]:
+    """Write the tokens of each model as Claude does; the first has cost it all."""
+    told = {name: dict(zip(NAMES, counts, strict=True)) for name, counts in used.items()}
+    return {name: {**each, "costUSD": cost if place == 0 else 0.0} for place, (name, each) in enumerate(told.items())}
+
+
+def claude_result(total: dict[str, Counts], cost: float, **more: Any) -> dict[str, Any]:
+    """Return a result line of Claude."""
+    return {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "session_id": "s",
+            "modelUsage": models(total, cost), "total_cost_usd": cost, **more}  # fmt: skip
+
+
+def claude(*results: dict[str, Any], mode: str = "stream-json") -> AgentReport:
+    """Read one process of Claude that prints these results."""
+    init = [{"type": "system", "subtype": "init", "session_id": "s", "model": "m"}] if mode == "stream-json" else []
+    return read(AGENTS["claude"].reader(mode), [lines(*init, *results)])
+
+
+@pytest.mark.parametrize("mode", ["json", "stream-json"])
+def test_claude_restores_its_totals_since_2_1_332(mode: str) -> None:
+    """Its result then has those of the whole session, tokens and dollars; what is not of this process is taken off."""
+    report = claude(
+        claude_result(
+            {"m": (420, 4062, 40092, 32098), "old": (1, 1, 1, 1)}, 0.3115604,
+            model_usage_since_last_result=models({"m": (109, 1021, 10039, 8044)}, 0.0781468), result_index=0,
+        ),
+        mode=mode,
+    )  # fmt: skip
+    assert report.usage == TokenUsage(109, 1021, 10039, 8044)
+    assert report.usage_by_model == {"m": report.usage}
+    assert report.cost_usd == pytest.approx(0.0781468)
+
+
+def test_claude_before_that_counts_each_process_from_zero() -> None:
+    """There is nothing to take off, however much the session had used."""
+    report = claude(claude_result({"m": (113, 1031, 10061, 8060)}, 0.1))
+    assert (report.usage, report.cost_usd) == (TokenUsage(113, 1031, 10061, 8060), 0.1)
+
+
+@given(COUNTS, some.lists(COUNTS, min_size=1, max_size=4))
+def test_a_resumed_claude_counts_all_its_turns_once(before: Counts, turns: list[Counts]) -> None:
+    """With several results in one process, each for what came since the last one; one that is lost is made good."""
+    results, total = [], before
+    for index, used in enumerate(turns):
+        total = tuple(a + b for a, b in zip(total, used, strict=True))  # type: ignore[assignment]
+        since = {"model_usage_since_last_result": models({"m": used}, 1.0), "result_index": index}
+        results.append(claude_result({"m": total}, 5.0 + index + 1, **since))
+    expected = TokenUsage(*(sum(fields) for fields in zip(*turns, strict=True)))
+    report = claude(*results)
+    assert (report.usage, report.cost_usd) == (expected, len(turns))
+    assert claude(results[0], results[-1]).usage == expected
+
+
+@given(some.lists(some.tuples(COUNTS, some.booleans()), min_size=1, max_size=6), some.sampled_from(["codex", "qwen"]))
+def test_whatever_was_killed_when_the_attempts_add_up_to_the_thread(
+    processes: list[tuple[Counts, bool]], agent: str
+) -> None:
+    """Codex and Qwen print the total of the thread; a killed process prints none, and the next one counts for both."""
+    thread = known = TokenUsage()
+    for used, is_killed in processes:
+        thread += TokenUsage(*used)
+        output = begun(agent) if is_killed else begun(agent) + totalled(agent, thread)
+        known += read(AGENTS[agent].reader(None, known), [output]).usage
+        if not is_killed:
+            assert known == thread
+
+
+def begun(agent: str) -> bytes:
+    """Write what an agent begins with."""
+    if agent == "codex":
+        return lines({"type": "thread.started", "thread_id": "s"})
+    return lines({"type": "system", "subtype": "init", "session_id": "s", "model": "m"})
+
+
+def totalled(agent: str, total: TokenUsage) -> bytes:
+    """Write what an agent ends with; the input of both has what was read from the cache."""
+    whole, output, read_, created = total.as_dict().values()
+    if agent == "codex":
+        usage = {"input_tokens": whole + read_ + created, "output_tokens": output, "cached_input_tokens": read_,
+                 "cache_write_input_tokens": created}  # fmt: skip
+        return lines({"type": "turn.completed", "usage": usage})
+    usage = {"input_tokens": whole + read_, "output_tokens": output, "cache_read_input_tokens": read_,
+             "cache_creation_input_tokens": created}  # fmt: skip
+    return lines({"type": "result", "subtype": "success", "session_id": "s", "is_error": False, "usage": usage})
+
+
+def test_another_session_of_qwen_in_the_same_output_has_used_nothing_before() -> None:
+    """A script that calls the agent twice resumes the first one only."""
+    second = begun("qwen").replace(b'"s"', b'"t"') + totalled("qwen", TokenUsage(1, 1, 1, 0)).replace(b'"s"', b'"t"')
+    output = begun("qwen") + totalled("qwen", TokenUsage(30, 30, 30, 0)) + second
+    assert read(AGENTS["qwen"].reader("stream-json", TokenUsage(20, 20, 20, 0)), [output]).usage == TokenUsage(
+        11, 11, 11
+    )
