@@ -252,7 +252,7 @@ class EventReader(ABC):
 
     def succeed(self) -> None:
         """Take note that it has succeeded, whatever went wrong on the way."""
-        self.is_error = False
+        self.is_error, self.limit = False, None
         self.forget_failure()
 
     def forget_failure(self) -> None:

@@ -246,6 +246,82 @@ def test_what_is_served_again_asks_for_no_patience() -> None:
     assert events_of("codex", begin, busy, done).retry_after is None
 
 
+def qwen_retries(*steps: tuple[str, int, str]) -> AgentReport:
+    """Return what Qwen reports of retries: each an event of this number, or a line of standard error about it."""
+    reader = AGENTS["qwen"].reader("stream-json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    reader.feed(b'{"type":"system","subtype":"init","session_id":"s","model":"m"}\n')
+    for stream, attempt, words in steps:
+        if stream == "event":
+            data = {"reason": "retry", "attempt": attempt, "maxRetries": 10, "delayMs": 60_000}
+            line = {"type": "system", "subtype": "retry", "session_id": "s", "data": data}
+            reader.feed(json.dumps(line).encode() + b"\n")
+        elif stream == "answer":
+            message = {
+                "id": str(attempt),
+                "model": "m",
+                "content": [],
+                "usage": {"input_tokens": 5, "output_tokens": 5},
+            }
+            reader.feed(json.dumps({"type": "assistant", "session_id": "s", "message": message}).encode() + b"\n")
+        else:
+            entrance(f"Retrying in 60s (attempt {attempt}/10): [API Error: {words}]\n".encode())
+    return reader.report
+
+
+QUOTA = "429 You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        ([("event", 1, ""), ("error", 1, QUOTA)], "quota"),
+        ([("error", 1, QUOTA), ("event", 1, "")], "quota"),
+        ([("event", 1, ""), ("error", 1, "402 Insufficient Balance")], "credit"),
+        ([("event", 1, ""), ("error", 1, QUOTA), ("answer", 1, ""), ("event", 1, "")], None),
+        ([("error", 1, QUOTA)], None),
+        ([("error", 0, QUOTA)], None),
+        ([("event", 2, ""), ("error", 1, QUOTA)], None),
+        ([("event", 1, ""), ("error", 1, "429 Too many requests")], None),
+    ],
+)
+def test_what_qwen_retries_in_vain_is_ended(steps: list[tuple[str, int, str]], kind: str | None) -> None:
+    """Its event says that it retries, standard error why: only both together, about the same try, are its own."""
+    report = qwen_retries(*steps)
+    assert (report.limit.kind if report.limit else None) == kind
+    assert report.is_hopeless is (kind is not None)
+
+
+def test_what_qwen_retries_is_shown() -> None:
+    """How long it waits, and which try it is; a key that is refused is hopeless as well."""
+    assert qwen_retries(("event", 3, "")).activity == "retrying in 60 s, 3/10"
+    refused = qwen_retries(("event", 1, ""), ("error", 1, "401 Incorrect API key"))
+    assert (refused.failure, refused.is_hopeless) == (Outcome.AUTH, True)
+    busy = qwen_retries(("event", 1, ""), ("error", 1, "429 Too many requests"))
+    assert (busy.failure, busy.is_hopeless) == (Outcome.OVERLOAD, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "activity"),
+    [
+        ("Attempt 1 failed with status 429. Retrying with backoff... _ApiError: {}", "retrying (429), attempt 1"),
+        ("Attempt 6 failed. Retrying with backoff... Error: exception TypeError: fetch", "retrying, attempt 6"),
+        ("Attempt 2 failed with 5xx error. Retrying with backoff...", "retrying (5xx), attempt 2"),
+        ("Attempt 3 failed with 429 error (no Retry-After header). Retrying", "retrying (429), attempt 3"),
+        ("Attempt 4 failed: You exceeded your current quota. Retrying after 34070ms...", "retrying, attempt 4"),
+        ("Attempt 5 failing", None),
+    ],
+)
+def test_each_retry_of_gemini_is_shown(line: str, activity: str | None) -> None:
+    """Its five wordings, one of which is all that it says where nobody listens."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    entrance(f"{line}\n".encode())
+    assert reader.report.activity == activity
+
+
 SPOKEN = [recording for recording in KEPT_RECORDINGS if recording.mode != "text"]
 SAID = frozenset(
     {"text", "content", "output", "aggregated_output", "command", "thinking", "prompt", "description", "stdout",

@@ -22,7 +22,7 @@ from nova_async.agents.resets import told_in
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
 from nova_async.words import Outcome
 
-__all__ = ["RETRY", "GeminiReader"]
+__all__ = ["GeminiReader", "retry_told"]
 
 MAX_CALLS = 64  # tool calls under way at once; more are forgotten, oldest first
 MAX_PIECES = 1024  # kept apart; they come a few characters at a time
@@ -36,7 +36,7 @@ _REFUSED = ("Path not in workspace", "Access denied")  # told as invalid paramet
 _QUOTA = re.compile(rb".{0,400}?\b(Terminal|Retryable)QuotaError: ")
 _FULL = re.compile(r"no capacity|capacity exceeded|MODEL_CAPACITY", re.IGNORECASE)  # of the service, not the account
 END_OF_GOOGLES_DAY = "midnight (America/Los_Angeles)"  # https://ai.google.dev/gemini-api/docs/rate-limits
-RETRY = re.compile(rb"Attempt (\d+) failed with status (\d+)\. Retrying")
+_RETRY = re.compile(rb"Attempt (\d{1,6}) failed(?: with (?:status )?(\d{3}|5xx)\b|: |\. Retrying )")
 
 
 class _Line(msgspec.Struct):
@@ -64,6 +64,15 @@ class _Document(msgspec.Struct):
 
 _LINE = msgspec.json.Decoder(_Line)
 _DOCUMENT = msgspec.json.Decoder(_Document)
+
+
+def retry_told(line: bytes) -> str | None:
+    """Say which try has failed and why, as a line of standard error tells; None for any other line."""
+    retry = _RETRY.match(line)
+    if retry is None:
+        return None
+    why = f" ({retry[2].decode()})" if retry[2] else ""
+    return f"retrying{why}, attempt {int(retry[1])}"
 
 
 @final
@@ -135,9 +144,8 @@ class GeminiReader(EventReader):
 
     def read_note(self, line: bytes) -> bool:
         """Take a line of standard error, which tells of retries."""
-        retry = RETRY.match(line)
-        if retry:
-            self.activity = f"retrying ({int(retry[2][:3])}), attempt {int(retry[1][:6])}"
+        if (retry := retry_told(line)) is not None:
+            self.activity = retry
             return True
         quota = _QUOTA.match(line)
         if quota:

@@ -8,7 +8,7 @@ import msgspec
 from nova_async.agents.event_reader import decode
 from nova_async.agents.event_renderer import EventRenderer
 from nova_async.agents.gemini.document import DocumentLines
-from nova_async.agents.gemini.reader import RETRY
+from nova_async.agents.gemini.reader import retry_told
 from nova_async.agents.reader import AgentReader
 from nova_async.agents.rendering import PieceKind
 from nova_async.agents.wording import telling, tool_call
@@ -90,9 +90,8 @@ class GeminiRenderer(EventRenderer):
         return self._take_retry(line) or self._take_document(line)
 
     def _take_retry(self, line: bytes) -> bool:
-        retry = RETRY.match(line)
-        if retry:
-            self.note(PieceKind.WARNING, f"retrying ({retry[2].decode()[:3]}), attempt {retry[1].decode()[:6]}")
+        if (retry := retry_told(line)) is not None:
+            self.note(PieceKind.WARNING, retry)
         elif FRAME.fullmatch(line):
             self._in_error = line.endswith(b"{")
         elif self._in_error and not line.startswith(b"{"):

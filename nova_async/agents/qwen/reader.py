@@ -27,6 +27,7 @@ from nova_async.agents.message_lines import (
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_id, plain_text
 from nova_async.usage import TokenUsage
+from nova_async.words import Outcome
 
 __all__ = ["QwenReader"]
 
@@ -36,17 +37,24 @@ _STREAMED = b'{"type":"stream_event",'
 _BLOCK_BEGINS = b'"event":{"type":"content_block_start"'
 STATS = ("prompt", "candidates", "cached", "")  # the names in ``stats``, which has no cache creation
 API_ERROR = "[API Error: "
+_RETRYING = re.compile(rb"Retrying in \d{1,6}s \(attempt (\d{1,6})/\d{1,6}\): \[API Error: (.*)\]$")
 EMPTY = f"{API_ERROR}Model stream ended "
 _AFTER_IT = re.compile(r"\]\n(?:Please wait|Possible quota)")  # advice that follows the mark where it was a 429
 _STATUS = re.compile(r"(\d{3})\b|.*\(Status: (\d{3})\)")
 OAUTH = ("Qwen OAuth quota exceeded:", "Qwen OAuth free tier has been discontinued")  # told without the mark
 
 
+class _Data(TaskFields):
+    attempt: Any = None
+    maxRetries: Any = None
+    delayMs: Any = None
+
+
 class _SystemLine(msgspec.Struct, tag="system"):
     subtype: Any = None
     session_id: Any = None
     model: Any = None
-    data: TaskFields | None = None
+    data: _Data | None = None
 
 
 class _ResultLine(msgspec.Struct, tag="result"):
@@ -84,6 +92,8 @@ class QwenReader(MessageReader):
         super().__init__(mode)
         self._before = resumed_from or TokenUsage()
         self._last_was_served = False  # whether the main agent's last words have used tokens
+        self._retry = 0  # the try that it is waiting for now
+        self._refused: tuple[int, str] | None = None  # the try before which it said on standard error why, and why
 
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
@@ -104,7 +114,11 @@ class QwenReader(MessageReader):
                 self.background.begin_turn()
                 self.name_model(begun.model)
                 self.show("starting")
-            case _SystemLine(subtype="task_started" | "task_notification" as subtype, data=TaskFields() as told):
+            case _SystemLine(subtype="retry", data=_Data() as told):
+                self._retry = count(told.attempt)
+                self.show(f"retrying in {count(told.delayMs) // 1000} s, {self._retry}/{count(told.maxRetries)}")
+                self._judge_retry()
+            case _SystemLine(subtype="task_started" | "task_notification" as subtype, data=_Data() as told):
                 self.background.read(subtype, told)
                 if subtype == "task_started" and isinstance(told.description, str):
                     self.show(one_line(SUB_AGENT + told.description))
@@ -113,6 +127,26 @@ class QwenReader(MessageReader):
             case _:
                 return False
         return True
+
+    def read_note(self, line: bytes) -> bool:
+        """Take a line of standard error, which tells what a retry is about."""
+        why = _RETRYING.match(line)
+        if why is None:
+            return super().read_note(line)
+        self._refused = int(why[1]), why[2][:MOST_WORDS].decode("utf-8", "replace")
+        return self._judge_retry()
+
+    def _judge_retry(self) -> bool:
+        """Tell whether it tries again in vain: where its event of a retry and its words about the same one agree."""
+        if not self._retry or self._refused is None or self._refused[0] != self._retry:
+            return False
+        self._fail_with(self._refused[1])
+        self.is_hopeless = self.limit is not None or self.failure is Outcome.AUTH
+        return True
+
+    def _fail_with(self, refused: str) -> None:
+        status = _STATUS.match(refused)
+        self.fail(f"API error: {refused}", http_status(int(status[1] or status[2])) if status else None)
 
     def _read_assistant(self, answer: AssistantLine) -> None:
         message = answer.message
@@ -129,6 +163,9 @@ class QwenReader(MessageReader):
                 self.ledger.put(message.id, counts, message.model if isinstance(message.model, str) else "")
         if answer.parent_tool_use_id is None:
             self._last_was_served = any(counts)
+            if self._retry and self._last_was_served and self.is_error is None:
+                self._retry, self._refused, self.is_hopeless, self.limit = 0, None, False, None
+                self.forget_failure()
         self.show_answer(message, answer.parent_tool_use_id)
 
     def _read_result(self, ended: _ResultLine) -> None:
@@ -146,8 +183,7 @@ class QwenReader(MessageReader):
         may_be_its_own = failed or not self._last_was_served or words.startswith(EMPTY)
         refused = _refusal_in(words) if may_be_its_own else None
         if refused is not None:
-            status = _STATUS.match(refused)
-            self.fail(f"API error: {refused}", http_status(int(status[1] or status[2])) if status else None)
+            self._fail_with(refused)
         elif failed:
             self.fail(
                 words or (ended.subtype if isinstance(ended.subtype, str) else "it failed without an error message"),
