@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nova_async.prices import ModelPrice, Prices
     from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
     from nova_async.usage import TokenUsage
-    from nova_async.views import Hold, MilestoneView, RunReport, RunView, TaskView
+    from nova_async.views import BudgetView, Hold, MilestoneView, RunReport, RunView, TaskView
     from nova_async.words import (
         EventKind,
         Leftovers,
@@ -45,6 +45,7 @@ __all__ = [
     "AttemptFacts",
     "AttemptId",
     "AttemptStart",
+    "BudgetView",
     "Cascade",
     "CascadeError",
     "Event",
@@ -96,6 +97,7 @@ ROOMS = {
     "AttemptFacts": "records",
     "AttemptId": "records",
     "AttemptStart": "records",
+    "BudgetView": "views",
     "Cascade": "cascade",
     "CascadeError": "cascade",
     "Event": "records",

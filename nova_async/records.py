@@ -166,6 +166,8 @@ class AttemptFacts:
     """What is wrong with it now although it costs nothing yet: half of the silence that would end it is over."""
     looks_like: str | None = None
     """The agent whose events the output seems to be, where it is read as plain text."""
+    is_error: bool | None = None
+    """Whether the agent's final result is an error; None until it has told one."""
     finished: AttemptEnd | None = None
     """The agent's result, once its phase is over: whatever happens next, it need not be paid for again."""
 

@@ -9,7 +9,7 @@ from nova_async.records import Attempt, LogRef
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
-__all__ = ["Hold", "MilestoneView", "RunReport", "RunView", "TaskView"]
+__all__ = ["BudgetView", "Hold", "MilestoneView", "RunReport", "RunView", "TaskView"]
 
 
 @final
@@ -125,6 +125,25 @@ WHY_HELD = {
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetView:
+    """A budget and what has been spent of it, by earlier runs too."""
+
+    task_id: str | None = None
+    """The task that it is of; None for the run's."""
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    cost_usd: float = 0.0
+    """What is known to have been spent: reported by agents, or estimated."""
+    tokens: int = 0
+    is_used_up: bool = False
+    stopped: tuple[str, ...] = ()
+    """The tasks whose agents were at work when it was used up, and were asked to stop."""
+    waiting: tuple[str, ...] = ()
+    """The tasks that wait for more of it, directly or through others, in file order."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """A run at one moment, without its tasks."""
 
@@ -177,8 +196,13 @@ class RunReport:
     """Problems with logs, state file or journal that cost no task."""
     holds: tuple[Hold, ...] = ()
     """Agents that could not work, and the tasks that wait for them; the next run continues with these."""
-    is_over_budget: bool = False
-    """Whether the run's own budget is used up: the next run starts nothing unless it has a larger one."""
+    budgets: tuple[BudgetView, ...] = ()
+    """The run's own budget, if it has one, and those of tasks that wait for more."""
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the run's own budget is used up: the next run starts nothing unless it has a larger one."""
+        return any(budget.is_used_up for budget in self.budgets if budget.task_id is None)
 
     @property
     def selected(self) -> Mapping[str, TaskView]:

@@ -6,6 +6,7 @@ __all__ = [
     "Condition",
     "EventKind",
     "Leftovers",
+    "OnBudget",
     "OnFailure",
     "Outcome",
     "Permissions",
@@ -196,6 +197,15 @@ class OnFailure(StrEnum):
     """Nothing new starts."""
     STOP = "stop"
     """Nothing new starts, and running tasks are stopped."""
+
+
+class OnBudget(StrEnum):
+    """What becomes of a task that a used-up budget has ended: its own, or the run's."""
+
+    STOP = "stop"
+    """It waits; with more budget, the next run goes on with it."""
+    FAIL = "fail"
+    """It has failed."""
 
 
 class PlanOrder(StrEnum):

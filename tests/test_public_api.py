@@ -22,7 +22,7 @@ PROMISED = {
         "StateFileError",
     ),
     *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade"),
-    *("Orchestrator", "RunReport", "RunView", "TaskView", "Hold", "MilestoneView", "Event"),
+    *("Orchestrator", "RunReport", "RunView", "TaskView", "Hold", "BudgetView", "MilestoneView", "Event"),
     *("ModelPrice", "Prices"),
     *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),
     *("LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),

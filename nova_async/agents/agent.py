@@ -25,6 +25,7 @@ __all__ = [
     "RendererMaker",
     "SessionFiles",
     "option",
+    "plain_amount",
     "text_or",
 ]
 
@@ -270,7 +271,12 @@ def option(name: str, value: object) -> list[str]:
     """Return an option with its value, or nothing where there is no value; an amount of money in plain digits."""
     if value is None:
         return []
-    return [name, f"{value:.10f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)]
+    return [name, plain_amount(value) if isinstance(value, float) else str(value)]
+
+
+def plain_amount(amount: float) -> str:
+    """Write an amount in digits that every program takes, without an exponent."""
+    return f"{amount:.10f}".rstrip("0").rstrip(".")
 
 
 def text_or(make: ReaderMaker) -> ReaderMaker:

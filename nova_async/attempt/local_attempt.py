@@ -105,6 +105,7 @@ class LocalAttempt:
             log=finished.log if finished is not None else worker.log_ref if worker is not None else None,
             log_error=worker.log_error if worker is not None else None,
             warning=worker.warning if worker is not None else None,
+            is_error=report.is_error if report is not None and self._phase is Phase.RUN else None,
             looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
             finished=finished,
             estimated_usd=self._estimate(),

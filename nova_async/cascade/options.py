@@ -18,7 +18,7 @@ from nova_async.cascade.agent_order import (
     parse_agents,
 )
 from nova_async.cascade.diagnostics import shown
-from nova_async.words import OnFailure, Permissions
+from nova_async.words import OnBudget, OnFailure, Permissions
 
 __all__ = [
     "OPTIONS",
@@ -78,6 +78,7 @@ class TaskOptions:
     verify: tuple[str, ...] | None = None
     """A command, already split, that must exit 0 after the agent's success."""
     on_failure: OnFailure = OnFailure.CONTINUE
+    on_budget: OnBudget = OnBudget.STOP
     tags: tuple[str, ...] = ()
     optional: bool = False
     """Not run unless somebody asks for it."""
@@ -195,6 +196,7 @@ OPTIONS = (
     Option("worktree", ("worktree",), values.parse_yes_no),
     Option("verify", ("verify",), values.parse_check),
     Option("on_failure", ("on failure",), values.one_of(*OnFailure)),
+    Option("on_budget", ("on budget",), values.one_of(*OnBudget)),
     Option("tags", ("tags",), values.parse_list),
     Option("optional", ("optional",), values.parse_yes_no),
 )

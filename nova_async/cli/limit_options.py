@@ -22,13 +22,13 @@ OF_TASKS = {
 """Options of a task by their keys at the top of a plan, which are the names of the flags."""
 
 
-OF_RUN = ("linger",)
+OF_RUN = ("linger", "budget_usd", "budget_tokens")
 LIMITS = (*OF_TASKS, *OF_RUN)
 
 
-def limit(metavar: str, help: str) -> Any:  # noqa: A002 - click's own word
+def limit(metavar: str, help: str, *flags: str) -> Any:  # noqa: A002 - click's own word
     """Declare the flag of a limit, which takes what stands in a plan: also ``off``."""
-    return option(metavar=metavar, show_default="the plan's", help=help)
+    return option(*flags, metavar=metavar, show_default="the plan's", help=help)
 
 
 def with_limits(cascade: Cascade, given: dict[str, str | None]) -> Cascade:

@@ -91,6 +91,10 @@ class Options:
     idle_timeout: str | None = limit("TIME", "End an attempt after this long without output.")
     linger: str | None = limit("TIME", "End an agent still running this long after its final result.")
     max_memory: str | None = limit("SIZE", "End an attempt that uses more memory, with all it has started: 4GiB.")
+    budget_usd: str | None = limit(
+        "USD", "What the run may cost in all, with what earlier runs of the plan have cost.", "--budget", "--budget-usd"
+    )
+    budget_tokens: str | None = limit("N", "How many tokens the run may use in all.")
     task_budget_usd: str | None = limit("USD", "What each task may cost, all its attempts together.")
     task_budget_tokens: str | None = limit("N", "How many tokens each task may use, all its attempts together.")
     redact: tuple[str, ...] = option(multiple=True, default=(), metavar="NAME", help=REDACT)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nova_async._core.text import listed, one_line
+from nova_async.cli.budget_summary import describe_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
 from nova_async.cli.figures import describe_cost, describe_duration, describe_kinds, describe_tokens
@@ -80,10 +81,12 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
         yield ""
         yield from describe_hold(hold)
     held = {task_id for hold in report.holds for task_id in hold.waiting}
-    if report.is_over_budget and open_tasks > len(held):
-        yield ""
-        yield "The run's budget is used up: raise it in the plan, then `nova run` continues"
-        open_tasks, interrupted = len(held), False
+    for budget in report.budgets[:MOST_TOLD]:
+        if not held.issuperset(budget.waiting):
+            yield ""
+            yield from describe_budget(budget)
+            interrupted = interrupted and budget.task_id is not None
+    held.update(task_id for budget in report.budgets for task_id in budget.waiting)
     yield from describe_next_step(failed, open_tasks - len(held), interrupted=interrupted)
 
 
@@ -222,6 +225,19 @@ def summary_object(report: RunReport) -> dict[str, Any]:
         "cost_is_complete": report.cost_is_complete,
         "milestones": dict(report.milestones),
         "warnings": report.warnings,
+        "budgets": [
+            {
+                "task": budget.task_id,
+                "max_cost_usd": budget.max_cost_usd,
+                "max_tokens": budget.max_tokens,
+                "cost_usd": budget.cost_usd,
+                "tokens": budget.tokens,
+                "is_used_up": budget.is_used_up,
+                "stopped": budget.stopped,
+                "waiting": budget.waiting,
+            }
+            for budget in report.budgets
+        ],
         "holds": [
             {
                 "agent": hold.agent,

@@ -14,6 +14,7 @@ __all__ = [
     "Finish",
     "GiveUp",
     "HeldBack",
+    "OutOfBudget",
     "Overspent",
     "Reached",
     "Retrying",
@@ -29,6 +30,8 @@ class Begin:
     """Write down that an attempt of this task begins, then submit it."""
 
     task_id: str
+    share_usd: float | None = None
+    """The most that its agent may spend of what the run's budget has left; None where that is not limited."""
 
 
 @final
@@ -38,6 +41,8 @@ class StopTask:
 
     task_id: str
     grace: float
+    why: str | None = None
+    """Why, in a few words; None where somebody wants the run to end."""
 
 
 @final
@@ -93,8 +98,17 @@ class Reached:
 
 @final
 @dataclass(frozen=True, slots=True)
+class OutOfBudget:
+    """Tell that a task waits for more budget of its own."""
+
+    task_id: str
+    reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Overspent:
-    """Tell that the run's budget is used up, or nearly."""
+    """Tell that a budget is used up, or nearly, or was exceeded by what has succeeded."""
 
     text: str
 
@@ -120,6 +134,6 @@ class Finish:
 
 
 Action = (
-    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Reached | Overspent | WakeAt | GiveUp
-    | Finish
+    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Reached | OutOfBudget | Overspent
+    | WakeAt | GiveUp | Finish
 )  # fmt: skip

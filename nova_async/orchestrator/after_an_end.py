@@ -8,7 +8,8 @@ from nova_async.orchestrator.holds import release, suspend
 from nova_async.orchestrator.retry import FREE, UNSERVED, delay_before, retry_later
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.stopping import drain, stop
-from nova_async.words import OnFailure, Outcome
+from nova_async.orchestrator.within_budget import note_end, wait_for_budget
+from nova_async.words import OnBudget, OnFailure, Outcome
 
 __all__ = ["after_an_end", "have_room_for_one_more"]
 
@@ -16,9 +17,9 @@ __all__ = ["after_an_end", "have_room_for_one_more"]
 def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
     """Take note of an end, and return what follows for its task and for those that wait for its account."""
     task_id, outcome = ended.task_id, ended.outcome
-    state.budget.note_end(task_id, ended.tokens, ended.cost_usd)
+    note_end(state, ended)
     # An agent may also have given up at the cap that the rest of the budget had set it.
-    ours = state.stopping or state.budget.is_used_up
+    ours = state.stopping or state.budget.is_used_up or ended.is_at_its_share
     if outcome is Outcome.CANCELLED and not ours:
         outcome = Outcome.LOST  # somebody else ended it: no verdict about the task, and no wish of the user's
     state.outcomes[task_id].append(outcome)
@@ -33,9 +34,13 @@ def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
         state.schedule.complete(task_id)
         return (Completed(task_id),)
     if outcome is Outcome.CANCELLED:
-        state.schedule.put_back(task_id)
+        goes_on = ended.is_at_its_share and not state.budget.is_used_up
+        (state.schedule.give_back if goes_on else state.schedule.put_back)(task_id)
         return ()
     delay = delay_before(state, task_id, outcome)
+    if state.is_out_of_budget(task_id) and (delay is not None or outcome is Outcome.BUDGET):
+        waits = state.cascade.tasks[task_id].options.on_budget == OnBudget.STOP
+        return (wait_for_budget(state, task_id),) if waits else _fail(state, task_id)
     if delay is None:
         return _fail(state, task_id)
     if state.schedule.is_draining:

@@ -1,24 +1,25 @@
 """From a task to the job of one attempt."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from nova_async.agents import AGENTS
+from nova_async.agents.agent import plain_amount
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, RunSettings, Task, TaskOptions
 from nova_async.cascade.prompts import fill_prompt, wants_error
+from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.sessions import Session, told_agent
 from nova_async.prices import Prices
 from nova_async.records import Attempt, AttemptId
-from nova_async.usage import Totals
 from nova_async.words import Leftovers, Permissions
 from nova_async.worker.limits import Limits
 
-__all__ = ["CommandMaker", "make_job"]
+__all__ = ["CommandMaker", "make_job", "told_their_caps"]
 
 LONGEST_ARGUMENT = 100 * 1024  # bytes; the kernel takes 128 KiB in one argument, and refuses the program beyond (G46)
 FAILED_BEFORE = "An earlier attempt at this task failed: {error}. Its changes may still be there.\n\n"
@@ -47,12 +48,12 @@ def make_job(
     attempt: AttemptId,
     *,
     session: Session | None,
-    spent: Totals,
     root: Path,
     agent: str | None = None,
     command_for: CommandMaker | None = None,
     left_to_check: Attempt | None = None,
-    run_left_usd: float | None = None,
+    budget: Budget | None = None,
+    share_usd: float | None = None,
     result_of: Callable[[str], str | None] = lambda task_id: None,
     last_error: str | None = None,
 ) -> Job:
@@ -60,24 +61,24 @@ def make_job(
 
     ``root`` is the folder that a relative ``cwd`` starts from, ``agent`` whose output the caller says that it is,
     whatever the plan says, ``session`` the one of that agent that it resumes. With ``left_to_check`` only the task's
-    check is left to run. ``run_left_usd`` is what the run's budget has left: an agent that tells its cost at its end
-    alone can hold it only by itself. ``result_of`` returns what another task answered, ``last_error`` is why the last
-    attempt at this one failed. Raises ``ValueError`` for a task that no command can be made for, as ``result_of`` does
-    where there is no answer.
+    check is left to run. ``budget`` is the task's own, ``share_usd`` its share of what the run's budget has left: an
+    agent that tells its cost at its end alone can hold it only by itself. ``result_of`` returns what another task
+    answered, ``last_error`` is why the last attempt at this one failed. Raises ``ValueError`` for a task that no
+    command can be made for, as ``result_of`` does where there is no answer.
     """
     settings, options = cascade.settings, task.options
     own = fill_prompt(task.description or task.name, result_of, last_error or "")
     prompt = prompt_of(settings, own, last_error or "")
     cwd = str(root / options.cwd)
-    values = placeholders(task, attempt, cwd=cwd, session=session, last_error=last_error)
+    budget = budget if budget is not None and left_to_check is None else Budget()  # a check costs nothing
+    cap = min((each for each in (budget.left_usd, share_usd) if each is not None), default=None)
+    values = placeholders(task, attempt, cwd=cwd, session=session, last_error=last_error, cap=cap)
     if command_for is not None:
         told = replace(task, description=own) if task.description else task
         invocation = Invocation(given_command(command_for(told), task), None, agent)
     elif (template := cascade.command_of(task)) is not None:
         invocation = fill_template(cascade, task, template, prompt, values)
     else:
-        left = (left_of(options.budget_usd, spent.cost_usd or 0.0), run_left_usd)
-        cap = min((each for each in left if each is not None), default=None)
         invocation = call_agent(settings, task, prompt, values, cap, session)
     return Job(
         id=attempt,
@@ -92,7 +93,7 @@ def make_job(
         redact=settings.redact,
         agent=invocation.agent,
         reads_only=invocation.reads_only,
-        limits=limits_of(cascade, task, spent),
+        limits=limits_of(cascade, task, budget),
         prices=Prices(settings.prices),
         grace=options.grace,
         leftovers=Leftovers(settings.leftovers),
@@ -113,6 +114,16 @@ def account_variables(settings: RunSettings, options: TaskOptions, root: Path) -
         else value
         for name, value in settings.accounts.get(options.account, {}).items()
     }
+
+
+def told_their_caps(cascade: Cascade) -> Iterator[str]:
+    """Yield the tasks whose agents are told how many dollars they may spend, unless somebody else makes commands."""
+    for task in cascade.tasks.values():
+        template = cascade.command_of(task)
+        agents = [AGENTS[each.agent] for each in task.options.in_order if each.agent in AGENTS]
+        caps = any("{budget_usd}" in word for word in template) if template else any(each.caps_cost for each in agents)
+        if caps:
+            yield task.id
 
 
 def prompt_of(settings: RunSettings, own: str, last_error: str) -> str:
@@ -138,14 +149,14 @@ def given_command(made: Sequence[str], task: Task) -> list[str]:
 
 
 def placeholders(
-    task: Task, attempt: AttemptId, *, cwd: str, session: Session | None, last_error: str | None
+    task: Task, attempt: AttemptId, *, cwd: str, session: Session | None, last_error: str | None, cap: float | None
 ) -> dict[str, str]:
-    """Return what the placeholders of a command stand for, but for ``{prompt}``."""
+    """Return what the placeholders of a command stand for, but for ``{prompt}``; ``cap`` is in US dollars."""
     options = task.options
     return {
         "model": options.model or "", "task_id": task.id, "name": task.name, "attempt": str(attempt.number),
         "cwd": cwd, "session_id": session.id if session is not None else "", "error": last_error or "",
-        "budget_usd": "" if options.budget_usd is None else f"{options.budget_usd:g}",
+        "budget_usd": "" if cap is None else plain_amount(cap),
     }  # fmt: skip
 
 
@@ -220,23 +231,17 @@ def call_agent(
     )  # fmt: skip
 
 
-def limits_of(cascade: Cascade, task: Task, spent: Totals) -> Limits:
-    """Return what ends the attempt early; budgets are those of the task, less what earlier attempts have used."""
+def limits_of(cascade: Cascade, task: Task, budget: Budget) -> Limits:
+    """Return what ends the attempt early; of the task's own budget, it is exactly what earlier attempts have left."""
     options = task.options
-    tokens = left_of(options.budget_tokens, spent.usage.total)
     return Limits(
         timeout=options.timeout,
         idle_timeout=options.idle_timeout,
         linger=cascade.settings.linger or None,
         max_memory=options.max_memory,
-        max_tokens=None if tokens is None else max(1, int(tokens)),
-        max_cost_usd=left_of(options.budget_usd, spent.cost_usd or 0.0),
+        max_tokens=budget.left_tokens,
+        max_cost_usd=budget.left_usd,
     )
-
-
-def left_of(budget: float | None, used: float) -> float | None:
-    """Return what is left of a budget, never nothing: an attempt that begins must be able to say a word."""
-    return None if budget is None else max(0.01, budget - used)
 
 
 def fill(word: str, values: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ writes anything down; ``now`` is in seconds on a clock that nobody sets.
 import heapq
 from collections.abc import Iterable
 
-from nova_async.orchestrator.actions import Action, Begin, Finish, GiveUp, Overspent, Reached, WakeAt
+from nova_async.orchestrator.actions import Action, Begin, Finish, GiveUp, Reached, WakeAt
 from nova_async.orchestrator.after_an_end import after_an_end, have_room_for_one_more
 from nova_async.orchestrator.happenings import (
     Begun,
@@ -26,6 +26,7 @@ from nova_async.orchestrator.holds import keep
 from nova_async.orchestrator.retry import pause
 from nova_async.orchestrator.run_state import JournalTrouble, RunState
 from nova_async.orchestrator.stopping import drain, stop
+from nova_async.orchestrator.within_budget import begin_next, note_spent, watch_budgets
 from nova_async.words import TaskState
 
 __all__ = ["decide"]
@@ -39,7 +40,7 @@ def decide(state: RunState, event: Happening, now: float) -> list[Action]:
     actions = list(_note(state, event, now))
     if isinstance(event, Begun | Ended):
         actions += _milestones(state)
-    actions += _watch_the_budget(state)
+    actions += watch_budgets(state, event)
     actions += _begin_what_may(state)
     actions += _wake(state)
     if state.schedule.is_over and not state.finished:
@@ -61,12 +62,13 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             state.shortages.pop(task_id, None)
             have_room_for_one_more(state)
             return ()
-        case Spent(task_id, tokens, cost_usd):
-            state.budget.note_running(task_id, tokens, cost_usd)
+        case Spent():
+            note_spent(state, event)
             return ()
         case Ended():
             return after_an_end(state, event, now)
         case Kept(task_id, account):
+            state.budget.free_share(task_id)
             keep(state, task_id, account)
             if state.journal is not None:  # this task cannot try whether it works again; another one may
                 state.journal.again_at = now
@@ -82,6 +84,7 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
 
 def _refused(state: RunState, task_id: str, now: float) -> Iterable[Action]:
     state.schedule.give_back(task_id)
+    state.budget.free_share(task_id)
     trouble = state.journal or JournalTrouble(since=now, times=0, again_at=now)
     trouble.times += 1
     trouble.again_at = now + pause(trouble.times, JOURNAL_PAUSE, state.chance)
@@ -101,23 +104,17 @@ def _woken(state: RunState, now: float) -> Iterable[Action]:
     if not state.schedule.slots_in_use and now - trouble.since > JOURNAL_PATIENCE:
         yield GiveUp()
         drain(state)
-    elif (first := state.schedule.start_next()) is not None:
-        trouble.again_at = float("inf")  # until this one has been written or refused
-        yield Begin(first)
+    else:
+        for action in begin_next(state):
+            if isinstance(action, Begin):
+                trouble.again_at = float("inf")  # until this one has been written or refused
+            yield action
 
 
 def _begin_what_may(state: RunState) -> Iterable[Action]:
     """Begin whatever there is a place for. Whatever else may hold tasks back is asked here."""
-    while state.journal is None and (task_id := state.schedule.start_next()) is not None:
-        yield Begin(task_id)
-
-
-def _watch_the_budget(state: RunState) -> Iterable[Action]:
-    """Warn before the run's budget is used up, and ask everybody to stop when it is."""
-    if (warning := state.budget.warning()) is not None:
-        yield Overspent(warning)
-    if state.budget.is_used_up and not state.stopping:
-        yield from stop(state, None)
+    while state.journal is None and (actions := begin_next(state)):
+        yield from actions
 
 
 def _milestones(state: RunState) -> Iterable[Action]:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import final
 
+from nova_async.orchestrator.budget import NOTHING, Spending, spent_by
 from nova_async.orchestrator.holding import Account
+from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.views import Hold
 from nova_async.words import Outcome
 
@@ -58,8 +60,14 @@ class Spent:
     """A running attempt has used so much up to now."""
 
     task_id: str
-    tokens: int
-    cost_usd: float
+    spending: Spending
+    is_done: bool = False
+    """Whether its agent has told its final result: it is about to exit, or what it did is being checked."""
+
+    @classmethod
+    def by(cls, task_id: str, facts: AttemptFacts) -> "Spent":
+        """Return what has been spent by what is known of a running attempt."""
+        return cls(task_id, spent_by(facts), facts.is_error is not None or facts.finished is not None)
 
 
 @final
@@ -69,12 +77,21 @@ class Ended:
 
     task_id: str
     outcome: Outcome
-    tokens: int = 0
-    cost_usd: float = 0.0
+    spending: Spending = NOTHING
+    is_at_its_share: bool = False
+    """Whether its agent was stopped by its share of what the run's budget had left: it goes on with another one."""
+    needs_check: bool = False
+    """Whether its agent has succeeded, and only the task's check is left."""
     account: Account | None = None
     """What the attempt ran on; None if no command could be made."""
     hold: Hold | None = None
     """Why no other attempt on that account can work, if its end shows that."""
+
+    @classmethod
+    def by(cls, end: AttemptEnd, written: bool, is_at_its_share: bool, needs_check: bool) -> "Ended":
+        """Return what has ended; an end that could not be written down is none that anything may depend on."""
+        outcome = end.outcome if written else Outcome.CANCELLED
+        return cls(end.id.task_id, outcome, spent_by(end), is_at_its_share, needs_check)
 
 
 @final

@@ -1,6 +1,6 @@
 """When one attempt shows that others cannot work either: same program, same login, same model. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from nova_async.records import AttemptEnd
 from nova_async.views import Hold
 from nova_async.words import Outcome
 
-__all__ = ["Account", "account_of", "hold_after", "warning_of", "with_waiting"]
+__all__ = ["Account", "account_of", "hold_after", "warning_of", "with_dependents", "with_waiting"]
 
 AGAIN = "then run `nova run` again"
 
@@ -103,10 +103,16 @@ def with_waiting(
     found = []
     for account, hold in holds.items():
         waiting = {task_id for task_id, where in held.items() if where == account}
-        todo = list(waiting)
-        while todo:
-            more = [each for each in cascade.dependents(todo.pop()) if each in left and each not in waiting]
-            waiting.update(more)
-            todo += more
-        found.append(replace(hold, waiting=tuple(task_id for task_id in cascade.tasks if task_id in waiting)))
+        found.append(replace(hold, waiting=with_dependents(waiting, cascade, left)))
     return tuple(found)
+
+
+def with_dependents(tasks: Iterable[str], cascade: Cascade, unfinished: Collection[str]) -> tuple[str, ...]:
+    """Return these tasks and those that wait for them, directly or through others, in file order."""
+    waiting = set(tasks)
+    todo = list(waiting)
+    while todo:
+        more = [each for each in cascade.dependents(todo.pop()) if each in unfinished and each not in waiting]
+        waiting.update(more)
+        todo += more
+    return tuple(task_id for task_id in cascade.tasks if task_id in waiting)

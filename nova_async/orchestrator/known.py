@@ -11,7 +11,9 @@ from typing import final
 
 from nova_async._core.threads import DISK_THREADS
 from nova_async.cascade import Task
+from nova_async.orchestrator.budget import Budget, Spending, spent_by
 from nova_async.orchestrator.placing import Placed
+from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.retry import FREE, NO_VERDICT
 from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptStart
 from nova_async.usage import Totals
@@ -45,6 +47,8 @@ class TaskKnown:
         self._taken = 0  # numbers of attempts
         self._began = 0.0  # by a clock that nobody sets
         self._ended = Totals()  # of the attempts that are over
+        self.spending = Spending()
+        """The same as budgets count it."""
         for attempt in this_try:
             self._add(attempt)
 
@@ -101,9 +105,11 @@ class TaskKnown:
         return None
 
     @property
-    def spent(self) -> Totals:
-        """What the attempts that are over have used."""
-        return self._ended
+    def is_out_of_budget(self) -> bool:
+        """Whether its own budget is used up, and not only its check is left."""
+        options = self.task.options
+        budget = Budget(options.budget_tokens, options.budget_usd, self.spending)
+        return budget.is_used_up and self.left_to_check() is None
 
     def begin(self, placed: Placed, start: AttemptStart | None = None) -> None:
         """Note that an attempt runs: one more, or the last one, which was begun in an earlier run."""
@@ -202,18 +208,19 @@ class TaskKnown:
             attempts=tuple(self.attempts),
         )
 
-    def left_to_check(self, prompt_digest: str) -> Attempt | None:
+    def left_to_check(self) -> Attempt | None:
         """Return the attempt whose agent succeeded and whose check was never finished, if that is the last one."""
         last = self.attempts[-1] if self.attempts else None
         if last is None or not last.counts or last.end is None or last.end.outcome not in FREE:
             return None
         finished = last.finished
         good = finished is not None and finished.outcome is Outcome.OK
-        return last if good and last.start.prompt_digest == prompt_digest else None
+        return last if good and last.start.prompt_digest == digest(self.task) else None
 
     def _add(self, attempt: Attempt) -> None:
         if (end := attempt.end) is not None:
             end.add_to(self._ended)
+            self.spending = self.spending.plus(spent_by(end))
 
 
 def answer_for(task_id: str, known: Mapping[str, TaskKnown], needed: str) -> str | None:

@@ -25,7 +25,7 @@ from nova_async.errors import JournalError
 from nova_async.journal.history import History
 from nova_async.orchestrator import actions, happenings, reporting
 from nova_async.orchestrator.arguments import check_arguments, check_only
-from nova_async.orchestrator.budget import without_blame
+from nova_async.orchestrator.budget import ended_by_the_run
 from nova_async.orchestrator.commands import CommandMaker
 from nova_async.orchestrator.decide import decide
 from nova_async.orchestrator.in_turn import InTurn
@@ -208,6 +208,7 @@ class Orchestrator:
         self._state = resumed_state(
             self.cascade, self._known, max_workers=self.max_workers, reached=self._records.milestones,
             running={attempt.task_id for attempt in earlier.running}, only=self._only,
+            capped=self._attempts.told_their_caps(),
         )  # fmt: skip
         schedule = self._state.schedule
         self._has_begun = True
@@ -229,8 +230,8 @@ class Orchestrator:
         except JournalError as error:
             self._failure = self._failure or error
         self._picture.touch(self._known)  # nothing waits any more
-        seen = self.run_view, self.views, self._records.started_at, seconds, self._state.holds_now()
-        report = reporting.run_report(*seen, is_over_budget=self._state.budget.is_used_up)
+        left = self._state.holds_now(), self._state.budgets_now()
+        report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds, *left)
         self._telling.tell(EventKind.RUN_ENDED, None, ok=report.ok, **reporting.numbers(report))
         self._records.touch(self._known)
         return report
@@ -269,11 +270,11 @@ class Orchestrator:
     def _perform(self, action: actions.Action) -> None:
         self._telling.follow(action)
         match action:
-            case actions.Begin(task_id):
-                self._begin_attempt(task_id)
-            case actions.StopTask(task_id, grace):
+            case actions.Begin(task_id, share_usd):
+                self._begin_attempt(task_id, share_usd)
+            case actions.StopTask(task_id, grace, why):
                 if (waiting := self._placed.get(task_id)) is not None:
-                    waiting.stop(grace)
+                    waiting.stop(grace, why)
             case actions.WakeAt(moment):
                 if self._timer is not None:
                     self._timer.cancel()
@@ -299,11 +300,11 @@ class Orchestrator:
 
     # One attempt.
 
-    def _begin_attempt(self, task_id: str) -> None:
+    def _begin_attempt(self, task_id: str, share_usd: float | None) -> None:
         """Have an attempt begin, unless what it would run on is on hold."""
         known = self._known[task_id]
         attempt = AttemptId(self._records.run_id, task_id, known.take_number())
-        prepared = self._attempts.prepare(known, attempt, self._state.budget.left_usd)
+        prepared = self._attempts.prepare(known, attempt, self._state.task_budgets.get(task_id), share_usd)
         account = prepared.account
         if account is not None and (held := self._state.held_by(task_id, account)) is not None:
             known.give_number_back()
@@ -328,7 +329,7 @@ class Orchestrator:
         if prepared.job is None:
             end = bare_end(attempt, Outcome.SPAWN_ERROR, prepared.refusal)
         else:
-            end = without_blame(await placed.run(self.executor, prepared.job), prepared.run_left_usd)
+            end = await placed.run(self.executor, prepared.job)
         await self._end_attempt(placed, end, prepared)
 
     async def _adopt(self, placed: Placed, running: Running) -> None:
@@ -345,7 +346,8 @@ class Orchestrator:
     async def _end_attempt(self, placed: Placed, end: AttemptEnd, prepared: Prepared | None = None) -> None:
         """Write down how an attempt ended; only then may anything depend on it."""
         task_id = placed.id.task_id
-        known, end = self._known[task_id], self._secrets.of_end(end)
+        known, told = self._known[task_id], self._secrets.of_end(end)
+        end = ended_by_the_run(told, prepared and prepared.share_usd, placed.why_stopped, known.task.options.on_budget)
         self._ending += 1
         try:
             finished, is_alone = known.attempts[-1].finished, lambda: self._ending >= len(self._placed)
@@ -358,8 +360,8 @@ class Orchestrator:
         self._placed.pop(task_id, None)
         known.end(end)
         self._telling.tell(EventKind.ATTEMPT_ENDED, task_id, **reporting.about(end))
-        outcome = end.outcome if written else Outcome.CANCELLED
-        ended = happenings.Ended(task_id, outcome, end.usage.total, end.cost_usd or 0.0)
+        at_share = end is not told and placed.why_stopped is None
+        ended = happenings.Ended.by(end, written, at_share, known.left_to_check() is not None)
         if written and prepared is not None:
             missing = self._readiness.of_program(prepared.job) if end.outcome is Outcome.SPAWN_ERROR else None
             ended = replace(ended, account=prepared.account, hold=prepared.hold_after(end, missing))
@@ -384,8 +386,8 @@ class Orchestrator:
             self._work.begin(self._records.finish_agent(facts.finished))
         for warning in reporting.warnings_in(task_id, placed.command, before, facts):
             self._telling.warn(warning)
-        if self._state.budget.is_set:
-            self._happens(happenings.Spent(task_id, facts.usage.total, facts.cost_usd or 0.0))
+        if self._state.has_budget(task_id):
+            self._happens(happenings.Spent.by(task_id, facts))
         self._telling.changed(task_id)
 
     # What is told.

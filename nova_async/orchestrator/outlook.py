@@ -7,9 +7,10 @@ from typing import final
 from nova_async.cascade import Cascade
 from nova_async.journal.history import History
 from nova_async.orchestrator.known import TaskKnown
-from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.resume import check_selection, failed_tasks, resumed_state, take_over
+from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.sessions import session_for
+from nova_async.orchestrator.within_budget import wait_for_budget
 from nova_async.words import Outcome, TaskState
 
 __all__ = ["COMPLETED_BEFORE", "Outlook", "look_ahead"]
@@ -56,9 +57,8 @@ def look_ahead(
     known = take_over(cascade, history)
     state = resumed_state(cascade, known, max_workers=max_workers or cascade.settings.max_workers, only=only)
     schedule, rounds = state.schedule, []
-    is_used_up = state.budget.is_used_up
     skipped = {}
-    while not is_used_up and (begun := tuple(iter(schedule.start_next, None))):
+    while not state.budget.is_used_up and (begun := next_round(state)):
         rounds.append(begun)
         for task_id in begun:
             schedule.complete(task_id)
@@ -67,8 +67,8 @@ def look_ahead(
         if task_id not in begins:
             where = schedule.state(task_id)
             why = reason(task, where, schedule.blocked_by(task_id), is_selected=schedule.is_selected(task_id))
-            skipped[task_id] = why or "the budget of the run is used up"
-    to_check = frozenset(task_id for task_id in begins if known[task_id].left_to_check(digest(known[task_id].task)))
+            skipped[task_id] = why or state.budget_reason(task_id) or waits_for(state, task_id)
+    to_check = frozenset(task_id for task_id in begins if known[task_id].left_to_check())
     resumed = {}
     if folder_of is not None:
         for task_id in begins - to_check:
@@ -76,6 +76,24 @@ def look_ahead(
             if (session := session_for(cascade, planned, attempts, folder_of(planned.options.cwd))) is not None:
                 resumed[task_id] = session.id
     return Outlook(tuple(rounds), skipped, to_check, resumed)
+
+
+def next_round(state: RunState) -> tuple[str, ...]:
+    """Return what could begin together now; what has used up its own budget waits."""
+    begun = []
+    while (task_id := state.schedule.start_next()) is not None:
+        if state.is_out_of_budget(task_id):
+            wait_for_budget(state, task_id)
+        else:
+            begun.append(task_id)
+    return tuple(begun)
+
+
+def waits_for(state: RunState, task_id: str) -> str:
+    """Say what a task waits for that has not failed and may run."""
+    if state.budget.is_used_up:
+        return "the budget of the run is used up"
+    return f"waits for {', '.join(state.schedule.waits_for(task_id))}"
 
 
 def reason(known: TaskKnown, state: TaskState, blocked_by: Collection[str], *, is_selected: bool) -> str:

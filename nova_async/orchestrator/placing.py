@@ -44,6 +44,8 @@ class Placed:
         self._on_cancel = on_cancel
         self._running: Running | None = None
         self._grace: float | None = None  # once it is to end
+        self.why_stopped: str | None = None
+        """Why it is to end, where nobody asked for it."""
         # A future and no task: what cancels all tasks of a loop must not be taken for the end of our patience.
         self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._patience: asyncio.TimerHandle | None = None
@@ -90,8 +92,10 @@ class Placed:
                 self._running.stop(0.0)
         return bare_end(self.id, Outcome.EXECUTOR_ERROR, text[:500], ran=True)
 
-    def stop(self, grace: float) -> None:
+    def stop(self, grace: float, why: str | None = None) -> None:
         """Ask it to end within so many seconds; an executor that cannot end it is not waited for for ever."""
+        if self._grace is None:
+            self.why_stopped = why
         self._grace = grace if self._grace is None else min(grace, self._grace)
         if self._running is None:
             return

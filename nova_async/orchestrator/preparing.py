@@ -1,6 +1,6 @@
 """An attempt before anything of it is written or started."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,7 +10,8 @@ from typing import final
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade
 from nova_async.orchestrator import reporting
-from nova_async.orchestrator.commands import CommandMaker, make_job
+from nova_async.orchestrator.budget import Budget
+from nova_async.orchestrator.commands import CommandMaker, make_job, told_their_caps
 from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.secrets import Secrets
@@ -32,8 +33,8 @@ class Prepared:
     """Why no command could be made."""
     account: Account | None
     """What it runs on; None without a job."""
-    run_left_usd: float | None
-    """What the run's budget had left, for an agent that can hold it by itself."""
+    share_usd: float | None
+    """The most that its agent may spend of what the run's budget had left, where it is told so."""
     _secrets: Secrets
     _digest: str
     _known: TaskKnown
@@ -74,7 +75,11 @@ class Attempts:
     command_for: CommandMaker | None
     secrets: Secrets
 
-    def prepare(self, known: TaskKnown, attempt: AttemptId, run_left_usd: float | None) -> Prepared:
+    def told_their_caps(self) -> Collection[str]:
+        """Return the tasks whose agents are told how many dollars they may spend."""
+        return () if self.command_for is not None else list(told_their_caps(self.cascade))
+
+    def prepare(self, known: TaskKnown, attempt: AttemptId, budget: Budget | None, share_usd: float | None) -> Prepared:
         """Make an attempt's job, or say why there can be none; ``command_for`` may raise what it likes."""
         digest, task = reporting.digest(known.task), self.cascade.tasks[known.task.id]
         job, refusal, session = None, "", None
@@ -83,14 +88,14 @@ class Attempts:
         try:
             job = make_job(
                 self.cascade, task, attempt,
-                session=session, spent=known.spent, root=self.root, agent=self.agent,
-                command_for=self.command_for, left_to_check=known.left_to_check(digest), run_left_usd=run_left_usd,
+                session=session, root=self.root, agent=self.agent, budget=budget,
+                command_for=self.command_for, left_to_check=known.left_to_check(), share_usd=share_usd,
                 result_of=partial(answer_for, known.task.id, self.known), last_error=known.last_error,
             )  # fmt: skip
         except Exception as error:
             refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
         account = None if job is None else account_of(job, known.task, by_plan=self.command_for is None)
         return Prepared(
-            job=job, refusal=refusal, account=account, run_left_usd=run_left_usd, _secrets=self.secrets,
+            job=job, refusal=refusal, account=account, share_usd=share_usd, _secrets=self.secrets,
             _digest=digest, _known=known,
         )  # fmt: skip

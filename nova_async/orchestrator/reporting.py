@@ -9,7 +9,7 @@ from nova_async.agents import AGENTS, unread_agent
 from nova_async.cascade import Task
 from nova_async.journal.rollup import sum_up
 from nova_async.records import Attempt, AttemptEnd, AttemptFacts
-from nova_async.views import Hold, RunReport, RunView, TaskView
+from nova_async.views import BudgetView, Hold, RunReport, RunView, TaskView
 from nova_async.words import Permissions, Phase, TaskState
 
 __all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report", "warnings_in"]
@@ -24,21 +24,21 @@ def reason(
     state: TaskState,
     blocked_by: Sequence[str],
     waits_for: Sequence[str],
-    hold: Hold | None,
+    kept: str | None,
     *,
     over: bool,
     selected: bool = True,
 ) -> str | None:
     """Say why a task does not run at this moment; None where that is plain.
 
-    Once the run is over nothing waits any more, but for an agent that could not work.
+    ``kept`` says that its agent cannot work, or that its budget is used up. Once the run is over, nothing else waits.
     """
     if state is TaskState.WAITING and not selected:
         return "not selected"
     if state is TaskState.BLOCKED:
         return f"blocked by {', '.join(blocked_by)}"
-    if hold is not None:
-        return hold.reason
+    if kept is not None:
+        return kept
     if over:
         return None
     if state is TaskState.RETRYING:
@@ -128,8 +128,7 @@ def run_report(
     started_at: datetime,
     duration_seconds: float,
     holds: tuple[Hold, ...] = (),
-    *,
-    is_over_budget: bool = False,
+    budgets: tuple[BudgetView, ...] = (),
 ) -> RunReport:
     """Return how a run ended."""
     total = sum_up(views.values())
@@ -148,5 +147,5 @@ def run_report(
         milestones={milestone.id: milestone.message for milestone in run.milestones if milestone.message},
         warnings=run.warnings,
         holds=holds,
-        is_over_budget=is_over_budget,
+        budgets=budgets,
     )

@@ -1,17 +1,17 @@
 """What earlier runs of a plan mean for the next one. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import reduce
 
 from nova_async.cascade import Cascade
 from nova_async.cascade.selection import unmet_needs
 from nova_async.errors import SelectionError
 from nova_async.journal.history import History
-from nova_async.orchestrator.budget import Budget
+from nova_async.orchestrator.budget import Budget, Spending
 from nova_async.orchestrator.known import TaskKnown
-from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.retry import FREE, NO_VERDICT, may_be_retried
 from nova_async.orchestrator.run_state import RunState
-from nova_async.words import Outcome
+from nova_async.words import OnBudget, Outcome
 
 __all__ = ["check_selection", "failed_tasks", "resumed_state", "take_over"]
 
@@ -40,20 +40,21 @@ def resumed_state(
     reached: Iterable[str] = (),
     running: Iterable[str] = (),
     only: Collection[str] | None = None,
+    capped: Iterable[str] = (),
 ) -> RunState:
     """Return the state of a run that goes on from there; ``running`` are tasks that an executor never stopped.
 
-    With ``only`` no other task begins.
+    With ``only`` no other task begins. ``capped`` are the tasks whose agents are told what they may cost.
     """
     running = set(running)
     completed = [task_id for task_id, task in known.items() if task_id not in running and is_completed(task)]
     done = {*completed, *running}
     failed = [task_id for task_id, task in known.items() if task_id not in done and has_given_up(cascade, task)]
-    spent = [task.spent for task in known.values()]
+    spent = {task_id: task.spending for task_id, task in known.items()}
     return RunState.of(
         cascade,
         max_workers=max_workers,
-        outcomes={task_id: task.outcomes for task_id, task in known.items()},
+        outcomes={task_id: verdicts(task) for task_id, task in known.items()},
         completed=completed,
         failed=failed,
         running=running,
@@ -62,9 +63,11 @@ def resumed_state(
         budget=Budget(
             max_tokens=cascade.settings.budget_tokens,
             max_cost_usd=cascade.settings.budget_usd,
-            tokens=sum(total.usage.total for total in spent),
-            cost_usd=sum(total.cost_usd or 0.0 for total in spent),
+            spent=reduce(Spending.plus, spent.values(), Spending()),
         ),
+        spent=spent,
+        to_check=[task_id for task_id, task in known.items() if task.left_to_check() is not None],
+        capped=capped,
     )
 
 
@@ -94,7 +97,7 @@ def is_completed(known: TaskKnown) -> bool:
     if Outcome.OK in known.outcomes:
         return True
     task = known.task
-    is_to_be_checked = task.options.verify is not None and known.left_to_check(digest(task)) is not None
+    is_to_be_checked = task.options.verify is not None and known.left_to_check() is not None
     return task.done and not known.has_failed_its_check and not is_to_be_checked
 
 
@@ -104,9 +107,20 @@ def has_given_up(cascade: Cascade, known: TaskKnown) -> bool:
     What was denied to its agent in an earlier run may be allowed by now, in settings of the agent's own that cannot
     be seen from here.
     """
-    verdicts = [outcome for outcome in known.outcomes if outcome not in FREE]
-    if verdicts[-1:] == [Outcome.DENIED]:
+    outcomes, options = verdicts(known), known.task.options
+    if [outcome for outcome in outcomes if outcome not in FREE][-1:] == [Outcome.DENIED]:
         return False
-    return bool(known.outcomes) and not may_be_retried(
-        known.outcomes, retries=known.task.options.retries, retry_on=cascade.settings.retry_on
-    )
+    if not outcomes:
+        return False
+    if options.on_budget == OnBudget.FAIL and known.is_out_of_budget:
+        return True
+    return not may_be_retried(outcomes, retries=options.retries, retry_on=cascade.settings.retry_on)
+
+
+def verdicts(known: TaskKnown) -> list[Outcome]:
+    """Return the outcomes by which it is decided whether a task is tried again.
+
+    A task that is to wait for more budget has not failed by having used up what it had.
+    """
+    waits = known.task.options.on_budget == OnBudget.STOP
+    return [outcome for outcome in known.outcomes if not (waits and outcome is Outcome.BUDGET)]

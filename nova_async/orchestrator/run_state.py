@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import final
 
 from nova_async.cascade import Cascade
-from nova_async.orchestrator.budget import Budget
-from nova_async.orchestrator.holding import Account, with_waiting
+from nova_async.orchestrator.budget import Budget, Spending, in_words
+from nova_async.orchestrator.holding import Account, with_dependents, with_waiting
 from nova_async.orchestrator.schedule import Schedule
-from nova_async.views import Hold
+from nova_async.views import BudgetView, Hold
 from nova_async.words import Outcome, TaskState
 
 __all__ = ["JournalTrouble", "RunState"]
@@ -38,6 +38,22 @@ class RunState:
     schedule: Schedule
     outcomes: dict[str, list[Outcome]]
     budget: Budget = field(default_factory=Budget)
+    task_budgets: dict[str, Budget] = field(default_factory=dict)
+    """Of the tasks that have one of their own."""
+    out_of_budget: set[str] = field(default_factory=set)
+    """Tasks that could have begun, and wait for more budget of their own."""
+    capped: frozenset[str] = frozenset()
+    """Tasks whose agents hold a cap in dollars by themselves, and are told it."""
+    tells_cost_live: set[tuple[str, str | None]] = field(default_factory=set)
+    """Agents, each with a model, whose costs are known while they work."""
+    to_check: set[str] = field(default_factory=set)
+    """Tasks of which only the check is left, which costs nothing."""
+    done: set[str] = field(default_factory=set)
+    """Running tasks whose agents have told their final result."""
+    stopped_by_budget: list[str] = field(default_factory=list)
+    """Tasks whose agents were asked to stop when the run's budget was used up."""
+    spared: set[str] = field(default_factory=set)
+    """Those of them that were not asked to stop when the run's budget was used up."""
     chance: random.Random = field(default_factory=random.Random)
     reached: set[str] = field(default_factory=set)
     """Milestones."""
@@ -74,13 +90,17 @@ class RunState:
         running: Iterable[str] = (),
         reached: Iterable[str] = (),
         budget: Budget | None = None,
+        spent: Mapping[str, Spending] | None = None,
+        to_check: Iterable[str] = (),
+        capped: Iterable[str] = (),
         chance: random.Random | None = None,
         only: Collection[str] | None = None,
     ) -> "RunState":
         """Return the state of a run that is about to begin.
 
         ``completed`` and ``failed`` are the tasks that need no attempt in it, ``running`` those whose attempts of an
-        earlier run still go on. With ``only`` no other task begins.
+        earlier run still go on. ``spent`` is what earlier attempts of each task have used, ``to_check`` are those with
+        only the check left. With ``only`` no other task begins.
         """
         return cls(
             cascade=cascade,
@@ -94,6 +114,9 @@ class RunState:
             ),
             outcomes={task: list((outcomes or {}).get(task, ())) for task in cascade.tasks},
             budget=budget or Budget(),
+            task_budgets=task_budgets(cascade, spent or {}),
+            to_check=set(to_check),
+            capped=frozenset(capped),
             chance=chance or random.Random(),
             reached=set(reached),
             max_workers=max_workers,
@@ -113,7 +136,40 @@ class RunState:
     @property
     def has_halted(self) -> bool:
         """Whether tasks are left for a reason other than a failure: a used-up budget, an agent on hold."""
-        return self.budget.is_used_up or (bool(self.holds) and not self.schedule.failed)
+        return self.budget.is_used_up or (bool(self.holds or self.out_of_budget) and not self.schedule.failed)
+
+    def is_out_of_budget(self, task_id: str) -> bool:
+        """Tell whether a task's own budget is used up, and it needs some to go on."""
+        budget = self.task_budgets.get(task_id)
+        return budget is not None and budget.is_used_up and task_id not in self.to_check
+
+    def budget_reason(self, task_id: str) -> str | None:
+        """Say that a task waits for more budget of its own; None for any other task."""
+        if task_id not in self.out_of_budget:
+            return None
+        budget = self.task_budgets[task_id]
+        return f"its budget of {in_words(budget.max_tokens, budget.max_cost_usd)} is used up"
+
+    def has_budget(self, task_id: str) -> bool:
+        """Tell whether it matters what a task spends while it runs."""
+        return self.budget.is_set or task_id in self.task_budgets
+
+    def budgets_now(self) -> tuple[BudgetView, ...]:
+        """Return the run's budget, if it has one, and those of tasks that wait for more."""
+        left = [task_id for task_id in self.schedule.with_state(TaskState.WAITING, TaskState.READY)
+                if self.schedule.is_selected(task_id)]  # fmt: skip
+        views = [view_of(self.budget, None, self.stopped_by_budget, left)] if self.budget.is_set else []
+        unfinished = set(left)
+        for task_id in self.cascade.tasks:
+            if task_id in self.out_of_budget:
+                waiting = with_dependents((task_id,), self.cascade, unfinished)
+                views.append(view_of(self.task_budgets[task_id], task_id, (), waiting))
+        return tuple(views)
+
+    def kind_of(self, task_id: str) -> tuple[str, str | None]:
+        """Return a task's agent and model: what is known of the one's costs is known of all like it."""
+        options = self.cascade.tasks[task_id].options
+        return options.agent, options.model
 
     def holds_now(self) -> tuple[Hold, ...]:
         """Return what is on hold, with all tasks that wait for it."""
@@ -123,3 +179,24 @@ class RunState:
         """Return what a held task waits for; None for any other task."""
         account = self.held.get(task_id)
         return self.holds.get(account) if account is not None else None
+
+
+def view_of(budget: Budget, task_id: str | None, stopped: Iterable[str], waiting: Iterable[str]) -> BudgetView:
+    """Return how a budget looks from outside."""
+    return BudgetView(
+        task_id=task_id, max_cost_usd=budget.max_cost_usd, max_tokens=budget.max_tokens,
+        cost_usd=budget.total.cost_usd, tokens=budget.total.tokens, is_used_up=budget.is_used_up,
+        stopped=tuple(stopped), waiting=tuple(waiting) if budget.is_used_up else (),
+    )  # fmt: skip
+
+
+def task_budgets(cascade: Cascade, spent: Mapping[str, Spending]) -> dict[str, Budget]:
+    """Return the budgets of the tasks that have one of their own, with what earlier attempts have used of it."""
+    budgets = {}
+    for task in cascade.tasks.values():
+        options = task.options
+        if options.budget_usd is not None or options.budget_tokens is not None:
+            budgets[task.id] = Budget(
+                options.budget_tokens, options.budget_usd, spent.get(task.id, Spending()), f"{task.id}'s"
+            )
+    return budgets

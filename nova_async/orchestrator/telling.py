@@ -73,6 +73,8 @@ class Telling:
                 self._tell_end(EventKind.TASK_FAILED, task_id, blocks=list(blocks))
             case actions.HeldBack(task_id, hold):
                 self._tell_end(EventKind.TASK_HELD, task_id, reason=hold.reason)
+            case actions.OutOfBudget(task_id, reason):
+                self._tell_end(EventKind.TASK_HELD, task_id, reason=reason)
             case actions.Suspended(hold):
                 self.warn(warning_of(hold))
             case actions.Overspent(text):

@@ -3,11 +3,12 @@
 import click
 import pytest
 
-from nova_async.cascade import parse_cascade
+from nova_async.cascade import Cascade, parse_cascade
 from nova_async.cli.limit_options import LIMITS, with_limits
 from nova_async.cli.plan import describe_options
+from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.commands import limits_of
-from nova_async.usage import Totals
+from nova_async.orchestrator.run_state import task_budgets
 
 PLAN = """+++
 timeout = "45m"
@@ -21,24 +22,30 @@ linger = "5s"
 """
 
 
+def budget_of(cascade: Cascade, task_id: str) -> Budget:
+    """Return the budget of a task that has not run yet."""
+    return task_budgets(cascade, {}).get(task_id, Budget())
+
+
 def test_a_flag_stands_above_plan_and_task() -> None:
     """Each limit can be given on the command line, and then holds for every task, whatever is written."""
     cascade = parse_cascade(PLAN)
-    first, second = (limits_of(cascade, task, Totals()) for task in cascade.tasks.values())
+    first, second = (limits_of(cascade, task, budget_of(cascade, task.id)) for task in cascade.tasks.values())
     assert (first.timeout, first.max_memory, first.linger) == (300.0, 500_000_000, 5.0)
     assert (second.timeout, second.max_memory) == (2700.0, None)
     given = {
         "timeout": "1h", "idle_timeout": "10m", "linger": "off", "max_memory": "1.5G", "task_budget_usd": "2.50",
-        "task_budget_tokens": "1000",
+        "task_budget_tokens": "1000", "budget_usd": "$7", "budget_tokens": "9_000",
     }  # fmt: skip
     assert set(LIMITS) >= given.keys()
     cascade = with_limits(cascade, given)
     for task in cascade.tasks.values():
-        limits = limits_of(cascade, task, Totals())
+        limits = limits_of(cascade, task, budget_of(cascade, task.id))
         assert limits.as_dict() == {
             "timeout": 3600.0, "idle_timeout": 600.0, "max_memory": 3 << 29, "max_tokens": 1000, "max_cost_usd": 2.5,
         }  # fmt: skip
     assert "linger" in cascade.settings.written
+    assert (cascade.settings.budget_usd, cascade.settings.budget_tokens) == (7.0, 9000)
     assert with_limits(cascade, dict.fromkeys(LIMITS)) is cascade
 
 

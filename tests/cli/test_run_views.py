@@ -21,7 +21,7 @@ from nova_async.cli.time_left import time_left
 from nova_async.journal.rollup import sum_up
 from nova_async.records import Event
 from nova_async.usage import TokenUsage
-from nova_async.views import RunReport, TaskView
+from nova_async.views import BudgetView, RunReport, TaskView
 from nova_async.words import EventKind, Outcome, Phase, TaskState
 from tests.views import by_id
 
@@ -318,11 +318,27 @@ def test_the_summary_of_an_interrupted_run() -> None:
 
 def test_the_summary_of_a_run_over_its_budget() -> None:
     """Another run would start nothing, so none is advised before the budget is a larger one."""
-    lines = told_by(report(view("F1", "completed"), view("F2", "ready"), is_over_budget=True), interrupted=True)
-    assert lines[-1] == "The run's budget is used up: raise it in the plan, then `nova run` continues"
-    assert not any(line.startswith("Resume") for line in lines)
-    lines = told_by(report(view("F1", "completed"), is_over_budget=True))
-    assert not any("raise it" in line for line in lines), "nothing is left to do"
+    used_up = BudgetView(max_cost_usd=0.5, cost_usd=0.53, is_used_up=True, stopped=("F2",), waiting=("F2",))
+    lines = told_by(report(view("F1", "completed"), view("F2", "ready"), budgets=(used_up,)), interrupted=True)
+    assert lines[-3:] == [
+        "The run's budget of $0.50 is used up: $0.53 spent, $0.03 beyond it, by what one agent had under way",
+        "  1 task waits: F2",
+        "  To go on, allow more: `nova run --budget MORE`, or raise budget_usd in the plan and `nova run`",
+    ]
+    lines = told_by(report(view("F1", "completed"), budgets=(replace(used_up, stopped=(), waiting=()),)))
+    assert not any("MORE" in line for line in lines), "nothing is left to do"
+
+
+def test_the_summary_of_a_task_over_its_own_budget() -> None:
+    """It says which task, what waits for it, and the option that allows it more."""
+    used_up = BudgetView(task_id="F2", max_tokens=1000, tokens=1000, is_used_up=True, waiting=("F2", "F3"))
+    lines = told_by(report(view("F1", "completed"), view("F2", "waiting"), view("F3", "waiting"), budgets=(used_up,)))
+    assert lines[-3:] == [
+        "F2's budget of 1,000 tokens is used up: 1,000 spent",
+        "  2 tasks wait: F2, F3",
+        "  To go on, allow more: `nova run --task-budget-tokens MORE`, or raise its budget_tokens in the plan "
+        "and `nova run`",
+    ]
 
 
 def test_the_models_add_up() -> None:

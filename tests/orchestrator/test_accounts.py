@@ -8,7 +8,6 @@ from nova_async import Orchestrator, parse_cascade
 from nova_async.attempt.job import Job
 from nova_async.orchestrator.commands import make_job
 from nova_async.records import AttemptId
-from nova_async.usage import Totals
 
 PLAN = """\
 +++
@@ -27,7 +26,7 @@ def job_of(env: str, root: Path) -> Job:
     """Return the job of the one task."""
     cascade = parse_cascade(PLAN.format(env=env))
     return make_job(
-        cascade, cascade.tasks["T1"], AttemptId("r", "T1", 1), session_id=None, spent=Totals(), root=root
+        cascade, cascade.tasks["T1"], AttemptId("r", "T1", 1), session=None, root=root
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nova_async.attempt.ends import bare_end
 from nova_async.cascade import Cascade, Task, parse_cascade
 from nova_async.cascade.options import TaskOptions
 from nova_async.orchestrator import retry as room
@@ -21,14 +20,14 @@ from nova_async.orchestrator.actions import (
     Finish,
     GiveUp,
     HeldBack,
-    Overspent,
+    OutOfBudget,
     Reached,
     Retrying,
     StopTask,
     Suspended,
     WakeAt,
 )
-from nova_async.orchestrator.budget import Budget, without_blame
+from nova_async.orchestrator.budget import NOTHING, Budget, Spending
 from nova_async.orchestrator.decide import JOURNAL_PATIENCE, decide
 from nova_async.orchestrator.happenings import (
     Begun,
@@ -46,9 +45,8 @@ from nova_async.orchestrator.happenings import (
 from nova_async.orchestrator.holding import Account, with_waiting
 from nova_async.orchestrator.retry import UNSERVED
 from nova_async.orchestrator.run_state import RunState
-from nova_async.records import AttemptId
 from nova_async.views import Hold
-from nova_async.words import OnFailure, Outcome, TaskState
+from nova_async.words import OnBudget, OnFailure, Outcome, TaskState
 
 CURABLE = Outcome.SIGNAL
 ONE, OTHER = Account("one", "/bin/one", (), "m"), Account("other", "/bin/other", (), "m")
@@ -208,7 +206,7 @@ def test_woken_too_early() -> None:
     decide(state, Begun(), 0.0)
     _, wake = decide(state, Ended("A", CURABLE), 10.0)
     assert isinstance(wake, WakeAt)
-    assert decide(state, Spent("B", 1, 0.0), 10.1) == []
+    assert decide(state, Spent("B", Spending(1)), 10.1) == []
     assert decide(state, Woken(), wake.moment - 0.01) == [wake]
 
 
@@ -219,15 +217,6 @@ def test_nothing_is_retried_once_nothing_may_begin() -> None:
     decide(state, Stop(), 1.0)
     assert decide(state, Ended("A", CURABLE), 2.0) == [Finish()]
     assert state.schedule.state("A") is TaskState.WAITING
-
-
-def test_what_has_ended_is_counted_once() -> None:
-    """Not as running and as ended."""
-    budget = Budget(max_tokens=100, max_cost_usd=1.0)
-    budget.note_running("A", 40, 0.4)
-    budget.note_end("A", 50, 0.5)
-    assert budget.used == 0.5
-    assert not budget.is_used_up
 
 
 def test_a_machine_that_never_has_room() -> None:
@@ -278,62 +267,6 @@ def test_a_journal_that_fails_while_something_runs() -> None:
     decide(state, Written("A"), 0.0)
     decide(state, Refused("B"), 0.0)
     assert begun(decide(state, Woken(), 2 * JOURNAL_PATIENCE)) == ["B"]
-
-
-def test_a_budget_of_the_run() -> None:
-    """It warns once at 80 %, and when it is used up nothing begins and all are asked to stop."""
-    budget = Budget(max_tokens=100, tokens=10)
-    state = state_of(plan(("A", ""), ("B", ""), ("C", "")), workers=2, budget=budget)
-    decide(state, Begun(), 0.0)
-    assert decide(state, Spent("A", 60, 0.0), 1.0) == []
-    (warning,) = decide(state, Spent("B", 10, 0.0), 1.0)
-    assert isinstance(warning, Overspent)
-    assert decide(state, Spent("B", 11, 0.0), 1.0) == []
-    told, *stops = decide(state, Ended("A", Outcome.OK, 95), 2.0)[1:]
-    assert isinstance(told, Overspent)
-    assert stops == [StopTask("B", 5.0)]
-    assert decide(state, Ended("B", Outcome.CANCELLED, 11), 3.0) == [Finish()]
-    assert state.schedule.state("C") is TaskState.READY
-
-
-def test_an_agent_that_ends_at_the_rest_of_the_budget_is_not_tried_again() -> None:
-    """Its own end used the budget up: the task waits for the next run, and nobody is told of another attempt."""
-    state = state_of(plan(("A", "")), budget=Budget(max_cost_usd=5.0))
-    decide(state, Begun(), 0.0)
-    told, finish = decide(state, Ended("A", Outcome.CANCELLED, 0, 5.0), 1.0)
-    assert isinstance(told, Overspent)
-    assert finish == Finish()
-    assert state.schedule.state("A") is TaskState.WAITING
-
-
-def test_a_budget_that_is_used_up_begins_nothing() -> None:
-    """The next run with the same budget pays for nothing."""
-    state = state_of(plan(("A", "")), budget=Budget(max_cost_usd=5.0, cost_usd=5.0))
-    actions = decide(state, Begun(), 0.0)
-    assert begun(actions) == []
-    assert actions[-1] == Finish()
-
-
-@pytest.mark.parametrize(
-    ("outcome", "cost", "cap", "then"),
-    [
-        (Outcome.AGENT_ERROR, 0.5, 0.5, Outcome.CANCELLED),
-        (Outcome.AGENT_ERROR, 0.4, 0.5, Outcome.AGENT_ERROR),
-        (Outcome.AGENT_ERROR, None, 0.5, Outcome.AGENT_ERROR),
-        (Outcome.AGENT_ERROR, 9.0, None, Outcome.AGENT_ERROR),
-        (Outcome.OK, 9.0, 0.5, Outcome.OK),
-        (Outcome.VERIFY, 9.0, 0.5, Outcome.VERIFY),
-        (Outcome.BUDGET, 0.5, 0.5, Outcome.CANCELLED),
-        (Outcome.BUDGET, 0.4, 0.5, Outcome.BUDGET),
-    ],
-)
-def test_who_ends_at_the_runs_cap_is_not_to_blame(
-    outcome: Outcome, cost: float | None, cap: float | None, then: Outcome
-) -> None:
-    """An agent that gave up with all spent that the run had left has not failed; any other verdict stands."""
-    end = replace(bare_end(AttemptId("run", "A", 1), outcome, "because"), cost_usd=cost)
-    assert without_blame(end, cap).outcome is then
-    assert without_blame(replace(end, ended_by_us=True), cap).outcome is outcome
 
 
 def test_milestones_come_once() -> None:
@@ -491,6 +424,9 @@ class AnyOrder(RuleBasedStateMachine):
         on_failure=st.sampled_from(OnFailure),
         accounts=st.lists(st.sampled_from([ONE, ONE._replace(model="big"), OTHER]), min_size=8, max_size=8),
         retry_on=st.sampled_from([("signal", "overload"), ("auth", "limit", "spawn_error", "signal")]),
+        budgets=st.tuples(st.none() | st.integers(1, 60), st.none() | st.floats(0.01, 60)),
+        of_tasks=st.lists(st.none() | st.integers(1, 20), min_size=8, max_size=8),
+        on_budget=st.sampled_from(OnBudget),
     )
     def begin(
         self,
@@ -501,6 +437,9 @@ class AnyOrder(RuleBasedStateMachine):
         on_failure: OnFailure,
         accounts: list[Account],
         retry_on: tuple[str, ...],
+        budgets: tuple[int | None, float | None],
+        of_tasks: list[int | None],
+        on_budget: OnBudget,
     ) -> None:
         """Begin a run of eight tasks."""
         needs = {later: sorted({earlier for earlier, other in edges if other == later and earlier < later})
@@ -509,7 +448,13 @@ class AnyOrder(RuleBasedStateMachine):
             Task(
                 id=f"T{number}",
                 depends_on=tuple(f"T{earlier}" for earlier in needs[number]),
-                options=TaskOptions(retries=retries, slots=slots[number], on_failure=on_failure),
+                options=TaskOptions(
+                    retries=retries,
+                    slots=slots[number],
+                    on_failure=on_failure,
+                    on_budget=on_budget,
+                    budget_tokens=of_tasks[number],
+                ),
             )
             for number in range(8)
         )
@@ -518,7 +463,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.accounts = {f"T{number}": account for number, account in enumerate(accounts)}
         self.suspended: set[Account] = set()
         self.now = 0.0
-        self.state = state_of(self.cascade, workers)
+        self.state = state_of(self.cascade, workers, budget=Budget(*budgets), capped=self.cascade.tasks)
+        self.spent: dict[str, Spending] = {}  # by those that run
+        self.rows: list[tuple[str, Spending]] = []  # what ended attempts have used
+        self.shares: dict[str, float | None] = {}
         self.asked: set[str] = set()  # to begin, and not yet written
         self.running: set[str] = set()
         self.done: set[str] = set()
@@ -547,8 +495,14 @@ class AnyOrder(RuleBasedStateMachine):
                     assert event.account is not None
                     assert event.hold is not None
                     assert self.state.trying.get(event.account.held_by(event.hold)) != task_id, "it is not tried again"
-                case Begin(task_id):
+                case OutOfBudget(task_id):
+                    used = sum(row.tokens for task, row in self.rows if task == task_id)
+                    assert used >= (self.cascade.tasks[task_id].options.budget_tokens or 0)
+                case Begin(task_id, share):
                     assert not self.stopping, "nothing begins after a stop"
+                    assert not self.state.budget.is_used_up, "nothing begins without money"
+                    assert not self.state.is_out_of_budget(task_id)
+                    self.shares[task_id] = share
                     assert task_id not in self.asked | self.running, f"{task_id} would run twice at once"
                     assert task_id not in self.verdicts, f"{task_id} is over"
                     assert set(self.cascade.tasks[task_id].depends_on) <= self.done
@@ -584,12 +538,25 @@ class AnyOrder(RuleBasedStateMachine):
             self.happens(Refused(task_id))
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
-    def attempt_ends(self, data: st.DataObject, outcome: Outcome) -> None:
-        """End a running attempt somehow."""
+    @rule(data=st.data(), tokens=st.integers(0, 9), usd=st.floats(0, 9), is_done=st.booleans())
+    def attempt_spends(self, data: st.DataObject, tokens: int, usd: float, is_done: bool) -> None:
+        """Have an agent tell that it has used more."""
+        task_id = data.draw(st.sampled_from(sorted(self.running)))
+        self.spent[task_id] = self.spent.get(task_id, NOTHING).plus(Spending(tokens, round(usd * 1e9)))
+        self.happens(Spent(task_id, self.spent[task_id], is_done))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), outcome=st.sampled_from(Outcome), usd=st.floats(0, 9), at_share=st.booleans())
+    def attempt_ends(self, data: st.DataObject, outcome: Outcome, usd: float, at_share: bool) -> None:
+        """End a running attempt somehow; it tells what it has used in all."""
         task_id = data.draw(st.sampled_from(sorted(self.running)))
         self.running.discard(task_id)
-        self.happens(Ended(task_id, outcome, account=self.accounts[task_id]))
+        spending = self.spent.pop(task_id, NOTHING).plus(Spending(1, round(usd * 1e9)))
+        self.rows.append((task_id, spending))
+        share = self.shares.pop(task_id, None)
+        gave_up = at_share and share is not None and spending.cost_usd >= share
+        outcome = Outcome.CANCELLED if gave_up else outcome
+        self.happens(Ended(task_id, outcome, spending, is_at_its_share=gave_up, account=self.accounts[task_id]))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), outcome=st.sampled_from(sorted(UNSERVED)))
@@ -597,7 +564,9 @@ class AnyOrder(RuleBasedStateMachine):
         """End a running attempt because its account or this machine does not serve its agent."""
         task_id = data.draw(st.sampled_from(sorted(self.running)))
         self.running.discard(task_id)
-        self.happens(refused(task_id, self.accounts[task_id], outcome))
+        if (spent := self.spent.pop(task_id, None)) is not None:
+            self.rows.append((task_id, spent))
+        self.happens(replace(refused(task_id, self.accounts[task_id], outcome), spending=spent or NOTHING))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -629,7 +598,11 @@ class AnyOrder(RuleBasedStateMachine):
         """Check that the states are true, and that what cannot go on by itself will be woken."""
         if not hasattr(self, "state"):
             return
-        schedule = self.state.schedule
+        schedule, budget = self.state.schedule, self.state.budget
+        assert budget.total.tokens == sum(used.tokens for used in [*self.spent.values(), *self.rest()])
+        assert budget.total.nanodollars == sum(used.nanodollars for used in [*self.spent.values(), *self.rest()])
+        for task_id in self.state.out_of_budget:
+            assert schedule.state(task_id) is TaskState.WAITING
         assert set(schedule.with_state(TaskState.IN_PROGRESS)) == self.asked | self.running
         assert schedule.completed == self.done
         slots = sum(min(self.cascade.tasks[task].options.slots, 9) for task in self.asked | self.running)
@@ -645,6 +618,10 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None
 
+    def rest(self) -> list[Spending]:
+        """Return what ended attempts have used."""
+        return [spending for _, spending in self.rows]
+
     def teardown(self) -> None:
         """See that it reaches its end from wherever it stands, with every task accounted for."""
         if not hasattr(self, "state"):
@@ -658,12 +635,14 @@ class AnyOrder(RuleBasedStateMachine):
                 self.happens(Written(task_id))
             for task_id in sorted(self.running):
                 self.running.discard(task_id)
-                self.happens(Ended(task_id, Outcome.OK))
+                self.rows.append((task_id, self.spent.pop(task_id, NOTHING)))
+                self.happens(Ended(task_id, Outcome.OK, self.rows[-1][1]))
             self.now = max(self.now, self.state.wake_at or self.now)
             self.happens(Woken())
         assert self.finished
         if not self.stopping and not self.state.schedule.is_draining:
             waiting = {task_id for hold in self.state.holds_now() for task_id in hold.waiting}
+            waiting |= {task_id for each in self.state.budgets_now() if each.task_id for task_id in each.waiting}
             for task_id in self.cascade.tasks:
                 blocked = self.state.schedule.blocked_by(task_id)
                 assert task_id in self.verdicts or blocked or task_id in waiting, f"{task_id} was forgotten"
@@ -683,16 +662,6 @@ def test_never_more_than_the_limit() -> None:
         ended = running.pop(chance.randrange(len(running)))
         running += begun(decide(state, Ended(ended, Outcome.OK), 1.0))
     assert state.finished
-
-
-def test_what_is_left_of_a_budget() -> None:
-    """What runs has used some of it already; there is always a cent, because a cap of nothing is no cap."""
-    budget = Budget(max_cost_usd=10.0, cost_usd=3.0)
-    budget.note_running("A", 0, 4.0)
-    assert budget.left_usd == 3.0
-    budget.note_running("B", 0, 9.0)
-    assert budget.left_usd == 0.01
-    assert Budget(max_tokens=5).left_usd is None
 
 
 def test_a_stopped_run_asks_a_failing_journal_for_nothing() -> None:

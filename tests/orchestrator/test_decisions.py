@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_async import AgentReport, Outcome, Permissions, TokenUsage, WorkerEnd
+from nova_async import AgentReport, Outcome, Permissions, WorkerEnd
 from nova_async.agents import AGENTS, UsageLimit
 from nova_async.attempt.job import Job
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.cascade import parse_cascade
+from nova_async.orchestrator.budget import NOTHING, Spending
 from nova_async.orchestrator.commands import READ_STDIN, fill, make_job
 from nova_async.orchestrator.retry import retry_delay
+from nova_async.orchestrator.run_state import task_budgets
 from nova_async.records import AttemptId
-from nova_async.usage import Totals
 
 EXITED = WorkerEnd.EXITED
 SEEN = AgentReport(expects_result=True)
@@ -126,12 +127,12 @@ def test_filling_never_fails(word: str) -> None:
     assert fill(word, {"a": "-"}) == word.replace("{a}", "-")
 
 
-def job(plan: str, task: str = "F1", spent: Totals | None = None, **more: Any) -> Job:
+def job(plan: str, task: str = "F1", spent: Spending = NOTHING, **more: Any) -> Job:
     """Make the job of a task's first attempt."""
     cascade = parse_cascade(plan)
     return make_job(
-        cascade, cascade.tasks[task], AttemptId("run", task, 1), session=None, spent=spent or Totals(),
-        root=Path("/plan"), **more,
+        cascade, cascade.tasks[task], AttemptId("run", task, 1), session=None, root=Path("/plan"),
+        budget=task_budgets(cascade, {task: spent}).get(task), **more,
     )  # fmt: skip
 
 
@@ -206,17 +207,16 @@ def test_the_environment_of_a_task() -> None:
 
 
 def test_a_budget_is_for_all_attempts_together() -> None:
-    """What earlier attempts have used is taken off."""
+    """What earlier attempts have used is taken off, to the last nano-dollar."""
     plan = "| ID | What | Budget | Tokens |\n|---|---|---|---|\n| F1 | a | 4.50 | 1000 |\n"
-    limits = job(plan, spent=Totals(usage=TokenUsage(400), cost_usd=1.0)).limits
-    assert (limits.max_tokens, limits.max_cost_usd) == (600, 3.5)
-    assert job(plan, spent=Totals(usage=TokenUsage(4000))).limits.max_tokens == 1
+    limits = job(plan, spent=Spending(400, 1_000_000_001)).limits
+    assert (limits.max_tokens, limits.max_cost_usd) == (600, 3.499999999)
 
 
 def test_an_agent_with_a_cap_of_its_own_is_given_it() -> None:
     """What the agent can hold by itself it is told, less what earlier attempts have used."""
     plan = "| ID | What | Agent | Budget |\n|---|---|---|---|\n| F1 | a | claude | 4.50 |\n| F2 | a | codex | 4.50 |\n"
-    command = job(plan, spent=Totals(cost_usd=1.0)).command
+    command = job(plan, spent=Spending(0, 1_000_000_000)).command
     assert command[command.index("--max-budget-usd") + 1] == "3.5"
     assert "--max-budget-usd" not in job(plan, "F2").command
 
@@ -225,8 +225,8 @@ def test_an_agent_with_a_cap_of_its_own_is_given_it() -> None:
     ("of_the_task", "of_the_run", "cap"), [("", 2.0, "2"), ("4.50", 2.0, "2"), ("1.50", 2.0, "1.5")]
 )
 def test_an_agent_with_a_cap_of_its_own_holds_the_runs_budget(of_the_task: str, of_the_run: float, cap: str) -> None:
-    """What is left of the run's budget caps it, too: its cost is known at its end alone."""
-    made = job(f"| ID | What | Budget |\n|---|---|---|\n| F1 | a | {of_the_task} |\n", run_left_usd=of_the_run)
+    """Its share of what is left of the run's budget caps it, too: its cost is known at its end alone."""
+    made = job(f"| ID | What | Budget |\n|---|---|---|\n| F1 | a | {of_the_task} |\n", share_usd=of_the_run)
     assert made.command[made.command.index("--max-budget-usd") + 1] == cap
     assert made.limits.max_cost_usd == (float(of_the_task) if of_the_task else None)
 

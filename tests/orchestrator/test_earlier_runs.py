@@ -13,6 +13,7 @@ from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.event_stream import EventStream
 from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.resume import failed_tasks
 from nova_async.orchestrator.retry_command import retry_tasks
 from nova_async.words import EventKind, Outcome, RunEnd
@@ -67,10 +68,11 @@ def test_only_a_check_that_counts_is_left_to_be_made() -> None:
     stopped = attempt("A1", 1, Outcome.CANCELLED)
     assert stopped.end is not None
     stopped = replace(stopped, finished=replace(stopped.end, outcome=Outcome.OK))
-    known = TaskKnown(Task(id="A1"), [stopped])
-    assert known.left_to_check("abc") == stopped
-    assert known.left_to_check("another") is None
-    assert TaskKnown(Task(id="A1"), [replace(stopped, counts=False)]).left_to_check("abc") is None
+    task = Task(id="A1", description="do it")
+    stopped = replace(stopped, start=replace(stopped.start, prompt_digest=digest(task)))
+    assert TaskKnown(task, [stopped]).left_to_check() == stopped
+    assert TaskKnown(replace(task, description="do something else"), [stopped]).left_to_check() is None
+    assert TaskKnown(task, [replace(stopped, counts=False)]).left_to_check() is None
 
 
 async def test_a_listener_misses_nothing_from_when_he_asked() -> None:

@@ -20,7 +20,7 @@ from nova_async.orchestrator.reporting import (
 )
 from nova_async.records import Attempt, AttemptFacts
 from nova_async.usage import TokenUsage
-from nova_async.views import Hold, TaskView
+from nova_async.views import BudgetView, Hold, TaskView
 from nova_async.words import Outcome, Permissions, Phase, TaskState
 from tests.views import NOON, attempt, by_id, run_view
 
@@ -47,8 +47,8 @@ def test_why_a_task_does_not_run(state: TaskState, told: str | None) -> None:
 def test_a_task_that_waits_for_nobody_has_no_reason() -> None:
     """It waits for the run to begin; one that is not selected or on hold says that, whatever else it waits for."""
     assert reason(TaskState.WAITING, [], [], None, over=False) is None
-    assert reason(TaskState.WAITING, [], ["A"], HOLD, over=True) == HOLD.reason
-    assert reason(TaskState.WAITING, [], ["A"], HOLD, over=False, selected=False) == "not selected"
+    assert reason(TaskState.WAITING, [], ["A"], HOLD.reason, over=True) == HOLD.reason
+    assert reason(TaskState.WAITING, [], ["A"], HOLD.reason, over=False, selected=False) == "not selected"
 
 
 def test_a_run_is_complete_when_what_was_selected_is() -> None:
@@ -127,7 +127,7 @@ def test_the_report_of_a_run() -> None:
         TaskView(id="C", state=TaskState.BLOCKED, estimated_usd=0.125),
         TaskView(id="D", state=TaskState.COMPLETED, is_selected=False),
     )
-    report = run_report(run_view(warnings=("w",)), tasks, NOON, 2.0004, (HOLD,), is_over_budget=True)
+    report = run_report(run_view(warnings=("w",)), tasks, NOON, 2.0004, (HOLD,), budgets=(BudgetView(is_used_up=True),))
     assert (report.holds, report.warnings, report.is_over_budget, report.started_at) == ((HOLD,), ("w",), True, NOON)
     assert numbers(report) == {
         "completed": 1, "failed": 1, "blocked": 1, "duration_seconds": 2.0,

@@ -36,4 +36,4 @@ def test_what_was_spent_before_a_fresh_start_is_in_no_sum(seconds: int, tokens: 
     """An attempt that no longer counts is in it if this try had begun when it did."""
     spent = replace(attempt(usage=TokenUsage(3)), counts=False)
     known = take_over(PLAN, History(started_at=NOON + timedelta(seconds=seconds), attempts={"F1": (spent,)}))
-    assert known["F1"].spent.usage.total == tokens
+    assert known["F1"].spending.tokens == tokens

@@ -96,7 +96,7 @@ async def test_a_budget_ends_those_who_are_at_work(tmp_path: Path) -> None:
     assert states(report) == {"A1": "waiting"}
     assert report.usage.total == 150
     warnings = [event.data["message"] for event in events if event.kind is EventKind.WARNING]
-    state = "is used up; nothing more starts, and running agents are asked to stop"
+    state = "is used up (150 tokens spent); nothing more starts, and running agents are asked to stop"
     assert warnings == [f"the run's budget of 100 tokens {state}"]
     assert report.is_over_budget
 

@@ -9,7 +9,6 @@ from nova_async.cascade import Cascade, Task, parse_cascade
 from nova_async.orchestrator.commands import make_job
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.records import AttemptId
-from nova_async.usage import Totals
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.orchestrator.test_running import plan, run, states
 from tests.views import attempt
@@ -93,7 +92,7 @@ def prompt_made(prompt: str, last_error: str | None, front: str = "", **more: ob
     """Return the command that is made for a task whose last attempt failed."""
     cascade = parse_cascade(f"+++\n{front}\n+++\n| ID | What |\n|---|---|\n| F1 | {prompt} |\n")
     made = make_job(
-        cascade, cascade.tasks["F1"], AttemptId("r", "F1", 2), session=None, spent=Totals(), root=Path(),
+        cascade, cascade.tasks["F1"], AttemptId("r", "F1", 2), session=None, root=Path(),
         last_error=last_error, **more,  # type: ignore[arg-type]
     )  # fmt: skip
     return list(made.command)

@@ -1,0 +1,39 @@
+"""A used-up budget, in the summary of a run."""
+
+from collections.abc import Iterator
+
+from nova_async._core.text import listed
+from nova_async.cli.figures import describe_cost
+from nova_async.cli.ink import Ink, Line, Span
+from nova_async.views import BudgetView
+
+__all__ = ["describe_budget"]
+
+MOST_TOLD = 10  # tasks in a sentence
+
+
+def describe_budget(budget: BudgetView) -> Iterator[Line]:
+    """Say of a used-up budget what was spent, who waits for more of it, and which command goes on."""
+    by_cost = budget.max_cost_usd is not None and budget.cost_usd >= budget.max_cost_usd
+    if by_cost:
+        most, used = describe_cost(budget.max_cost_usd), describe_cost(budget.cost_usd)
+        beyond, key = budget.cost_usd - (budget.max_cost_usd or 0.0), "budget_usd"
+        too_much = describe_cost(beyond)
+    else:
+        most, used = f"{budget.max_tokens:,} tokens", f"{budget.tokens:,}"
+        beyond, key = budget.tokens - (budget.max_tokens or 0), "budget_tokens"
+        too_much = f"{beyond:,}"
+    whose = "The run's" if budget.task_id is None else f"{budget.task_id}'s"
+    told = f": {used} spent"
+    if beyond:
+        count = len(budget.stopped)
+        why = f", by what {'one agent' if count == 1 else f'{count} agents'} had under way" if count else ""
+        told += f", {too_much} beyond it{why}"
+    yield [Span(f"{whose} budget of {most} is used up", Ink.AMBER), told]
+    count = len(budget.waiting)
+    wait = "1 task waits" if count == 1 else f"{count} tasks wait"
+    flag = "--" + ("" if budget.task_id is None else "task_") + key
+    flag = flag.replace("_", "-").removesuffix("-usd" if budget.task_id is None else "")
+    where = key if budget.task_id is None else f"its {key}"
+    yield f"  {wait}: {listed(budget.waiting, MOST_TOLD)}"
+    yield f"  To go on, allow more: `nova run {flag} MORE`, or raise {where} in the plan and `nova run`"
