@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, final
 
 from nova_async.agents.ledger import UsageLedger, bounded
-from nova_async.agents.reader import AgentReport, LineSplitter, UsageByModel
+from nova_async.agents.reader import AgentReport, Gauge, LineSplitter, UsageByModel
 from nova_async.usage import TokenUsage
 from nova_async.words import UsageSource
 
@@ -33,6 +33,8 @@ class SessionUsage:
     """Of the session alone, without its sub-agents."""
     cost_usd: float | None = None
     """US dollars, as the agent reckons them; None where it writes down none."""
+    gauges: tuple[Gauge, ...] = ()
+    """How full the account is, the latest of each kind, where the agent tells it there alone."""
     is_cut: bool = False
     """Whether something was left out: lines or files too large to read, or there was no time."""
 
@@ -67,6 +69,7 @@ class SessionReader(ABC):
         self.own, self.others = UsageLedger(), UsageLedger()
         self._since = None if since is None else since - MILLISECOND
         self._files: dict[str, SessionFile] = {}
+        self.gauges: dict[str, Gauge] = {}  # by their kinds
 
     def feed(self, name: str, chunk: bytes, *, is_own: bool) -> None:
         """Take the next bytes of a file; it never raises. ``is_own`` is False for a sub-agent's."""
@@ -87,7 +90,8 @@ class SessionReader(ABC):
             models[name] = bounded(models[name] + used) if name in models else used
         is_cut = any(file.lines.oversize_lines for file in self._files.values())
         return SessionUsage(
-            usage=bounded(own + others), usage_by_model=UsageByModel(models), own=own, is_cut=is_cut
+            usage=bounded(own + others), usage_by_model=UsageByModel(models), own=own,
+            gauges=tuple(self.gauges.values()), is_cut=is_cut,
         )  # fmt: skip
 
     def ledger_of(self, file: SessionFile) -> UsageLedger:
@@ -177,6 +181,8 @@ def completed(
     middle. Such an answer is in no file, so the sum is final only where the agent ``ended_by_itself`` and its files
     ``are_whole``.
     """
+    if told is not None and told.gauges and not report.gauges:
+        report = replace(report, gauges=told.gauges)
     if told is None or not told.usage.total or report.usage_is_final:
         return report
     usage = _larger(report.usage, told.usage)

@@ -36,7 +36,7 @@ class Counted:
 
     @property
     def counts_tokens_live(self) -> bool:
-        return self.agent.counts_live
+        return self.agent.is_counted_live(self.mode)
 
     @property
     def counts_dollars_live(self) -> bool:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -271,6 +272,20 @@ def test_a_sum_is_final_only_where_it_is_known_to_be_whole(
     report = AgentReport(usage=printed, usage_source=source, session_id="s", is_error=False)
     told = SessionUsage(usage=own + B, own=own, is_cut=is_cut)
     assert completed(report, told, ended_by_itself=by_itself, are_whole=are_whole).usage_is_final is final
+
+
+def test_how_full_the_account_is_comes_with_it() -> None:
+    """Codex tells it in its session file alone; what the output tells goes first."""
+    session = Session("codex", "killed")
+    reader = session.reader()
+    window = '"primary":{"used_percent":62.0,"window_minutes":300,"resets_at":1795663693}'
+    for name, text in session.files.items():
+        assert b'"primary":null' in text
+        reader.feed(name, text.replace(b'"primary":null', window.encode()), is_own=True)
+    report = completed(AgentReport(session_id="s"), reader.usage)
+    assert [(gauge.kind, gauge.used) for gauge in report.gauges] == [("five_hour", 0.62)]
+    own = replace(report, gauges=(replace(report.gauges[0], used=0.7),), usage_is_final=True)
+    assert completed(own, reader.usage) is own
 
 
 def test_the_moment_may_be_in_any_time_zone() -> None:

@@ -82,14 +82,21 @@ def test_only_tasks_that_would_run_matter() -> None:
 
 def test_a_number_that_comes_late_is_said() -> None:
     """What the agent tells only at its end stops nothing before."""
-    assert late_budgets(plan("budget_tokens = 5\nagent = 'codex'")) == [
-        "budget_tokens takes effect late (T1, T2): codex reports its tokens only when it ends"
+    in_one_document = "budget_tokens = 5\nagent = 'gemini'\nagent_args = '-o json'"
+    assert late_budgets(plan(in_one_document)) == [
+        "budget_tokens takes effect late (T1, T2): gemini reports its tokens only when it ends"
     ]
     # The plan's own command line does not tell it where to stop.
     assert late_budgets(plan(f"budget_usd = 5\ncommand = '{STREAMED}'")) == [
         "budget_usd takes effect late (T1, T2): claude reports its cost only when it ends"
     ]
     assert late_budgets(plan("budget_usd = 5\nbudget_tokens = 5")) == []
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "qwen"])
+def test_tokens_of_every_agent_are_counted_while_it_works(agent: str) -> None:
+    """By what it prints, or by the files of its session, whose id it prints first of all."""
+    assert late_budgets(plan(f"budget_tokens = 5\nagent = '{agent}'")) == []
 
 
 def test_what_no_command_can_be_made_for_is_no_question_of_budgets() -> None:

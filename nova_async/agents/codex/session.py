@@ -10,12 +10,14 @@ from typing import Any, final
 
 import msgspec
 
+from nova_async.agents.codex.gauges import gauges_of
 from nova_async.agents.event_reader import decode
 from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.session import SessionFile, SessionReader
 
 __all__ = ["CodexSession", "counts_of", "is_related"]
 
+MOST_GAUGES = 16  # kinds; an account has two, and a model two of its own
 NOTHING: Counts = (0, 0, 0, 0)
 
 
@@ -32,6 +34,7 @@ class _Payload(msgspec.Struct):
     thread_token_usage: Any = None
     info: _Info | None = None
     model: Any = None
+    rate_limits: Any = None
 
 
 class _Line(msgspec.Struct):
@@ -76,8 +79,16 @@ class CodexSession(SessionReader):
             file.model = payload.model if isinstance(payload.model, str) else file.model
         elif event.type == "token_usage_record" and payload.session_id == self.session_id:
             self._read_record(payload, file, is_new=self.is_new(event.timestamp, file))
-        elif event.type == "event_msg" and payload.type == "token_count" and payload.info is not None:
-            self._read_total(payload.info.total_token_usage, file, is_new=self.is_new(event.timestamp, file))
+        elif event.type == "event_msg" and payload.type == "token_count":
+            is_new = self.is_new(event.timestamp, file)
+            self._read_total(payload.info.total_token_usage if payload.info else None, file, is_new=is_new)
+            if is_new:
+                self._read_gauges(payload.rate_limits, event.timestamp)
+
+    def _read_gauges(self, rate_limits: Any, timestamp: Any) -> None:
+        for gauge in gauges_of(rate_limits, timestamp):
+            if gauge.kind in self.gauges or len(self.gauges) < MOST_GAUGES:
+                self.gauges[gauge.kind] = gauge
 
     def _read_record(self, payload: _Payload, file: SessionFile, *, is_new: bool) -> None:
         if id(file) not in self._recorded:

@@ -1,0 +1,48 @@
+"""What is known of an attempt whose supervisor was killed: its log, and the files of its agent's session."""
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nova_async import TokenUsage
+from nova_async.orchestrator.remains import remains_of
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
+from nova_async.words import Outcome, UsageSource
+from tests.children import program
+
+ANSWER = TokenUsage(100, 5, 10, 0)
+CALL = ("codex", "exec", "--json", "Do the thing.")
+
+
+def left_by(tmp_path: Path, *arguments: str) -> AttemptEnd:
+    """Let the little program write a log and its session's files, and return what is known of it afterwards."""
+    log, started_at = tmp_path / "T1.log", datetime.now(UTC)
+    with log.open("wb") as opened:
+        subprocess.run(program("keeps_a_session", *arguments), stdout=opened, env={"CODEX_HOME": str(tmp_path)})
+    facts = log.stat()
+    start = AttemptStart(
+        id=AttemptId("r", "T1", 1), plan="p", started_at=started_at, agent="codex", prompt_digest="", command=CALL
+    )  # fmt: skip
+    end = remains_of(Attempt(start=start, log=LogRef(path=str(log), device=facts.st_dev, inode=facts.st_ino)))
+    assert end is not None
+    assert end.outcome is Outcome.LOST
+    return end
+
+
+def test_the_files_of_its_session_tell_what_its_log_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are looked for where this program's own variables say, and an earlier process's answers do not count."""
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+    end = left_by(tmp_path, "3", "fail", "--before")
+    assert (end.usage, end.usage_by_model) == (ANSWER + ANSWER + ANSWER, {"gpt-x": ANSWER + ANSWER + ANSWER})
+    # It did say that it failed; but nobody saw it end, and it may have been asking again.
+    assert (end.usage_source, end.usage_is_final) == (UsageSource.SESSION_FILES, False)
+
+
+def test_where_there_are_none_its_log_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another folder nothing is found; and a total that the agent itself has printed stands."""
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "elsewhere"))
+    assert left_by(tmp_path, "1", "fail").usage == TokenUsage()
+    end = left_by(tmp_path, "1", "end")
+    assert (end.usage, end.usage_source) == (ANSWER, UsageSource.FINAL)
