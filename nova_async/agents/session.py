@@ -31,6 +31,8 @@ class SessionUsage:
     usage_by_model: UsageByModel = field(default_factory=UsageByModel)
     own: TokenUsage = field(default_factory=TokenUsage)
     """Of the session alone, without its sub-agents."""
+    before: TokenUsage = field(default_factory=TokenUsage)
+    """What the session alone had used until then, where the agent's own total contains it."""
     cost_usd: float | None = None
     """US dollars, as the agent reckons them; None where it writes down none."""
     gauges: tuple[Gauge, ...] = ()
@@ -70,6 +72,7 @@ class SessionReader(ABC):
         self._since = None if since is None else since - MILLISECOND
         self._files: dict[str, SessionFile] = {}
         self.gauges: dict[str, Gauge] = {}  # by their kinds
+        self.before = TokenUsage()
 
     def feed(self, name: str, chunk: bytes, *, is_own: bool) -> None:
         """Take the next bytes of a file; it never raises. ``is_own`` is False for a sub-agent's."""
@@ -90,7 +93,7 @@ class SessionReader(ABC):
             models[name] = bounded(models[name] + used) if name in models else used
         is_cut = any(file.lines.oversize_lines for file in self._files.values())
         return SessionUsage(
-            usage=bounded(own + others), usage_by_model=UsageByModel(models), own=own,
+            usage=bounded(own + others), usage_by_model=UsageByModel(models), own=own, before=self.before,
             gauges=tuple(self.gauges.values()), is_cut=is_cut,
         )  # fmt: skip
 
@@ -151,6 +154,8 @@ class SessionFiles:
     """Session id, moment or None -> a reader of its files; None where they are not lines that can be read."""
     rows: SessionRows | None = field(default=None, repr=False)
     """How to read them where they are a database."""
+    tell_before: bool = False
+    """Whether the agent's own total is that of the session: what earlier processes have used is told by these files."""
     are_whole: bool = False
     """Whether every answer of a run that ended by itself is in them, and no call of the agent's own is left out."""
 
@@ -183,6 +188,8 @@ def completed(
     """
     if told is not None and told.gauges and not report.gauges:
         report = replace(report, gauges=told.gauges)
+    if told is not None and told.own.total and told.before.total and report.usage == told.own + told.before:
+        report = replace(report, usage=told.own, usage_is_final=False)  # it was the total of the session
     if told is None or not told.usage.total or report.usage_is_final:
         return report
     usage = _larger(report.usage, told.usage)

@@ -73,7 +73,7 @@ def with_session(agent: Agent, attempt: Attempt, report: AgentReport) -> AgentRe
     They are looked for where this program's own variables say: those of the dead run are recorded nowhere.
     """
     files = agent.session_files
-    if files is None or report.session_id is None or report.usage_is_final:
+    if files is None or report.session_id is None or (report.usage_is_final and not files.tell_before):
         return report
     source = SessionSource(files, os.environ, current_folder(), attempt.start.started_at)
     return completed(report, source.read_in_time(report.session_id, SESSION_SECONDS))

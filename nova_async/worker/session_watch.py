@@ -61,10 +61,11 @@ class SessionWatch:
 
         After a cancellation the next call looks no more.
         """
-        if not self._ended and not report.usage_is_final and report.session_id is not None:
+        files = self._source.files
+        if not self._ended and report.session_id is not None and (files.tell_before or not report.usage_is_final):
             self._ended = True
             await self._look_at_the_end(report.session_id, HURRIED_SECONDS if is_hurried else END_SECONDS)
-        return completed(report, self._told, ended_by_itself=ended_by_itself, are_whole=self._source.files.are_whole)
+        return completed(report, self._told, ended_by_itself=ended_by_itself, are_whole=files.are_whole)
 
     def _look_again(self) -> None:
         """Look once more when the last event is some time ago: it may be printed before its record is written."""

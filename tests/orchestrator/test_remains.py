@@ -46,3 +46,6 @@ def test_where_there_are_none_its_log_is_all(tmp_path: Path, monkeypatch: pytest
     assert left_by(tmp_path, "1", "fail").usage == TokenUsage()
     end = left_by(tmp_path, "1", "end")
     assert (end.usage, end.usage_source) == (ANSWER, UsageSource.FINAL)
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+    (tmp_path / "sessions").rename(tmp_path / "others")
+    assert left_by(tmp_path, "1", "end", "--before").usage == ANSWER, "its total is that of the thread"

@@ -262,6 +262,13 @@ async def test_sub_agents_are_added_to_a_total_that_leaves_them_out(tmp_path: Pa
     assert (worker.report.usage, worker.report.usage_source) == (times(2), UsageSource.FINAL)
 
 
+@pytest.mark.parametrize("sub", [(), ("--sub",)])
+async def test_a_total_of_the_whole_thread_is_shared_out(tmp_path: Path, sub: tuple[str, ...]) -> None:
+    """What Codex prints contains what earlier processes of its thread have used, whoever resumed it; its file tells."""
+    worker = await ended(tmp_path, "1", "end", "--before", *sub)
+    assert (worker.report.usage, worker.report.usage_is_final) == (times(1 + len(sub)), True)
+
+
 async def test_a_limit_acts_before_the_agent_tells_a_number(tmp_path: Path) -> None:
     """Its files are looked at while it runs, after its events: it is ended soon after the answer that was too much."""
     worker = await ended(tmp_path, "0", "loop", limits=Limits(max_tokens=5 * ANSWER.total, timeout=20))

@@ -59,6 +59,7 @@ CODEX = Agent(
         related=("sessions/*/*/*/rollout-*.jsonl",),
         is_related=is_related,
         make_reader=CodexSession,
+        tell_before=True,
         are_whole=True,
     ),
     mode_option=ModeOption(flags=("--json", "--experimental-json")),

@@ -14,6 +14,7 @@ from nova_async.agents.codex.gauges import gauges_of
 from nova_async.agents.event_reader import decode
 from nova_async.agents.ledger import MAX_NAME, Counts, count
 from nova_async.agents.session import SessionFile, SessionReader
+from nova_async.usage import TokenUsage
 
 __all__ = ["CodexSession", "counts_of", "is_related"]
 
@@ -95,6 +96,8 @@ class CodexSession(SessionReader):
             self._recorded.add(id(file))
             self.ledger_of(file).put(self._total_of(file), NOTHING)
         if not is_new:
+            if file.is_own:
+                self.before = TokenUsage(*counts_of(payload.thread_token_usage))
             return
         # The total of its thread grows with each, so it tells one from another even where a server names none.
         sum_of_thread = counts_of(payload.thread_token_usage)
@@ -108,6 +111,8 @@ class CodexSession(SessionReader):
         counts = counts_of(total)
         if not is_new:
             self._before[id(file)] = counts
+            if file.is_own:
+                self.before = TokenUsage(*counts)
             return
         before = self._before.get(id(file), NOTHING)
         fresh, output, read, created = (max(0, now - then) for now, then in zip(counts, before, strict=True))
