@@ -8,13 +8,35 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["JOURNAL", "LOG_DIR", "STATE_FILE", "chosen_by_us", "open_without_waiting", "read_file", "refuse_links"]
+__all__ = [
+    "JOURNAL",
+    "LOG_DIR",
+    "STATE_FILE",
+    "chosen_by_us",
+    "open_without_waiting",
+    "read_file",
+    "refuse_links",
+    "user_states",
+]
 
 JOURNAL = ".nova/journal.db"
 STATE_FILE = "cascade_state.json"
 LOG_DIR = "logs"
+
+
+def user_states(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return our folder among those in which a user's programs keep what they know.
+
+    Raises ``FileNotFoundError`` for a user without a home.
+    """
+    states = Path(environment.get("XDG_STATE_HOME", ""))
+    try:
+        return (states if states.is_absolute() else Path.home() / ".local" / "state") / "nova"
+    except RuntimeError as error:
+        raise FileNotFoundError(errno.ENOENT, str(error)) from error
 
 
 def chosen_by_us(path: str | os.PathLike[str], default: str) -> int:

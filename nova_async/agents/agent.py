@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from nova_async.agents.configuration import Configuration
 from nova_async.agents.event_reader import MODES, EventReader
 from nova_async.agents.invocation import Names, agent_and_arguments
 from nova_async.agents.plain import PlainReader
@@ -146,6 +147,8 @@ class Agent:
     """Whether it tells its cost while it works."""
     session_files: SessionFiles | None = None
     """Where it writes down its sessions; None where nothing is known of that."""
+    configuration: Configuration | None = None
+    """What a worker with a configuration of its own needs; None if it cannot have one."""
     mode_option: ModeOption | None = None
     make_reader: ReaderMaker = field(default=lambda mode, resumed_from: PlainReader(), repr=False)
     make_renderer: RendererMaker = field(default=lambda mode: PlainRenderer(), repr=False)
@@ -216,6 +219,19 @@ class Agent:
             extra=tuple(extra),
         )
         return self.make_command(call)
+
+    @property
+    def folder_variables(self) -> frozenset[str]:
+        """The variables that name folders of its own."""
+        files, own = self.session_files, self.configuration
+        found = {files.variable, files.home_variable, files.sessions_variable} if files is not None else set()
+        found |= {own.variable, own.login_variable} if own is not None else set()
+        return frozenset(name for name in found if name is not None)
+
+    @property
+    def own_variables(self) -> frozenset[str]:
+        """The variables that name its folders or lift what it refuses; none of them is a secret."""
+        return self.folder_variables | {*self.not_for_root.values()}
 
     def environment_for(self, permissions: Permissions | str) -> Mapping[str, str]:
         """Return the variables that make these permissions hold, whatever else is set; mostly none.

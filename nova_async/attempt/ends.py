@@ -10,7 +10,7 @@ from nova_async.agents import recognise
 from nova_async.records import AttemptEnd, AttemptId
 from nova_async.words import Outcome, Phase
 
-__all__ = ["about_program", "bare_end", "describe_refusal", "not_on_path"]
+__all__ = ["about_configuration", "about_program", "bare_end", "describe_refusal", "not_on_path"]
 
 NO_ROOM = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # about the machine at this moment, not the task
 DISK_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}  # of a log: its disk, not the task
@@ -54,6 +54,13 @@ def describe_refusal(
     install = recognise(command).install
     how = f". Install it with `{install}`" if install and "/" not in command[0] else ""
     return Outcome.SPAWN_ERROR, f"{about_program(refusal, command[0])}{how}"
+
+
+def about_configuration(error: OSError) -> tuple[Outcome, str]:
+    """Say why an agent could not be given a configuration of its own."""
+    outcome = Outcome.NO_RESOURCES if error.errno in NO_ROOM | DISK_FAILS else Outcome.SPAWN_ERROR
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return outcome, f"isolate_config: its configuration folder cannot be made: {error.strerror or error}{where}"
 
 
 def not_on_path(program: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
-from nova_async.agents import recognise
+from nova_async.agents import AGENTS, recognise
+from nova_async.attempt.passing import passed
 from nova_async.prices import Prices
 from nova_async.records import AttemptEnd, AttemptId
 from nova_async.usage import TokenUsage
@@ -12,9 +13,6 @@ from nova_async.words import Leftovers
 from nova_async.worker.limits import Limits
 
 __all__ = ["Job"]
-
-ALWAYS_PASSED = frozenset({"PATH", "HOME", "TMPDIR", "NOVA_WORKER"})
-"""Hardly any program finds its files without the first three, and the cookie is how a process family is found."""
 
 
 @final
@@ -37,7 +35,9 @@ class Job:
     account_env: Mapping[str, str] = field(default_factory=dict)
     """The variables that choose this account; ``~/`` in front is the home folder of the machine that it runs on."""
     pass_env: tuple[str, ...] | None = None
-    """Names of that machine's variables that it sees, besides ``PATH HOME TMPDIR NOVA_WORKER``; None means all."""
+    """Names of that machine's variables that it sees, besides what programs need to run; None means all."""
+    isolate_config: bool = False
+    """Whether its agent gets a configuration folder of its own."""
     redact: tuple[str, ...] = ()
     """Names of variables whose values are not to be written down, and patterns; the values stay where they are."""
     agent: str | None = None
@@ -68,10 +68,8 @@ class Job:
 
     def environment(self, here: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of its programs on a machine with these variables."""
-        allowed = self.pass_env
-        inherited = {
-            name: value for name, value in here.items() if allowed is None or name in allowed or name in ALWAYS_PASSED
-        }
+        agent = AGENTS.get(self.agent_name)
+        inherited = passed(here, self.pass_env, agent.own_variables if agent is not None else ())
         found = {**inherited, "NOVA_ATTEMPT": str(self.id.number), **self.env}
         home = found.get("HOME") or here.get("HOME") or "/"
         return {**found, **{name: below_home(value, home) for name, value in self.account_env.items()}}

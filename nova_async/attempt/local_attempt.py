@@ -18,12 +18,14 @@ from nova_async._core.threads import DiskThreads
 from nova_async.agents import AGENTS, AgentReport
 from nova_async.agents.registry import PLAIN
 from nova_async.attempt.checkout import Checkout, has_changed_since, look_at_checkout
-from nova_async.attempt.ends import bare_end, describe_refusal
+from nova_async.attempt.ends import about_configuration, bare_end, describe_refusal
 from nova_async.attempt.estimating import waits_for_prices, with_estimate
 from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
 from nova_async.attempt.limit_end import with_end
 from nova_async.attempt.outcome import outcome_of, outcome_of_resuming, sentence_for
+from nova_async.attempt.own_environment import OwnEnvironment
+from nova_async.attempt.own_folders import OwnFolders
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.redaction import redaction_of
 from nova_async.words import Outcome, Phase, WorkerEnd
@@ -64,18 +66,20 @@ async def run_attempt(
 class LocalAttempt:
     """Runs one job; ``run`` returns how it ended, whatever happens, even after a cancellation.
 
-    ``ours`` are files and folders of the run itself, which do not count as changed by the agent.
+    ``ours`` are files and folders of the run itself, which do not count as changed by the agent. ``folders`` makes
+    those that the attempt has for itself.
     """
 
     host = ""
 
-    def __init__(self, job: Job, log_dir: Path, ours: Collection[Path] = ()) -> None:
+    def __init__(self, job: Job, log_dir: Path, ours: Collection[Path] = (), folders: OwnFolders | None = None) -> None:
         self.id = job.id
         self.on_change: Callable[[], object] | None = None
         self._job = job
         self._log_dir = log_dir
         self._ours = ours
         self._redaction = redaction_of(job.redact, os.environ, job.env, job.account_env)
+        self._own = OwnEnvironment(job, folders)
         self._git = Git(Path(job.cwd))
         self._worker: AsyncWorker | None = None  # of this phase
         self._finished: AttemptEnd | None = None  # once the agent's phase is over
@@ -172,9 +176,11 @@ class LocalAttempt:
         before: Checkout | None = None
         end = self._job.finished
         if end is None:
-            before = await self._in_thread(look_at_checkout, self._git)
+            before = await self._in_thread(self._look_around)
             end = await self._priced(await self._run_agent())
-        else:  # kept for the next attempt too, should this one be stopped; but it is already paid for
+        else:
+            await self._in_thread(self._own.prepare)
+            # Kept for the next attempt too, should this one be stopped; but it is already paid for
             end = replace(
                 end, id=self.id, usage=NOTHING.usage, usage_by_model={}, usage_is_final=True, cost_usd=None,
                 estimated_usd=None, duration_seconds=0.0,
@@ -186,7 +192,13 @@ class LocalAttempt:
         while self._endings:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait(self._endings)
+        await self._own.give_back()
         return end
+
+    def _look_around(self) -> Checkout | None:
+        """Make the attempt's own folders, and see what the working folder is like before."""
+        self._own.prepare()
+        return look_at_checkout(self._git)
 
     async def _run_agent(self) -> AttemptEnd:
         """Run the job's command and return how that ended."""
@@ -194,6 +206,8 @@ class LocalAttempt:
         job = self._job
         if self._grace is not None:
             return self._bare(Outcome.CANCELLED, "stopped before it started")
+        if self._own.trouble is not None:
+            return self._bare(*about_configuration(self._own.trouble))
         try:
             worker = AsyncWorker(
                 job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
@@ -278,9 +292,8 @@ class LocalAttempt:
             return asyncio.CancelledError()
         worker.on_change = self._note_change
         self._worker = worker
-        environment = self._job.environment(os.environ)
         try:
-            await worker.start(command, cwd=self._job.cwd, env=environment, stdin=stdin)
+            await worker.start(command, cwd=self._job.cwd, env=self._own.variables, stdin=stdin)
         except (Exception, asyncio.CancelledError) as error:
             if worker.log_ref is None:
                 return error

@@ -12,6 +12,7 @@ from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Lost, Running
 from nova_async.attempt.job import Job
 from nova_async.attempt.local_attempt import LocalAttempt
+from nova_async.attempt.own_folders import OwnFolders
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId
 from nova_async.words import Outcome
 
@@ -83,13 +84,14 @@ class LocalExecutor:
         self.capacity = capacity
         self._log_dir = Path(log_dir)
         self._ours = ours
+        self._folders = OwnFolders()
         self._stands_still = False
         self._attempts: dict[AttemptId, LocalRunning] = {}  # including those that are over: submitted twice, run once
 
     def submit(self, job: Job) -> Running:
         """Start an attempt."""
         if job.id not in self._attempts:
-            attempt = LocalAttempt(job, self._log_dir, self._ours)
+            attempt = LocalAttempt(job, self._log_dir, self._ours, self._folders)
             if self._stands_still:
                 attempt.hold()
             self._attempts[job.id] = LocalRunning(attempt)
@@ -116,3 +118,4 @@ class LocalExecutor:
             for attempt in running:
                 attempt.stop(0.0)
             await asyncio.wait([attempt.task for attempt in running])
+        await self._folders.settled()

@@ -1,5 +1,6 @@
 """What the front matter says about the whole run, and the default options of its tasks."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
@@ -13,12 +14,13 @@ from nova_async.prices import ModelPrice
 from nova_async.redaction import check_rules
 from nova_async.words import Leftovers, Outcome, PlanOrder
 
-__all__ = ["SETTINGS", "RunSettings", "parse_agent_command", "parse_env", "parse_order"]
+__all__ = ["SETTINGS", "RunSettings", "parse_agent_command", "parse_env", "parse_order", "parse_pass_env"]
 
 ON_USAGE_LIMIT = ("wait", "fail", "next")
 TABLES = frozenset({"accounts", "classes", "env", "prices"})
 OURS = frozenset({"NOVA_WORKER", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_PROMPT"})
 PRICES = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
+VARIABLE = re.compile(r"[^\W\d]\w*|[\w*]*\*[\w*]*")  # ``*`` alone means all of them
 PROMPT_VIA = ("auto", "arg", "stdin", "file")
 
 
@@ -174,10 +176,18 @@ def parse_env(value: object) -> dict[str, str]:
     return {name: text_of_toml(text) for name, text in _table(value).items()}
 
 
-def _pass_env(value: object) -> tuple[str, ...] | None:
+def parse_pass_env(value: object) -> tuple[str, ...] | None:
+    """Read ``all``, ``none``, or a list of names of variables, with ``*`` for any characters.
+
+    Raises ``ValueError`` for what cannot be the name of a variable.
+    """
     if isinstance(value, str):
         return {"all": None, "none": ()}[values.one_of("all", "none")(value)]
-    return _texts(value)
+    names = _texts(value)
+    for name in names:
+        if not VARIABLE.fullmatch(name):
+            raise ValueError(f"{shown(name)} is no name of a variable, such as API_KEY or AWS_*")
+    return names
 
 
 def _retry_on(value: object) -> tuple[Outcome, ...]:
@@ -220,7 +230,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "linger": _from_text(values.unless_off(values.parse_duration)),
     "leftovers": _from_text(values.one_of(*Leftovers)),
     "env": parse_env,
-    "pass_env": _pass_env,
+    "pass_env": parse_pass_env,
     "isolate_config": _from_text(values.parse_yes_no),
     "redact": _redact,
     "base_branch": _text,

@@ -1,7 +1,7 @@
 """What a plan may say but this version does not act on yet: a setting that looks set and is not could cost money."""
 
-from nova_async.agents import AGENTS
-from nova_async.cascade import Cascade
+from nova_async.agents import AGENTS, recognise
+from nova_async.cascade import Cascade, Task
 from nova_async.orchestrator.countable import late_budgets, named
 
 __all__ = ["not_enforced"]
@@ -9,7 +9,6 @@ __all__ = ["not_enforced"]
 # Keys of the front matter, each with what does not happen.
 SETTINGS = {
     "on_usage_limit": "nothing waits for a usage limit to pass",
-    "isolate_config": "agents use their usual configuration",
     "notify": "nobody is notified",
     "base_branch": "no worktrees are made",
 }
@@ -18,7 +17,7 @@ SETTINGS = {
 def not_enforced(cascade: Cascade) -> list[str]:
     """Say in one sentence each what is written in the plan and not acted on yet."""
     settings = cascade.settings
-    idle = {"on_usage_limit": settings.on_usage_limit != "wait", "isolate_config": not settings.isolate_config}
+    idle = {"on_usage_limit": settings.on_usage_limit != "wait"}
     found = [
         f"{key} is not enforced yet: {effect}"
         for key, effect in SETTINGS.items()
@@ -27,6 +26,8 @@ def not_enforced(cascade: Cascade) -> list[str]:
     tasks = cascade.tasks.values()
     if ordered := [task.id for task in tasks if len(task.options.in_order) > 1]:
         found.append(f"agents after the first are not used yet{named(ordered)}: nothing takes over at a usage limit")
+    if settings.isolate_config and (shared := [task.id for task in tasks if not can_be_isolated(cascade, task)]):
+        found.append(f"isolate_config has no effect{named(shared)}: their agents have no configuration to isolate")
     worktrees = [task.id for task in tasks if task.options.worktree]
     if worktrees:
         found.append(f"worktree is not enforced yet{named(worktrees)}: tasks share one working tree")
@@ -40,3 +41,12 @@ def not_enforced(cascade: Cascade) -> list[str]:
         takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
         found.append(f"max_turns is not enforced{named(turns)}: only {takers} support it")
     return found + late_budgets(cascade)
+
+
+def can_be_isolated(cascade: Cascade, task: Task) -> bool:
+    """Tell whether an agent of a task can have a configuration of its own."""
+    command = cascade.command_of(task)
+    agents = [AGENTS.get(each.options.agent) for each in cascade.in_order(task)]
+    if command is not None and not cascade.is_written(task, "agent"):
+        agents = [recognise(command)]
+    return any(agent is not None and agent.configuration is not None for agent in agents)

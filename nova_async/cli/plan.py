@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from nova_async.cli.options import argument, command_of, flag, optional_flag, or
 from nova_async.cli.places import JOURNAL, PLAN, STATE_FILE
 from nova_async.cli.say import say, tell
 from nova_async.orchestrator.countable import budget_problems, told
+from nova_async.orchestrator.readiness import login_left_out
 from nova_async.words import PlanOrder
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def show_plan(options: Options) -> int:
         if options.json:
             write_json({"ok": False, "file": options.plan, "problems": problems})
         return BAD_INPUT
-    for note in notes_on_earlier_runs(cascade, Path(JOURNAL)):
+    for note in (*notes_on_logins(cascade), *notes_on_earlier_runs(cascade, Path(JOURNAL))):
         tell(note)
     if options.json:
         outlook = next_run(cascade, Path(JOURNAL), Path(STATE_FILE))
@@ -115,6 +117,17 @@ def show_plan(options: Options) -> int:
     else:
         write_plan(cascade, next_run(cascade, Path(JOURNAL), Path(STATE_FILE)))
     return 0
+
+
+def notes_on_logins(cascade: Cascade) -> Iterator[str]:
+    """Say which agents would not get the variables that log them in."""
+    found: dict[str, list[str]] = {}
+    for task in cascade.tasks.values():
+        for served in cascade.in_order(task):
+            note = login_left_out(served, cascade.settings, os.environ)
+            if note is not None and cascade.command_of(task) is None:
+                found.setdefault(note, []).append(task.id)
+    return map(told, found.items())
 
 
 def write_json(value: Any) -> None:

@@ -17,7 +17,7 @@ from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
 from nova_async.cascade.agent_order import check_accounts, choices_of
 from nova_async.cascade.diagnostics import did_you_mean
-from nova_async.cascade.settings import parse_agent_command
+from nova_async.cascade.settings import parse_agent_command, parse_pass_env
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
@@ -97,6 +97,12 @@ class Options:
     budget_tokens: str | None = limit("N", "How many tokens the run may use in all.")
     task_budget_usd: str | None = limit("USD", "What each task may cost, all its attempts together.")
     task_budget_tokens: str | None = limit("N", "How many tokens each task may use, all its attempts together.")
+    pass_env: tuple[str, ...] = option(
+        multiple=True,
+        default=(),
+        metavar="NAME",
+        help="Let tasks see this variable and no other but what programs need (AWS_* for several, none); repeatable.",
+    )
     redact: tuple[str, ...] = option(multiple=True, default=(), metavar="NAME", help=REDACT)
     order: str | None = order_option()
     with_optional: bool = optional_flag()
@@ -179,6 +185,12 @@ def with_command_line(cascade: Cascade, options: Options) -> Cascade:
     cascade = with_limits(cascade, {key: getattr(options, key) for key in LIMITS})
     if options.agent_arg:
         cascade = cascade.with_options(agent_args=options.agent_arg)
+    if options.pass_env:
+        try:
+            names = parse_pass_env([name for name in options.pass_env if name != "none"])
+        except ValueError as error:
+            raise click.UsageError(f"--pass-env: {error}") from error
+        cascade = replace(cascade, settings=replace(cascade.settings, pass_env=names))
     if options.redact:
         from nova_async.orchestrator.secrets import with_redact
 

@@ -16,6 +16,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from nova_async._core.own_places import user_states
 from nova_async.errors import JournalError
 from nova_async.journal.columns import as_json, as_text
 from nova_async.journal.schema import SEAL
@@ -119,9 +120,8 @@ def placed(number: str, path: Path) -> str | None:
 def key_path() -> Path | None:
     """Return where the user's key is; None for a user without a home."""
     try:
-        states = Path(os.environ.get("XDG_STATE_HOME", ""))
-        return (states if states.is_absolute() else Path.home() / ".local" / "state") / "nova" / "journal.key"
-    except RuntimeError:
+        return user_states() / "journal.key"
+    except FileNotFoundError:
         return None
 
 

@@ -90,6 +90,7 @@ def make_job(
         account=options.account,
         account_env=account_variables(settings, options, root),
         pass_env=settings.pass_env,
+        isolate_config=settings.isolate_config,
         redact=settings.redact,
         agent=invocation.agent,
         reads_only=invocation.reads_only,
@@ -107,7 +108,7 @@ def make_job(
 
 def account_variables(settings: RunSettings, options: TaskOptions, root: Path) -> dict[str, str]:
     """Return the variables that choose a task's account; a folder among them starts at ``root``, if it is relative."""
-    folders = {agent.session_files.variable for agent in AGENTS.values() if agent.session_files is not None}
+    folders = {name for agent in AGENTS.values() for name in agent.folder_variables}
     return {
         name: str((root / value).absolute())
         if value.startswith(("./", "../")) or (name in folders and value and not value.startswith(("/", "~")))

@@ -15,14 +15,24 @@ from nova_async.agents import AGENTS, Agent
 from nova_async.agents.wrappers import without_assignments
 from nova_async.attempt.ends import about_program, not_on_path
 from nova_async.attempt.job import Job
-from nova_async.cascade import Cascade, Task
+from nova_async.attempt.passing import passed
+from nova_async.cascade import Cascade, RunSettings, Task
 from nova_async.errors import NotReadyError
 from nova_async.journal.history import History
 from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.orchestrator.outlook import look_ahead
 from nova_async.process.command import resolve
 
-__all__ = ["Findings", "Readiness", "clock_problem", "find_agent", "folder_problem", "program_problem", "room_left"]
+__all__ = [
+    "Findings",
+    "Readiness",
+    "clock_problem",
+    "find_agent",
+    "folder_problem",
+    "login_left_out",
+    "program_problem",
+    "room_left",
+]
 
 LEAST_ROOM = 1 << 20  # bytes; below, the journal itself would not fit before long
 LITTLE_ROOM = 100 << 20  # bytes; a day of a busy agent's log
@@ -157,6 +167,7 @@ class Readiness:
             found.add(problem, task.id, is_note=is_next or (bool(task.depends_on) and is_in_folder(program)))
         if self._cascade.command_of(task) is None:
             found.add(root_problem(task, self._cascade.settings.env), task.id, is_note=True)
+            found.add(login_left_out(task, self._cascade.settings, os.environ), task.id, is_note=True)
 
     def _program_problem(self, program: str, cwd: Path) -> str | None:
         depends_on_folder = is_in_folder(program) or ("/" not in program and self._searches_folder)
@@ -204,6 +215,18 @@ def root_problem(task: Task, plans: Mapping[str, str]) -> str | None:
         f'{agent.name} refuses `permissions = "{permissions}"` to root: run nova as another user, '
         f"or set {lifted_by}=1 if this machine is a sandbox"
     )
+
+
+def login_left_out(task: Task, settings: RunSettings, here: Mapping[str, str]) -> str | None:
+    """Say that a login to a task's agent is in a variable ``here`` that the agent does not get."""
+    agent = AGENTS.get(task.options.agent)
+    if agent is None or settings.pass_env is None:
+        return None
+    names = [name for name in agent.login_signs.variables if here.get(name)]
+    seen = {*passed(here, settings.pass_env), *settings.env, *settings.accounts.get(task.options.account, {})}
+    if not names or seen.intersection(agent.login_signs.variables):
+        return None
+    return f"{agent.name} does not get {names[0]}, which is set here: add it to pass_env if it is to log in with it"
 
 
 def program_problem(program: str, cwd: str | None, env: Mapping[str, str]) -> str | None:

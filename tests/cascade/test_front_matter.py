@@ -2,7 +2,7 @@
 
 import pytest
 
-from nova_async.cascade import RunSettings, parse_cascade
+from nova_async.cascade import CascadeError, RunSettings, parse_cascade
 from nova_async.cascade.reading import read_plan
 from nova_async.cascade.toml_lines import TomlLines
 from nova_async.prices import ModelPrice
@@ -210,3 +210,33 @@ def test_keys_are_found_behind_texts_that_look_like_them() -> None:
         7,
     )
     assert lines.line_of("m", 1, "q r") == 10
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ('"all"', None), ('"none"', ()), ("[]", ()), ('["API_KEY", "AWS_*"]', ("API_KEY", "AWS_*")),
+        ('["*"]', ("*",)),
+    ],
+)  # fmt: skip
+def test_variables_that_are_passed(value: str, expected: tuple[str, ...] | None) -> None:
+    """All, none, or names with and without an asterisk."""
+    cascade = parse_cascade(f"+++\npass_env = {value}\n+++\n- [ ] T1 Do it\n")
+    assert cascade.settings.pass_env == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ('["A=B"]', "'A=B' is no name of a variable, such as API_KEY or AWS_*"),
+        ('["a b"]', "'a b' is no name of a variable"),
+        ('["$HOME"]', "'$HOME' is no name of a variable"), ('[""]', "'' is no name of a variable"),
+        ("[1]", "is not a list of strings"), ("true", "is not a list"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_passed(value: str, text: str) -> None:
+    """It is told on its line."""
+    with pytest.raises(CascadeError) as caught:
+        parse_cascade(f"+++\npass_env = {value}\n+++\n- [ ] T1 Do it\n")
+    assert str(caught.value).startswith("CASCADE.md:2: E104 pass_env: ")
+    assert text in str(caught.value)

@@ -17,7 +17,7 @@ from nova_async.errors import NotReadyError
 from nova_async.journal.reader import JournalReader
 from nova_async.orchestrator import readiness
 from nova_async.orchestrator.orchestrator import Orchestrator
-from nova_async.orchestrator.readiness import Readiness
+from nova_async.orchestrator.readiness import Readiness, login_left_out
 from nova_async.records import Event
 from nova_async.words import EventKind
 from tests.orchestrator.test_running import orchestrator, plan, run, states
@@ -313,3 +313,37 @@ def test_permissions_that_an_agent_refuses_to_root(
     told = 'T1: claude refuses `permissions = "full"` to root: run nova as another user, '
     told += "or set IS_SANDBOX=1 if this machine is a sandbox"
     assert (found.sentences(), found.noted()) == ((), (told,) if is_told else ())
+
+
+@pytest.mark.parametrize(
+    ("front", "told"),
+    [
+        ('pass_env = "none"', True), ('pass_env = ["OPENAI_*"]', True), ("", False),
+        ('pass_env = ["ANTHROPIC_*"]', False),
+        ('pass_env = []\nenv = {ANTHROPIC_AUTH_TOKEN = "x"}', False),
+        ('pass_env = []\nagent = "claude@a"\n[accounts.a]\nenv = {ANTHROPIC_API_KEY = "x"}', False),
+        ('pass_env = []\nagent = "codex"', False),
+    ],
+)  # fmt: skip
+def test_a_login_that_is_not_passed(front: str, told: bool) -> None:
+    """An agent whose key is set here and does not reach it would fail each task, and nobody would know why."""
+    cascade = parse_cascade(f"+++\n{front}\n+++\n- [ ] T1 Do it\n")
+    here = {"ANTHROPIC_API_KEY": "x", "OPENAI_API_KEY": "y"}
+    found = login_left_out(cascade.tasks["T1"], cascade.settings, here)
+    sentence = "claude does not get ANTHROPIC_API_KEY, which is set here: add it to pass_env if it is to log in with it"
+    assert found == (sentence if told else None)
+
+
+def test_agents_that_follow_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of an order must be there; of one that could take over it is told that it cannot."""
+    (tmp_path / "claude").write_text("#!/bin/sh\n")
+    (tmp_path / "claude").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cascade = parse_cascade('+++\nagent = ["claude", "codex"]\n+++\n- [ ] T1 Do it\n')
+    files = (tmp_path / "state.json", tmp_path / ".nova" / "journal.db")
+    look = Readiness(cascade, root=tmp_path, logs=tmp_path / "logs", files=files).look
+    found = look(cascade.tasks.values())
+    assert found.sentences() == ()
+    assert found.noted() == ("T1: codex cannot take over at a usage limit: `codex` is not on PATH",)
+    [problem] = look(cascade.with_options(agent=("codex", "claude")).tasks.values()).sentences()
+    assert problem.startswith("T1: `codex` is not on PATH")

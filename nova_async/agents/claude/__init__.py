@@ -8,6 +8,7 @@ from types import MappingProxyType
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option
 from nova_async.agents.claude.reader import ClaudeReader
 from nova_async.agents.claude.session import ClaudeSession
+from nova_async.agents.configuration import Configuration
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -94,6 +95,16 @@ CLAUDE = Agent(
         "CLAUDE_CONFIG_DIR",
         ("projects/*/{session_id}.jsonl", "projects/*/{session_id}/subagents/agent-*.jsonl"),
         make_reader=ClaudeSession,
+    ),
+    configuration=Configuration(
+        variable="CLAUDE_CONFIG_DIR",
+        folder=".claude",
+        copied=(".claude.json", "settings.json", "remote-settings.json", "policy-limits.json"),
+        beside=(".claude.json",),
+        logins=(".credentials.json",),
+        login_variable="CLAUDE_SECURESTORAGE_CONFIG_DIR",
+        kept=("projects",),
+        linked=("CLAUDE.md", "rules", "agents", "commands", "skills", "output-styles", "hooks", "plugins"),
     ),
     mode_option=ModeOption(names=("--output-format",), with_value=VALUES),
     make_reader=lambda mode, _: ClaudeReader(mode),

@@ -6,6 +6,7 @@ From the recorded calls and the options of version 0.169.0 (docs/agents.md).
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
 from nova_async.agents.codex.reader import CodexReader
 from nova_async.agents.codex.session import CodexSession, is_related
+from nova_async.agents.configuration import Configuration
 from nova_async.agents.rendering import PlainRenderer, Renderer
 from nova_async.words import Permissions
 
@@ -61,6 +62,14 @@ CODEX = Agent(
         make_reader=CodexSession,
         tell_before=True,
         are_whole=True,
+    ),
+    configuration=Configuration(
+        variable="CODEX_HOME",
+        folder=".codex",
+        copied=("config.toml", "version.json", "installation_id", "models_cache.json", "hooks.json"),
+        logins=("auth.json", ".credentials.json"),
+        kept=("sessions",),
+        linked=("AGENTS.md", "AGENTS.override.md", "prompts", "skills", "rules", "plugins", "memories"),
     ),
     mode_option=ModeOption(flags=("--json", "--experimental-json")),
     make_reader=text_or(CodexReader),

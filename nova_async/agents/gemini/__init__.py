@@ -6,6 +6,7 @@ From the recorded calls and the options of version 0.61.0 (docs/agents.md).
 from types import MappingProxyType
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.configuration import Configuration
 from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.gemini.reader import GeminiReader
 from nova_async.agents.gemini.session import GeminiSession
@@ -71,6 +72,20 @@ GEMINI = Agent(
         ("tmp/*/chats/session-*-{session_id:.8}.jsonl", "tmp/*/chats/{session_id}/*.jsonl"),
         home_variable="GEMINI_CLI_HOME",
         make_reader=GeminiSession,
+    ),
+    configuration=Configuration(
+        variable="GEMINI_CLI_HOME",
+        folder="",
+        copied=(
+            *(".gemini/settings.json", ".gemini/trustedFolders.json", ".gemini/projects.json", ".gemini/state.json"),
+            *(".gemini/installation_id", ".gemini/google_accounts.json"),
+        ),
+        logins=(".gemini/oauth_creds.json", ".gemini/gemini-credentials.json", ".gemini/mcp-oauth-tokens.json"),
+        kept=(".gemini/tmp", ".gemini/history"),
+        linked=(
+            *(".gemini/GEMINI.md", ".gemini/.env", ".gemini/commands", ".gemini/extensions", ".gemini/policies"),
+            *(".gemini/skills", ".gemini/agents", ".agents", ".env"),
+        ),
     ),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
     make_reader=text_or(lambda mode, _: GeminiReader(mode)),

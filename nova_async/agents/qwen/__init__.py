@@ -4,6 +4,7 @@ From the recorded calls and the options of version 0.15.10 (docs/agents.md).
 """
 
 from nova_async.agents.agent import JSON_MODES, Agent, Call, LoginSigns, ModeOption, SessionFiles, option, text_or
+from nova_async.agents.configuration import Configuration
 from nova_async.agents.failures import EXIT_MEANINGS
 from nova_async.agents.qwen.reader import QwenReader
 from nova_async.agents.qwen.session import QwenSession
@@ -71,6 +72,14 @@ QWEN = Agent(
         ("projects/*/chats/{session_id}.jsonl",),
         sessions_variable="QWEN_RUNTIME_DIR",
         make_reader=QwenSession,
+    ),
+    configuration=Configuration(
+        variable="QWEN_HOME",
+        folder=".qwen",
+        copied=("settings.json", "trustedFolders.json", "installation_id"),
+        logins=("oauth_creds.json", "mcp-oauth-tokens.json"),
+        kept=("projects", "tmp"),
+        linked=("QWEN.md", ".env", "commands", "extensions", "skills", "agents", "output-language.md"),
     ),
     mode_option=ModeOption(names=("-o", "--output-format", "--outputFormat")),
     make_reader=text_or(QwenReader),

@@ -1,0 +1,72 @@
+"""The environment of an attempt's programs, with the folders in it that only this attempt has."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import final
+
+from nova_async._core.own_places import user_states
+from nova_async.agents import AGENTS
+from nova_async.attempt.job import Job
+from nova_async.attempt.own_configuration import bring_back_logins, fill_configuration
+from nova_async.attempt.own_folders import OwnFolders
+from nova_async.words import Leftovers
+
+__all__ = ["OwnEnvironment"]
+
+USUAL_TMPDIR = "/tmp"
+CONFIGURATIONS = "own"  # in our folder of the user's: no agent's sandbox lets its commands write there, as in /tmp
+
+
+@final
+class OwnEnvironment:
+    """Makes the folders of one attempt and gives them back. ``here`` are the variables of this machine."""
+
+    def __init__(self, job: Job, folders: OwnFolders | None, here: Mapping[str, str] = os.environ) -> None:
+        self.variables = job.environment(here)
+        self.trouble: OSError | None = None
+        """Why the agent cannot have a configuration of its own, if it is to have one."""
+        self._job = job
+        self._folders = folders or OwnFolders()
+        self._is_alone = folders is None
+        self._here = here
+        self._made: list[partial[None]] = []
+
+    def prepare(self) -> None:
+        """Make the folders, in a thread."""
+        usual = dict(self.variables)
+        if self._job.leftovers is Leftovers.KILL and not {"TMPDIR"} & {*self._job.env, *self._job.account_env}:
+            self._make_tmpdir(usual.get("TMPDIR") or USUAL_TMPDIR)
+        agent = AGENTS.get(self._job.agent_name)
+        if self._job.isolate_config and agent is not None and (configuration := agent.configuration) is not None:
+            try:
+                parent = user_states(self._here) / CONFIGURATIONS
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder = self._folders.make(parent)
+                bring_back = partial(bring_back_logins, configuration, usual, folder)
+                self._made.append(partial(self._folders.remove_soon, folder, bring_back))
+                self.variables |= fill_configuration(configuration, usual, folder)
+            except OSError as error:
+                self.trouble = error
+
+    def _make_tmpdir(self, parent: str) -> None:
+        """Make a folder for temporary files; where that does not work, the usual one has to do."""
+        if not Path(parent).is_absolute():
+            return
+        try:
+            folder = self._folders.make(Path(parent))
+        except OSError:
+            return
+        self._made.append(partial(self._folders.remove_soon, folder))
+        self.variables["TMPDIR"] = str(folder)
+
+    async def give_back(self) -> None:
+        """Have the folders removed, soon; nobody uses them any more."""
+        while self._made:
+            self._made.pop()()
+        if self._is_alone:
+            with suppress(asyncio.CancelledError):  # of a wait at the very end
+                await self._folders.settled()
