@@ -35,6 +35,8 @@ class RunSettings:
     prompt_prefix: str = ""
     prompt_suffix: str = ""
     max_workers: int = 3
+    min_free_memory: int | None = None
+    """Bytes that must be available on the machine for another attempt to begin; None is off."""
     classes: Mapping[str, int] = field(default_factory=dict, hash=False)
     """How many tasks of a class may run at once."""
     order: PlanOrder = PlanOrder.AUTO
@@ -222,6 +224,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "prompt_prefix": _text,
     "prompt_suffix": _text,
     "max_workers": _from_text(values.whole_number(1)),
+    "min_free_memory": _from_text(values.unless_off(values.parse_size)),
     "classes": _classes,
     "order": _from_text(parse_order),
     "retry_on": _retry_on,

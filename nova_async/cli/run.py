@@ -91,6 +91,7 @@ class Options:
     idle_timeout: str | None = limit("TIME", "End an attempt after this long without output.")
     linger: str | None = limit("TIME", "End an agent still running this long after its final result.")
     max_memory: str | None = limit("SIZE", "End an attempt that uses more memory, with all it has started: 4GiB.")
+    min_free_memory: str | None = limit("SIZE", "Start nothing new while less memory is available: 2GiB.")
     budget_usd: str | None = limit(
         "USD", "What the run may cost in all, with what earlier runs of the plan have cost.", "--budget", "--budget-usd"
     )

@@ -18,6 +18,7 @@ __all__ = [
     "Overspent",
     "Reached",
     "Retrying",
+    "ShortOfMemory",
     "StopTask",
     "Suspended",
     "WakeAt",
@@ -115,6 +116,14 @@ class Overspent:
 
 @final
 @dataclass(frozen=True, slots=True)
+class ShortOfMemory:
+    """Tell that tasks wait until more memory is available."""
+
+    text: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class WakeAt:
     """Come back with ``Woken`` at this moment; a later ``WakeAt`` replaces it."""
 
@@ -135,5 +144,5 @@ class Finish:
 
 Action = (
     Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Reached | OutOfBudget | Overspent
-    | WakeAt | GiveUp | Finish
+    | ShortOfMemory | WakeAt | GiveUp | Finish
 )  # fmt: skip

@@ -8,12 +8,14 @@ import heapq
 from collections.abc import Iterable
 
 from nova_async.orchestrator.actions import Action, Begin, Finish, GiveUp, Reached, WakeAt
+from nova_async.orchestrator.admission import may_begin, note_available, wait_for_memory
 from nova_async.orchestrator.after_an_end import after_an_end, have_room_for_one_more
 from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
     Happening,
     Kept,
+    Memory,
     Refused,
     Spent,
     StartedWell,
@@ -42,6 +44,7 @@ def decide(state: RunState, event: Happening, now: float) -> list[Action]:
         actions += _milestones(state)
     actions += watch_budgets(state, event)
     actions += _begin_what_may(state)
+    actions += wait_for_memory(state, now)
     actions += _wake(state)
     if state.schedule.is_over and not state.finished:
         state.finished = True
@@ -72,6 +75,9 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             keep(state, task_id, account)
             if state.journal is not None:  # this task cannot try whether it works again; another one may
                 state.journal.again_at = now
+            return ()
+        case Memory(available):
+            note_available(state, available)
             return ()
         case Woken():
             return _woken(state, now)
@@ -113,7 +119,7 @@ def _woken(state: RunState, now: float) -> Iterable[Action]:
 
 def _begin_what_may(state: RunState) -> Iterable[Action]:
     """Begin whatever there is a place for. Whatever else may hold tasks back is asked here."""
-    while state.journal is None and (actions := begin_next(state)):
+    while state.journal is None and may_begin(state) and (actions := begin_next(state)):
         yield from actions
 
 
@@ -132,6 +138,8 @@ def _wake(state: RunState) -> Iterable[Action]:
     moments = [state.pauses[0][0]] if state.pauses else []
     if state.journal is not None and state.schedule.count(TaskState.READY) and not state.schedule.is_draining:
         moments.append(state.journal.again_at)
+    if state.memory.look_at is not None:
+        moments.append(state.memory.look_at)
     first = min(moments, default=None)
     if first is not None and first != float("inf") and first != state.wake_at:
         state.wake_at = first

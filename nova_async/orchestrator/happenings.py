@@ -14,6 +14,7 @@ __all__ = [
     "Ended",
     "Happening",
     "Kept",
+    "Memory",
     "Refused",
     "Spent",
     "StartedWell",
@@ -105,6 +106,14 @@ class Kept:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """So many bytes of memory are available now."""
+
+    available: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Woken:
     """The time of a ``WakeAt`` has come, or may have."""
 
@@ -125,4 +134,4 @@ class Workers:
     max_workers: int
 
 
-Happening = Begun | Kept | Written | Refused | StartedWell | Spent | Ended | Woken | Stop | Workers
+Happening = Begun | Kept | Written | Refused | StartedWell | Spent | Ended | Memory | Woken | Stop | Workers

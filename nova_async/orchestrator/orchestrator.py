@@ -30,8 +30,9 @@ from nova_async.orchestrator.commands import CommandMaker
 from nova_async.orchestrator.decide import decide
 from nova_async.orchestrator.in_turn import InTurn
 from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.machine import Machine
 from nova_async.orchestrator.picture import Picture
-from nova_async.orchestrator.placing import Placed, capacity_of, close_executor
+from nova_async.orchestrator.placing import Placed, close_executor
 from nova_async.orchestrator.preparing import Attempts, Prepared
 from nova_async.orchestrator.readiness import Readiness
 from nova_async.orchestrator.resume import resumed_state, take_over
@@ -92,6 +93,7 @@ class Orchestrator:
         self._fresh, self._retry_failed = fresh, retry_failed
         ours = [Path(path).absolute() for path in (log_dir, state_file, Path(journal).parent)]
         self.executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
+        self._machine = Machine(self.executor, self.max_workers)
         self._readiness = Readiness(
             self.cascade, root=Path(root), runs_here=isinstance(self.executor, LocalExecutor),
             knows_commands=command_for is None, logs=Path(log_dir), files=(Path(state_file), Path(journal)),
@@ -255,10 +257,8 @@ class Orchestrator:
         """Tell ``decide`` what has happened, and do what follows."""
         now = asyncio.get_running_loop().time()
         todo: list[actions.Action] = []
-        max_workers = capacity_of(self.executor, self.max_workers)
-        if max_workers != self._state.max_workers:
-            todo += decide(self._state, happenings.Workers(max_workers), now)
-        todo += decide(self._state, event, now)
+        for each in (*self._machine.news(self._state, event), event):
+            todo += decide(self._state, each, now)
         for action in todo:
             self._perform(action)
 

@@ -59,7 +59,9 @@ class Picture:
             retry_at = datetime.now(UTC) + timedelta(seconds=left)
         hold = state.hold_of(task_id)
         kept = hold.reason if hold is not None else state.budget_reason(task_id)
-        why = reporting.reason(where, blocked_by, schedule.waits_for(task_id), kept, over=self._is_over(),
-                               selected=schedule.is_selected(task_id))  # fmt: skip
+        why = reporting.reason(
+            where, blocked_by, schedule.waits_for(task_id), kept, over=self._is_over(),
+            selected=schedule.is_selected(task_id), is_short_of_memory=state.memory.is_short,
+        )  # fmt: skip
         view = self._known[task_id].view(where, blocked_by, why, retry_at)
         return view if schedule.is_selected(task_id) else replace(view, is_selected=False)

@@ -28,6 +28,7 @@ def reason(
     *,
     over: bool,
     selected: bool = True,
+    is_short_of_memory: bool = False,
 ) -> str | None:
     """Say why a task does not run at this moment; None where that is plain.
 
@@ -45,6 +46,8 @@ def reason(
         return "waits for its next attempt"
     if state is TaskState.WAITING and waits_for:
         return f"waits for {', '.join(waits_for)}"
+    if state is TaskState.READY and is_short_of_memory:
+        return "waits until more memory is available (min_free_memory)"
     return "waits for a free worker" if state is TaskState.READY else None
 
 

@@ -13,7 +13,7 @@ from nova_async.orchestrator.schedule import Schedule
 from nova_async.views import BudgetView, Hold
 from nova_async.words import Outcome, TaskState
 
-__all__ = ["JournalTrouble", "RunState"]
+__all__ = ["FreeMemory", "JournalTrouble", "RunState"]
 
 
 @final
@@ -24,6 +24,24 @@ class JournalTrouble:
     since: float
     times: int
     again_at: float
+
+
+@final
+@dataclass(slots=True)
+class FreeMemory:
+    """How many bytes must be available for another attempt to begin, and how many were when somebody last looked."""
+
+    wanted: int | None = None
+    available: int | None = None
+    told: bool = False
+    """Whether it was said that tasks wait for it."""
+    look_at: float | None = None
+    """When to look again, while they do."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether less is available than must be."""
+        return self.wanted is not None and self.available is not None and self.available < self.wanted
 
 
 @final
@@ -73,6 +91,7 @@ class RunState:
     trying: dict[Account, str] = field(default_factory=dict)
     """For an account on hold, the one task that is still retried; the others wait for its outcome."""
     journal: JournalTrouble | None = None
+    memory: FreeMemory = field(default_factory=FreeMemory)
     wake_at: float | None = None
     max_workers: int = 1
     """How many may run at once where the machine has room for them."""
@@ -119,6 +138,7 @@ class RunState:
             capped=frozenset(capped),
             chance=chance or random.Random(),
             reached=set(reached),
+            memory=FreeMemory(cascade.settings.min_free_memory),
             max_workers=max_workers,
         )
 

@@ -77,7 +77,7 @@ class Telling:
                 self._tell_end(EventKind.TASK_HELD, task_id, reason=reason)
             case actions.Suspended(hold):
                 self.warn(warning_of(hold))
-            case actions.Overspent(text):
+            case actions.Overspent(text) | actions.ShortOfMemory(text):
                 self.warn(text)
             case actions.Reached(milestone):
                 self.tell(EventKind.MILESTONE, id=milestone.id, message=milestone.message, hint=milestone.hint)

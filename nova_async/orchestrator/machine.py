@@ -1,0 +1,34 @@
+"""What the orchestrator tells ``decide`` about the machine: how many may run at once, and how much memory is left."""
+
+from collections.abc import Iterator
+from typing import final
+
+from nova_async.attempt.executor import Executor
+from nova_async.attempt.local_executor import LocalExecutor
+from nova_async.orchestrator.happenings import Begun, Ended, Happening, Memory, Woken, Workers
+from nova_async.orchestrator.placing import capacity_of
+from nova_async.orchestrator.run_state import RunState
+from nova_async.process.free_memory import available_memory
+from nova_async.words import TaskState
+
+__all__ = ["Machine"]
+
+
+@final
+class Machine:
+    """Where attempts run; at most ``max_workers`` of them at once."""
+
+    def __init__(self, executor: Executor, max_workers: int) -> None:
+        self._executor = executor
+        self._max_workers = max_workers
+
+    def news(self, state: RunState, event: Happening) -> Iterator[Happening]:
+        """Yield what is new when something happens. Memory is looked at only while a task waits to begin."""
+        if (places := capacity_of(self._executor, self._max_workers)) != state.max_workers:
+            yield Workers(places)
+        is_asked = state.memory.wanted is not None and state.schedule.count(TaskState.READY)
+        # Elsewhere our memory says nothing; and nothing else that happens frees any.
+        if is_asked and isinstance(self._executor, LocalExecutor) and isinstance(event, Begun | Ended | Woken):
+            available = available_memory()
+            if available is not None:
+                yield Memory(available)
