@@ -322,6 +322,25 @@ def test_each_retry_of_gemini_is_shown(line: str, activity: str | None) -> None:
     assert reader.report.activity == activity
 
 
+def test_what_opencode_tries_again_is_shown() -> None:
+    """By its log on standard error, which changes nothing else; not by the call that names a session."""
+    line = (
+        'timestamp=2026-11-26T04:14:13.651Z level=ERROR run=17cde3f9 message="stream error" providerID=fake modelID=f '
+        'session.id=ses_1 small=false agent=build mode=primary error.error="AI_APICallError: You exceeded your current '
+        'quota, please check your plan and billing details."'
+    )
+    reader = AGENTS["opencode"].reader("json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    entrance(line.replace("small=false", "small=true").encode() + b"\n")
+    assert reader.report.activity is None
+    entrance(line.encode() + b"\n")
+    said = "AI_APICallError: You exceeded your current quota, please check your plan and billing details."
+    assert reader.report == AgentReport(activity=f"retrying: {said}", expects_result=True)
+    reader.close()
+    assert (reader.report.error, reader.report.limit, reader.report.is_hopeless) == (said, None, False)
+
+
 SPOKEN = [recording for recording in KEPT_RECORDINGS if recording.mode != "text"]
 SAID = frozenset(
     {"text", "content", "output", "aggregated_output", "command", "thinking", "prompt", "description", "stdout",

@@ -184,7 +184,7 @@ def test_opencode_is_given_no_number(prompt: str) -> None:
         ),
         ("codex", "codex exec --json --skip-git-repo-check --sandbox workspace-write -m M resume R -- P"),
         ("gemini", "gemini -p P -o stream-json --approval-mode auto_edit --skip-trust -m M --resume R"),
-        ("opencode", "opencode run --format json -m M --session R -- P"),
+        ("opencode", "opencode run --format json --print-logs --log-level ERROR -m M --session R -- P"),
         ("qwen", "qwen -p P -o stream-json --approval-mode auto-edit -m M --resume R"),
     ],
 )

@@ -99,10 +99,11 @@ def test_as_whom_tasks_run(folder: Path) -> None:
     told = [line for line in nova("plan", "p.md", cwd=folder).stdout.splitlines() if line.startswith("as ")]
     reads = " ".join(AGENTS["claude"].command("…", permissions="read"))
     allowed = AGENTS["opencode"].environment_for("edit")["OPENCODE_PERMISSION"]
+    opencode = "opencode run --format json --print-logs --log-level ERROR -- …"
     assert told == [
         f"as claude, permissions edit (F0, F1): {CLAUDE}",
         f"as claude, permissions read (F2): {reads}",
-        f"as opencode, permissions edit (F3): OPENCODE_PERMISSION='{allowed}' opencode run --format json -- …",
+        f"as opencode, permissions edit (F3): OPENCODE_PERMISSION='{allowed}' {opencode}",
         f"as claude, permissions edit (F4): {CLAUDE} -x 'a b'",
     ]
     agents = json.loads(nova("plan", "--json", "p.md", cwd=folder).stdout)["agents"]

@@ -25,7 +25,9 @@ PERMISSIONS = {
 def command(call: Call) -> list[str]:
     """Stream events; its models are named ``provider/model``."""
     return [
-        *("opencode", "run", "--format", "json"),
+        # Errors of its log go to standard error: without them nothing tells that it waits to try again, which it does
+        # for as long as its provider asks it to.
+        *("opencode", "run", "--format", "json", "--print-logs", "--log-level", "ERROR"),
         *(["--auto"] if call.permissions is Permissions.FULL else []),
         *option("-m", call.model),
         *option("--session", call.resume),

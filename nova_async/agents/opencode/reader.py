@@ -27,6 +27,12 @@ BUSY = "database is locked"  # several that start at once on a new machine, wher
 UNAVAILABLE = "Model tried to call unavailable tool"
 
 
+# A line of its log (``--print-logs``): what the provider answered, before it tries again in silence. The small model is
+# asked for the session's name only.
+_REFUSED = re.compile(rb'timestamp=\S+ level=ERROR .{0,300}message="stream error" .{0,300}\bsmall=false .{0,300}'
+                      rb'error\.error="((?:[^"\\]|\\.){1,1200})')  # fmt: skip
+
+
 class _State(msgspec.Struct):
     input: Any = None
     title: Any = None
@@ -101,6 +107,16 @@ class OpencodeReader(EventReader):
                 self._fail(event.error)
             case _:
                 return self.session_id != named
+        return True
+
+    def read_note(self, line: bytes) -> bool:
+        """Take a line of standard error, which tells what it tries again."""
+        refused = _REFUSED.match(line)
+        if refused is None:
+            return super().read_note(line)
+        why = one_line(refused[1].decode("utf-8", "replace"), MAX_ERROR)
+        self._last_note = why
+        self.activity = one_line(f"retrying: {why}")
         return True
 
     def read_end(self) -> None:
