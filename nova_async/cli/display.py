@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from nova_async.cli.figures import describe_cost, describe_tokens, stopwatch
+from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch
 from nova_async.cli.ink import Ink, Span
 from nova_async.records import Event
 from nova_async.views import TaskView
@@ -139,6 +139,6 @@ def tokens_of(task: TaskView, *, is_over: bool = False) -> str:
 
 def cost_of(task: TaskView) -> str:
     """Write what a task has cost, for a table; nothing before it has used anything."""
-    if task.cost_usd is None and not task.usage.total:
+    if task.cost_usd is None and task.estimated_usd is None and not task.usage.total:
         return ""
-    return describe_cost(task.cost_usd, complete=task.cost_is_complete)
+    return cost_of_all(task)

@@ -32,10 +32,12 @@ from nova_async.cli.redacting import warn_of_no_effect
 from nova_async.cli.say import stop_writing_to, tell, write_all
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen
 from nova_async.cli.summary import write_json, write_summary
+from nova_async.prices import Prices
 from nova_async.process.command import resolve
 from nova_async.words import Leftovers, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits
+from nova_async.worker.published_prices import PUBLISHED
 
 if TYPE_CHECKING:
     from nova_async.cli.rendered import Rendered
@@ -81,7 +83,9 @@ class Options:
         type=click.IntRange(min=1), help="End it once it has used more than this many tokens."
     )
     max_cost: float | None = option(
-        type=float, metavar="USD", help="End it once it has cost more than this, as reported by the agent."
+        type=float,
+        metavar="USD",
+        help="End it once it has cost more than this, as the agent reports it or by estimate.",
     )
     grace: str = option(metavar="TIME", default="5s", help="Time between SIGTERM and SIGKILL.")
     leftovers: Literal["kill", "leave"] = option(
@@ -126,6 +130,7 @@ def checked(options: Options) -> Execution:
             limits=limits,
             leftovers=options.leftovers,
             redact=options.redact,
+            prices=Prices(),
         )
         grace = seconds("--grace", options.grace) or 0.0
         if options.no_stdin and options.stdin is not None:
@@ -194,6 +199,8 @@ async def supervise(execution: Execution, stdin: int) -> int:
         exit_code = await worker.wait()
         if endings:
             await asyncio.wait(endings)
+        if worker.report.usage.total and worker.report.cost_usd is None and not PUBLISHED.is_settled:
+            await asyncio.get_running_loop().run_in_executor(DISK_THREADS, PUBLISHED.read)
     if options.json or not options.quiet:
         (write_json if options.json else write_summary)(worker)
     if interruption.signal is not None:

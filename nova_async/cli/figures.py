@@ -1,19 +1,35 @@
 """Numbers as people read them: tokens, money, time."""
 
 from datetime import datetime
+from typing import Protocol
 
 from nova_async.usage import TokenUsage
 
 __all__ = [
+    "UNKNOWN",
     "clock_time",
+    "cost_of_all",
+    "cost_of_attempt",
     "describe_cost",
     "describe_duration",
     "describe_kinds",
     "describe_tokens",
+    "dollars",
     "short_count",
     "stopwatch",
     "write_seconds",
 ]
+
+
+class Costs(Protocol):
+    """Whatever has a cost: a task, a run, a sum."""
+
+    @property
+    def cost_usd(self) -> float | None: ...
+    @property
+    def estimated_usd(self) -> float | None: ...
+    @property
+    def cost_is_complete(self) -> bool: ...
 
 
 def short_count(count: int) -> str:
@@ -28,11 +44,37 @@ def short_count(count: int) -> str:
     return f"{count / 1_000_000_000_000:.1f}T"
 
 
-def describe_cost(usd: float | None, *, complete: bool = True) -> str:
-    """Write an amount in US dollars: ``≥`` before one of which a part is not known, ``-`` if nothing is known."""
-    if usd is None or not (usd or complete):
-        return "-"
-    return f"{'' if complete else '≥ '}${usd:,.4f}" if 0 < usd < 0.01 else f"{'' if complete else '≥ '}${usd:,.2f}"
+UNKNOWN = "-"
+
+
+def describe_cost(usd: float | None, estimated: float | None = None, *, complete: bool = True) -> str:
+    """Write a cost in US dollars: what was reported, and ``~`` before what is estimated by prices.
+
+    ``$1.23``, ``~$0.45``, ``$1.23 + ~$0.45``; ``≥`` before one of which a part is not known, ``-`` if nothing is known.
+    """
+    if usd == 0 and estimated:
+        usd = None
+    elif estimated == 0 and usd is not None:
+        estimated = None
+    parts = [mark + dollars(part) for mark, part in (("", usd), ("~", estimated)) if part is not None]
+    if not parts or not (usd or estimated or complete):
+        return UNKNOWN
+    return ("" if complete else "≥ ") + " + ".join(parts)
+
+
+def dollars(usd: float) -> str:
+    """Write an amount in US dollars, a small one with more digits."""
+    return f"${usd:,.4f}" if 0 < usd < 0.01 else f"${usd:,.2f}"
+
+
+def cost_of_all(sums: Costs) -> str:
+    """Write what several attempts have cost."""
+    return describe_cost(sums.cost_usd, sums.estimated_usd, complete=sums.cost_is_complete)
+
+
+def cost_of_attempt(usd: float | None, estimated: float | None, *, usage_is_final: bool) -> str:
+    """Write what one attempt has cost; an estimate of tokens that are known to be too few is too low."""
+    return describe_cost(usd, estimated, complete=usd is not None or usage_is_final)
 
 
 def describe_tokens(count: int, *, complete: bool = True, short: bool = False) -> str:

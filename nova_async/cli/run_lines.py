@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
+from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_attempt, describe_duration, describe_tokens
 from nova_async.cli.say import write
 from nova_async.records import Event
 from nova_async.views import TaskView
@@ -128,8 +128,9 @@ def figures(data: Mapping[str, Any]) -> str:
     parts = [describe_duration(float(data.get("duration_seconds") or 0.0))]
     if data.get("tokens"):
         parts.append(f"{describe_tokens(data['tokens'], complete=data.get('usage_is_final', True))} tokens")
-    if data.get("cost_usd") is not None:
-        parts.append(describe_cost(data["cost_usd"]))
+    is_final = data.get("usage_is_final", True)
+    cost = cost_of_attempt(data.get("cost_usd"), data.get("estimated_usd"), usage_is_final=is_final)
+    parts += [cost] if cost != UNKNOWN else []
     return " · ".join(parts)
 
 

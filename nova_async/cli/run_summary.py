@@ -7,7 +7,7 @@ from nova_async._core.text import listed, one_line
 from nova_async.cli.budget_summary import describe_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
-from nova_async.cli.figures import describe_cost, describe_duration, describe_kinds, describe_tokens
+from nova_async.cli.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
@@ -99,9 +99,15 @@ def describe_usage(report: RunReport) -> Iterator[str]:
         models = by_model(report)
         for model, used in models if len(models) > 1 else ():
             yield f"          {model}: {used.total:,}, of which {used.output_tokens:,} output"
-    if report.cost_usd or (report.cost_usd is not None and report.cost_is_complete):
-        cost = describe_cost(report.cost_usd, complete=report.cost_is_complete)
-        yield f"  cost    {cost}, as reported by the agents"
+    if (cost := cost_of_all(report)) != UNKNOWN:
+        yield f"  cost    {cost}, {whence(report)}"
+
+
+def whence(report: RunReport) -> str:
+    """Say who knows what it has cost."""
+    if report.estimated_usd is None:
+        return "as reported by the agents"
+    return "estimated by prices" if report.cost_usd is None else "as reported by the agents, ~ estimated by prices"
 
 
 def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:

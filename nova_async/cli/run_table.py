@@ -12,7 +12,7 @@ from typing import Self, final
 from nova_async._core.text import one_line
 from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
 from nova_async.cli.columns import cut
-from nova_async.cli.figures import describe_cost, describe_duration, short_count, stopwatch
+from nova_async.cli.figures import cost_of_all, describe_duration, short_count, stopwatch
 from nova_async.cli.ink import Ink, Line, Span, colours_of
 from nova_async.cli.run_lines import text_line
 from nova_async.cli.say import write
@@ -182,8 +182,8 @@ class RunTable:
         if sums.usage.total:
             given = sums.usage.output_tokens
             parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out")
-        if sums.cost_usd:
-            parts.append(describe_cost(sums.cost_usd, complete=sums.cost_is_complete))
+        if sums.cost_usd or sums.estimated_usd:
+            parts.append(cost_of_all(sums))
         return [head, [Span(" · ".join(parts), Ink.GREY)]]
 
 

@@ -14,7 +14,7 @@ from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.denials import cure
 from nova_async.cli.display import cost_of, doing, look_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_kinds, describe_tokens
+from nova_async.cli.figures import clock_time, cost_of_attempt, describe_duration, describe_kinds, describe_tokens
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
@@ -176,12 +176,13 @@ def row_of(attempt: Attempt, view: TaskView) -> list[Line]:
     if end is None:
         how = "running" if view.state is TaskState.IN_PROGRESS else "lost"
         return [number, how, "", "", "", started, (view.log_path if attempt is view.attempts[-1] else None) or "", ""]
+    has_cost = end.cost_usd is not None or end.usage.total
     return [
         number,
         end.outcome.value if attempt.counts else f"{end.outcome.value} (no longer counts)",
         describe_duration(end.duration_seconds),
         describe_tokens(end.usage.total, complete=end.usage_is_final, short=True) if end.usage.total else "",
-        describe_cost(end.cost_usd) if end.cost_usd is not None else "",
+        cost_of_attempt(end.cost_usd, end.estimated_usd, usage_is_final=end.usage_is_final) if has_cost else "",
         started,
         end.log.path if end.log else "",
         # Of the last one it stands above.

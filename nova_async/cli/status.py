@@ -12,7 +12,7 @@ from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal
 from nova_async.cli.display import count_states, doing, look_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import clock_time, describe_cost, describe_duration, describe_tokens
+from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_all, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE
@@ -220,8 +220,8 @@ def sentence(picture: Picture) -> str:
     if sums.usage.total:
         complete = sums.usage_is_final or not picture.is_over
         parts.append(f"{describe_tokens(sums.usage.total, complete=complete)} tokens")
-    if sums.cost_usd or (sums.cost_usd is not None and sums.cost_is_complete):
-        parts.append(describe_cost(sums.cost_usd, complete=sums.cost_is_complete))
+    if (cost := cost_of_all(sums)) != UNKNOWN:
+        parts.append(cost)
     return " · ".join([*parts, f"{describe_duration(sums.duration_seconds)} of work"])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nova_async._core.text import one_line
 from nova_async.cli.display import cost_of, count_states
-from nova_async.cli.figures import describe_cost, describe_duration, describe_tokens
+from nova_async.cli.figures import UNKNOWN, cost_of_all, describe_duration, describe_tokens
 from nova_async.views import RunReport, TaskView
 from nova_async.words import TaskState
 
@@ -58,8 +58,8 @@ def head(report: RunReport) -> Iterator[str]:
     facts = [describe_duration(report.duration_seconds)]
     if report.usage.total:
         facts.append(f"{describe_tokens(report.usage.total, complete=report.usage_is_final)} tokens")
-    if report.cost_usd is not None:
-        facts.append(describe_cost(report.cost_usd, complete=report.cost_is_complete))
+    if (cost := cost_of_all(report)) != UNKNOWN:
+        facts.append(cost)
     yield inert(" · ".join(facts))
     for warning in report.warnings[:MOST_WARNINGS]:
         yield ""

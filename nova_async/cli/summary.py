@@ -6,6 +6,7 @@ from nova_async._core.text import one_line
 from nova_async.cli.figures import describe_duration, describe_kinds
 from nova_async.cli.say import say
 from nova_async.words import WorkerStatus
+from nova_async.worker.published_prices import PUBLISHED
 from nova_async.worker.questions import Questions
 
 __all__ = ["write_json", "write_summary"]
@@ -17,6 +18,11 @@ def write_json(worker: Questions) -> None:
     """Write the worker's whole state to stderr as one line of JSON; stdout belongs to the command."""
     # Not msgspec: arguments and paths that are no UTF-8 hold halves of surrogate pairs, which it refuses.
     say(json.dumps(worker.get_status_dict()), err=True)
+
+
+def whence() -> str:
+    """Say whose prices an estimate stands on."""
+    return f"the prices of genai-prices {PUBLISHED.version}" if PUBLISHED.version else "prices"
 
 
 def write_summary(worker: Questions) -> None:
@@ -37,6 +43,8 @@ def write_summary(worker: Questions) -> None:
         lines.append(f"      note    the output looks like {name}'s: use --agent {name} to count its tokens")
     if report.cost_usd is not None:
         lines.append(f"      cost    ${report.cost_usd:.4f}, as reported by the agent")
+    elif worker.estimated_usd is not None:
+        lines.append(f"      cost    ~${worker.estimated_usd:.4f}, estimated by {whence()}")
     if facts["leftovers"]:
         left = [f"{one_line(process['name'])} (pid {process['pid']})" for process in facts["leftover_processes"]]
         lines.append(f"      left    {', '.join(left)}")

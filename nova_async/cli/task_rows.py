@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 from nova_async._core.text import one_line
 from nova_async.cli.columns import table_lines
 from nova_async.cli.display import cost_of, doing, look_of, time_of, tokens_of
-from nova_async.cli.figures import describe_cost, describe_tokens, stopwatch
+from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.journal.rollup import sum_up
 from nova_async.views import TaskView
@@ -159,7 +159,7 @@ def _heading(group: Group, *, is_over: bool) -> list[Line]:
     at_work = not is_over and any(task.state is TaskState.IN_PROGRESS for task in group.tasks)
     complete = sums.usage_is_final or at_work
     tokens = describe_tokens(sums.usage.total, complete=complete, short=True) if sums.usage.total else ""
-    cost = describe_cost(sums.cost_usd, complete=sums.cost_is_complete) if sums.usage.total or sums.cost_usd else ""
+    cost = cost_of_all(sums) if sums.usage.total or sums.cost_usd else ""
     time = stopwatch(sums.duration_seconds) if sums.duration_seconds else ""
     numbers: list[Line] = [[Span(text, Ink.GREY)] if text else "" for text in (tokens, cost, time)]
     return [[Span(group.title, Ink.BOLD)], state, "", "", *numbers]

@@ -196,6 +196,8 @@ def test_lines() -> None:
             happened("task_completed", "F1", outcome="ok", **used),
             happened("task_retrying", "F2", attempt=1, outcome="overload", error="API\nError", delay_seconds=30.0),
             happened("task_failed", "F2", outcome="exit", error=None, duration_seconds=2.0, blocks=["F3", "F4"]),
+            happened("task_completed", "F5", duration_seconds=2.0, tokens=9, estimated_usd=0.4, usage_is_final=True),
+            happened("task_completed", "F6", duration_seconds=2.0, tokens=9, estimated_usd=0.4, usage_is_final=False),
             happened("phase_started", "F1", attempt=1, phase="verify"),
             happened("phase_started", "F1", attempt=1, phase="settle"),
             happened("warning", message="journal.db was taken away; it is written anew"),
@@ -211,6 +213,8 @@ def test_lines() -> None:
         "12:00:00 F1 completed in 2 min 33 s · 12,345 tokens · $0.42",
         "12:00:00 F2 failed (attempt 1: API Error); retrying in 30 s",
         "12:00:00 F2 failed after 2.0 s: outcome exit; blocks F3, F4",
+        "12:00:00 F5 completed in 2.0 s · 9 tokens · ~$0.40",
+        "12:00:00 F6 completed in 2.0 s · ≥ 9 tokens · ≥ ~$0.40",
         "12:00:00 F1 checking",
         "12:00:00 warning: journal.db was taken away; it is written anew",
         "12:00:00 milestone: Half. (open it)",
@@ -260,7 +264,8 @@ def report(*tasks: TaskView, **more: Any) -> RunReport:
     facts: dict[str, Any] = {
         "run_id": "r1", "project": "Shop", "tasks": by_id(*tasks), "started_at": datetime.now(UTC),
         "duration_seconds": 600.0, "usage": sums.usage, "usage_by_model": {"opus": sums.usage},
-        "usage_is_final": sums.usage_is_final, "cost_usd": sums.cost_usd, "cost_is_complete": sums.cost_is_complete,
+        "usage_is_final": sums.usage_is_final, "cost_usd": sums.cost_usd, "estimated_usd": sums.estimated_usd,
+        "cost_is_complete": sums.cost_is_complete,
         "milestones": {},
     }  # fmt: skip
     return RunReport(**{**facts, **more})
@@ -361,6 +366,14 @@ def test_the_models_add_up() -> None:
         ({"usage": TokenUsage(5), "cost_usd": 0.0}, ["tokens  5", "cost    $0.00"]),
         ({"usage": TokenUsage(5), "cost_usd": 0.0, "cost_is_complete": False}, ["tokens  5"]),
         ({"usage": TokenUsage(5), "cost_usd": 1.2, "cost_is_complete": False}, ["tokens  5", "cost    ≥ $1.20"]),
+        (
+            {"usage": TokenUsage(5), "cost_usd": None, "estimated_usd": 0.45},
+            ["tokens  5", "cost    ~$0.45, estimated by prices"],
+        ),
+        (
+            {"usage": TokenUsage(5), "cost_usd": 1.2, "estimated_usd": 0.45, "cost_is_complete": False},
+            ["tokens  5", "cost    ≥ $1.20 + ~$0.45, as reported by the agents, ~ estimated by prices"],
+        ),
     ],
 )
 def test_unknown_is_not_nothing(facts: dict[str, Any], told: list[str]) -> None:
@@ -481,5 +494,12 @@ def test_figures() -> None:
         "2h",
     ]
     assert [describe_cost(usd, complete=False) for usd in (None, 0.0, 1.2)] == ["-", "-", "≥ $1.20"]
+    pairs = [(None, 0.45), (1.23, 0.45), (0.0, 0.45), (1.23, 0.0), (0.0, 0.0), (None, 0.0), (None, 0.0042)]
+    assert [describe_cost(*pair) for pair in pairs] == [
+        "~$0.45", "$1.23 + ~$0.45", "~$0.45", "$1.23", "$0.00", "~$0.00", "~$0.0042",
+    ]  # fmt: skip
+    assert [describe_cost(*pair, complete=False) for pair in pairs] == [
+        "≥ ~$0.45", "≥ $1.23 + ~$0.45", "≥ ~$0.45", "≥ $1.23", "-", "-", "≥ ~$0.0042",
+    ]  # fmt: skip
     assert [describe_tokens(count, complete=False, short=True) for count in (0, 1_200_000)] == ["-", "≥ 1.2M"]
     assert [describe_tokens(count) for count in (0, 1_200_000)] == ["0", "1,200,000"]
