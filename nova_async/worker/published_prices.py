@@ -80,6 +80,8 @@ class PublishedPrices:
             try:
                 if not self.is_settled and self.is_installed:
                     self.version, self._prices = prices_in(ask_the_package())
+            except InterruptedError:
+                pass
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 _log.warning("cannot read the prices of genai-prices, so nothing is estimated by them: %s", error)
             self.is_settled = True
@@ -90,7 +92,10 @@ class PublishedPrices:
 
 
 def ask_the_package() -> bytes:
-    """Return what the program says. Raises ``OSError`` or ``SubprocessError``."""
+    """Return what the program says.
+
+    Raises ``InterruptedError`` if a signal ended it, and ``OSError`` or ``SubprocessError`` if it failed.
+    """
     interpreter = find_interpreter()
     if interpreter is None:
         raise OSError(f"{sys.executable!r} is not a Python interpreter that could run the package")
@@ -100,9 +105,11 @@ def ask_the_package() -> bytes:
     try:
         done = subprocess.run(
             [interpreter, "-P", str(PROGRAM)], input=folders, capture_output=True, check=True,
-            timeout=READING_SECONDS, env={**os.environ, COOKIE_VARIABLE: cookie}, start_new_session=True,
+            timeout=READING_SECONDS, env={**os.environ, COOKIE_VARIABLE: cookie},
         )  # fmt: skip
     except subprocess.CalledProcessError as error:
+        if error.returncode < 0:
+            raise InterruptedError from error  # we are ending, and it with us
         last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise OSError(last or str(error)) from error
     finally:
