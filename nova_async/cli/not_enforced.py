@@ -3,6 +3,7 @@
 from nova_async.agents import AGENTS, recognise
 from nova_async.cascade import Cascade, Task
 from nova_async.orchestrator.countable import late_budgets, named
+from nova_async.orchestrator.price_search import find_prices
 
 __all__ = ["not_enforced"]
 
@@ -40,7 +41,7 @@ def not_enforced(cascade: Cascade) -> list[str]:
     if turns:
         takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
         found.append(f"max_turns is not enforced{named(turns)}: only {takers} support it")
-    return found + late_budgets(cascade)
+    return found + late_budgets(cascade, find_prices(cascade, for_budgets=True).has)
 
 
 def can_be_isolated(cascade: Cascade, task: Task) -> bool:

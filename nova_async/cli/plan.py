@@ -28,7 +28,9 @@ from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag, optional_flag, order_option
 from nova_async.cli.places import JOURNAL, PLAN, STATE_FILE
 from nova_async.cli.say import say, tell
-from nova_async.orchestrator.countable import budget_problems, told
+from nova_async.orchestrator.cost_sources import KnownPrices, cost_sources
+from nova_async.orchestrator.countable import budget_problems, named, told
+from nova_async.orchestrator.price_search import find_prices
 from nova_async.orchestrator.readiness import login_left_out
 from nova_async.words import PlanOrder
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["command", "read_cascade", "remarks", "resuming"]
 
 SIZES = ("max_memory", "min_free_memory")  # bytes, which a plan writes as 4GiB
+LONGEST = 500  # characters of a sentence; a model may have any name
 SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
 
 
@@ -100,7 +103,8 @@ def show_plan(options: Options) -> int:
                 {"ok": False, "file": options.plan, "diagnostics": diagnostics_of(leaving.__cause__.diagnostics)}
             )
         return BAD_INPUT
-    if problems := list(map(told, budget_problems(cascade).items())):
+    prices = find_prices(cascade)
+    if problems := list(map(told, budget_problems(cascade, can_estimate=prices.has).items())):
         for problem in problems:
             say(f"{options.plan}: {problem}", err=True)
         if options.json:
@@ -111,11 +115,11 @@ def show_plan(options: Options) -> int:
     if options.json:
         outlook = next_run(cascade, Path(JOURNAL), Path(STATE_FILE))
         about = {"skipped": outlook.skipped, "resumed": outlook.resumed} if outlook else {"skipped": {}, "resumed": {}}
-        write_json({**document(cascade), **about})
+        write_json({**document(cascade, prices), **about})
     elif options.mermaid:
         say(flowchart(cascade), nl=False)
     else:
-        write_plan(cascade, next_run(cascade, Path(JOURNAL), Path(STATE_FILE)))
+        write_plan(cascade, prices, next_run(cascade, Path(JOURNAL), Path(STATE_FILE)))
     return 0
 
 
@@ -135,7 +139,7 @@ def write_json(value: Any) -> None:
     say(json.dumps(msgspec.to_builtins(value), indent=2))
 
 
-def document(cascade: Cascade) -> dict[str, Any]:
+def document(cascade: Cascade, prices: KnownPrices) -> dict[str, Any]:
     """Return the whole plan as one JSON object."""
     front = TaskOptions.layered(cascade.settings.task_options)
     return {
@@ -160,6 +164,7 @@ def document(cascade: Cascade) -> dict[str, Any]:
             for task in cascade.tasks.values()
         ],
         "agents": [calling.as_dict() for calling in callings(cascade)],
+        "cost": [{"known": how, "tasks": tasks} for how, tasks in cost_sources(cascade, prices).items()],
         "order": dataclasses.asdict(cascade.order),
         "left_out": list(cascade.skipped),
         "waves": cascade.waves(),
@@ -195,7 +200,7 @@ def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
     return found | {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
 
 
-def write_plan(cascade: Cascade, outlook: "Outlook | None") -> None:
+def write_plan(cascade: Cascade, prices: KnownPrices, outlook: "Outlook | None") -> None:
     """Write for people: the waves, each with its tasks, then the longest chain, milestones and counts.
 
     ``outlook`` is what the next run would do, if there was an earlier one.
@@ -207,6 +212,8 @@ def write_plan(cascade: Cascade, outlook: "Outlook | None") -> None:
     for title, settings in settings_by_place(cascade, front):
         lines.append([Span(f"{title}: ", Ink.GREY), describe_options(settings)])
     lines += describe_callings(cascade, cascade.tasks)
+    for how, tasks in (sources := cost_sources(cascade, prices)).items():
+        lines.append([Span("cost: ", Ink.GREY), one_line(how, LONGEST) + (named(tasks) if len(sources) > 1 else "")])
     lines.append([Span("order: ", Ink.GREY), describe_order(cascade.order)])
     waves = cascade.waves()
     rows: list[list[Line]] = []

@@ -5,6 +5,7 @@ standard input it gets the folders in which modules are found. It goes online fo
 prices over the network only for whoever asks for that.
 """
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -24,10 +25,8 @@ PRICE_OF = {
 def main() -> None:
     """Write ``{"version": …, "prices": {name: [input, output, cache read, cache write, 1 h cache write]}}``."""
     sys.path[:] = dict.fromkeys([*json.load(sys.stdin), *sys.path])
-    import genai_prices
-    from genai_prices.data_snapshot import get_snapshot
-
-    providers = get_snapshot().providers
+    version = importlib.import_module("genai_prices").__version__
+    providers = importlib.import_module("genai_prices.data_snapshot").get_snapshot().providers
     prices: dict[str, list[float]] = {}
     for provider in providers:
         for model in provider.models:
@@ -36,7 +35,7 @@ def main() -> None:
                 prices.setdefault(f"{provider.id}/{name}", price)
                 if sold_by(providers, name) is provider:
                     prices.setdefault(name, price)
-    json.dump({"version": genai_prices.__version__, "prices": prices}, sys.stdout)
+    json.dump({"version": version, "prices": prices}, sys.stdout)
 
 
 def prices_of(model: Any) -> list[float]:

@@ -26,7 +26,7 @@ def test_dollars_of_an_agent_that_tells_none(agent: str, key: str) -> None:
     assert tasks == ["T1", "T2"]
     assert sentence == (
         f"{key} cannot be enforced: {agent} never reports its cost. "
-        "Use budget_tokens instead, or an agent that reports it (claude, opencode)"
+        "Use budget_tokens instead, `prices`, or an agent that reports it (claude, opencode)"
     )
 
 

@@ -90,6 +90,7 @@ CLAUDE = Agent(
     caps_cost=True,
     not_for_root=MappingProxyType({Permissions.FULL: "IS_SANDBOX"}),
     counts_live=True,
+    names_models=True,
     session_files=SessionFiles(
         ".claude",
         "CLAUDE_CONFIG_DIR",

@@ -65,6 +65,7 @@ GEMINI = Agent(
     streaming_modes=frozenset({"stream-json"}),
     result_modes=JSON_MODES,
     tells_cost=False,
+    names_models=True,
     exit_meanings=EXIT_MEANINGS,
     session_files=SessionFiles(
         ".gemini",

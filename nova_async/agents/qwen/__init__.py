@@ -63,6 +63,7 @@ QWEN = Agent(
     streaming_modes=frozenset({"stream-json"}),
     result_modes=JSON_MODES,
     tells_cost=False,
+    names_models=True,
     exit_meanings=EXIT_MEANINGS,
     caps_turns=True,
     counts_live=True,
