@@ -27,8 +27,8 @@ def describe_budget(budget: BudgetView) -> Iterator[Line]:
     told = f": {used} spent"
     if beyond:
         count = len(budget.stopped)
-        why = f", by what {'one agent' if count == 1 else f'{count} agents'} had under way" if count else ""
-        told += f", {too_much} beyond it{why}"
+        why = f"what {'one agent' if count == 1 else f'{count} agents'} had under way" if count else "calls under way"
+        told += f", {too_much} beyond it, by {why}"
     yield [Span(f"{whose} budget of {most} is used up", Ink.AMBER), told]
     count = len(budget.waiting)
     wait = "1 task waits" if count == 1 else f"{count} tasks wait"

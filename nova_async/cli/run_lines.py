@@ -77,6 +77,8 @@ def retrying(data: Mapping[str, Any]) -> str:
 
 def held(data: Mapping[str, Any]) -> str:
     """Say why a task that was begun waits for another run."""
+    if data.get("is_out_of_budget"):
+        return f"waits: {data.get('reason')}"
     why = data.get("error") or data.get("outcome")
     return f"could not run (attempt {data.get('attempt', 1)}: {why}); it waits"
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.words import OnBudget, Outcome
 
-__all__ = ["NOTHING", "Budget", "Spending", "dollars", "ended_by_the_run", "in_words", "spent_by"]
+__all__ = ["NOTHING", "Budget", "Spending", "dollars", "ended_by_the_run", "spent_by"]
 
 NANO = 1_000_000_000  # nano-dollars in a dollar
 WARN_AT = 0.8  # of a budget
@@ -169,25 +169,28 @@ class Budget:
         return f"{self} is {'used up' if level >= 1 else '80 % used'} ({self.used_in_words} spent)"
 
     @property
+    def limit_in_words(self) -> str:
+        """The limit that is nearest to its end, for people."""
+        return dollars(self.max_cost_usd or 0.0) if self._is_about_money else f"{self.max_tokens:,} tokens"
+
+    @property
     def used_in_words(self) -> str:
-        """What was spent of what is limited, for people."""
-        tokens = None if self.max_tokens is None else self.total.tokens
-        return in_words(tokens, None if self.max_cost_usd is None else self.total.cost_usd)
+        """What was spent of it, for people."""
+        return dollars(self.total.cost_usd) if self._is_about_money else f"{self.total.tokens:,} tokens"
+
+    @property
+    def _is_about_money(self) -> bool:
+        if self.max_cost_usd is None or self.max_tokens is None:
+            return self.max_cost_usd is not None
+        return self.total.nanodollars * self.max_tokens >= self.total.tokens * nanodollars(self.max_cost_usd)
 
     def __str__(self) -> str:
-        return f"{self.whose} budget of {in_words(self.max_tokens, self.max_cost_usd)}"
+        return f"{self.whose} budget of {self.limit_in_words}"
 
 
 def dollars(usd: float) -> str:
     """Write an amount of money for people: in cents, or with two digits where it is less than one."""
     return f"${usd:.2g}" if 0 < usd < 0.01 else f"${usd:,.2f}"
-
-
-def in_words(tokens: int | None, usd: float | None) -> str:
-    """Write amounts of tokens and of money for people."""
-    amounts = [] if tokens is None else [f"{tokens:,} tokens"]
-    amounts += [] if usd is None else [dollars(usd)]
-    return " and ".join(amounts)
 
 
 def ended_by_the_run(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from nova_async.cascade import Cascade
-from nova_async.orchestrator.budget import Budget, Spending, in_words
+from nova_async.orchestrator.budget import Budget, Spending
 from nova_async.orchestrator.holding import Account, with_dependents, with_waiting
 from nova_async.orchestrator.schedule import Schedule
 from nova_async.views import BudgetView, Hold
@@ -168,7 +168,7 @@ class RunState:
         if task_id not in self.out_of_budget:
             return None
         budget = self.task_budgets[task_id]
-        return f"its budget of {in_words(budget.max_tokens, budget.max_cost_usd)} is used up"
+        return f"its budget of {budget.limit_in_words} is used up ({budget.used_in_words} spent)"
 
     def has_budget(self, task_id: str) -> bool:
         """Tell whether it matters what a task spends while it runs."""

@@ -74,7 +74,7 @@ class Telling:
             case actions.HeldBack(task_id, hold):
                 self._tell_end(EventKind.TASK_HELD, task_id, reason=hold.reason)
             case actions.OutOfBudget(task_id, reason):
-                self._tell_end(EventKind.TASK_HELD, task_id, reason=reason)
+                self._tell_end(EventKind.TASK_HELD, task_id, reason=reason, is_out_of_budget=True)
             case actions.Suspended(hold):
                 self.warn(warning_of(hold))
             case actions.Overspent(text) | actions.ShortOfMemory(text):

@@ -183,6 +183,56 @@ def test_a_loop_ends_near_the_runs_budget(tmp_path: Path) -> None:
     assert served["left_running"] == []
 
 
+SEVERAL_AGENTS = """+++
+agent = "{agent}"
+agent_args = {{claude = "--allowedTools Bash"}}
+max_workers = 3
+{budget}
++++
+# Live
+
+| ID | What |
+|---|---|
+| T1 | Do it. |
+| T2 | Do it. |
+| T3 | Do it. |
+| T4 | Do it. |
+"""
+STOP_AND_RAISE = """
+{nova} run --plain; echo "first: $?"; {nova} run --plain; echo "second: $?"
+ANTHROPIC_BASE_URL=$NOVA_FAKE_URL/r/claude/single; export ANTHROPIC_BASE_URL
+test -z "$CODEX_HOME" || sed -i 's,/loop,/single,' "$CODEX_HOME/config.toml"
+exec {nova} run --plain {raised}
+"""
+
+
+@pytest.mark.parametrize(
+    ("agent", "budget", "raised"),
+    [
+        ("claude", "budget_usd = 0.50", "--budget 5"),
+        ("codex", "budget_tokens = 100_000", "--budget-tokens 2_000_000"),
+    ],
+)
+def test_a_run_is_stopped_by_its_budget_and_goes_on_with_more(
+    agent: str, budget: str, raised: str, tmp_path: Path
+) -> None:
+    """Of several agents at work, each exceeds it by one call at most; with more, all go on in their sessions."""
+    (tmp_path / "CASCADE.md").write_text(SEVERAL_AGENTS.format(agent=agent, budget=budget))
+    script = STOP_AND_RAISE.format(nova=shlex.quote(str(NOVA)), raised=raised)
+    done, served = offline(agent, "loop", tmp_path, "-c", script, program=Path("/bin/sh"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "first: 1" in done.stdout
+    assert "second: 1" in done.stdout, "with the same budget nothing begins"
+    tasks, counted = tasks_and_tokens(tmp_path)
+    attempts = [task["nova"]["attempts"] for task in tasks.values()]
+    assert [[each["outcome"] for each in tries] for tries in attempts] == [*[["cancelled", "ok"]] * 3, ["ok"]]
+    assert all(len({each["session_id"] for each in tries}) == 1 for tries in attempts), "they went on"
+    if agent == "claude":  # one call costs 0.1
+        assert 0.5 <= sum(tries[0]["cost_usd"] for tries in attempts[:3]) < 0.5 + 3 * 0.11
+    assert counted == served["totals"]
+    assert served["left_running"] == []
+
+
 @pytest.mark.parametrize("prompt", ["/users endpoint answers 500", "/init", "-x is no option", "--help", "-", "help"])
 @pytest.mark.parametrize("agent", NAMES)
 def test_a_prompt_reaches_the_model(agent: str, prompt: str, tmp_path: Path) -> None:

@@ -242,3 +242,30 @@ async def test_an_agent_that_ends_at_the_runs_cap_has_not_failed(
         task = report.tasks["A1"]
         assert (task.state, task.outcome) == ("waiting", "cancelled"), task.error
     assert report.cost_usd == 2.0
+
+
+LEAVING_CLAUDE = """#!/bin/sh
+echo '{"type":"system","subtype":"init","session_id":"s","model":"m"}'
+case "$*" in *wait*) exec sleep 60;; esac
+printf '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"session_id":"s","result":"done",'
+echo '"total_cost_usd":0.6,"usage":{"input_tokens":1,"output_tokens":2}}'
+sleep 0.5
+"""
+
+
+async def test_a_result_that_uses_the_runs_budget_up_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent that told it is left to exit, and is checked; those still at work are stopped, and say why."""
+    program = tmp_path / "bin/claude"
+    program.parent.mkdir()
+    program.write_text(LEAVING_CLAUDE)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    table = "| ID | What | Verify |\n|---|---|---|\n| A1 | answer | true |\n| A2 | wait | - |\n| A3 | wait | - |\n"
+    async with asyncio.timeout(30):
+        report, _ = await run(parse_cascade(f"+++\nbudget_usd = 0.5\nmax_workers = 2\n+++\n{table}"), tmp_path)
+    assert {task.id: str(task.state) for task in report.tasks.values()} == {
+        "A1": "completed", "A2": "waiting", "A3": "ready",
+    }  # fmt: skip
+    assert report.tasks["A2"].error == "stopped: the run's budget of $0.50 is used up"
+    (budget,) = report.budgets
+    assert (budget.cost_usd, budget.stopped, budget.waiting) == (0.6, ("A2",), ("A2", "A3"))

@@ -159,7 +159,7 @@ def test_a_task_out_of_budget_waits(outcome: Outcome) -> None:
     state = state_of(task_with(retries=3))
     decide(state, Begun(), 0.0)
     waits, finish = decide(state, Ended("A", outcome, cents(101)), 1.0)
-    assert (waits, finish) == (OutOfBudget("A", "its budget of $1.00 is used up"), Finish())
+    assert (waits, finish) == (OutOfBudget("A", "its budget of $1.00 is used up ($1.01 spent)"), Finish())
     assert state.schedule.state("A") is TaskState.WAITING
     (view,) = state.budgets_now()
     assert (view.task_id, view.cost_usd, view.waiting) == ("A", 1.01, ("A", "B"))
@@ -318,6 +318,15 @@ def test_who_is_stopped_by_the_runs_budget_is_told_to_be() -> None:
 def test_amounts_for_people(usd: float, words: str) -> None:
     """In cents, or with the digits that tell one small amount from another."""
     assert dollars(usd) == words
+
+
+def test_of_two_limits_the_one_nearest_to_its_end_is_told() -> None:
+    """The other says nothing about what happens."""
+    assert str(Budget(1000, 2.0, Spending(500, 100 * CENT + 1))) == "the run's budget of $2.00"
+    tokens = Budget(1000, 2.0, Spending(501, 100 * CENT))
+    assert tokens.news() is None
+    tokens.note_end("A", Spending(300))
+    assert tokens.news() == "the run's budget of 1,000 tokens is 80 % used (801 tokens spent)"
 
 
 def test_a_raised_budget_goes_on() -> None:
