@@ -242,7 +242,7 @@ class LocalAttempt:
             log=worker.log_ref,
             log_error=worker.log_error,
             # For a plain command nothing is known to be missing: what it does not report does not exist.
-            usage_is_final=report.usage_is_final or worker.agent == PLAIN.name,
+            usage_is_final=report.usage_is_final or worker.agent == PLAIN.name or outcome is Outcome.SESSION_REFUSED,
             **{name: getattr(report, name) for name in KEPT},
         )
 

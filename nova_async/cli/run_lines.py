@@ -12,7 +12,7 @@ from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_attempt, describ
 from nova_async.cli.say import write
 from nova_async.records import Event
 from nova_async.views import TaskView
-from nova_async.words import EventKind, Phase
+from nova_async.words import EventKind, Outcome, Phase
 
 __all__ = ["RunLines", "as_json_line", "describe_event", "json_line", "text_line"]
 
@@ -71,6 +71,8 @@ def failed(data: Mapping[str, Any]) -> str:
 def retrying(data: Mapping[str, Any]) -> str:
     """Say why an attempt failed, and when the next one begins."""
     why = data.get("error") or data.get("outcome")
+    if data.get("outcome") == Outcome.SESSION_REFUSED:
+        return f"begins a new session (attempt {data.get('attempt', 1)}: {why})"
     delay = describe_duration(float(data.get("delay_seconds") or 0.0))
     return f"failed (attempt {data.get('attempt', 1)}: {why}); retrying in {delay}"
 

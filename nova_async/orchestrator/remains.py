@@ -10,6 +10,7 @@ from nova_async.agents.registry import PLAIN, mode_of_output
 from nova_async.agents.session import completed
 from nova_async.process.command import current_folder
 from nova_async.records import Attempt, AttemptEnd, LogRef
+from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Phase
 from nova_async.worker.log.file import find_log, open_to_read
 from nova_async.worker.session_files import SessionSource
@@ -21,11 +22,11 @@ SESSION_SECONDS = 2.0  # for the session's files of one attempt; a run may have 
 MOST_READ = 1 << 28  # bytes; about ten seconds of reading, and twenty times the longest log of an agent that was seen
 
 
-def remains_of(attempt: Attempt) -> AttemptEnd | None:
+def remains_of(attempt: Attempt, resumed_from: TokenUsage | None = None) -> AttemptEnd | None:
     """Return how far an attempt without an end had come, by its log; None where there is none to be found.
 
     It ended with its last byte. The numbers are those of that moment, and complete only if the agent had told its own
-    total.
+    total. ``resumed_from`` is what the session that it resumed had used before.
     """
     start, ref = attempt.start, attempt.log
     if ref is None or ref.device is None or ref.inode is None:
@@ -35,7 +36,7 @@ def remains_of(attempt: Attempt) -> AttemptEnd | None:
         path = find_log(Path(ref.path), identity)
         with open_to_read(path, identity) as log:
             written = datetime.fromtimestamp(os.fstat(log.fileno()).st_mtime, UTC)
-            report = read_again(attempt, log)
+            report = read_again(attempt, log, resumed_from)
     except (OSError, OverflowError, ValueError):  # it is gone, or its time is no time
         return None
     return AttemptEnd(
@@ -55,10 +56,10 @@ def remains_of(attempt: Attempt) -> AttemptEnd | None:
     )
 
 
-def read_again(attempt: Attempt, log: io.FileIO) -> AgentReport:
+def read_again(attempt: Attempt, log: io.FileIO, resumed_from: TokenUsage | None) -> AgentReport:
     """Return what a log says, read as it was read when it was written."""
     agent = AGENTS.get(attempt.start.agent) or PLAIN
-    reader = agent.reader(mode_of_output(agent, attempt.start.command))
+    reader = agent.reader(mode_of_output(agent, attempt.start.command), resumed_from)
     left = MOST_READ
     while left > 0 and (chunk := log.read(min(CHUNK, left))):
         reader.feed(chunk)

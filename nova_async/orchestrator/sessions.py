@@ -11,7 +11,7 @@ from nova_async.records import Attempt, AttemptEnd
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome
 
-__all__ = ["Session", "session_after", "session_for", "told_agent"]
+__all__ = ["Session", "session_after", "session_for", "told_agent", "used_in"]
 
 PLACEHOLDER = "{session_id}"
 

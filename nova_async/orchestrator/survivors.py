@@ -10,6 +10,7 @@ from nova_async.errors import NotReadyError
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.placing import answer
 from nova_async.orchestrator.remains import remains_of
+from nova_async.orchestrator.sessions import used_in
 from nova_async.process.boot import boot, is_over
 from nova_async.process.cookie import workers_of
 from nova_async.process.kinship import ProcessEntry
@@ -18,6 +19,7 @@ from nova_async.process.snapshot import LOOKING_THREADS
 from nova_async.process.sweep import KnownProcess, Orphans
 from nova_async.process.table import TABLE, ProcessId
 from nova_async.records import Attempt, AttemptEnd, AttemptId, RunStart
+from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers, RunEnd
 
 __all__ = ["end_earlier_families"]
@@ -44,14 +46,25 @@ async def end_earlier_families(
         await journal.end_run(run.run_id, datetime.now(UTC), RunEnd.LOST)
     running = await reclaim(executor, [attempt.start.id for attempt in attempts])
     lost = [attempt for attempt in attempts if attempt.start.id not in running and attempt.finished is None]
-    remains = await asyncio.wrap_future(LOOKING_THREADS.submit(look_for_remains, lost))
+    before = {attempt.start.id: await used_before(journal, attempt) for attempt in lost}
+    remains = await asyncio.wrap_future(LOOKING_THREADS.submit(look_for_remains, lost, before))
     await journal.end_lost(datetime.now(UTC), but_for=running.keys(), remains=remains)
     return running
 
 
-def look_for_remains(attempts: Sequence[Attempt]) -> Mapping[AttemptId, AttemptEnd]:
-    """Return what the logs of these attempts tell of them."""
-    found = {attempt.start.id: remains_of(attempt) for attempt in attempts}
+async def used_before(journal: Journal, attempt: Attempt) -> TokenUsage | None:
+    """Return what earlier attempts have used in the session that this one resumed; None where it resumed none."""
+    start = attempt.start
+    if start.resumes is None:
+        return None
+    return used_in(start.resumes, (await journal.history(start.plan)).attempts.get(start.id.task_id, ()))
+
+
+def look_for_remains(
+    attempts: Sequence[Attempt], before: Mapping[AttemptId, TokenUsage | None]
+) -> Mapping[AttemptId, AttemptEnd]:
+    """Return what the logs of these attempts tell of them; ``before`` is what the sessions they resumed had used."""
+    found = {attempt.start.id: remains_of(attempt, before[attempt.start.id]) for attempt in attempts}
     return {id: remains for id, remains in found.items() if remains is not None}  # noqa: A001
 
 

@@ -16,7 +16,7 @@ ANSWER = TokenUsage(100, 5, 10, 0)
 CALL = ("codex", "exec", "--json", "Do the thing.")
 
 
-def left_by(tmp_path: Path, *arguments: str) -> AttemptEnd:
+def left_by(tmp_path: Path, *arguments: str, resumed_from: TokenUsage | None = None) -> AttemptEnd:
     """Let the little program write a log and its session's files, and return what is known of it afterwards."""
     log, started_at = tmp_path / "T1.log", datetime.now(UTC)
     with log.open("wb") as opened:
@@ -25,7 +25,8 @@ def left_by(tmp_path: Path, *arguments: str) -> AttemptEnd:
     start = AttemptStart(
         id=AttemptId("r", "T1", 1), plan="p", started_at=started_at, agent="codex", prompt_digest="", command=CALL
     )  # fmt: skip
-    end = remains_of(Attempt(start=start, log=LogRef(path=str(log), device=facts.st_dev, inode=facts.st_ino)))
+    ref = LogRef(path=str(log), device=facts.st_dev, inode=facts.st_ino)
+    end = remains_of(Attempt(start=start, log=ref), resumed_from)
     assert end is not None
     assert end.outcome is Outcome.LOST
     return end
@@ -49,3 +50,11 @@ def test_where_there_are_none_its_log_is_all(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("CODEX_HOME", str(tmp_path))
     (tmp_path / "sessions").rename(tmp_path / "others")
     assert left_by(tmp_path, "1", "end", "--before").usage == ANSWER, "its total is that of the thread"
+
+
+def test_what_its_thread_had_used_before_is_taken_off_its_total(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the files of the session are gone, which could tell as well."""
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "elsewhere"))
+    assert left_by(tmp_path, "1", "end", resumed_from=TokenUsage(60, 2, 4, 0)).usage == TokenUsage(40, 3, 6, 0)

@@ -3,17 +3,23 @@
 import asyncio
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nova_async.cascade import Cascade, parse_cascade
+from nova_async.cli.run_lines import describe_event
+from nova_async.journal.store import Journal
 from nova_async.orchestrator.orchestrator import Orchestrator
-from nova_async.records import Event
+from nova_async.orchestrator.survivors import used_before
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, RunStart
+from nova_async.usage import TokenUsage
 from nova_async.views import RunReport
-from nova_async.words import EventKind, Outcome
+from nova_async.words import EventKind, Outcome, Phase
 from tests.orchestrator.test_running import orchestrator, run
+from tests.views import NOON
 
 AGENT = Path(__file__).parent.parent / "programs/claude_with_sessions.py"
 
@@ -128,6 +134,11 @@ async def test_a_session_that_is_gone_costs_no_retry(tmp_path: Path) -> None:
     assert calls(tmp_path)[2]["prompt"] == "Do it."
     (retrying,) = told(events, EventKind.TASK_RETRYING)
     assert retrying["delay_seconds"] == 0
+    assert report.tasks["F1"].attempts[1].end is not None
+    assert report.tasks["F1"].attempts[1].end.usage_is_final, "it did nothing, which is all that it used"
+    assert describe_event(Event(kind=EventKind.TASK_RETRYING, at=NOON, task_id="F1", data=retrying)).startswith(
+        "F1 begins a new session (attempt 2: the agent could not resume its session: "
+    )
     assert retrying["error"] == (
         "the agent could not resume its session: No conversation found with session ID: session-0"
     )
@@ -181,3 +192,22 @@ async def interrupted_once_more(folder: Path) -> None:
 
     runner = orchestrator(plan(), folder, on_change=look)
     await runner.run()
+
+
+async def test_what_a_killed_attempt_had_resumed_is_known_from_the_journal(tmp_path: Path) -> None:
+    """An agent may have printed the total of its thread before the supervisor was killed."""
+    book = await Journal.open(tmp_path / "journal.db")
+    began = AttemptStart(id=AttemptId("r", "F1", 1), plan="p", started_at=NOON, agent="codex", prompt_digest="d")
+    run_start = RunStart(
+        run_id="r", plan="p", project="", started_at=NOON, supervisor="s", pid=1, pid_start_time=1.0
+    )  # fmt: skip
+    await book.begin_run(run_start)
+    await book.begin_attempt(began)
+    cut = AttemptEnd(id=began.id, outcome=Outcome.TIMEOUT, phase=Phase.RUN, ended_at=NOON, duration_seconds=1.0)
+    await book.end_attempt(replace(cut, session_id="t", usage=TokenUsage(60, 2, 4, 0)))
+    second = replace(began, id=AttemptId("r", "F1", 2), resumes="t")
+    await book.begin_attempt(second)
+    opened = await book.open_attempts()
+    assert [await used_before(book, attempt) for attempt in opened] == [TokenUsage(60, 2, 4, 0)]
+    assert await used_before(book, Attempt(start=began)) is None
+    await book.close()
