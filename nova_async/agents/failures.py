@@ -93,7 +93,7 @@ _GOOGLES_DELAY = _any_of(r"retry_?delay|please retry in|suggested retry after")
 # What is over for one model alone, as it is named there. Claude's own kinds of these limits are named alike.
 MODELS = _any_of(
     r"\b(opus|sonnet|haiku|fable)(?: [\d.]+)? (?:weekly )?limit|weekly limit for (opus|sonnet|haiku|fable)\b",
-    r"limit (?:reached )?for (?!(?:this|the|your|today|\d)\b)([\w][\w.:/ -]{0,60}?)\.?(?=\s*$|[.,;]?\s+[A-Z])",
+    r"limit (?:reached )?for (?!(?:this|the|your|today|\d)\b)(\w[\w.:/ -]{0,60}?)(?=[.,;]?\s*$|[.,;]\s|\s(?:in|on)\s)",
     r"\bon (this model)\b|daily ([\w.-]{1,60}) quota limit|quota metric '([^']{1,60}?) Requests",
     r'\bmodel\\?"?: ?\\?"?([a-z][\w./-]{1,60})',
 )

@@ -38,6 +38,8 @@ LIMITS: list[tuple[str, str | None, str | None, int | None, str]] = [
     ("usage", "Nov 28th, 2026 8:59 PM", "gpt-5.3-codex-spark", None,
      "You've hit your usage limit for gpt-5.3-codex-spark. Switch to another model now, or try again at "
      "Nov 28th, 2026 8:59 PM."),
+    ("usage", None, "GPT-5.3 Codex Spark", None,
+     "You've hit your usage limit for GPT-5.3 Codex Spark. Switch to another model now."),
     ("credit", None, None, None, "Your workspace is out of credits. Ask your workspace owner to refill in order to "
      "continue."),
     ("credit", None, None, None, "You hit your spend cap set in your workspace. Increase your spend cap to continue."),
@@ -73,6 +75,10 @@ LIMITS: list[tuple[str, str | None, str | None, int | None, str]] = [
     ("usage", None, None, 403, "You've reached your usage limit for this billing cycle. Your quota will be refreshed"),
     ("five_hour", None, None, 429, "Usage limit reached for 5 hour. Your limit will reset at 2026-10-09 01:33:49"),
 ]  # fmt: skip
+
+
+DAILY = "You have exhausted your daily quota on this model."
+OF_ONE_MODEL = next(words for _, _, model, _, words in LIMITS if model == "gpt-5.3-codex-spark")
 
 
 @pytest.mark.parametrize(("kind", "told", "model", "status", "words"), LIMITS, ids=[row[-1][:60] for row in LIMITS])
@@ -163,7 +169,7 @@ def rejected(kind: str) -> dict[str, Any]:
             events_of(
                 "codex",
                 {"type": "thread.started", "thread_id": "t"},
-                {"type": "turn.failed", "error": {"message": LIMITS[13][-1]}},
+                {"type": "turn.failed", "error": {"message": OF_ONE_MODEL}},
             ),
             "usage:gpt-5.3-codex-spark",
             "gpt-5.3-codex-spark",
@@ -172,7 +178,7 @@ def rejected(kind: str) -> dict[str, Any]:
             events_of(
                 "gemini",
                 {"type": "init", "session_id": "s", "model": "gemini-3-pro"},
-                {"type": "result", "status": "error", "error": {"message": LIMITS[18][-1], "code": 429}},
+                {"type": "result", "status": "error", "error": {"message": DAILY, "code": 429}},
             ),
             "daily",
             "gemini-3-pro",
@@ -187,7 +193,7 @@ def test_a_limit_may_be_one_models(report: AgentReport, kind: str, model: str | 
 
 def test_a_day_of_google_ends_at_its_midnight() -> None:
     """Gemini CLI does not say when; Google does, for all."""
-    end = {"type": "result", "status": "error", "error": {"message": LIMITS[18][-1], "code": 429}}
+    end = {"type": "result", "status": "error", "error": {"message": DAILY, "code": 429}}
     report = events_of("gemini", {"type": "init", "session_id": "s", "model": "m"}, end)
     assert report.limit == UsageLimit("daily", None, "midnight (America/Los_Angeles)", "m")
 
@@ -231,6 +237,9 @@ def test_opencode_passes_on_what_its_provider_said() -> None:
     body = '{"error":{"resets_in_seconds":9000,"type":"usage_limit_reached"}}'
     vague = opencode_error(429, body, None, "usage limit")
     assert vague.limit == UsageLimit("usage", None, "9000 seconds")
+    known = opencode_error(429, body, None, "usage limit reached, resets in 2 hours")
+    assert known.limit == UsageLimit("usage", None, "2 hours")
+    assert opencode_error(429, "{}", None, "usage limit").limit == UsageLimit("usage")
     assert opencode_error(429, "{}", {"retry-after": "17"}).retry_after == 17.0
     for odd in ({"retry-after": "soon"}, {"retry-after": 5}, {"retry-after": "-5"}, "headers", {}):
         busy = opencode_error(429, "{}", odd)
@@ -320,6 +329,23 @@ def test_each_retry_of_gemini_is_shown(line: str, activity: str | None) -> None:
     assert entrance is not None
     entrance(f"{line}\n".encode())
     assert reader.report.activity == activity
+
+
+def test_a_model_of_a_server_without_counts_may_speak_of_errors() -> None:
+    """There the text alone decides: words that follow an error are a model's."""
+    for text, failed in (("I saw [API Error: 429 quota exceeded] there.", False), ("So far.[API Error: 402 x]", True)):
+        end = {
+            "type": "result",
+            "subtype": "success",
+            "session_id": "s",
+            "is_error": False,
+            "num_turns": 1,
+            "result": text,
+        }
+        said = {"id": "a", "model": "m", "content": [{"type": "text", "text": text}]}
+        begin = {"type": "system", "subtype": "init", "session_id": "s", "model": "m"}
+        report = events_of("qwen", begin, {"type": "assistant", "session_id": "s", "message": said}, end)
+        assert report.is_error is failed
 
 
 def test_what_opencode_tries_again_is_shown() -> None:
