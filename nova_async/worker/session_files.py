@@ -1,7 +1,9 @@
 """The files that an agent keeps of its session, found and read where the agent itself has put them. All of it blocks.
 
 An agent may have prepared what is there, and so may whatever it runs: only regular files below its own folder are
-opened, no link in it is followed, and what is read is bounded in bytes and in time.
+opened, no link in its folders of sessions is followed, and what is read is bounded in bytes and in time. The folder of
+all sessions may be a link itself: users put it on another disk, and an agent with a configuration of its own keeps its
+sessions where the others do.
 """
 
 import fnmatch
@@ -199,7 +201,8 @@ class _Look:
             return
         for entry in self._entries(folder, parts[0]):
             with suppress(OSError):
-                if stat.S_ISDIR(os.lstat(entry).st_mode):
+                facts = Path(entry).stat(follow_symlinks=folder == self._folder)
+                if stat.S_ISDIR(facts.st_mode):
                     yield from self._folders(entry, parts[1:])
 
     def _entries(self, folder: str, pattern: str) -> Iterator[str]:

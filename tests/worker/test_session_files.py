@@ -120,6 +120,20 @@ def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path: Path) -> None:
         assert source("codex", tmp_path).read(session.session_id, soon()) is None
 
 
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "qwen"])
+def test_the_folder_of_all_sessions_may_be_a_link(agent: str, tmp_path: Path) -> None:
+    """As where an agent has a configuration of its own, or a user keeps sessions on another disk."""
+    session = Session(agent, "sub")
+    folder = tmp_path / files_of(agent).folder
+    laid_out(session, folder)
+    (kept,) = folder.iterdir()
+    kept.rename(tmp_path / "kept")
+    kept.symlink_to(tmp_path / "kept")
+    told = source(agent, tmp_path).read(session.session_id, soon())
+    assert told is not None
+    assert told.usage == session.served
+
+
 def test_a_file_is_read_as_it_grows(tmp_path: Path) -> None:
     """Each look takes only what is new; one that was written anew is read from its beginning."""
     session = Session("gemini", "killed")
