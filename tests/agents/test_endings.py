@@ -412,6 +412,14 @@ def test_a_key_that_is_refused_again_and_again_is_hopeless() -> None:
     assert read_verdict("claude/401-three-minutes", None, 0).is_hopeless
 
 
+@pytest.mark.parametrize("kind", ["oauth_org_not_allowed", "account_on_hold", "verification_required"])
+def test_an_account_that_is_not_let_in_is_hopeless(kind: str) -> None:
+    """Not only a key that is wrong: no retry cures what a person must."""
+    report = claude_says(*({**REFUSAL, "attempt": attempt, "error": kind} for attempt in (1, 2, 3)))
+    assert (report.is_hopeless, report.failure) == (True, Outcome.AUTH)
+    assert report.error == f"the API rejected the account ({kind})"
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -191,6 +191,16 @@ def test_a_limit_may_be_one_models(report: AgentReport, kind: str, model: str | 
     assert (report.limit.kind, report.limit.model) == (kind, model)
 
 
+def test_another_provider_behind_claude_tells_its_limit_in_an_api_error() -> None:
+    """Claude retries it as if the API were busy, and passes the words on in the end."""
+    retry = {"type": "system", "subtype": "api_retry", "attempt": 10, "error_status": 429, "error": "rate_limit"}
+    told = 'API Error: 429 {"error":{"code":"1308","message":"Usage limit reached for 5 hour. Your limit will reset"}}'
+    limit = claude(told, 429, retry).limit
+    assert limit is not None
+    assert (limit.kind, limit.model) == ("five_hour", None)
+    assert claude("API Error: 429 rate limit of 50,000 input tokens per minute", 429, retry).limit is None
+
+
 def test_a_day_of_google_ends_at_its_midnight() -> None:
     """Gemini CLI does not say when; Google does, for all."""
     end = {"type": "result", "status": "error", "error": {"message": DAILY, "code": 429}}

@@ -17,6 +17,7 @@ from nova_async._core.text import one_line
 from nova_async.agents.background import TaskFields
 from nova_async.agents.claude.verdict import (
     NO_SESSION,
+    REJECTIONS,
     RateLimitLine,
     ResultLine,
     error_of,
@@ -26,6 +27,7 @@ from nova_async.agents.claude.verdict import (
     knows_no_session,
     limit_of,
     limit_told,
+    words_of_provider,
 )
 from nova_async.agents.event_reader import UNREADABLE, decode, http_status
 from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
@@ -256,8 +258,9 @@ class ClaudeReader(MessageReader):
         why = f"{status or ''} {said.error if isinstance(said.error, str) else ''}".strip() or "connection error"
         self.show(one_line(f"retrying ({why}), {count(said.attempt)}/{count(said.max_retries)}"))
         self._refused |= status == 429
-        if said.error == "authentication_failed":  # tried ten times more, for three minutes, in vain (G42)
-            self.error, self.error_status = "the API rejected the key (authentication_failed)", status
+        if isinstance(said.error, str) and said.error in REJECTIONS:  # tried ten times more, for three minutes (G42)
+            what = "key" if said.error == "authentication_failed" else "account"
+            self.error, self.error_status = f"the API rejected the {what} ({said.error})", status
             self.failure = Outcome.AUTH
             self._refusals += 1
             self.is_hopeless = min(self._refusals, count(said.attempt)) >= HOPELESS
@@ -288,7 +291,7 @@ class ClaudeReader(MessageReader):
         if limit is not None:
             self.limit = for_all_models(limit, self.error or "")
         elif self._refused:
-            self.limit = None
+            self.limit = self.limit if words_of_provider(ended) else None
         else:
             self.limit = limit_of(ended, self._failure_kind) or self.limit
 

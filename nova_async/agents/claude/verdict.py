@@ -18,6 +18,7 @@ from nova_async.words import Outcome
 
 __all__ = [
     "NO_SESSION",
+    "REJECTIONS",
     "RateLimitLine",
     "ResultLine",
     "error_of",
@@ -27,15 +28,22 @@ __all__ = [
     "knows_no_session",
     "limit_of",
     "limit_told",
+    "words_of_provider",
 ]
 
 API_ERROR = "API Error"  # what the API refused for a moment; a used-up account is worded "You've hit your … limit"
 WEEKLY = "weekly limit"
 # The kinds that are one model's; 2.1.332 calls the last one "Fable limit".
 MODELS = {"seven_day_opus": "opus", "seven_day_sonnet": "sonnet", "seven_day_overage_included": "fable"}
+# What it calls an account that is not let in; the last three since 2.1.332.
+REJECTIONS = frozenset(
+    {
+        *("authentication_failed", "oauth_org_not_allowed"),
+        *("account_on_hold", "verification_required", "cloud_credential_error"),
+    }
+)
 FAILURES = {
-    "authentication_failed": Outcome.AUTH,
-    "oauth_org_not_allowed": Outcome.AUTH,
+    **dict.fromkeys(REJECTIONS, Outcome.AUTH),
     "overloaded": Outcome.OVERLOAD,
     "rate_limit": Outcome.OVERLOAD,
 }
@@ -108,6 +116,11 @@ def limit_of(ended: ResultLine, kind: Any = None) -> UsageLimit | None:
         return None
     told = limit_of_words(text, 429) or UsageLimit("unknown")
     return replace(told, kind=f"seven_day_{told.model.lower()}") if told.model else told
+
+
+def words_of_provider(ended: ResultLine) -> bool:
+    """Tell whether a failure is told in the words of the API, such as those of another provider's, and not Claude's."""
+    return isinstance(ended.result, str) and ended.result.startswith(API_ERROR)
 
 
 def for_all_models(limit: UsageLimit, words: str) -> UsageLimit:
