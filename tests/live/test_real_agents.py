@@ -67,6 +67,8 @@ def test_nobody_is_left_of_one_that_is_ended(agent: str, tmp_path: Path) -> None
     # Codex gives its command ten seconds and then goes on by itself.
     assert facts["end"] in ("timed_out", "exited"), facts
     assert served["left_running"] == []
+    # What it has not printed by then stands in the files of its session.
+    assert facts["token_usage"] == served["totals_without_side_calls" if agent == "opencode" else "totals"]
     if agent == "claude":  # interrupted first, it prints its totals (G37)
         assert facts["usage_is_final"]
         assert facts["token_usage"] == served["totals"]
@@ -231,6 +233,32 @@ def test_a_run_is_stopped_by_its_budget_and_goes_on_with_more(
         assert 0.5 <= sum(tries[0]["cost_usd"] for tries in attempts[:3]) < 0.5 + 3 * 0.11
     assert counted == served["totals"]
     assert served["left_running"] == []
+
+
+@pytest.mark.parametrize("agent", ["codex", "gemini"])
+def test_tokens_that_are_told_at_the_end_alone_are_limited_before(agent: str, tmp_path: Path) -> None:
+    """An agent that would never end is held to its tokens by the files of its session, as far as a call goes."""
+    limit, call = 60_000, 12_000
+    command = command_of(agent)
+    options = ("--json", "--quiet", "--max-tokens", str(limit), "--task", "T1", "--")
+    done, served = offline(agent, "loop", tmp_path, "exec", *options, *command, options=("--timeout", "60"))
+    facts = facts_of(done)
+    assert facts["end"] == "over_budget", facts
+    assert limit < sum(facts["token_usage"].values()) <= sum(served["totals"].values()) < limit + 4 * call
+    assert facts["usage_source"] == "session_files"
+
+
+@pytest.mark.parametrize("agent", ["codex", "opencode"])
+def test_sub_agents_that_nobody_prints_are_counted(agent: str, tmp_path: Path) -> None:
+    """Their calls stand in the files of the session; Codex's sum is then whole, opencode's lacks what names it."""
+    command = command_of(agent)
+    if agent == "codex":
+        command[command.index("--") : command.index("--")] = ["-m", "gpt-5.1-codex"]
+    arguments = ("exec", "--json", "--quiet", "--task", "T1", "--", *command)
+    done, served = offline(agent, "sub", tmp_path, *arguments)
+    facts = facts_of(done)
+    assert facts["token_usage"] == served["totals_without_side_calls"]
+    assert facts["usage_is_final"] is (agent == "codex")
 
 
 @pytest.mark.parametrize("prompt", ["/users endpoint answers 500", "/init", "-x is no option", "--help", "-", "help"])
