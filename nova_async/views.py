@@ -39,7 +39,7 @@ class TaskView:
     reason: str | None = None
     """Why it is not running: what it is waiting for."""
     retry_at: datetime | None = None
-    """When its next attempt starts, while it pauses before a retry."""
+    """When its next attempt starts, while it pauses before a retry or waits for a usage limit to reset."""
     activity: str | None = None
     """What the agent or the task's check is doing now."""
     blocked_by: tuple[str, ...] = ()
@@ -105,8 +105,12 @@ class Hold:
     """What the agent or the system said."""
     cure: str
     """What to do, in one sentence."""
+    kind: str | None = None
+    """The usage limit that is reached, in the agent's own word for it."""
+    resets_at: datetime | None = None
+    """When that limit resets, as the agent told; None where it did not."""
     until: datetime | None = None
-    """When it ends by itself; None if it does not, or nobody said when."""
+    """Until when the tasks wait in this run; then one of them tries. None if no waiting helps, or nobody waits."""
     waiting: tuple[str, ...] = ()
     """The tasks that wait for it, directly or through others, in file order; known at the end of the run."""
 
@@ -115,8 +119,17 @@ class Hold:
         """What is wrong, in a few words."""
         return f"{self.agent} {WHY_HELD.get(self.outcome, 'cannot work')}"
 
+    @property
+    def waits_for(self) -> str | None:
+        """What its tasks wait for in this run; None if no waiting in it helps."""
+        if self.outcome in (Outcome.OVERLOAD, Outcome.NETWORK):
+            return f"waits for the service of {self.agent}"
+        return None if self.until is None else f"waits for the usage limit of {self.agent}"
+
 
 WHY_HELD = {
+    Outcome.OVERLOAD: "meets an overloaded service",
+    Outcome.NETWORK: "cannot reach its service",
     Outcome.AUTH: "is not logged in, or its key was rejected",
     Outcome.LIMIT: "has reached its usage limit",
     Outcome.SPAWN_ERROR: "cannot be started",

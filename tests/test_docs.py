@@ -25,7 +25,7 @@ from nova_async.cli import not_enforced
 from nova_async.cli.display import LOOKS
 from nova_async.journal.schema import TABLES
 from nova_async.journal.state_file import run_document, task_document
-from nova_async.orchestrator.retry import FREE, MOST_LOST, MOST_SHORTAGES, UNSERVED
+from nova_async.orchestrator.retry import BUSY, FREE, MOST_LOST, MOST_OVERLOADS, MOST_SHORTAGES, UNSERVED
 from nova_async.views import TaskView
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.agents.recordings import KEPT_RECORDINGS
@@ -368,7 +368,13 @@ def test_events_bring_what_the_guide_says(folder: Path) -> None:
     ended = run(["nova", "run", "--json", "--command", shlex.join(["sh", "-c", script])], folder)
     events = [json.loads(line) for line in ended.stdout.splitlines()]
     real = {event.pop("event"): [key for key in event if key not in ("at", "schema", "task")] for event in events}
-    assert set(EventKind) - set(real) == {EventKind.WARNING, EventKind.STOPPING, EventKind.TASK_HELD}
+    assert set(EventKind) - set(real) == {
+        EventKind.WARNING,
+        EventKind.STOPPING,
+        EventKind.TASK_HELD,
+        EventKind.LIMIT_REACHED,
+        EventKind.LIMIT_RESET,
+    }
     text = (DOCS / "guide.md").read_text()
     section = text[text.index("| event | its fields |") : text.index("## Stop, resume, retry")]
     rows = {cells[0].strip("`"): re.split("[:,]", cells[1])[0] for cells in rows_of(section)}
@@ -445,8 +451,11 @@ def test_the_outcomes_are_those_of_the_code() -> None:
     rows = {Outcome(cells[0].strip("`")): cells[2:] for cells in rows_of(section_of("Attempts, outcomes, retries"))}
     assert list(rows) == list(Outcome)
     assert {outcome for outcome, (again, _) in rows.items() if again == "by default"} == set(RunSettings().retry_on)
-    assert {outcome for outcome, (_, costs) in rows.items() if costs == "no"} == set(FREE)
-    assert {outcome for outcome, (_, costs) in rows.items() if costs == "of this run"} == set(UNSERVED)
+    assert {outcome for outcome, (_, costs) in rows.items() if costs == "no"} == {*FREE, Outcome.LIMIT}
+    assert {outcome for outcome, (_, costs) in rows.items() if costs == "of this run"} == UNSERVED - {Outcome.LIMIT}
+    assert {
+        outcome for outcome, (_, costs) in rows.items() if costs == f"no, but up to {MOST_OVERLOADS} times in a row"
+    } == BUSY
     assert {outcome for outcome, (_, costs) in rows.items() if costs == "\u2013"} == {Outcome.OK}
     assert rows[Outcome.LOST][0] == f"up to {MOST_LOST} times in a run"
     assert rows[Outcome.NO_RESOURCES][0] == f"up to {MOST_SHORTAGES} times in a row"

@@ -145,6 +145,8 @@ class Agent:
     """Permissions that it refuses to root, each with the variable that lifts this where it is ``1``."""
     names_models: bool = False
     """Whether its output names the models with their tokens; of the others only a command line can name one."""
+    whole_account_limits: frozenset[str] = frozenset()
+    """The kinds of its usage limits that hold for all models of an account; any other may be that of one model."""
     costs_live: bool = False
     """Whether it tells its cost while it works."""
     session_files: SessionFiles | None = None

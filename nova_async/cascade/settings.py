@@ -47,6 +47,8 @@ class RunSettings:
     backoff: tuple[float, float] = (30.0, 600.0)
     """The first and the longest wait before another attempt, in seconds."""
     on_usage_limit: Literal["wait", "fail", "next"] = "wait"
+    max_wait: float | None = None
+    """Seconds that a run waits for a usage limit to reset; for one that takes longer, it ends. None is any time."""
     linger: float | None = 30.0
     """Seconds that an agent may stay after its final result; None is off."""
     leftovers: Leftovers = Leftovers.KILL
@@ -230,6 +232,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "retry_on": _retry_on,
     "backoff": _from_text(values.parse_duration_range),
     "on_usage_limit": _from_text(values.one_of(*ON_USAGE_LIMIT)),
+    "max_wait": _from_text(values.unless_off(values.parse_duration)),
     "linger": _from_text(values.unless_off(values.parse_duration)),
     "leftovers": _from_text(values.one_of(*Leftovers)),
     "env": parse_env,

@@ -5,13 +5,24 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch
+from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch, until
 from nova_async.cli.ink import Ink, Span
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import Phase, TaskState
 
-__all__ = ["LOOKS", "Display", "Look", "cost_of", "count_states", "doing", "look_of", "time_of", "tokens_of"]
+__all__ = [
+    "LOOKS",
+    "Display",
+    "Look",
+    "cost_of",
+    "count_states",
+    "doing",
+    "is_waiting_for_a_limit",
+    "look_of",
+    "time_of",
+    "tokens_of",
+]
 
 
 class Display(Protocol):
@@ -112,6 +123,8 @@ def _doing(task: TaskView, *, is_over: bool) -> str:
         case TaskState.RETRYING if task.retry_at is not None and not is_over:
             left = max((task.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
             return f"in {stopwatch(left)}" + (f": {task.error}" if task.error else "")
+        case TaskState.WAITING if task.retry_at is not None and task.reason and not is_over:
+            return f"{task.reason} {until(task.retry_at)}"
         case _:
             is_plain = (is_over and not is_on_hold(task)) or not task.is_selected
             return "" if is_plain else task.reason or ""
@@ -142,3 +155,8 @@ def cost_of(task: TaskView) -> str:
     if task.cost_usd is None and task.estimated_usd is None and not task.usage.total:
         return ""
     return cost_of_all(task)
+
+
+def is_waiting_for_a_limit(task: TaskView) -> bool:
+    """Tell whether a task waits for a usage limit to reset."""
+    return task.state is TaskState.WAITING and task.retry_at is not None

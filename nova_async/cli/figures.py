@@ -1,6 +1,6 @@
 """Numbers as people read them: tokens, money, time."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from nova_async.usage import TokenUsage
@@ -17,6 +17,7 @@ __all__ = [
     "dollars",
     "short_count",
     "stopwatch",
+    "until",
     "write_seconds",
 ]
 
@@ -118,6 +119,18 @@ def write_seconds(seconds: float) -> str:
         return f"{whole}s"
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}h{minutes}m" if hours and minutes else f"{hours}h" if hours else f"{minutes}m"
+
+
+def until(moment: datetime, now: datetime | None = None) -> str:
+    """Write a moment to come, and how long that is: ``until 15:54 (in 1 h 12 min)``, with the day if it is another."""
+    now = now or datetime.now(UTC)
+    there, here = moment.astimezone(), now.astimezone()
+    seconds = max((moment - now).total_seconds(), 0.0)
+    clock = f"{there:%H:%M:%S}" if seconds < 120 else f"{there:%H:%M}"
+    day = "" if there.date() == here.date() else f"{there:%Y-%m-%d} "
+    days, rest = divmod(round(seconds), 24 * 3600)
+    left = f"{days} d {rest // 3600} h" if days else describe_duration(seconds)
+    return f"until {day}{clock} (in {left})"
 
 
 def clock_time(moment: datetime) -> str:

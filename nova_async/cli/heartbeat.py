@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.display import Display, count_states, doing, look_of
+from nova_async.cli.display import Display, count_states, doing, is_waiting_for_a_limit, look_of
 from nova_async.cli.figures import clock_time
 from nova_async.cli.say import write
 from nova_async.records import Event
@@ -79,8 +79,11 @@ def heartbeat_line(tasks: Collection[TaskView]) -> str:
     at_work = running or [task for task in tasks if task.state is TaskState.RETRYING]
     named = [describe(task) for task in at_work[:MOST_NAMED]]
     named += [f"{len(at_work) - MOST_NAMED} more"] if len(at_work) > MOST_NAMED else []
+    if not at_work and (waits := sorted({doing(task) for task in tasks if is_waiting_for_a_limit(task)})):
+        named = waits[:MOST_NAMED]
     counts = count_states([task.state for task in tasks])
-    return f"still running: {', '.join(named) or 'nothing'} · {', '.join(counts)}" if tasks else ""
+    told = ", ".join(named) if named and not at_work else f"still running: {', '.join(named) or 'nothing'}"
+    return f"{told} · {', '.join(counts)}" if tasks else ""
 
 
 def describe(task: TaskView) -> str:

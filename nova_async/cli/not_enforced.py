@@ -9,7 +9,6 @@ __all__ = ["not_enforced"]
 
 # Keys of the front matter, each with what does not happen.
 SETTINGS = {
-    "on_usage_limit": "nothing waits for a usage limit to pass",
     "notify": "nobody is notified",
     "base_branch": "no worktrees are made",
 }
@@ -18,12 +17,7 @@ SETTINGS = {
 def not_enforced(cascade: Cascade) -> list[str]:
     """Say in one sentence each what is written in the plan and not acted on yet."""
     settings = cascade.settings
-    idle = {"on_usage_limit": settings.on_usage_limit != "wait"}
-    found = [
-        f"{key} is not enforced yet: {effect}"
-        for key, effect in SETTINGS.items()
-        if key in settings.written and not idle.get(key, False)
-    ]
+    found = [f"{key} is not enforced yet: {effect}" for key, effect in SETTINGS.items() if key in settings.written]
     tasks = cascade.tasks.values()
     if ordered := [task.id for task in tasks if len(task.options.in_order) > 1]:
         found.append(f"agents after the first are not used yet{named(ordered)}: nothing takes over at a usage limit")

@@ -78,6 +78,7 @@ class Options:
         metavar="WORD",
         help="Extra argument for every agent's command line; repeatable.",
     )
+    max_wait: str | None = limit("TIME", "Wait no longer for a usage limit to reset (30m, 2h); 0 never waits.")
     max_workers: int | None = option(
         "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks run at once."
     )

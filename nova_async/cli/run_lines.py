@@ -4,11 +4,12 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TextIO, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_attempt, describe_duration, describe_tokens
+from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_attempt, describe_duration, describe_tokens, until
 from nova_async.cli.say import write
 from nova_async.records import Event
 from nova_async.views import TaskView
@@ -92,6 +93,21 @@ def phase_started(data: Mapping[str, Any]) -> str:
     return f"checking: {data['activity']}" if data.get("activity") else "checking"
 
 
+def limit_reached(data: Mapping[str, Any]) -> str:
+    """Say whose usage limit is reached, and until when its tasks wait."""
+    which = f" for {data['model']}" if data.get("model") else ""
+    kind = f" ({data['limit']})" if data.get("limit") else ""
+    moment = datetime.fromisoformat(str(data.get("waits_until")))
+    resets = "" if data.get("resets_at") else "; when it resets is not known, so one of them tries then"
+    return f"{data.get('agent')} has reached its usage limit{kind}{which}: its tasks wait {until(moment)}{resets}"
+
+
+def limit_reset(data: Mapping[str, Any]) -> str:
+    """Say who works again."""
+    which = f" with {data['model']}" if data.get("model") else ""
+    return f"{data.get('agent')} works again{which}: its usage limit has reset"
+
+
 def milestone(data: Mapping[str, Any]) -> str:
     """Say that a milestone is reached."""
     hint = f" ({data['hint']})" if data.get("hint") else ""
@@ -146,6 +162,8 @@ TEXTS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.TASK_FAILED: failed,
     EventKind.TASK_RETRYING: retrying,
     EventKind.TASK_HELD: held,
+    EventKind.LIMIT_REACHED: limit_reached,
+    EventKind.LIMIT_RESET: limit_reset,
     EventKind.MILESTONE: milestone,
     EventKind.WARNING: warning,
     EventKind.STOPPING: stopping,

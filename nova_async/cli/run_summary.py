@@ -1,13 +1,14 @@
 """How a run ended: what is done, what is not and why, what it took, and what to do next."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from nova_async._core.text import listed, one_line
 from nova_async.cli.budget_summary import describe_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
-from nova_async.cli.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens
+from nova_async.cli.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens, until
 from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
@@ -189,6 +190,8 @@ def describe_hold(hold: Hold) -> Iterator[Line]:
     wait = "1 task waits" if count == 1 else f"{count} tasks wait"
     yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {wait}: {listed(hold.waiting, MOST_TOLD)}"]
     yield f"  {one_line(hold.error, 1000)}"
+    if hold.resets_at is not None and hold.resets_at > datetime.now(UTC):
+        yield f"  it lasts {until(hold.resets_at)}"
     yield f"  {one_line(hold.cure, 1000)}"
 
 
@@ -251,6 +254,8 @@ def summary_object(report: RunReport) -> dict[str, Any]:
                 "outcome": hold.outcome,
                 "error": hold.error,
                 "cure": hold.cure,
+                "limit": hold.kind,
+                "resets_at": None if hold.resets_at is None else hold.resets_at.isoformat(timespec="seconds"),
                 "waiting": hold.waiting,
             }
             for hold in report.holds

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any, final
 
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal
-from nova_async.cli.display import count_states, doing, look_of
+from nova_async.cli.display import count_states, doing, is_waiting_for_a_limit, look_of
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_all, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
@@ -154,6 +155,7 @@ def task_document(task: TaskView) -> dict[str, Any]:
         "estimated_usd": task.estimated_usd,
         "cost_is_complete": task.cost_is_complete,
         "error": task.error,
+        "retry_at": written_moment(task.retry_at),
         "blocked_by": task.blocked_by,
         "denied": task.denied,
         "pid": task.pid,
@@ -192,11 +194,20 @@ def write_status(picture: Picture, path: Path) -> None:
     if condition is Condition.DEAD:
         lines.append("The supervisor died before the run ended. Resume with `nova run`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
+    lines += limits(picture)
     lines += attention(picture)
     is_long = len(picture.tasks) > A_SCREEN
     choice = choose(groups_of(picture.tasks.values()), None, folds=is_long and width is not None)
     lines += task_table(choice, width=width, is_over=picture.is_over, folds_text=True)
     say(*lines, sentence(picture))
+
+
+def limits(picture: Picture) -> Iterator[Line]:
+    """Give the usage limits that tasks wait for, with their ends."""
+    waiting = [task for task in picture.tasks.values() if is_waiting_for_a_limit(task)]
+    found = Counter(doing(task) for task in waiting if not picture.is_over)
+    for text, count in found.items():
+        yield [Span("limit", Ink.AMBER), f" {count} {'task' if count == 1 else 'tasks'}: {one_line(text, LONGEST)}"]
 
 
 def attention(picture: Picture) -> Iterator[Line]:

@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from typing import final
 
 from nova_async.cascade.milestones import Milestone
+from nova_async.orchestrator.holding import Account
 from nova_async.views import Hold
 
 __all__ = [
     "Action",
     "Begin",
+    "Closed",
     "Completed",
     "Failed",
     "Finish",
     "GiveUp",
     "HeldBack",
+    "Opened",
     "OutOfBudget",
     "Overspent",
     "Reached",
@@ -91,6 +94,26 @@ class Suspended:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """Tell that an account has reached a usage limit, and until when its tasks wait; also if that has changed."""
+
+    account: Account
+    hold: Hold
+    is_ours: bool
+    """Whether this run has met the limit, so that other runs should hear of it from this one."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Tell that an account serves again after a usage limit."""
+
+    account: Account
+    hold: Hold
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Reached:
     """Write down and tell that a milestone is reached."""
 
@@ -143,6 +166,6 @@ class Finish:
 
 
 Action = (
-    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Reached | OutOfBudget | Overspent
-    | ShortOfMemory | WakeAt | GiveUp | Finish
+    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Closed | Opened | Reached | OutOfBudget
+    | Overspent | ShortOfMemory | WakeAt | GiveUp | Finish
 )  # fmt: skip

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
-from nova_async.orchestrator.actions import Action, Completed, Failed
+from nova_async.orchestrator.actions import Action, Completed, Failed, HeldBack
+from nova_async.orchestrator.gates import after_a_try, close_gate
 from nova_async.orchestrator.happenings import Ended
-from nova_async.orchestrator.holds import release, suspend
-from nova_async.orchestrator.retry import FREE, UNSERVED, delay_before, retry_later
+from nova_async.orchestrator.holding import Account
+from nova_async.orchestrator.holds import forget_overload, keep, suspend
+from nova_async.orchestrator.retry import BUSY, FREE, UNSERVED, delay_before, retry_later
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.stopping import drain, stop
 from nova_async.orchestrator.within_budget import note_end, wait_for_budget
-from nova_async.words import OnBudget, OnFailure, Outcome
+from nova_async.views import Hold
+from nova_async.words import OnBudget, OnFailure, Outcome, TaskState
 
 __all__ = ["after_an_end", "have_room_for_one_more"]
 
@@ -23,12 +26,27 @@ def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
     if outcome is Outcome.CANCELLED and not ours:
         outcome = Outcome.LOST  # somebody else ended it: no verdict about the task, and no wish of the user's
     state.outcomes[task_id].append(outcome)
-    if outcome in UNSERVED:
+    waits = outcome is Outcome.LIMIT and state.cascade.settings.on_usage_limit != "fail"
+    if outcome in UNSERVED and not waits:
         state.unserved[task_id] += 1
+    if outcome not in BUSY and outcome not in FREE:
+        state.overloads.pop(task_id, None)
     if ended.hold is not None and ended.account is not None:
-        return suspend(state, task_id, ended.account.held_by(ended.hold), ended.hold, now)
-    if outcome not in FREE:
-        release(state, task_id)
+        where = ended.account.held_by(ended.hold)
+        if waits:
+            return close_gate(state, task_id, where, ended.hold, now)
+        if outcome in BUSY:
+            return _overloaded(state, ended, where, ended.hold, now)
+        if outcome is not Outcome.LIMIT:
+            return suspend(state, task_id, where, ended.hold, now)
+    if outcome is Outcome.OK and ended.account is not None:
+        for part in ended.account.parts():
+            forget_overload(state, part)
+    return [*after_a_try(state, task_id, outcome), *_what_follows(state, ended, outcome, now)]
+
+
+def _what_follows(state: RunState, ended: Ended, outcome: Outcome, now: float) -> Iterable[Action]:
+    task_id = ended.task_id
     if outcome is Outcome.OK:
         have_room_for_one_more(state)
         state.schedule.complete(task_id)
@@ -47,6 +65,23 @@ def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
         state.schedule.put_back(task_id)
         return ()
     return (retry_later(state, task_id, delay, now),)
+
+
+def _overloaded(state: RunState, ended: Ended, account: Account, hold: Hold, now: float) -> Iterable[Action]:
+    """Try a task again later, and let the others of its account wait for that: they would meet the same."""
+    task_id = ended.task_id
+    others_try = account in state.holds and state.trying.get(account) != task_id
+    if others_try and hold.outcome in state.cascade.settings.retry_on:
+        keep(state, task_id, account)
+        return (HeldBack(task_id, state.holds[account]),)
+    if account in state.gates:  # nothing is known of its limit yet: the next one tries
+        state.trying.pop(account, None)
+    follows = list(_what_follows(state, ended, hold.outcome, now))
+    if state.schedule.state(task_id) is not TaskState.RETRYING:
+        forget_overload(state, account)  # this one tries no more
+    elif account not in state.gates:
+        state.holds[account], state.trying[account] = hold, task_id
+    return follows
 
 
 def have_room_for_one_more(state: RunState) -> None:

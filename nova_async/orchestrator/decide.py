@@ -10,16 +10,29 @@ from collections.abc import Iterable
 from nova_async.orchestrator.actions import Action, Begin, Finish, GiveUp, Reached, WakeAt
 from nova_async.orchestrator.admission import may_begin, note_available, wait_for_memory
 from nova_async.orchestrator.after_an_end import after_an_end, have_room_for_one_more
+from nova_async.orchestrator.gates import (
+    gate_moments,
+    is_waited_for,
+    may_try,
+    note_start,
+    note_told,
+    open_gates,
+    served,
+    try_first,
+)
 from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
     Happening,
     Kept,
     Memory,
+    Offset,
     Refused,
+    Served,
     Spent,
     StartedWell,
     Stop,
+    Told,
     Woken,
     Workers,
     Written,
@@ -34,6 +47,9 @@ from nova_async.words import TaskState
 __all__ = ["decide"]
 
 JOURNAL_PAUSE = (0.5, 15.0)  # seconds between two tries to write into a journal that takes nothing
+# Seconds at most between two looks at the clock while a gate is closed. The clock that timers run by stands still while
+# a machine sleeps: with one long timer, a laptop that slept through the reset would wait for as long again.
+LONGEST_SLEEP = 10.0
 JOURNAL_PATIENCE = 60.0  # seconds of a journal that takes nothing while nothing runs: then the run ends
 
 
@@ -43,10 +59,11 @@ def decide(state: RunState, event: Happening, now: float) -> list[Action]:
     if isinstance(event, Begun | Ended):
         actions += _milestones(state)
     actions += watch_budgets(state, event)
+    actions += open_gates(state, now)
     actions += _begin_what_may(state)
     actions += wait_for_memory(state, now)
-    actions += _wake(state)
-    if state.schedule.is_over and not state.finished:
+    actions += _wake(state, now)
+    if state.schedule.is_over and (state.schedule.is_draining or not is_waited_for(state)) and not state.finished:
         state.finished = True
         actions.append(Finish())
     return actions
@@ -63,6 +80,7 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return _refused(state, task_id, now)
         case StartedWell(task_id):
             state.shortages.pop(task_id, None)
+            note_start(state, task_id, now)
             have_room_for_one_more(state)
             return ()
         case Spent():
@@ -72,7 +90,11 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return after_an_end(state, event, now)
         case Kept(task_id, account):
             state.budget.free_share(task_id)
-            keep(state, task_id, account)
+            if may_try(state, account, now):
+                try_first(state, task_id, account)
+                state.schedule.give_back(task_id)
+            else:
+                keep(state, task_id, account)
             if state.journal is not None:  # this task cannot try whether it works again; another one may
                 state.journal.again_at = now
             return ()
@@ -81,6 +103,13 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return ()
         case Woken():
             return _woken(state, now)
+        case Told(account, hold):
+            return note_told(state, account, hold, now)
+        case Served(task_id):
+            return served(state, task_id)
+        case Offset(seconds):
+            state.utc_offset = seconds
+            return ()
         case Stop(grace):
             return stop(state, grace)
         case Workers(max_workers):  # pragma: no branch - the last that there is
@@ -133,9 +162,11 @@ def _milestones(state: RunState) -> Iterable[Action]:
             yield Reached(milestone)
 
 
-def _wake(state: RunState) -> Iterable[Action]:
+def _wake(state: RunState, now: float) -> Iterable[Action]:
     """Ask to be woken for whatever comes first, unless that is arranged already."""
     moments = [state.pauses[0][0]] if state.pauses else []
+    if not state.schedule.is_draining and (gates := list(gate_moments(state))):
+        moments.append(min(gates) if min(gates) - now <= LONGEST_SLEEP else _next_look(state, now))
     if state.journal is not None and state.schedule.count(TaskState.READY) and not state.schedule.is_draining:
         moments.append(state.journal.again_at)
     if state.memory.look_at is not None:
@@ -144,3 +175,9 @@ def _wake(state: RunState) -> Iterable[Action]:
     if first is not None and first != float("inf") and first != state.wake_at:
         state.wake_at = first
         yield WakeAt(first)
+
+
+def _next_look(state: RunState, now: float) -> float:
+    """Return when to look at the clock again, at the latest: a moment that is arranged already, if there is one."""
+    arranged = state.wake_at
+    return arranged if arranged is not None and now < arranged <= now + LONGEST_SLEEP else now + LONGEST_SLEEP

@@ -15,10 +15,13 @@ __all__ = [
     "Happening",
     "Kept",
     "Memory",
+    "Offset",
     "Refused",
+    "Served",
     "Spent",
     "StartedWell",
     "Stop",
+    "Told",
     "Woken",
     "Workers",
     "Written",
@@ -114,6 +117,31 @@ class Memory:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Another run has met the usage limit of an account; ``hold.until`` says how long nobody tries."""
+
+    account: Account
+    hold: Hold
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The account of a task's attempt serves it: it was not refused."""
+
+    task_id: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """So many seconds are from the clock of ``now`` to UTC: the machine has slept, or its clock was set."""
+
+    seconds: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Woken:
     """The time of a ``WakeAt`` has come, or may have."""
 
@@ -134,4 +162,7 @@ class Workers:
     max_workers: int
 
 
-Happening = Begun | Kept | Written | Refused | StartedWell | Spent | Ended | Memory | Woken | Stop | Workers
+Happening = (
+    Begun | Kept | Written | Refused | StartedWell | Spent | Served | Ended | Told | Offset | Memory | Woken | Stop
+    | Workers
+)  # fmt: skip

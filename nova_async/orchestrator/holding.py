@@ -30,15 +30,23 @@ class Account(NamedTuple):
     """The words of a command that may choose a login; empty if all tasks share one."""
     model: str | None = None
     """The model that the task names; empty if it names none."""
+    key: str | None = ""
+    """A digest of what chooses the login in its environment: the same for each run on this machine."""
 
     def parts(self) -> tuple["Account", "Account", "Account"]:
         """Return the program, the login and the model: each may be on hold by itself."""
-        return self._replace(login=None, model=None), self._replace(model=None), self
+        return self._replace(login=None, model=None, key=None), self._replace(model=None), self
 
     def held_by(self, hold: Hold) -> "Account":
         """Return what a hold covers: the program, the login or, as some limits do, only one model."""
         program, login, all_of_it = self.parts()
-        return {Outcome.SPAWN_ERROR: program, Outcome.LIMIT: all_of_it}.get(hold.outcome, login)
+        match hold.outcome:
+            case Outcome.SPAWN_ERROR:
+                return program
+            case Outcome.LIMIT | Outcome.OVERLOAD | Outcome.NETWORK if hold.model is not None:
+                return all_of_it
+            case _:
+                return login
 
 
 def account_of(job: Job, task: Task, *, by_plan: bool) -> Account:
@@ -70,7 +78,8 @@ def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:
 def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], missing: str | None) -> Hold | None:
     """Return why other attempts on this account cannot work either, if this end shows that.
 
-    ``missing`` says why its program cannot be started, if it cannot. A usage limit counts for one model only.
+    ``missing`` says why its program cannot be started, if it cannot. A usage limit counts for one model only, unless
+    the agent is known to have it for all of them.
     """
     agent = AGENTS.get(account.agent)
     name = agent.name if agent is not None and agent.program else account.program.rpartition("/")[2]
@@ -79,13 +88,18 @@ def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], miss
         how = agent.login if agent is not None else None
         cure = f"{how[0].upper()}{how[1:]}, {AGAIN}" if how else f"Log in to it, {AGAIN}"
     elif end.outcome is Outcome.LIMIT:
-        model = account.model
+        model = None if agent is not None and end.limit_kind in agent.whole_account_limits else account.model
         cure = "Run `nova run` again once the limit has reset, or now with another agent (`--agent NAME`)"
+    elif end.outcome in (Outcome.OVERLOAD, Outcome.NETWORK):
+        model = account.model
     elif end.outcome is Outcome.SPAWN_ERROR and missing is not None:
         error, cure = missing, f"Fix that, {AGAIN}"
     else:
         return None
-    return Hold(agent=name, program=command[0], model=model, outcome=end.outcome, error=error, cure=cure)
+    return Hold(
+        agent=name, program=command[0], model=model, outcome=end.outcome, error=error, cure=cure, kind=end.limit_kind,
+        resets_at=end.limit_resets_at,
+    )  # fmt: skip
 
 
 def warning_of(hold: Hold) -> str:

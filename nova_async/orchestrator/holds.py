@@ -4,17 +4,19 @@ from collections.abc import Iterable
 
 from nova_async.orchestrator.actions import Action, HeldBack, Suspended
 from nova_async.orchestrator.holding import Account
-from nova_async.orchestrator.retry import delay_before, retry_later
+from nova_async.orchestrator.retry import BUSY, delay_before, retry_later
 from nova_async.orchestrator.run_state import RunState
 from nova_async.views import Hold
 
-__all__ = ["keep", "release", "suspend"]
+__all__ = ["forget_overload", "keep", "release", "suspend", "tried_by"]
 
 
 def suspend(state: RunState, task_id: str, account: Account, hold: Hold, now: float) -> Iterable[Action]:
     """Let no other task begin on this account. The first one refused is retried, if the plan lists its outcome."""
-    is_news = account not in state.holds
+    forget_overload(state, account)
+    is_news = account not in state.holds or state.holds[account].until is not None
     if is_news:
+        state.gates.pop(account, None)  # whatever limit it has reached: it serves nobody
         state.holds[account] = hold
         state.trying[account] = task_id
     delay = delay_before(state, task_id, hold.outcome) if state.trying.get(account) == task_id else None
@@ -33,12 +35,27 @@ def keep(state: RunState, task_id: str, account: Account) -> None:
     """Note that a task waits for an account that is on hold."""
     state.schedule.put_back(task_id)
     state.held[task_id] = account
+    for gate in [gate for gate in tried_by(state, task_id) if gate in state.gates]:
+        del state.trying[gate]  # it cannot try whether this account serves again; another task may
 
 
-def release(state: RunState, task_id: str) -> None:
-    """Let the held tasks begin that were waiting for this one to be served: it was."""
-    for account in [account for account, tried in state.trying.items() if tried == task_id]:
-        del state.trying[account], state.holds[account]
+def tried_by(state: RunState, task_id: str) -> list[Account]:
+    """Return the accounts on hold that this task tries."""
+    return [account for account, tried in state.trying.items() if tried == task_id]
+
+
+def forget_overload(state: RunState, account: Account) -> None:
+    """Let the tasks begin that wait because the service of an account was overloaded: more is known by now."""
+    if (hold := state.holds.get(account)) is not None and hold.outcome in BUSY:
+        release(state, (account,))
+
+
+def release(state: RunState, accounts: Iterable[Account]) -> None:
+    """Let the tasks begin that were waiting for one to be served on these accounts: one was."""
+    for account in accounts:
+        del state.holds[account]
+        state.trying.pop(account, None)
+        state.gates.pop(account, None)
         for held in [held for held, where in state.held.items() if where == account]:
             del state.held[held]
             state.schedule.retry_now(held)

@@ -257,7 +257,7 @@ class Orchestrator:
         """Tell ``decide`` what has happened, and do what follows."""
         now = asyncio.get_running_loop().time()
         todo: list[actions.Action] = []
-        for each in (*self._machine.news(self._state, event), event):
+        for each in (*self._machine.news(self._state, event, now), event):
             todo += decide(self._state, each, now)
         for action in todo:
             self._perform(action)
@@ -280,8 +280,7 @@ class Orchestrator:
                     self._timer.cancel()
                 self._timer = asyncio.get_running_loop().call_at(moment, self._happens, happenings.Woken())
             case actions.Reached(milestone):
-                at = datetime.now(UTC)
-                self._work.begin(self._records.reach_milestone(milestone.id, at))
+                self._work.begin(self._records.reach_milestone(milestone.id, datetime.now(UTC)))
             case actions.GiveUp():
                 self._failure = self._failure or JournalError(f"no task can start: cannot write {self._records.path}")
             case actions.Finish():
@@ -386,6 +385,8 @@ class Orchestrator:
             self._work.begin(self._records.finish_agent(facts.finished))
         for warning in reporting.warnings_in(task_id, placed.command, before, facts):
             self._telling.warn(warning)
+        if facts.usage.total and task_id in self._state.trying.values():
+            self._happens(happenings.Served(task_id))
         if self._state.has_budget(task_id):
             self._happens(happenings.Spent.by(task_id, facts))
         self._telling.changed(task_id)

@@ -58,7 +58,11 @@ class Picture:
             left = moment - asyncio.get_running_loop().time()
             retry_at = datetime.now(UTC) + timedelta(seconds=left)
         hold = state.hold_of(task_id)
-        kept = hold.reason if hold is not None else state.budget_reason(task_id)
+        if hold is not None and hold.until is not None:
+            retry_at = hold.until
+        kept = state.budget_reason(task_id)
+        if hold is not None:
+            kept = hold.reason if self._is_over() else hold.waits_for or hold.reason
         why = reporting.reason(
             where, blocked_by, schedule.waits_for(task_id), kept, over=self._is_over(),
             selected=schedule.is_selected(task_id), is_short_of_memory=state.memory.is_short,

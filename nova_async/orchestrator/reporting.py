@@ -12,7 +12,9 @@ from nova_async.records import Attempt, AttemptEnd, AttemptFacts
 from nova_async.views import BudgetView, Hold, RunReport, RunView, TaskView
 from nova_async.words import Permissions, Phase, TaskState
 
-__all__ = ["about", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report", "warnings_in"]
+__all__ = [
+    "about", "about_limit", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report", "warnings_in",
+]  # fmt: skip
 
 
 def digest(task: Task) -> str:
@@ -70,6 +72,18 @@ def about(end: AttemptEnd | None) -> dict[str, Any]:
         "cost_usd": end.cost_usd,
         "estimated_usd": end.estimated_usd,
         **({"denied": list(end.denied)} if end.denied else {}),
+    }
+
+
+def about_limit(hold: Hold) -> dict[str, Any]:
+    """Return what the events tell of a usage limit; its moments are in UTC."""
+    return {
+        "agent": hold.agent,
+        "model": hold.model,
+        "limit": hold.kind,
+        "error": hold.error,
+        "resets_at": None if hold.resets_at is None else hold.resets_at.isoformat(timespec="seconds"),
+        "waits_until": None if hold.until is None else hold.until.isoformat(timespec="seconds"),
     }
 
 

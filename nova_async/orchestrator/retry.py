@@ -9,12 +9,13 @@ from nova_async.orchestrator.run_state import RunState
 from nova_async.words import Outcome
 
 __all__ = [
-    "FREE", "MOST_LOST", "MOST_SHORTAGES", "NO_VERDICT", "UNSERVED", "delay_before", "may_be_retried", "pause",
-    "retry_delay", "retry_later",
+    "BUSY", "FREE", "MOST_LOST", "MOST_OVERLOADS", "MOST_SHORTAGES", "NO_VERDICT", "UNSERVED", "delay_before",
+    "may_be_retried", "pause", "retry_delay", "retry_later",
 ]  # fmt: skip
 
 MOST_LOST = 3  # attempts of one task in one run; a fourth is no accident of the machine that loses them
 MOST_SHORTAGES = 20  # in a row; with the pauses between them some nine minutes without room for one process
+MOST_OVERLOADS = 12  # in a row; with the usual pauses between them about an hour
 SHORTAGE_PAUSE = (0.5, 30.0)  # seconds, first and longest
 
 FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES, Outcome.SESSION_REFUSED})
@@ -23,7 +24,10 @@ retry."""
 UNSERVED = frozenset({Outcome.AUTH, Outcome.LIMIT, Outcome.SPAWN_ERROR})
 """Outcomes of an agent that its account refused or that could not be started. They use up retries of this run only; in
 the next run the task begins as if it had not been tried."""
-NO_VERDICT = FREE | UNSERVED
+BUSY = frozenset({Outcome.OVERLOAD, Outcome.NETWORK})
+"""Outcomes of a service that was overloaded or could not be reached. They use up no retry: they have a bound of their
+own, ``MOST_OVERLOADS``."""
+NO_VERDICT = FREE | UNSERVED | BUSY
 """Outcomes that say nothing about the task itself: to the next run they are not failures."""
 
 
@@ -40,6 +44,11 @@ def delay_before(state: RunState, task_id: str, outcome: Outcome) -> float | Non
         times = state.shortages[task_id]
         return pause(times, SHORTAGE_PAUSE, state.chance) if times <= MOST_SHORTAGES else None
     settings, retries = state.cascade.settings, state.cascade.tasks[task_id].options.retries
+    if outcome in BUSY:
+        state.overloads[task_id] += 1
+        times = state.overloads[task_id]
+        may_be_retried = outcome in settings.retry_on and times <= MOST_OVERLOADS
+        return pause(times, settings.backoff, state.chance) if may_be_retried else None
     if outcome in UNSERVED:
         times = state.unserved[task_id]
         may_be_retried = outcome in settings.retry_on and times <= retries

@@ -46,6 +46,23 @@ class FreeMemory:
 
 @final
 @dataclass(slots=True)
+class Gate:
+    """A hold that ends by itself; its moments are in seconds of UTC, but for ``tried_since``."""
+
+    since: float
+    """When it was closed."""
+    opens_at: float
+    """When one task may try."""
+    times: int = 0
+    """How often in a row a task that tried was refused."""
+    is_ours: bool = True
+    """Whether a task of this run has met the limit, and not only one of another run."""
+    tried_since: float | None = None
+    """Since when the process of the task that tries runs, on the clock of ``now``."""
+
+
+@final
+@dataclass(slots=True)
 class RunState:
     """Where a run stands; changed by ``decide`` alone.
 
@@ -84,12 +101,18 @@ class RunState:
     shortages: Counter[str] = field(default_factory=Counter)
     unserved: Counter[str] = field(default_factory=Counter)
     """How many attempts of each task in this run were refused by the account or not started."""
+    overloads: Counter[str] = field(default_factory=Counter)
+    """How many attempts of each task in a row met a service that was overloaded or could not be reached."""
     holds: dict[Account, Hold] = field(default_factory=dict)
     """Accounts on which no more tasks may begin, and why."""
     held: dict[str, Account] = field(default_factory=dict)
     """Tasks that could have begun, each with the account that it waits for."""
     trying: dict[Account, str] = field(default_factory=dict)
     """For an account on hold, the one task that is still retried; the others wait for its outcome."""
+    gates: dict[Account, Gate] = field(default_factory=dict)
+    """Those of the holds that end by themselves."""
+    utc_offset: float = 0.0
+    """Seconds from the clock of ``now`` to UTC; it grows while a machine sleeps, and when its clock is set."""
     journal: JournalTrouble | None = None
     memory: FreeMemory = field(default_factory=FreeMemory)
     wake_at: float | None = None

@@ -77,6 +77,10 @@ class Telling:
                 self._tell_end(EventKind.TASK_HELD, task_id, reason=reason, is_out_of_budget=True)
             case actions.Suspended(hold):
                 self.warn(warning_of(hold))
+            case actions.Closed(_, hold):
+                self.tell(EventKind.LIMIT_REACHED, **reporting.about_limit(hold))
+            case actions.Opened(_, hold):
+                self.tell(EventKind.LIMIT_RESET, agent=hold.agent, model=hold.model)
             case actions.Overspent(text) | actions.ShortOfMemory(text):
                 self.warn(text)
             case actions.Reached(milestone):

@@ -232,7 +232,7 @@ def test_the_json_document(tmp_path: Path) -> None:
         "status": "completed", "state": "completed", "phase": None, "current_step": None, "attempt": 1,
         "outcome": None, "duration_seconds": 12.75, "token_usage": USED.as_dict(), "usage_is_final": True,
         "cost_usd": 0.25, "estimated_usd": None, "cost_is_complete": True, "error": None, "blocked_by": [],
-        "denied": ["Bash"], "pid": None, "log_path": None, "log_error": None,
+        "denied": ["Bash"], "pid": None, "log_path": None, "log_error": None, "retry_at": None,
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ ACCOUNT = Path(__file__).parents[1] / "programs/account.py"
 SERVED, UNAUTHORISED = DATA / "tools.sj.stdout", DATA / "err401default.sj.stdout"
 # The two lines of a recording that say it (the rest are its settings).
 LIMIT = """
-{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795622063,"rateLimitType":"five_hour",\
+{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795622063,"rateLimitType":"seven_day_opus",\
 "isUsingOverage":false},"uuid":"u1","session_id":"s1"}
 {"type":"result","subtype":"success","is_error":true,"api_error_status":429,"num_turns":1,"uuid":"u2",\
 "result":"You've hit your session limit","session_id":"s1","usage":{"input_tokens":0,"output_tokens":0}}
@@ -51,6 +51,7 @@ async def run_refused(
 ) -> tuple[RunReport, list[Event]]:
     """Run a plan by an agent that is refused until `mended` stands in the folder."""
     command = [sys.executable, str(ACCOUNT), str(folder), str(recorded(folder, outcome)), str(SERVED)]
+    cascade = replace(cascade, settings=replace(cascade.settings, max_wait=0.0))  # for no limit to reset
     options = {"agent": "claude", "command_for": lambda task: command, **options}
     return await run(cascade, folder, max_workers=max_workers, **options)
 

@@ -2,7 +2,10 @@
 
 import random
 import time
+from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,16 +37,19 @@ from nova_async.orchestrator.happenings import (
     Ended,
     Happening,
     Kept,
+    Offset,
     Refused,
+    Served,
     Spent,
     StartedWell,
     Stop,
+    Told,
     Woken,
     Workers,
     Written,
 )
 from nova_async.orchestrator.holding import Account, with_waiting
-from nova_async.orchestrator.retry import UNSERVED
+from nova_async.orchestrator.retry import BUSY, UNSERVED
 from nova_async.orchestrator.run_state import RunState
 from nova_async.views import Hold
 from nova_async.words import OnBudget, OnFailure, Outcome, TaskState
@@ -54,7 +60,7 @@ ONE, OTHER = Account("one", "/bin/one", (), "m"), Account("other", "/bin/other",
 
 def refused(task_id: str, account: Account = ONE, outcome: Outcome = Outcome.AUTH) -> Ended:
     """Return the end of an attempt whose agent its account has refused."""
-    model = account.model if outcome is Outcome.LIMIT else None
+    model = account.model if outcome is Outcome.LIMIT or outcome in BUSY else None
     hold = Hold(agent=account.agent, program=account.program, model=model, outcome=outcome, error="no", cure="do")
     return Ended(task_id, outcome, account=account, hold=hold)
 
@@ -427,6 +433,8 @@ class AnyOrder(RuleBasedStateMachine):
         budgets=st.tuples(st.none() | st.integers(1, 60), st.none() | st.floats(0.01, 60)),
         of_tasks=st.lists(st.none() | st.integers(1, 20), min_size=8, max_size=8),
         on_budget=st.sampled_from(OnBudget),
+        on_limit=st.sampled_from(["wait", "fail"]),
+        max_wait=st.sampled_from([None, 0.0, 600.0]),
     )
     def begin(
         self,
@@ -440,6 +448,8 @@ class AnyOrder(RuleBasedStateMachine):
         budgets: tuple[int | None, float | None],
         of_tasks: list[int | None],
         on_budget: OnBudget,
+        on_limit: Literal["wait", "fail"],
+        max_wait: float | None,
     ) -> None:
         """Begin a run of eight tasks."""
         needs = {later: sorted({earlier for earlier, other in edges if other == later and earlier < later})
@@ -458,10 +468,11 @@ class AnyOrder(RuleBasedStateMachine):
             )
             for number in range(8)
         )
-        self.cascade = replace(cascade, settings=replace(cascade.settings, backoff=(1.0, 8.0), retry_on=retry_on))
+        settings = replace(cascade.settings, backoff=(1.0, 8.0), retry_on=retry_on)
+        self.cascade = replace(cascade, settings=replace(settings, on_usage_limit=on_limit, max_wait=max_wait))
+        self.signals: Counter[str] = Counter()
         self.workers = workers
         self.accounts = {f"T{number}": account for number, account in enumerate(accounts)}
-        self.suspended: set[Account] = set()
         self.now = 0.0
         self.state = state_of(self.cascade, workers, budget=Budget(*budgets), capped=self.cascade.tasks)
         self.spent: dict[str, Spending] = {}  # by those that run
@@ -482,13 +493,7 @@ class AnyOrder(RuleBasedStateMachine):
         for action in decide(self.state, event, self.now):
             match action:
                 case Begin(task_id) if (held := self.state.held_by(task_id, self.accounts[task_id])) is not None:
-                    assert held in self.suspended
                     kept.append(Kept(task_id, held))
-                case Suspended():
-                    assert isinstance(event, Ended)
-                    assert event.account is not None
-                    assert event.hold is not None
-                    self.suspended.add(event.account.held_by(event.hold))
                 case HeldBack(task_id):
                     assert task_id not in self.verdicts, "what waits has not failed"
                     assert isinstance(event, Ended)
@@ -504,12 +509,21 @@ class AnyOrder(RuleBasedStateMachine):
                     assert not self.state.is_out_of_budget(task_id)
                     self.shares[task_id] = share
                     assert task_id not in self.asked | self.running, f"{task_id} would run twice at once"
+                    for part in self.accounts[task_id].parts():
+                        if (gate := self.state.gates.get(part)) is not None:
+                            assert self.state.trying.get(part) == task_id, "one task tries, no other"
+                            assert gate.opens_at <= self.now + self.state.utc_offset, (
+                                "nothing begins while it is closed"
+                            )
                     assert task_id not in self.verdicts, f"{task_id} is over"
                     assert set(self.cascade.tasks[task_id].depends_on) <= self.done
                     self.asked.add(task_id)
                 case Completed(task_id) | Failed(task_id):
                     assert task_id not in self.verdicts, "a final state is final"
                     self.verdicts[task_id] = type(action)
+                    if isinstance(action, Failed) and isinstance(event, Ended) and event.outcome is Outcome.SIGNAL:
+                        retries = self.cascade.tasks[task_id].options.retries
+                        assert self.signals[task_id] > retries, "a limit or an overload has burnt a retry"
                     if isinstance(action, Completed):
                         self.done.add(task_id)
                 case StopTask(task_id):
@@ -521,6 +535,8 @@ class AnyOrder(RuleBasedStateMachine):
                 case Finish():
                     assert not self.finished, "a run ends once"
                     assert not self.asked | self.running, "nobody is left behind"
+                    waits = set(self.state.held.values()) & self.state.gates.keys()
+                    assert not waits or self.state.schedule.is_draining, "a limit that is waited for would have reset"
                     self.finished = True
         for each in kept:
             self.happens(each)
@@ -551,6 +567,7 @@ class AnyOrder(RuleBasedStateMachine):
         """End a running attempt somehow; it tells what it has used in all."""
         task_id = data.draw(st.sampled_from(sorted(self.running)))
         self.running.discard(task_id)
+        self.signals[task_id] += outcome is Outcome.SIGNAL
         spending = self.spent.pop(task_id, NOTHING).plus(Spending(1, round(usd * 1e9)))
         self.rows.append((task_id, spending))
         share = self.shares.pop(task_id, None)
@@ -559,14 +576,46 @@ class AnyOrder(RuleBasedStateMachine):
         self.happens(Ended(task_id, outcome, spending, is_at_its_share=gave_up, account=self.accounts[task_id]))
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), outcome=st.sampled_from(sorted(UNSERVED)))
-    def account_refuses(self, data: st.DataObject, outcome: Outcome) -> None:
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from(sorted(UNSERVED | BUSY)),
+        seconds=st.none() | st.floats(-100.0, 4000.0),
+        whole=st.booleans(),
+    )
+    def account_refuses(self, data: st.DataObject, outcome: Outcome, seconds: float | None, whole: bool) -> None:
         """End a running attempt because its account or this machine does not serve its agent."""
         task_id = data.draw(st.sampled_from(sorted(self.running)))
         self.running.discard(task_id)
         if (spent := self.spent.pop(task_id, None)) is not None:
             self.rows.append((task_id, spent))
-        self.happens(replace(refused(task_id, self.accounts[task_id], outcome), spending=spent or NOTHING))
+        ended = refused(task_id, self.accounts[task_id], outcome)
+        assert ended.hold is not None
+        resets_at = None if seconds is None or outcome is not Outcome.LIMIT else self.utc(seconds)
+        model = None if whole and outcome is Outcome.LIMIT else ended.hold.model
+        ended = replace(ended, spending=spent or NOTHING)
+        self.happens(replace(ended, hold=replace(ended.hold, resets_at=resets_at, model=model)))
+
+    def utc(self, seconds: float) -> datetime:
+        """Return the moment in so many seconds."""
+        return datetime.fromtimestamp(self.now + self.state.utc_offset + seconds, UTC)
+
+    @precondition(lambda self: self.state.cascade.settings.on_usage_limit == "wait")
+    @rule(account=st.sampled_from([ONE, ONE._replace(model=None)]), seconds=st.floats(-5.0, 2000.0))
+    def another_run_tells(self, account: Account, seconds: float) -> None:
+        """Hear of a limit that another run has met."""
+        hold = Hold(agent="one", program="one", outcome=Outcome.LIMIT, error="", cure="", until=self.utc(seconds))
+        self.happens(Told(account, hold))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def account_serves(self, data: st.DataObject) -> None:
+        """Let the first tokens of a running attempt come."""
+        self.happens(Served(data.draw(st.sampled_from(sorted(self.running)))))
+
+    @rule(seconds=st.floats(0.0, 7200.0))
+    def clock_is_set(self, seconds: float) -> None:
+        """Let the machine sleep, or set its clock ahead."""
+        self.happens(Offset(self.state.utc_offset + seconds))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -638,6 +687,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.rows.append((task_id, self.spent.pop(task_id, NOTHING)))
                 self.happens(Ended(task_id, Outcome.OK, self.rows[-1][1]))
             self.now = max(self.now, self.state.wake_at or self.now)
+            self.happens(Offset(self.state.utc_offset + 900.0))  # or the longest limit would take thousands of looks
             self.happens(Woken())
         assert self.finished
         if not self.stopping and not self.state.schedule.is_draining:

@@ -46,16 +46,20 @@ def test_the_words_of_a_command_that_may_choose_a_login() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "account", "part"),
+    ("outcome", "model", "account", "part"),
     [
-        (Outcome.SPAWN_ERROR, ONE._replace(login=("a",)), ONE._replace(login=None, model=None)),
-        (Outcome.AUTH, ONE, ONE._replace(model=None)),
-        (Outcome.LIMIT, ONE, ONE),
+        (Outcome.SPAWN_ERROR, None, ONE._replace(login=("a",)), ONE._replace(login=None, model=None, key=None)),
+        (Outcome.AUTH, None, ONE, ONE._replace(model=None)),
+        (Outcome.LIMIT, "m", ONE, ONE),
+        (Outcome.LIMIT, None, ONE, ONE._replace(model=None)),
+        (Outcome.OVERLOAD, "m", ONE, ONE),
     ],
 )
-def test_a_hold_covers_what_its_cause_is_about(outcome: Outcome, account: Account, part: Account) -> None:
+def test_a_hold_covers_what_its_cause_is_about(
+    outcome: Outcome, model: str | None, account: Account, part: Account
+) -> None:
     """The program, its login, or only one model of it."""
-    held = Hold(agent="one", program="/bin/one", outcome=outcome, error="", cure="")
+    held = Hold(agent="one", program="/bin/one", model=model, outcome=outcome, error="", cure="")
     assert account.held_by(held) == part
     assert part in account.parts()
 

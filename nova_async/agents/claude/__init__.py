@@ -89,6 +89,7 @@ CLAUDE = Agent(
     caps_turns=True,
     caps_cost=True,
     not_for_root=MappingProxyType({Permissions.FULL: "IS_SANDBOX"}),
+    whole_account_limits=frozenset({"five_hour", "seven_day", "credit"}),
     counts_live=True,
     names_models=True,
     session_files=SessionFiles(
