@@ -87,7 +87,7 @@ class LimitWatch:
         limit = self._limits.max_memory
         if limit is None or used <= limit or self._timers.stand_still_now or self._child.has_exited():
             return  # while it stands still nobody could let go of anything
-        why = f"out of memory: {describe_size(used, up=True)} used, limit {describe_size(limit)} (max_memory)"
+        why = f"out of memory: {describe_size(used, up=True)} used, limit {describe_size(int(limit))} (max_memory)"
         self._stop(Stop(WorkerEnd.OUT_OF_MEMORY, why))
 
     def _look_for_silence(self, seconds: float) -> None:

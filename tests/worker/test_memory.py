@@ -44,6 +44,14 @@ async def test_one_process_that_takes_too_much(tmp_path: Path) -> None:
     assert re.fullmatch(r"out of memory: [\d.]+ MiB used, limit 100 MiB \(max_memory\)", worker.error or "")
 
 
+async def test_a_limit_of_memory_may_be_any_number(tmp_path: Path) -> None:
+    """A fraction of a gigabyte is often written as a float."""
+    worker = AsyncWorker("F1", log_dir=tmp_path, limits=Limits(max_memory=0.02e9))  # type: ignore[arg-type]
+    await worker.start(program("hungry", "40"))
+    await worker.wait(30)
+    assert (worker.error or "").endswith("limit 19.07 MiB (max_memory)")
+
+
 async def test_the_whole_family_counts(tmp_path: Path) -> None:
     """Children count too, wherever they went: each by itself would be small enough."""
     worker = await ended(tmp_path, "50", "3", limit=150)
