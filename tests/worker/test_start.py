@@ -35,8 +35,6 @@ def test_bad_options() -> None:
         AsyncWorker("F1", agent="clod")
     with pytest.raises(ValueError, match="'kill' or 'leave'"):
         AsyncWorker("F1", leftovers="keep")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="max_memory is not enforced yet"):
-        AsyncWorker("F1", limits=Limits(max_memory=10**9))
     with pytest.raises(ValueError, match="positive finite number"):
         Limits(timeout=0)
     with pytest.raises(ValueError, match="must be a number"):

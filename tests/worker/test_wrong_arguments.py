@@ -56,7 +56,7 @@ def test_a_worker(face: Callable[..., object], given: dict[str, Any], error: typ
         ({"on_change": 5}, TypeError, "on_change must be a function, not 5"),
         ({"executor": LocalExecutor}, TypeError, r"not its class: write LocalExecutor\("),
         ({"executor": 5}, TypeError, "executor has no submit, reclaim, close: 5"),
-        ({"agent": ["a"]}, ValueError, r"unknown agent \['a'\]"),
+        ({"agent": ["a"]}, ValueError, r"unknown agent 'a'"),
     ],
 )
 def test_an_orchestrator(given: object, error: type[Exception], says: str) -> None:
