@@ -359,6 +359,9 @@ def choose_view(
         orchestrator.max_workers,
         remaining_path=cascade.remaining_path,
         can_insist=can_insist,
+        # Of some tasks alone the sums are not what the budget has been used by.
+        budget_usd=cascade.settings.budget_usd if total == len(cascade.tasks) else None,
+        budget_tokens=cascade.settings.budget_tokens if total == len(cascade.tasks) else None,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Self, final
 from nova_async._core.text import one_line
 from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
 from nova_async.cli.columns import cut
-from nova_async.cli.figures import cost_of_all, describe_duration, short_count, stopwatch
+from nova_async.cli.figures import cost_of_all, describe_cost, describe_duration, short_count, stopwatch
 from nova_async.cli.ink import Ink, Line, Span, colours_of
 from nova_async.cli.run_lines import text_line
 from nova_async.cli.say import write
@@ -62,7 +62,11 @@ class RunTable:
         *,
         remaining_path: Callable[[str], int] | None = None,
         can_insist: Callable[[], bool] = lambda: False,
+        budget_usd: float | None = None,
+        budget_tokens: int | None = None,
     ) -> None:
+        self._of_usd = "" if budget_usd is None else f" of {describe_cost(budget_usd)}"
+        self._of_tokens = "" if budget_tokens is None else f" of {short_count(budget_tokens)} tokens"
         self._project = one_line(project) or "nova run"
         self._total = total
         self._max_workers = max_workers
@@ -183,9 +187,9 @@ class RunTable:
         sums = sum_up(views.values())
         if sums.usage.total:
             given = sums.usage.output_tokens
-            parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out")
+            parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out{self._of_tokens}")
         if sums.cost_usd or sums.estimated_usd:
-            parts.append(cost_of_all(sums))
+            parts.append(cost_of_all(sums) + self._of_usd)
         return [head, [Span(" · ".join(parts), Ink.GREY)]]
 
 

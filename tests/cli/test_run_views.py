@@ -51,6 +51,13 @@ def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24,
     return [plain(line) for line in table.picture(width, height)]
 
 
+def test_the_table_shows_what_is_spent_of_the_runs_budget() -> None:
+    """Beside what was used, so that nobody has to look it up."""
+    table = RunTable("Shop", 1, 3, budget_usd=5.0, budget_tokens=2_000_000)
+    table.show(by_id(view("F1", "in_progress")))
+    assert plain(table.picture(100, 24)[1]).endswith("1/3 busy · 31.4k in, 2.0k out of 2.0M tokens · $0.50 of $5.00")
+
+
 def test_the_table() -> None:
     """Each task with what it does, what it used, what it cost; above it how far the run is."""
     lines = picture(
