@@ -8,11 +8,14 @@ from pathlib import Path
 from nova_async.agents import AGENTS, Agent, AgentReport
 from nova_async.agents.registry import PLAIN, mode_of_output
 from nova_async.agents.session import completed
+from nova_async.attempt.estimating import waits_for_prices, with_estimate
+from nova_async.prices import Prices
 from nova_async.process.command import current_folder
-from nova_async.records import Attempt, AttemptEnd, LogRef
+from nova_async.records import Attempt, AttemptEnd, AttemptStart, LogRef
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Phase
 from nova_async.worker.log.file import find_log, open_to_read
+from nova_async.worker.published_prices import PUBLISHED
 from nova_async.worker.session_files import SessionSource
 
 __all__ = ["remains_of"]
@@ -22,11 +25,14 @@ SESSION_SECONDS = 2.0  # for the session's files of one attempt; a run may have 
 MOST_READ = 1 << 28  # bytes; about ten seconds of reading, and twenty times the longest log of an agent that was seen
 
 
-def remains_of(attempt: Attempt, resumed_from: TokenUsage | None = None) -> AttemptEnd | None:
+def remains_of(
+    attempt: Attempt, resumed_from: TokenUsage | None = None, prices: Prices | None = None
+) -> AttemptEnd | None:
     """Return how far an attempt without an end had come, by its log; None where there is none to be found.
 
     It ended with its last byte. The numbers are those of that moment, and complete only if the agent had told its own
-    total. ``resumed_from`` is what the session that it resumed had used before.
+    total. ``resumed_from`` is what the session that it resumed had used before. A cost that its agent had not told yet
+    is estimated by ``prices``: it was spent, and counts.
     """
     start, ref = attempt.start, attempt.log
     if ref is None or ref.device is None or ref.inode is None:
@@ -39,7 +45,7 @@ def remains_of(attempt: Attempt, resumed_from: TokenUsage | None = None) -> Atte
             report = read_again(attempt, log, resumed_from)
     except (OSError, OverflowError, ValueError):  # it is gone, or its time is no time
         return None
-    return AttemptEnd(
+    end = AttemptEnd(
         id=start.id,
         outcome=Outcome.LOST,
         phase=Phase.RUN,
@@ -54,6 +60,16 @@ def remains_of(attempt: Attempt, resumed_from: TokenUsage | None = None) -> Atte
         model=report.model,
         log=LogRef(path=str(path), device=ref.device, inode=ref.inode),
     )
+    return end if prices is None else estimated(end, prices, start)
+
+
+def estimated(end: AttemptEnd, prices: Prices, start: AttemptStart) -> AttemptEnd:
+    """Return an end with what its tokens have cost, by all prices that there are."""
+    priced = with_estimate(end, prices, start.agent, start.command)
+    if not waits_for_prices(priced, prices):
+        return priced
+    PUBLISHED.read()
+    return with_estimate(end, prices, start.agent, start.command)
 
 
 def read_again(attempt: Attempt, log: io.FileIO, resumed_from: TokenUsage | None) -> AgentReport:

@@ -24,6 +24,7 @@ from nova_async.orchestrator.original import save_original, with_original
 from nova_async.orchestrator.resume import check_selection, failed_tasks
 from nova_async.orchestrator.retry import FREE
 from nova_async.orchestrator.survivors import end_earlier_families
+from nova_async.prices import Prices
 from nova_async.process.boot import boot
 from nova_async.process.cookie import supervisor_id
 from nova_async.process.table import TABLE
@@ -117,7 +118,11 @@ class RunRecords:
                 history = known(await journal.history(self.plan))
                 await look(history)
                 running = await end_earlier_families(
-                    journal, history.unfinished_runs, self._cascade.settings.leftovers, executor
+                    journal,
+                    history.unfinished_runs,
+                    self._cascade.settings.leftovers,
+                    executor,
+                    Prices(self._cascade.settings.prices),
                 )
                 if only is not None:
                     check_selection(self._cascade, history, only, (attempt.task_id for attempt in running))

@@ -8,10 +8,12 @@ import pytest
 
 from nova_async import TokenUsage
 from nova_async.orchestrator.remains import remains_of
+from nova_async.prices import ModelPrice, Prices
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
 from nova_async.words import Outcome, UsageSource
 from tests.children import program
 
+PRICES = Prices({"gpt-x": ModelPrice(input=1.0, output=10.0, cache_read=0.1)}, listed=False)
 ANSWER = TokenUsage(100, 5, 10, 0)
 CALL = ("codex", "exec", "--json", "Do the thing.")
 
@@ -26,7 +28,7 @@ def left_by(tmp_path: Path, *arguments: str, resumed_from: TokenUsage | None = N
         id=AttemptId("r", "T1", 1), plan="p", started_at=started_at, agent="codex", prompt_digest="", command=CALL
     )  # fmt: skip
     ref = LogRef(path=str(log), device=facts.st_dev, inode=facts.st_ino)
-    end = remains_of(Attempt(start=start, log=ref), resumed_from)
+    end = remains_of(Attempt(start=start, log=ref), resumed_from, PRICES)
     assert end is not None
     assert end.outcome is Outcome.LOST
     return end
@@ -37,6 +39,7 @@ def test_the_files_of_its_session_tell_what_its_log_does_not(tmp_path: Path, mon
     monkeypatch.setenv("CODEX_HOME", str(tmp_path))
     end = left_by(tmp_path, "3", "fail", "--before")
     assert (end.usage, end.usage_by_model) == (ANSWER + ANSWER + ANSWER, {"gpt-x": ANSWER + ANSWER + ANSWER})
+    assert end.estimated_usd == pytest.approx(3 * (100 * 1.0 + 5 * 10.0 + 10 * 0.1) / 1e6), "it counts for budgets"
     # It did say that it failed; but nobody saw it end, and it may have been asking again.
     assert (end.usage_source, end.usage_is_final) == (UsageSource.SESSION_FILES, False)
 
