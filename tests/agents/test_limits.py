@@ -358,6 +358,22 @@ def test_a_model_of_a_server_without_counts_may_speak_of_errors() -> None:
         assert report.is_error is failed
 
 
+def test_codex_does_not_wait_for_the_network_for_ever() -> None:
+    """It would, with a notice at growing intervals; what it is answered in between begins the count anew."""
+    begin = {"type": "thread.started", "thread_id": "t"}
+    waiting = "Reconnecting... waiting for network (Connection failed: error sending request)"
+    wait = {"type": "error", "message": waiting}
+    other = {"type": "error", "message": "Reconnecting... 1/5 (stream disconnected before completion)"}
+    answer = {"type": "item.completed", "item": {"type": "reasoning", "text": "I wait."}}
+    report = events_of("codex", begin, *[wait] * 7)
+    assert (report.is_hopeless, report.failure, report.limit) == (True, Outcome.NETWORK, None)
+    assert report.error == "waiting for network (Connection failed: error sending request)"
+    for lines in ([wait] * 6, [*[wait] * 6, answer, wait], [*[wait] * 6, other, wait]):
+        report = events_of("codex", begin, *lines)
+        assert (report.is_hopeless, report.failure, report.error) == (False, None, None)
+    assert events_of("codex", begin, *[wait] * 2).activity == f"retrying: {waiting[len('Reconnecting... ') :]}"
+
+
 def test_what_opencode_tries_again_is_shown() -> None:
     """By its log on standard error, which changes nothing else; not by the call that names a session."""
     line = (

@@ -26,6 +26,8 @@ _SHELL = re.compile(r"(?:/usr)?(?:/bin/)?(?:ba|z)?sh -l?c ")
 # What its sandbox or its rules refuse is no event: some of it stands on standard error, the rest nowhere.
 _REJECTED = re.compile(rb"\S+\s+ERROR codex_core::tools::router: error=(patch rejected: |.{0,500} rejected: )")
 RECONNECTING = "Reconnecting..."
+WAITING = f"{RECONNECTING} waiting for network"
+PATIENCE = 7  # of these notices in a row; they come at growing intervals, the seventh after some minutes
 RUNNING = "running"  # of a sub-agent
 TOOLS = {"command_execution": "shell", "file_change": "apply_patch"}  # types of items that are calls of a tool
 MAX_KIND = 60  # characters of a limit's name
@@ -66,6 +68,7 @@ class CodexReader(EventReader):
         super().__init__(mode)
         self._before = resumed_from or TokenUsage()
         self._last_message: str | None = None
+        self._waits = 0
 
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
@@ -128,7 +131,7 @@ class CodexReader(EventReader):
             self._note_agents(item.agents_states, item.prompt)
         if item.status == "declined":
             self.refuse(TOOLS.get(item.type, item.tool) if isinstance(item.type, str) else None)
-        self.has_answered = True
+        self.has_answered, self._waits = True, 0
         if item.type == "agent_message":
             self._last_message = plain_text(item.text, MAX_RESULT)
             self.activity = "writing the answer"
@@ -147,8 +150,16 @@ class CodexReader(EventReader):
         status = _STATUS.search(message[:MAX_MODEL_ERROR])
         if message.startswith(RECONNECTING):
             self.activity = one_line(f"retrying: {message[len(RECONNECTING) :]}")
+            self._wait(message)
             return
         self.fail(inner_message(message), http_status(int(status[1])) if status else None)
+
+    def _wait(self, message: str) -> None:
+        """Take note of a notice that it waits for the network: it would for ever."""
+        self._waits = self._waits + 1 if message.startswith(WAITING) else 0
+        if self._waits >= PATIENCE:
+            self.fail(message[len(RECONNECTING) :].strip(), None)
+            self.is_hopeless = True
 
     def limit_in(self, words: str, status: int | None) -> UsageLimit | None:
         """Return the limit that its words tell of; one model's has that name in its kind, too: others go on."""
