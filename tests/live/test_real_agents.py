@@ -6,6 +6,7 @@ Needs Linux, root, and the offline runner with its pinned CLIs beside the projec
 import json
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 
 from nova_async.agents import AGENTS
+from tests.children import program
 from tests.live.offline import MODELS, agents_folder, command_of, run_offline, what_is_missing
 
 INSTALLED = agents_folder()
 MISSING = what_is_missing(INSTALLED)
+KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 NOVA = Path(sys.executable).with_name("nova")
 
 pytestmark = [
@@ -355,3 +358,27 @@ def test_a_refused_key_stops_one_agent_and_fails_no_task(agent: str, tmp_path: P
     if agent == "codex":  # the others take a minute for eight tasks
         done, _ = offline(agent, "single", tmp_path, *words, "-j", "4", options=("--newcomer",))
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_after_a_kill_the_session_is_resumed(agent: str, tmp_path: Path) -> None:
+    """Nova is killed in the agent's second answer, and run again: the first answer is not paid for again."""
+    command = program("kills_a_run_and_resumes_it", str(NOVA), agent)
+    done, served = offline(agent, "toolslow", tmp_path, *command[1:], program=Path(command[0]))
+    assert done.returncode == 0, done.stdout
+    assert [line for line in done.stdout.splitlines() if line.startswith("asked")] == ["asked: 2", "asked: 3"]
+    book = sqlite3.connect(tmp_path / ".nova/journal.db")
+    rows = book.execute(
+        f"SELECT outcome, session_id, resumes, {', '.join(KINDS)} FROM attempts ORDER BY number"
+    ).fetchall()
+    book.close()
+    assert [row[0] for row in rows] == ["lost", "ok"]
+    assert rows[0][1] == rows[1][1] == rows[1][2]
+    counted = dict(zip(KINDS, map(sum, zip(*(row[3:] for row in rows), strict=True)), strict=True))
+    assert counted["input_tokens"] in (
+        served["totals"]["input_tokens"],
+        served["totals_with_cut_answers"]["input_tokens"],
+    )
+    last = served["runs"][agent]["calls"][-1]["billed"]
+    assert dict(zip(KINDS, rows[1][3:], strict=True)) == last
+    assert served["left_running"] == []

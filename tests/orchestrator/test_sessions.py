@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nova_async.orchestrator.sessions import Session, session_after
+from nova_async.cascade import parse_cascade
+from nova_async.journal.history import History
+from nova_async.orchestrator.outlook import look_ahead
+from nova_async.orchestrator.reporting import digest
+from nova_async.orchestrator.sessions import Session, session_after, session_for
 from nova_async.records import Attempt
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome
@@ -147,3 +151,30 @@ def test_what_the_prompt_tells_itself_is_not_told_twice() -> None:
     """A prompt with {error} in it says why."""
     session = Session("s1", 1, "boom", True, USED)
     assert session.told("Do it: boom", why=False).startswith("Your previous run of this task failed. Continue")
+
+
+@pytest.mark.parametrize(
+    ("front", "agent", "resumes"),
+    [
+        ("", "claude", True),
+        ("agent = 'codex'", "claude", False),
+        ("resume_session = false", "claude", False),
+        ("command = ['claude', '-p', '{prompt}', '--resume={session_id}']", "claude", True),
+        ("command = ['claude', '-p', '{prompt}']", "claude", False),
+        ("agent = 'codex'\ncommand = ['my-codex', '{prompt}', '{session_id}']", "codex", True),
+        ("command = ['my-codex', '{prompt}', '{session_id}']", "codex", False),
+    ],
+)
+def test_what_the_plan_says_about_sessions(front: str, agent: str, resumes: bool) -> None:
+    """It may want none; a command of its own must have a place for one, and the agent must be known to be the same."""
+    cascade = parse_cascade(f"+++\n{front}\n+++\n- [ ] F1 Do it.\n")
+    task = cascade.tasks["F1"]
+    (told,) = past(Outcome.TIMEOUT)
+    told = replace(told, start=replace(told.start, agent=agent, prompt_digest=digest(task)))
+    found = session_for(cascade, task, [told], "/w")
+    assert (found is not None) is resumes
+    assert session_for(cascade, task, [replace(told, counts=False)], "/w") is None
+    history = History(attempts={"F1": (told,)})
+    outlook = look_ahead(cascade, history, folder_of=lambda cwd: "/w")
+    assert outlook.resumed == ({"F1": "s1"} if resumes else {})
+    assert look_ahead(cascade, history).resumed == {}

@@ -1,0 +1,46 @@
+"""Kills ``nova run`` in the middle of its agent's second answer, and runs it again; beside a scripted model server.
+
+Arguments: the program ``nova``, and the agent. Prints how often the server was asked by then, and in the end.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+nova, agent = sys.argv[1:]
+
+
+def asked() -> int:
+    """Return how many calls the server has seen."""
+    with urllib.request.urlopen(os.environ["NOVA_FAKE_URL"] + "/served") as answer:
+        return sum(len(run["calls"]) for run in json.load(answer)["runs"].values())
+
+
+def answer_at_once() -> None:
+    """Have the server answer from now on without a delay."""
+    if agent == "claude":
+        os.environ["ANTHROPIC_BASE_URL"] = os.environ["ANTHROPIC_BASE_URL"].replace("toolslow", "two")
+    else:
+        config = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "config.toml"
+        config.write_text(re.sub("toolslow", "two", config.read_text()))
+
+
+os.environ["IS_SANDBOX"] = "1"
+Path("CASCADE.md").write_text(f'+++\nagent = "{agent}"\npermissions = "full"\n+++\n- [ ] F1 Do the thing.\n')
+run = subprocess.Popen([nova, "run", "--plain"], stdin=subprocess.DEVNULL)
+until = time.monotonic() + 60
+while asked() < 2 and time.monotonic() < until:
+    time.sleep(0.05)
+time.sleep(1)  # some of the answer is to arrive: a session may be written down late
+run.kill()
+run.wait()
+print("asked:", asked(), flush=True)
+answer_at_once()
+again = subprocess.run([nova, "run", "--plain"], stdin=subprocess.DEVNULL)
+print("asked:", asked(), flush=True)
+sys.exit(again.returncode)
