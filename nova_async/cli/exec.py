@@ -187,6 +187,15 @@ async def supervise(execution: Execution, stdin: int) -> int:
         if worker.pid is not None and worker.is_alive():
             os.kill(worker.pid, signal.SIGWINCH)
 
+    warned: str | None = None
+
+    def warn() -> None:
+        nonlocal warned
+        before, warned = warned, worker.warning
+        if warned is not None and warned != before and not (options.quiet or options.json):
+            tell(warned)
+
+    worker.on_change = warn
     interruption = Interruption(once=ask, twice=lambda: end(0.0))
     keyboard = our_keyboard(resized) if options.pty else nullcontext()
     suspension = Suspension(worker.suspend, worker.resume)

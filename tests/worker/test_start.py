@@ -30,7 +30,7 @@ def test_a_good_task_id(task_id: str, tmp_path: Path) -> None:
 
 
 def test_bad_options() -> None:
-    """An unknown agent, an unknown fate of leftovers and a limit that is not enforced are refused."""
+    """An unknown agent, an unknown fate of leftovers and a limit that is none are refused."""
     with pytest.raises(ValueError, match=r"unknown agent 'clod'.*claude"):
         AsyncWorker("F1", agent="clod")
     with pytest.raises(ValueError, match="'kill' or 'leave'"):
