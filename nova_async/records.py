@@ -81,6 +81,11 @@ class AttemptStart:
     cwd: str = ""
     """The working folder, as an absolute path; empty where no command could be made."""
 
+    @property
+    def served_by(self) -> str:
+        """The agent with its account, as a plan has it: ``claude@work``."""
+        return f"{self.agent}@{self.account}" if self.account else self.agent
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ MAY_KNOW: dict[str, set[str]] = {
 DECIDING = (
     "admission",
     "decide", "run_state", "after_an_end", "holds", "gates", "stopping", "happenings", "actions", "schedule",
-    "budget", "countable", "cost_sources", "retry", "holding", "resume", "sessions", "outlook", "reporting",
+    "budget", "countable", "cost_sources", "retry", "holding", "serving", "resume", "sessions", "outlook", "reporting",
 )  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.

@@ -19,8 +19,11 @@ def not_enforced(cascade: Cascade) -> list[str]:
     settings = cascade.settings
     found = [f"{key} is not enforced yet: {effect}" for key, effect in SETTINGS.items() if key in settings.written]
     tasks = cascade.tasks.values()
-    if ordered := [task.id for task in tasks if len(task.options.in_order) > 1]:
-        found.append(f"agents after the first are not used yet{named(ordered)}: nothing takes over at a usage limit")
+    if unused := [task.id for task in tasks if len(cascade.in_order(task)) < len(task.options.in_order)]:
+        why = "the plan's own command is one program"
+        if "on_usage_limit" in settings.written and settings.on_usage_limit != "next":
+            why = f'on_usage_limit = "{settings.on_usage_limit}"'
+        found.append(f"not all agents of the order are used{named(unused)}: {why}")
     if settings.isolate_config and (shared := [task.id for task in tasks if not can_be_isolated(cascade, task)]):
         found.append(f"isolate_config has no effect{named(shared)}: their agents have no configuration to isolate")
     worktrees = [task.id for task in tasks if task.options.worktree]

@@ -52,6 +52,7 @@ def describe_event(event: Event) -> str:
 def started(data: Mapping[str, Any]) -> str:
     """Say that an attempt began, and with which program."""
     program = str(data.get("program") or "").rpartition("/")[2]
+    program += f"@{data['account']}" if data.get("account") else ""
     resumes = f", resuming session {data['resumes']}" if data.get("resumes") else ""
     return f"started (attempt {data.get('attempt', 1)}{resumes}) {program}".rstrip()
 

@@ -125,7 +125,11 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if task.plan is not None or where:
         yield "plan", " · ".join(filter(None, (str(task.plan or ""), where)))
     if last is not None:
-        about = (last.start.agent, end.model if end else None, view.session_id and f"session {view.session_id}")
+        about = (
+            last.start.served_by,
+            end.model if end else None,
+            view.session_id and f"session {view.session_id}",
+        )
         yield "agent", " · ".join(filter(None, about))
         if last.start.resumes is not None:
             yield "resumed", f"session {last.start.resumes}, in attempt {last.start.id.number}"
@@ -238,6 +242,7 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
         "run_id": start.id.run_id or None,
         "counts": attempt.counts,
         "agent": start.agent or None,
+        "account": start.account or None,
         "resumes": start.resumes,
         "command": start.command,
         "limits": dict(start.limits),

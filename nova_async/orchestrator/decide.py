@@ -40,6 +40,7 @@ from nova_async.orchestrator.happenings import (
 from nova_async.orchestrator.holds import keep
 from nova_async.orchestrator.retry import pause
 from nova_async.orchestrator.run_state import JournalTrouble, RunState
+from nova_async.orchestrator.serving import let_next_serve
 from nova_async.orchestrator.stopping import drain, stop
 from nova_async.orchestrator.within_budget import begin_next, note_spent, watch_budgets
 from nova_async.words import TaskState
@@ -87,7 +88,7 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             note_spent(state, event)
             return ()
         case Ended():
-            return after_an_end(state, event, now)
+            return let_next_serve(state, event, after_an_end(state, event, now))
         case Kept(task_id, account):
             state.budget.free_share(task_id)
             if may_try(state, account, now):

@@ -90,6 +90,8 @@ class Ended:
     """What the attempt ran on; None if no command could be made."""
     hold: Hold | None = None
     """Why no other attempt on that account can work, if its end shows that."""
+    accounts: tuple[Account, ...] = ()
+    """With a hold: what the task may run on, in the order of its agents."""
 
     @classmethod
     def by(cls, end: AttemptEnd, written: bool, is_at_its_share: bool, needs_check: bool) -> "Ended":

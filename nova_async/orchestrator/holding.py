@@ -27,7 +27,7 @@ class Account(NamedTuple):
     agent: str
     program: str
     login: tuple[str, ...] | None = None
-    """The words of a command that may choose a login; empty if all tasks share one."""
+    """The name of an account, or the words of a command that may choose a login; empty if all tasks share one."""
     model: str | None = None
     """The model that the task names; empty if it names none."""
     key: str | None = ""
@@ -57,7 +57,8 @@ def account_of(job: Job, task: Task, *, by_plan: bool) -> Account:
     program = job.command[0]
     if "/" in program and not program.startswith("/"):
         program = f"{job.cwd}/{program}"
-    login = () if by_plan else login_of(job.command, task)
+    by_account = (job.account,) if job.account else ()
+    login = by_account if by_plan else login_of(job.command, task)
     return Account(job.agent or recognise(job.command).name, program, login, task.options.model or "")
 
 

@@ -81,10 +81,11 @@ class TaskKnown:
         told = [attempt.end.session_id for attempt in self.attempts if attempt.end and attempt.end.session_id]
         return told[-1] if told else None
 
-    def told_session(self) -> dict[str, str]:
-        """Return the session that the latest attempt resumes, for those who are told of it; nothing without one."""
-        resumes = self.attempts[-1].start.resumes if self.attempts else None
-        return {} if resumes is None else {"resumes": resumes}
+    def told_start(self) -> dict[str, str]:
+        """Return the account and the session of the latest attempt for those who are told of it, if it has any."""
+        start = self.attempts[-1].start if self.attempts else None
+        about = {} if start is None else {"account": start.account, "resumes": start.resumes}
+        return {name: value for name, value in about.items() if value}
 
     @property
     def answer(self) -> str | None:

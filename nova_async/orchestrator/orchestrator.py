@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -39,6 +38,7 @@ from nova_async.orchestrator.resume import resumed_state, take_over
 from nova_async.orchestrator.run_records import Earlier, RunRecords
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.secrets import Secrets, with_redact
+from nova_async.orchestrator.serving import choose
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
 from nova_async.views import RunReport, RunView, TaskView
@@ -303,9 +303,9 @@ class Orchestrator:
         """Have an attempt begin, unless what it would run on is on hold."""
         known = self._known[task_id]
         attempt = AttemptId(self._records.run_id, task_id, known.take_number())
-        prepared = self._attempts.prepare(known, attempt, self._state.task_budgets.get(task_id), share_usd)
-        account = prepared.account
-        if account is not None and (held := self._state.held_by(task_id, account)) is not None:
+        candidates = self._attempts.in_order(known, attempt, self._state.task_budgets.get(task_id), share_usd)
+        prepared, held = choose(candidates, partial(self._state.held_by, task_id), self._state.holds)
+        if held is not None:
             known.give_number_back()
             self._happens(happenings.Kept(task_id, held))
             return
@@ -363,7 +363,7 @@ class Orchestrator:
         ended = happenings.Ended.by(end, written, at_share, known.left_to_check() is not None)
         if written and prepared is not None:
             missing = self._readiness.of_program(prepared.job) if end.outcome is Outcome.SPAWN_ERROR else None
-            ended = replace(ended, account=prepared.account, hold=prepared.hold_after(end, missing))
+            ended = self._attempts.with_hold(ended, prepared, end, missing)
         self._happens(ended)
 
     def _note_facts(self, task_id: str, before: AttemptFacts, facts: AttemptFacts) -> None:
@@ -378,7 +378,7 @@ class Orchestrator:
             if number > 1:
                 self._work.begin(self._known[task_id].find_logs())
             about = {"attempt": number, "pid": facts.pid, "program": placed.program}
-            self._telling.tell(EventKind.ATTEMPT_STARTED, task_id, **about, **self._known[task_id].told_session())
+            self._telling.tell(EventKind.ATTEMPT_STARTED, task_id, **about, **self._known[task_id].told_start())
             self._happens(happenings.StartedWell(task_id))
         if facts.finished is not None and before.finished is None:
             self._known[task_id].note_finished(facts.finished)

@@ -1,23 +1,26 @@
 """An attempt before anything of it is written or started."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import final
 
 from nova_async.attempt.job import Job
-from nova_async.cascade import Cascade
+from nova_async.cascade import Cascade, Task
+from nova_async.cascade.agent_order import AgentChoice
 from nova_async.orchestrator import reporting
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.commands import CommandMaker, make_job, told_their_caps
+from nova_async.orchestrator.happenings import Ended
 from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.secrets import Secrets
 from nova_async.orchestrator.sessions import session_for
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart
 from nova_async.views import Hold
+from nova_async.words import Outcome
 
 __all__ = ["Attempts", "Prepared"]
 
@@ -37,7 +40,7 @@ class Prepared:
     """The most that its agent may spend of what the run's budget had left, where it is told so."""
     _secrets: Secrets
     _digest: str
-    _known: TaskKnown
+    known: TaskKnown
 
     def hold_after(self, end: AttemptEnd, missing: str | None) -> Hold | None:
         """Return why other attempts like it cannot work either, if its end shows that."""
@@ -52,8 +55,8 @@ class Prepared:
             id=attempt,
             plan=plan,
             started_at=datetime.now(UTC),
-            agent=job.agent_name if job is not None else self._known.task.options.agent,
-            account=job.account if job is not None else self._known.task.options.account,
+            agent=job.agent_name if job is not None else self.known.task.options.agent,
+            account=job.account if job is not None else self.known.task.options.account,
             prompt_digest=self._digest,
             command=self._secrets.redaction.texts(job.command) if job is not None else (),
             log_path=str(log_dir / job.log_name) if job is not None else "",
@@ -79,9 +82,30 @@ class Attempts:
         """Return the tasks whose agents are told how many dollars they may spend."""
         return () if self.command_for is not None else list(told_their_caps(self.cascade))
 
-    def prepare(self, known: TaskKnown, attempt: AttemptId, budget: Budget | None, share_usd: float | None) -> Prepared:
+    def in_order(
+        self, known: TaskKnown, attempt: AttemptId, budget: Budget | None = None, share_usd: float | None = None
+    ) -> Iterator[tuple[Prepared, Account | None]]:
+        """Prepare an attempt for each agent that may run it, in their order; each with what it would run on."""
+        task = self.cascade.tasks[known.task.id]
+        for served in self.cascade.in_order(task) if self.command_for is None else (task,):
+            prepared = self.prepare(known, attempt, served, budget, share_usd)
+            yield prepared, prepared.account
+
+    def with_hold(self, ended: Ended, prepared: Prepared, end: AttemptEnd, missing: str | None) -> Ended:
+        """Add what an attempt ran on and, if that shows to be on hold, what the task may run on otherwise."""
+        hold, known = prepared.hold_after(end, missing), prepared.known
+        ended = replace(ended, account=prepared.account, hold=hold)
+        order = self.cascade.in_order(self.cascade.tasks[known.task.id])
+        if hold is None or self.command_for is not None or len(order) == 1:
+            return ended
+        accounts = tuple(account for _, account in self.in_order(known, end.id) if account is not None)
+        return replace(ended, accounts=accounts)
+
+    def prepare(
+        self, known: TaskKnown, attempt: AttemptId, task: Task, budget: Budget | None, share_usd: float | None
+    ) -> Prepared:
         """Make an attempt's job, or say why there can be none; ``command_for`` may raise what it likes."""
-        digest, task = reporting.digest(known.task), self.cascade.tasks[known.task.id]
+        digest = reporting.digest(known.task)
         job, refusal, session = None, "", None
         if self.command_for is None:
             session = session_for(self.cascade, task, known.attempts, str((self.root / task.options.cwd).absolute()))
@@ -90,12 +114,23 @@ class Attempts:
                 self.cascade, task, attempt,
                 session=session, root=self.root, agent=self.agent, budget=budget,
                 command_for=self.command_for, left_to_check=known.left_to_check(), share_usd=share_usd,
-                result_of=partial(answer_for, known.task.id, self.known), last_error=known.last_error,
+                result_of=partial(answer_for, known.task.id, self.known),
+                last_error=error_for(task.options.choice, known),
             )  # fmt: skip
         except Exception as error:
             refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
-        account = None if job is None else account_of(job, known.task, by_plan=self.command_for is None)
+        account = None if job is None else account_of(job, task, by_plan=self.command_for is None)
         return Prepared(
             job=job, refusal=refusal, account=account, share_usd=share_usd, _secrets=self.secrets,
-            _digest=digest, _known=known,
+            _digest=digest, known=known,
         )  # fmt: skip
+
+
+def error_for(choice: AgentChoice, known: TaskKnown) -> str | None:
+    """Return why the last attempt failed, for the agent of the next: another one's usage limit is none of its own."""
+    last = known.attempts[-1] if known.attempts else None
+    if last is not None and last.end is not None and last.end.outcome is Outcome.LIMIT:
+        before = AgentChoice(last.start.agent, last.start.account)
+        if before != choice and known.last_error is not None:
+            return f"{before} stopped at its usage limit"
+    return known.last_error
