@@ -41,18 +41,23 @@ class ModelPrice:
     cache_write_1h: float | None = None
     """Of a cache entry that lives for an hour; by default twice the price of input."""
 
-    def cost_of(self, usage: TokenUsage, kept_an_hour: int = 0) -> float | None:
+    def cost_of(self, usage: TokenUsage, kept_an_hour: int | None = None) -> float | None:
         """Return what tokens cost, in US dollars; None if a price is missing that is needed.
 
-        ``kept_an_hour`` are those of ``cache_creation_tokens`` that were written for an hour.
+        ``kept_an_hour`` are those of ``cache_creation_tokens`` that were written for an hour. Where that is not known,
+        the dearer price counts for all of them, so that no budget is exceeded unnoticed.
         """
-        kept_an_hour = min(kept_an_hour, usage.cache_creation_tokens)
+        created = usage.cache_creation_tokens
         an_hour = FOR_AN_HOUR * self.input if self.cache_write_1h is None else self.cache_write_1h
+        if kept_an_hour is None:
+            is_dearer = self.cache_write_1h is not None and self.cache_write_1h > (self.cache_write or 0.0)
+            kept_an_hour = created if is_dearer else 0
+        kept_an_hour = min(kept_an_hour, created)
         parts = (
             (usage.input_tokens, self.input),
             (usage.output_tokens, self.output),
             (usage.cache_read_tokens, self.cache_read),
-            (usage.cache_creation_tokens - kept_an_hour, self.cache_write),
+            (created - kept_an_hour, self.cache_write),
             (kept_an_hour, an_hour),
         )
         total = 0.0
@@ -130,7 +135,7 @@ class Prices:
         costs = {}
         for model, used in usage_by_model.items():
             price = self.of(model, published) if used.total else FREE
-            cost = None if price is None else price.cost_of(used, (kept_an_hour or {}).get(model, 0))
+            cost = None if price is None else price.cost_of(used, (kept_an_hour or {}).get(model))
             if cost is not None:
                 costs[model] = cost
         return costs

@@ -43,8 +43,9 @@ def test_more_tokens_never_cost_less(price: ModelPrice, some_tokens: TokenUsage,
 @given(USAGES, TOKENS)
 def test_an_hour_in_the_cache_costs_more_than_five_minutes(usage: TokenUsage, kept: int) -> None:
     """And those kept for an hour are part of what was written, however many are told."""
-    mixed, short = KNOWN.cost_of(usage, kept), KNOWN.cost_of(usage)
+    mixed, short = KNOWN.cost_of(usage, kept), KNOWN.cost_of(usage, 0)
     long = KNOWN.cost_of(usage, usage.cache_creation_tokens)
+    assert KNOWN.cost_of(usage) == long, "where it is not known, no budget may be exceeded unnoticed"
     assert mixed is not None and short is not None and long is not None  # noqa: PT018
     assert short <= mixed <= long * (1 + 1e-12)
 

@@ -131,9 +131,9 @@ def read_attempts(journal: Path, plan: str | None, *, all_plans: bool) -> list[A
 def write_table(parts: Sequence[Part], by: Sequence[str]) -> None:
     """Write for people: a row for each key, and the sums."""
     rows: list[list[Line]] = [[[Span(str(title), Ink.GREY)] for title in (*by, *COUNTS)]]
-    rows += [[*(one_line(shown(value)) for value in row.key), *numbers(row.sums)] for row in cost_rows(parts, by)]
-    total = [Span(text, Ink.BOLD) for text in ("total", *[""] * (len(by) - 1), *numbers(total_of(parts)))]
-    rows.append([[cell] for cell in total])
+    rows.extend([*(one_line(shown(value)) for value in row.key), *numbers(row.sums)] for row in cost_rows(parts, by))
+    total = ("total", *[""] * (len(by) - 1), *numbers(total_of(parts)))
+    rows.append([[Span(text, Ink.BOLD)] for text in total])
     right = frozenset(range(len(by), len(by) + len(COUNTS)))
     say(*table_lines(rows, width=columns_of_terminal(), right=right, folding=range(len(by))))
 
