@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from nova_async._core.text import listed
 from nova_async.cli.figures import describe_cost
 from nova_async.cli.ink import Ink, Line, Span
+from nova_async.cli.limit_options import flag_of
 from nova_async.views import BudgetView
 
 __all__ = ["describe_budget"]
@@ -32,8 +33,8 @@ def describe_budget(budget: BudgetView) -> Iterator[Line]:
     yield [Span(f"{whose} budget of {most} is used up", Ink.AMBER), told]
     count = len(budget.waiting)
     wait = "1 task waits" if count == 1 else f"{count} tasks wait"
-    flag = "--" + ("" if budget.task_id is None else "task_") + key
-    flag = flag.replace("_", "-").removesuffix("-usd" if budget.task_id is None else "")
+    flag = flag_of(key if budget.task_id is None else f"task_{key}")
     where = key if budget.task_id is None else f"its {key}"
-    yield f"  {wait}: {listed(budget.waiting, MOST_TOLD)}"
+    if budget.waiting:
+        yield f"  {wait}: {listed(budget.waiting, MOST_TOLD)}"
     yield f"  To go on, allow more: `nova run {flag} MORE`, or raise {where} in the plan and `nova run`"

@@ -10,7 +10,7 @@ from nova_async.cascade.options import parse_option
 from nova_async.cascade.settings import SETTINGS
 from nova_async.cli.options import option
 
-__all__ = ["LIMITS", "limit", "with_limits"]
+__all__ = ["LIMITS", "flag_of", "limit", "with_limits"]
 
 OF_TASKS = {
     "timeout": "timeout",
@@ -31,6 +31,11 @@ def limit(metavar: str, help: str, *flags: str) -> Any:  # noqa: A002 - click's 
     return option(*flags, metavar=metavar, show_default="the plan's", help=help)
 
 
+def flag_of(key: str) -> str:
+    """Return the flag of a key at the top of a plan."""
+    return "--budget" if key == "budget_usd" else f"--{key.replace('_', '-')}"
+
+
 def with_limits(cascade: Cascade, given: dict[str, str | None]) -> Cascade:
     """Put limits above those of the plan: ``given`` are texts by flag, as their keys at the top of a plan.
 
@@ -49,7 +54,7 @@ def with_limits(cascade: Cascade, given: dict[str, str | None]) -> Cascade:
                 settings[key] = SETTINGS[key](text)
         except ValueError as error:
             why = str(error).removeprefix(f"{OF_TASKS.get(key)}: ")
-            raise click.UsageError(f"--{key.replace('_', '-')}: {why}") from error
+            raise click.UsageError(f"{flag_of(key)}: {why}") from error
     if settings:
         written = cascade.settings.written | settings.keys()
         inherited = {key: name for key, name in cascade.settings.inherited.items() if key not in settings}

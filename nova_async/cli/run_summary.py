@@ -83,7 +83,7 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
         yield from describe_hold(hold)
     held = {task_id for hold in report.holds for task_id in hold.waiting}
     for budget in report.budgets[:MOST_TOLD]:
-        if not held.issuperset(budget.waiting):
+        if budget.is_used_up and not (report.ok or (budget.waiting and held.issuperset(budget.waiting))):
             yield ""
             yield from describe_budget(budget)
             interrupted = interrupted and budget.task_id is not None

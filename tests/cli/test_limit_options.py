@@ -4,7 +4,7 @@ import click
 import pytest
 
 from nova_async.cascade import Cascade, parse_cascade
-from nova_async.cli.limit_options import LIMITS, with_limits
+from nova_async.cli.limit_options import LIMITS, flag_of, with_limits
 from nova_async.cli.plan import describe_options
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.commands import limits_of
@@ -52,7 +52,7 @@ def test_a_flag_stands_above_plan_and_task() -> None:
 @pytest.mark.parametrize("key", LIMITS)
 def test_a_flag_that_is_no_value_is_refused(key: str) -> None:
     """The message names the flag, and says what was written."""
-    with pytest.raises(click.UsageError, match=rf"^--{key.replace('_', '-')}: 'soon' is not a"):
+    with pytest.raises(click.UsageError, match=rf"^{flag_of(key)}: 'soon' is not a"):
         with_limits(parse_cascade(PLAN), {key: "soon"})
 
 

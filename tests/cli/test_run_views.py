@@ -339,6 +339,9 @@ def test_the_summary_of_a_run_over_its_budget() -> None:
     ]
     lines = told_by(report(view("F1", "completed"), budgets=(replace(used_up, stopped=(), waiting=()),)))
     assert not any("MORE" in line for line in lines), "nothing is left to do"
+    failed = replace(used_up, waiting=())
+    lines = told_by(report(view("F1", "failed", outcome=Outcome.BUDGET), budgets=(failed,)))
+    assert any("MORE" in line for line in lines), "as long as it is used up, trying again starts nothing"
 
 
 def test_the_summary_of_a_task_over_its_own_budget() -> None:
