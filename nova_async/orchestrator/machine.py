@@ -28,15 +28,15 @@ class Machine:
     def news(self, state: RunState, event: Happening, now: float) -> Iterator[Happening]:
         """Yield what is new when something happens; ``now`` is on the clock of the event loop.
 
-        Memory is looked at only while a task waits to begin.
+        Memory is looked at only while a task waits to begin, and told first: whatever is told may let one begin.
         """
-        if abs((offset := time.time() - now) - state.utc_offset) > SET_SECONDS:
-            yield Offset(offset)
-        if (places := capacity_of(self._executor, self._max_workers)) != state.max_workers:
-            yield Workers(places)
         is_asked = state.memory.wanted is not None and state.schedule.count(TaskState.READY)
         # Elsewhere our memory says nothing; and nothing else that happens frees any.
         if is_asked and isinstance(self._executor, LocalExecutor) and isinstance(event, Begun | Ended | Woken):
             available = available_memory()
             if available is not None:
                 yield Memory(available)
+        if abs((offset := time.time() - now) - state.utc_offset) > SET_SECONDS:
+            yield Offset(offset)
+        if (places := capacity_of(self._executor, self._max_workers)) != state.max_workers:
+            yield Workers(places)
