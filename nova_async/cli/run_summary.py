@@ -188,7 +188,8 @@ def describe_hold(hold: Hold) -> Iterator[Line]:
     count = len(hold.waiting)
     which = f" (model {hold.model})" if hold.model else ""
     wait = "1 task waits" if count == 1 else f"{count} tasks wait"
-    yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {wait}: {listed(hold.waiting, MOST_TOLD)}"]
+    told = f"{wait}: {listed(hold.waiting, MOST_TOLD)}" if count else "no task waits for it"
+    yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {told[0].upper()}{told[1:]}"]
     yield f"  {one_line(hold.error, 1000)}"
     if hold.resets_at is not None and hold.resets_at > datetime.now(UTC):
         yield f"  it lasts {until(hold.resets_at)}"
