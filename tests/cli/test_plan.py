@@ -311,7 +311,7 @@ def test_a_budget_that_nothing_can_hold_is_said() -> None:
     )
     assert not_enforced(parse_cascade(rows)) == []
     rows = rows.replace("| Budget Tokens |", "| Budget Tokens | Agent Args |").replace("|---|\n", "|---|---|\n")
-    in_one_document = parse_cascade(rows.replace("| 1000 |", "| 1000 | -o json |"), "b.md")
+    in_one_document = parse_cascade(rows.replace("| 1 | 1000 |", "| - | 1000 | -o json |"))
     assert not_enforced(in_one_document) == [
         "budget_tokens takes effect late (gemini): gemini reports its tokens only when it ends",
     ]
@@ -319,10 +319,11 @@ def test_a_budget_that_nothing_can_hold_is_said() -> None:
 
 def test_a_budget_that_cannot_be_counted_is_an_error(folder: Path) -> None:
     """The plan is refused as it stands, and it is said what to write."""
-    (folder / "b.md").write_text("+++\nbudget_usd = 5\nagent = 'codex'\n+++\n| ID | What |\n|---|---|\n| T1 | x |\n")
+    front = "+++\nbudget_tokens = 5\ncommand = 'claude -p {prompt}'\n+++\n"  # dollars may have a price, if installed
+    (folder / "b.md").write_text(f"{front}| ID | What |\n|---|---|\n| T1 | x |\n")
     said = (
-        "T1: budget_usd cannot be enforced: codex never reports its cost. "
-        "Use budget_tokens instead, `prices`, or an agent that reports it (claude, opencode)"
+        "T1: budget_tokens cannot be enforced: `claude` reports no tokens in text mode. "
+        "Let it print JSON events, or remove the budget"
     )
     done = nova("plan", "b.md", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"b.md: {said}\n")
