@@ -27,6 +27,7 @@ JITTER = (1.0, 3.0, 60.0)
 BACKOFF = (300.0, 3600.0)  # seconds, first and longest, between two tries where nobody knows when the limit resets
 FURTHEST = 35 * 24 * 3600.0  # seconds; no limit that is known is longer than a month, so more is a mistake
 SERVED_SECONDS = 60.0  # an attempt that has run so long was not refused; some agents tell their tokens only at the end
+NO_NEWS = 30.0  # seconds that a gate's end is put off while the task of another run tries
 NOT_ASKED = FREE | {Outcome.SPAWN_ERROR, Outcome.LOG_ERROR, Outcome.EXECUTOR_ERROR}
 """Outcomes of an attempt that has not reached its service, so that nothing is known of a limit."""
 NEVER_RESETS = frozenset({"credit"})  # kinds that end when somebody pays, not with time
@@ -52,8 +53,11 @@ def note_told(state: RunState, account: Account, hold: Hold, now: float) -> Iter
         return ()  # it waits for something else than time
     assert hold.until is not None
     gate = state.gates.setdefault(account, Gate(since=utc, opens_at=0.0))
-    gate.opens_at, gate.is_ours = hold.until.timestamp(), False
-    return _wait_or_not(state, account, gate, hold)
+    before, gate.opens_at = gate.opens_at, hold.until.timestamp()
+    gate.is_ours = False
+    is_news = abs(gate.opens_at - before) > NO_NEWS
+    told = _wait_or_not(state, account, gate, hold)
+    return told if is_news or account not in state.gates else ()
 
 
 def _close(state: RunState, account: Account, hold: Hold, now: float, *, counts: bool) -> Iterable[Action]:

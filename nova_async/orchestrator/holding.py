@@ -49,17 +49,18 @@ class Account(NamedTuple):
                 return login
 
 
-def account_of(job: Job, task: Task, *, by_plan: bool) -> Account:
+def account_of(job: Job, task: Task, *, by_plan: bool, key: str = "") -> Account:
     """Return what a job runs on.
 
-    ``by_plan`` says that the plan makes the commands: then all tasks of a program share one login.
+    ``key`` is a digest of what chooses its login. ``by_plan`` says that the plan makes the commands: then all tasks of
+    a program share one login.
     """
     program = job.command[0]
     if "/" in program and not program.startswith("/"):
         program = f"{job.cwd}/{program}"
     by_account = (job.account,) if job.account else ()
     login = by_account if by_plan else login_of(job.command, task)
-    return Account(job.agent or recognise(job.command).name, program, login, task.options.model or "")
+    return Account(job.agent or recognise(job.command).name, program, login, task.options.model or "", key)
 
 
 def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:

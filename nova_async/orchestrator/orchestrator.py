@@ -39,6 +39,7 @@ from nova_async.orchestrator.run_records import Earlier, RunRecords
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.secrets import Secrets, with_redact
 from nova_async.orchestrator.serving import choose
+from nova_async.orchestrator.shared_limits import SharedLimits
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
 from nova_async.views import RunReport, RunView, TaskView
@@ -103,19 +104,18 @@ class Orchestrator:
         self._known = {task.id: TaskKnown(task) for task in self._shown.tasks.values()}
         self._attempts = Attempts(
             cascade=self.cascade, known=self._known, root=Path(root),
-            agent=None if agent is None else choices_of(agent)[0].agent, command_for=command_for,
-            secrets=self._secrets,
+            agent=None if agent is None else choices_of(agent)[0].agent, command_for=command_for, secrets=self._secrets,
         )  # fmt: skip
         self._over = asyncio.Event()
         self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
         self._records = RunRecords(
             self._shown, Path(journal), Path(state_file), max_workers=self.max_workers,
-            trusts_journal=trust_journal,
-            view=self._picture.view, on_trouble=self._note_trouble,
+            trusts_journal=trust_journal, view=self._picture.view, on_trouble=self._note_trouble,
         )  # fmt: skip
         # Until earlier runs are known.
         self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)
         self._telling = Telling(self._records, self._picture, self._known, self._secrets, on_change)
+        self._limits = SharedLimits(self._telling.warn)
         self._placed: dict[str, Placed] = {}
         self._ending = 0  # attempts that are over, and not yet written down so
         self._work = Background(self._fail)
@@ -256,10 +256,8 @@ class Orchestrator:
     def _follow(self, event: happenings.Happening) -> None:
         """Tell ``decide`` what has happened, and do what follows."""
         now = asyncio.get_running_loop().time()
-        todo: list[actions.Action] = []
-        for each in (*self._machine.news(self._state, event, now), event):
-            todo += decide(self._state, each, now)
-        for action in todo:
+        happened = (*self._machine.news(self._state, event, now), event)
+        for action in [action for each in happened for action in decide(self._state, each, now)]:
             self._perform(action)
 
     def _tell_changes(self) -> None:
@@ -269,6 +267,7 @@ class Orchestrator:
 
     def _perform(self, action: actions.Action) -> None:
         self._telling.follow(action)
+        self._limits.follow(action)
         match action:
             case actions.Begin(task_id, share_usd):
                 self._begin_attempt(task_id, share_usd)
@@ -304,7 +303,8 @@ class Orchestrator:
         known = self._known[task_id]
         attempt = AttemptId(self._records.run_id, task_id, known.take_number())
         candidates = self._attempts.in_order(known, attempt, self._state.task_budgets.get(task_id), share_usd)
-        prepared, held = choose(candidates, partial(self._state.held_by, task_id), self._state.holds)
+        what_holds = partial(self._limits.what_holds, self._state, self._happens, task_id)
+        prepared, held = choose(candidates, what_holds, self._limits.holds(self._state))
         if held is not None:
             known.give_number_back()
             self._happens(happenings.Kept(task_id, held))

@@ -1,5 +1,6 @@
 """An attempt before anything of it is written or started."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.secrets import Secrets
 from nova_async.orchestrator.sessions import session_for
+from nova_async.orchestrator.shared_limits import login_key
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart
 from nova_async.views import Hold
 from nova_async.words import Outcome
@@ -119,7 +121,11 @@ class Attempts:
             )  # fmt: skip
         except Exception as error:
             refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
-        account = None if job is None else account_of(job, task, by_plan=self.command_for is None)
+        account = (
+            None
+            if job is None
+            else account_of(job, task, by_plan=self.command_for is None, key=login_key(job, os.environ))
+        )
         return Prepared(
             job=job, refusal=refusal, account=account, share_usd=share_usd, _secrets=self.secrets,
             _digest=digest, known=known,

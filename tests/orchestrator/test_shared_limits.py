@@ -1,0 +1,106 @@
+"""Runs of one user on one machine share the usage limits that they meet."""
+
+import asyncio
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nova_async.orchestrator.limits_file import MOST, LimitsFile, limits_path
+from nova_async.words import TaskState
+from tests.orchestrator.test_agents_on_hold import EIGHT, eight
+from tests.orchestrator.test_usage_limits import calls, limited, own_state_folder
+
+__all__ = ["own_state_folder"]
+
+
+async def test_two_runs_have_one_gate(tmp_path: Path) -> None:
+    """The second run asks for nothing while the first one's limit lasts; one task tries, and both runs complete."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    account = tmp_path / "account"
+    account.mkdir()
+    command_for: Any = limited(eight(), account, 4)._attempts.command_for
+    first, second = (limited(eight(retries=0), folder, 4, max_workers=1, command_for=command_for) for folder in folders)
+    running = [asyncio.create_task(first.run())]
+    while not calls(account, "refused") or any(view.state is not TaskState.WAITING for view in first.views.values()):
+        await asyncio.sleep(0.01)
+    running.append(asyncio.create_task(second.run()))
+    reports = await asyncio.gather(*running)
+    assert all(report.ok for report in reports)
+    assert calls(account, "refused") == ["T1"]
+    assert sorted(calls(account, "served")) == sorted([*EIGHT, *EIGHT])
+    path = limits_path()
+    assert path is not None
+    assert json.loads(path.read_text())["limits"] == {}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def entry(opens_at: float) -> dict[str, Any]:
+    """Return an entry of a limit."""
+    return {"opens_at": opens_at, "resets_at": None, "kind": "five_hour"}
+
+
+def test_the_file_is_bounded_and_forgets(tmp_path: Path) -> None:
+    """So many limits are kept, those that end last; what has ended long ago goes."""
+    now, path, warnings = time.time(), tmp_path / "nova/limits.json", list[str]()
+    file = LimitsFile(path, warnings.append)
+    for number in range(MOST + 5):
+        assert file.change(str(number), lambda stands, n=number: entry(now + n), now)  # type: ignore[misc]
+    assert len(LimitsFile(path, warnings.append).entries()) == MOST
+    assert file.change("new", lambda stands: entry(now + 99_999), now + 50_000)
+    assert list(file.entries()) == ["new"]
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"limits": 1}', b'{"limits": {"a": 1}}', b"\xff" * 99, b"[" * 99_999]
+)
+def test_strange_content_is_written_anew(tmp_path: Path, content: bytes) -> None:
+    """Whatever stands there holds nobody up, is told of once at most, and is replaced."""
+    path, warnings = tmp_path / "limits.json", list[str]()
+    path.write_bytes(content)
+    file = LimitsFile(path, warnings.append)
+    assert (file.entries(), file.entries()) == ({}, {})
+    assert len(warnings) <= 1
+    assert file.change("a", lambda stands: entry(time.time()), time.time())
+    assert list(file.entries()) == ["a"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Neither is read through it, nor is what it leads to written."""
+    target, path, warnings = tmp_path / "target", tmp_path / "limits.json", list[str]()
+    target.write_text('{"limits": {"a": {"opens_at": 1}}}')
+    path.symlink_to(target)
+    file = LimitsFile(path, warnings.append)
+    assert file.entries() == {}
+    assert file.change("b", lambda stands: entry(time.time()), time.time())
+    assert (path.is_symlink(), target.read_text()[:12], len(warnings)) == (False, '{"limits": {', 1)
+
+
+def test_a_folder_that_takes_nothing_holds_nobody_up(tmp_path: Path) -> None:
+    """It is told once, and the run goes by what it knows."""
+    (tmp_path / "file").touch()
+    warnings: list[str] = []
+    file = LimitsFile(tmp_path / "file/limits.json", warnings.append)
+    assert file.entries() == {}
+    assert not file.change("a", lambda stands: entry(0), 0)
+    assert not file.change("a", lambda stands: entry(0), 0)
+    assert len(warnings) == 1
+
+
+def test_a_writer_that_was_killed_leaves_the_old_file(tmp_path: Path) -> None:
+    """A lock is gone with its holder, and a file that was never finished is none."""
+    path = tmp_path / "limits.json"
+    file = LimitsFile(path, lambda text: None)
+    assert file.change("a", lambda stands: entry(time.time()), time.time())
+    if (child := os.fork()) == 0:  # pragma: no cover - another process
+        with file._locked():
+            os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    assert list(file.entries()) == ["a"]
+    assert file.change("b", lambda stands: entry(time.time()), time.time())
