@@ -98,6 +98,20 @@ def test_the_life_of_a_chain() -> None:
     assert decide(state, Ended("B", Outcome.OK), 2.0) == [Completed("B"), Finish()]
 
 
+def test_a_chain_waits_for_nothing_but_its_tasks() -> None:
+    """Each task of a chain begins with the end of the one before it, and no clock is set."""
+    state = RunState.of(
+        plan(*((f"T{number}", f"T{number - 1}" if number else "") for number in range(100))), max_workers=3
+    )
+    actions = decide(state, Begun(), 0.0)
+    for number in range(100):
+        assert actions[-1] == Begin(f"T{number}")
+        assert not any(isinstance(action, WakeAt) for action in actions)
+        decide(state, Written(f"T{number}"), 0.0)
+        actions = decide(state, Ended(f"T{number}", Outcome.OK), 0.0)
+    assert actions[-1] == Finish()
+
+
 def test_a_retry_waits_and_then_begins() -> None:
     """What a retry can cure is paused, woken when its time has come and not before, and begun again."""
     state = state_of(plan(("A", "")))
