@@ -12,10 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = [
-    "tests/agents", "tests/cascade", "tests/core/test_text.py", "tests/redaction", "tests/test_values.py",
+    "tests/agents", "tests/cascade", "tests/core/test_text.py", "tests/redaction", "tests/test_prices.py",
+    "tests/test_values.py",
     *(f"tests/orchestrator/test_{name}.py"
-      for name in ("countable", "decide", "decisions", "holding", "outlook", "reporting", "resume", "schedule",
-                   "sessions")),
+      for name in ("cost_sources", "countable", "decide", "decisions", "holding", "outlook", "reporting", "resume",
+                   "schedule", "sessions")),
 ]  # fmt: skip
 # Ten times as slow as all the others together, because they try much of the same or look at a clock.
 NOT_RUN = " or ".join((

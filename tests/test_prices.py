@@ -138,6 +138,7 @@ def test_the_nearest_name_counts() -> None:
     published = {"m": dear, "n": dear}.get
     assert (prices.of("m", published), prices.of("n", published)) == (KNOWN, dear)
     assert Prices({}, listed=False).of("n", published) is None
+    assert Prices().of("n") is None, "nothing is published unless somebody says so"
 
 
 @given(some.text(max_size=40))
