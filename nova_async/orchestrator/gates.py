@@ -73,7 +73,8 @@ def _close(state: RunState, account: Account, hold: Hold, now: float, *, counts:
     before = gate.opens_at
     moment = _opening(hold, gate, utc, state.chance)
     # One that began before the limit was known tells no news, unless it knows of a later reset.
-    gate.opens_at = moment if counts else max(before, moment if _is_ahead(hold, utc) else before)
+    is_later = _is_ahead(hold, utc) and moment > before + JITTER[-1]
+    gate.opens_at = moment if counts or is_later else before
     if not is_new and gate.opens_at == before:
         return ()
     gate.is_ours = True

@@ -18,6 +18,7 @@ from nova_async.orchestrator import retry as room
 from nova_async.orchestrator.actions import (
     Action,
     Begin,
+    Closed,
     Completed,
     Failed,
     Finish,
@@ -413,6 +414,20 @@ def test_a_thousand_held_tasks_are_counted_quickly() -> None:
     )  # fmt: skip
     assert len(hold.waiting) == 5_000
     assert time.process_time() - began < 1.0
+
+
+def test_a_sibling_that_meets_the_same_limit_tells_no_news() -> None:
+    """The gate stays as it is, and is told once; a reset that is really later moves it."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", "")))
+    decide(state, Begun(), 0.0)
+    closed = []
+    for task_id, seconds in (("A", 600.0), ("B", 600.0), ("C", 6000.0)):
+        ended = refused(task_id, outcome=Outcome.LIMIT)
+        assert ended.hold is not None
+        hold = replace(ended.hold, resets_at=datetime.fromtimestamp(seconds, UTC))
+        closed.append([type(each) for each in decide(state, replace(ended, hold=hold), 1.0)].count(Closed))
+    assert closed == [1, 0, 1]
+    assert state.gates[ONE].opens_at > 6000
 
 
 def test_fewer_workers_in_the_middle_of_a_run() -> None:
