@@ -57,6 +57,8 @@ JOURNAL_PATIENCE = 60.0  # seconds of a journal that takes nothing while nothing
 def decide(state: RunState, event: Happening, now: float) -> list[Action]:
     """Take note of what has happened, and return what is to be done now, in this order."""
     actions = list(_note(state, event, now))
+    if isinstance(event, Offset):
+        return actions  # what it comes before may want fewer places, or the end: nothing begins ahead of that
     if isinstance(event, Begun | Ended):
         actions += _milestones(state)
     actions += watch_budgets(state, event)
