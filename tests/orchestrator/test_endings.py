@@ -1,6 +1,7 @@
 """Recorded endings of the real agents under a run: each task gets the right word and sentence."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ async def test_a_run_tells_recorded_endings_by_their_words(agent: str, manner: s
         return ["sh", "-c", f'"$@"; exit {truths[task.id]["exit_code"]}', "sh", *program("replay", manner, output)]
 
     cascade = Cascade.of(Task(id=task_id, name=task_id) for task_id in recordings).with_options(retries=0)
+    cascade = replace(cascade, settings=replace(cascade.settings, on_usage_limit="fail", retry_on=()))  # none waits
     report, _ = await run(cascade, tmp_path, agent=agent, command_for=replay)
     for task_id, truth in truths.items():
         task = report.tasks[task_id]
