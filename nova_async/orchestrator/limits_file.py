@@ -26,6 +26,8 @@ MOST = 200  # limits; those that have ended longest ago go first
 TRIES, TRY_SECONDS = 20, 0.005  # to take the lock, which others hold for the time of one small write
 KEPT_SECONDS = 3600.0  # after its end a limit is still known: a run that looks then can tell that another has tried it
 
+LAST_MOMENT = 253_402_300_800.0  # seconds of UTC: the end of the year 9999
+
 Entry = dict[str, Any]
 
 
@@ -136,10 +138,15 @@ class LimitsFile:
 
 def is_entry(entry: object) -> bool:
     """Tell whether something is what a run writes about a limit."""
-    numbers = ("opens_at", "resets_at", "claimed_until")
+    moments, texts = ("resets_at", "claimed_until"), ("kind", "claimed_by")
     return (
         isinstance(entry, dict)
-        and isinstance(entry.get("opens_at"), int | float)
-        and all(entry.get(name) is None or isinstance(entry.get(name), int | float) for name in numbers)
-        and all(entry.get(name) is None or isinstance(entry.get(name), str) for name in ("kind", "claimed_by"))
+        and is_moment(entry.get("opens_at"))
+        and all(entry.get(name) is None or is_moment(entry.get(name)) for name in moments)
+        and all(entry.get(name) is None or isinstance(entry.get(name), str) for name in texts)
     )
+
+
+def is_moment(value: object) -> bool:
+    """Tell whether something is a number of seconds of UTC that a calendar has."""
+    return isinstance(value, int | float) and 0 <= value < LAST_MOMENT

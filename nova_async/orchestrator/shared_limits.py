@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import final
 
 from nova_async.agents import AGENTS
+from nova_async.agents.resets import FURTHEST
 from nova_async.attempt.job import Job
 from nova_async.orchestrator import actions
 from nova_async.orchestrator.happenings import Happening, Served, Told
@@ -135,11 +136,15 @@ def key_of(account: Account) -> str:
 
 
 def closed_until(entry: Entry, me: str, now: float) -> float | None:
-    """Return until when a limit keeps a task from beginning; None if it does not."""
-    if entry["opens_at"] > now + SLACK:
+    """Return until when a limit keeps a task from beginning; None if it does not.
+
+    A moment too far ahead was written while the clock was wrong, and counts for nothing.
+    """
+    if now + SLACK < entry["opens_at"] <= now + FURTHEST.total_seconds():
         return float(entry["opens_at"])
-    by_another = entry.get("claimed_by") not in (None, me) and (entry.get("claimed_until") or 0.0) > now
-    return now + LOOK_SECONDS if by_another else None
+    by_another = entry.get("claimed_by") not in (None, me)
+    is_claimed = now < (entry.get("claimed_until") or 0.0) <= now + CLAIM_SECONDS + SLACK
+    return now + LOOK_SECONDS if by_another and is_claimed else None
 
 
 def hold_of(account: Account, entry: Entry, until: float) -> Hold:
@@ -148,13 +153,6 @@ def hold_of(account: Account, entry: Entry, until: float) -> Hold:
     return Hold(
         agent=account.agent, program=account.program, model=account.model, outcome=Outcome.LIMIT,
         error="another run has reached the usage limit", cure="Run `nova run` again once the limit has reset",
-        kind=entry.get("kind"), resets_at=None if resets_at is None else moment(resets_at), until=moment(until),
+        kind=entry.get("kind"), until=datetime.fromtimestamp(until, UTC),
+        resets_at=None if resets_at is None else datetime.fromtimestamp(resets_at, UTC),
     )  # fmt: skip
-
-
-def moment(seconds: float) -> datetime:
-    """Return a moment of UTC; one that no calendar has is the next hour's."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(time.time() + 3600, UTC)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nova_async.orchestrator.limits_file import MOST, LimitsFile, limits_path
+from nova_async.orchestrator.shared_limits import closed_until
 from nova_async.words import TaskState
 from tests.orchestrator.test_agents_on_hold import EIGHT, eight
 from tests.orchestrator.test_usage_limits import calls, limited, own_state_folder
@@ -104,3 +105,16 @@ def test_a_writer_that_was_killed_leaves_the_old_file(tmp_path: Path) -> None:
     os.waitpid(child, 0)
     assert list(file.entries()) == ["a"]
     assert file.change("b", lambda stands: entry(time.time()), time.time())
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "NaN", "Infinity", "-1", "true", '"1"', "1e300", "9e9"])
+def test_a_moment_that_cannot_be_keeps_nobody(tmp_path: Path, number: str) -> None:
+    """A limit that would last for years, by a clock set wrongly or a damaged file, is none, and raises nothing."""
+    path, now = tmp_path / "limits.json", time.time()
+    for name in ("opens_at", "claimed_until"):
+        values = {"opens_at": "1", "claimed_by": '"another"', "claimed_until": "0", name: number}
+        stands = ", ".join(f'"{key}": {value}' for key, value in values.items())
+        path.write_text(f'{{"limits": {{"a": {{{stands}}}}}}}')
+        path.chmod(0o600)
+        found = LimitsFile(path, lambda text: None).entries().get("a")
+        assert found is None or closed_until(found, "me", now) is None
