@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from nova_async.agents.resets import FURTHEST
 from nova_async.orchestrator.actions import Action, Closed, HeldBack, Opened, Suspended
 from nova_async.orchestrator.holding import Account
 from nova_async.orchestrator.holds import forget_overload, keep, release, tried_by
@@ -25,7 +26,6 @@ __all__ = [
 # a short one: at most a tenth of it, or of the first number.
 JITTER = (1.0, 3.0, 60.0)
 BACKOFF = (300.0, 3600.0)  # seconds, first and longest, between two tries where nobody knows when the limit resets
-FURTHEST = 35 * 24 * 3600.0  # seconds; no limit that is known is longer than a month, so more is a mistake
 SERVED_SECONDS = 60.0  # an attempt that has run so long was not refused; some agents tell their tokens only at the end
 NO_NEWS = 30.0  # seconds that a gate's end is put off while the task of another run tries
 NOT_ASKED = FREE | {Outcome.SPAWN_ERROR, Outcome.LOG_ERROR, Outcome.EXECUTOR_ERROR}
@@ -108,7 +108,7 @@ def _opening(hold: Hold, gate: Gate, utc: float, chance: random.Random) -> float
 
 
 def _is_ahead(hold: Hold, utc: float) -> bool:
-    return hold.resets_at is not None and utc < hold.resets_at.timestamp() <= utc + FURTHEST
+    return hold.resets_at is not None and utc < hold.resets_at.timestamp() <= utc + FURTHEST.total_seconds()
 
 
 def may_try(state: RunState, account: Account, now: float) -> bool:
@@ -173,10 +173,9 @@ def is_waited_for(state: RunState) -> bool:
 
 def gate_moments(state: RunState) -> Iterable[float]:
     """Yield when there is something to be done about the gates, on the clock of ``now``."""
-    awaited = set(state.held.values())
     for account, gate in state.gates.items():
         if account in state.trying:
             if gate.tried_since is not None:
                 yield gate.tried_since + SERVED_SECONDS
-        elif account in awaited:
+        elif any(where == account for where in state.held.values()):  # nearly always the first of thousands is
             yield gate.opens_at - state.utc_offset
