@@ -6,7 +6,7 @@ from nova_async.orchestrator.actions import Action, Completed, Failed, HeldBack
 from nova_async.orchestrator.gates import after_a_try, close_gate
 from nova_async.orchestrator.happenings import Ended
 from nova_async.orchestrator.holding import Account
-from nova_async.orchestrator.holds import forget_overload, keep, suspend
+from nova_async.orchestrator.holds import forget_overload, keep, suspend, tried_by
 from nova_async.orchestrator.retry import BUSY, FREE, UNSERVED, delay_before, retry_later
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.stopping import drain, stop
@@ -42,7 +42,16 @@ def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
     if outcome is Outcome.OK and ended.account is not None:
         for part in ended.account.parts():
             forget_overload(state, part)
-    return [*after_a_try(state, task_id, outcome), *_what_follows(state, ended, outcome, now)]
+    follows = [*after_a_try(state, task_id, outcome), *_what_follows(state, ended, outcome, now)]
+    _let_others_try(state, task_id)
+    return follows
+
+
+def _let_others_try(state: RunState, task_id: str) -> None:
+    """Let nobody wait for a task to show that its service is less busy, if it is not tried again itself."""
+    if state.schedule.state(task_id) not in (TaskState.RETRYING, TaskState.READY):
+        for account in tried_by(state, task_id):
+            forget_overload(state, account)
 
 
 def _what_follows(state: RunState, ended: Ended, outcome: Outcome, now: float) -> Iterable[Action]:
@@ -77,10 +86,9 @@ def _overloaded(state: RunState, ended: Ended, account: Account, hold: Hold, now
     if account in state.gates:  # nothing is known of its limit yet: the next one tries
         state.trying.pop(account, None)
     follows = list(_what_follows(state, ended, hold.outcome, now))
-    if state.schedule.state(task_id) is not TaskState.RETRYING:
-        forget_overload(state, account)  # this one tries no more
-    elif account not in state.gates:
+    if state.schedule.state(task_id) is TaskState.RETRYING and account not in state.gates:
         state.holds[account], state.trying[account] = hold, task_id
+    _let_others_try(state, task_id)
     return follows
 
 

@@ -37,7 +37,7 @@ from nova_async.orchestrator.happenings import (
     Workers,
     Written,
 )
-from nova_async.orchestrator.holds import keep
+from nova_async.orchestrator.holds import keep, note_account
 from nova_async.orchestrator.retry import pause
 from nova_async.orchestrator.run_state import JournalTrouble, RunState
 from nova_async.orchestrator.serving import let_next_serve
@@ -76,8 +76,9 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
     match event:
         case Begun():
             return ()
-        case Written():
+        case Written(task_id, account):
             state.journal = None
+            note_account(state, task_id, account)
             return ()
         case Refused(task_id):
             return _refused(state, task_id, now)

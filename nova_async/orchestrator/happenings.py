@@ -40,6 +40,8 @@ class Written:
     """The beginning of a task's attempt is in the journal."""
 
     task_id: str
+    account: Account | None = None
+    """What it runs on; None if no command could be made."""
 
 
 @final

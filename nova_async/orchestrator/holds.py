@@ -8,7 +8,7 @@ from nova_async.orchestrator.retry import BUSY, delay_before, retry_later
 from nova_async.orchestrator.run_state import RunState
 from nova_async.views import Hold
 
-__all__ = ["forget_overload", "keep", "release", "suspend", "tried_by"]
+__all__ = ["forget_overload", "keep", "note_account", "release", "suspend", "tried_by"]
 
 
 def suspend(state: RunState, task_id: str, account: Account, hold: Hold, now: float) -> Iterable[Action]:
@@ -37,6 +37,19 @@ def keep(state: RunState, task_id: str, account: Account) -> None:
     state.held[task_id] = account
     for gate in [gate for gate in tried_by(state, task_id) if gate in state.gates]:
         del state.trying[gate]  # it cannot try whether this account serves again; another task may
+
+
+def note_account(state: RunState, task_id: str, account: Account | None) -> None:
+    """Note what a task has begun on: whether any other account serves again, which it was to try, it cannot show."""
+    if account is None:
+        return
+    for tried in tried_by(state, task_id):
+        if tried in account.parts():
+            continue
+        if tried in state.gates:
+            del state.trying[tried]  # the next one tries
+        else:
+            release(state, (tried,))
 
 
 def tried_by(state: RunState, task_id: str) -> list[Account]:

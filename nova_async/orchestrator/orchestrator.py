@@ -324,7 +324,7 @@ class Orchestrator:
             self._happens(happenings.Refused(task_id))
             return
         self._known[task_id].begin(placed, start)
-        self._happens(happenings.Written(task_id))
+        self._happens(happenings.Written(task_id, prepared.account))
         if prepared.job is None:
             end = bare_end(attempt, Outcome.SPAWN_ERROR, prepared.refusal)
         else:

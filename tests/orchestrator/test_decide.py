@@ -3,6 +3,7 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -24,6 +25,7 @@ from nova_async.orchestrator.actions import (
     Finish,
     GiveUp,
     HeldBack,
+    Opened,
     OutOfBudget,
     Reached,
     Retrying,
@@ -64,6 +66,13 @@ def refused(task_id: str, account: Account = ONE, outcome: Outcome = Outcome.AUT
     model = account.model if outcome is Outcome.LIMIT or outcome in BUSY else None
     hold = Hold(agent=account.agent, program=account.program, model=model, outcome=outcome, error="no", cure="do")
     return Ended(task_id, outcome, account=account, hold=hold)
+
+
+def limited(task_id: str, resets_at: float, account: Account = ONE) -> Ended:
+    """Return the end of an attempt whose account has reached a usage limit."""
+    ended = refused(task_id, account, Outcome.LIMIT)
+    assert ended.hold is not None
+    return replace(ended, hold=replace(ended.hold, resets_at=datetime.fromtimestamp(resets_at, UTC)))
 
 
 def try_to_begin(state: RunState, task_id: str, account: Account = ONE) -> list[Action] | None:
@@ -136,6 +145,31 @@ def test_thousands_of_pauses_are_asked_for_quickly() -> None:
     began = time.process_time()
     assert all(state.retry_at(task_id) is not None for task_id in state.cascade.tasks)
     assert time.process_time() - began < 1.0  # going through all pauses for each takes five times as long
+
+
+class Looked(dict[str, Account]):
+    """Held tasks that count how often somebody looks at one."""
+
+    looks = 0
+
+    def values(self) -> Iterator[Account]:  # type: ignore[override]
+        """Give the accounts, each counted when it is taken."""
+        for account in super().values():
+            Looked.looks += 1
+            yield account
+
+
+def test_thousands_of_tasks_wait_for_one_account_at_little_cost() -> None:
+    """What happens meanwhile is decided without going through all of them."""
+    count = 1000
+    state = state_of(plan(*((f"T{number}", "") for number in range(count))), workers=1)
+    state.held, now = Looked(), time.time()
+    decide(state, Begun(), now)
+    waiting = decide(state, limited("T0", now + 3600), now)
+    while begin := begun(waiting):
+        waiting = decide(state, Kept(begin[0], state.held_by(begin[0], ONE) or ONE), now)
+    assert len(state.held) == count
+    assert Looked.looks <= 3 * count
 
 
 def test_a_failure_blocks_and_the_rest_goes_on() -> None:
@@ -373,6 +407,38 @@ def test_an_attempt_that_was_lost_shows_no_account_to_serve() -> None:
     assert state.held_by("B", ONE) is not None
 
 
+def test_others_do_not_wait_for_one_that_tries_no_more() -> None:
+    """Where the task that met an overload is lost too often, and so fails, the next one tries."""
+    state = state_of(plan(("A", ""), ("B", "")), workers=1)
+    now = 0.0
+    assert begun(decide(state, Begun(), now)) == ["A"]
+    decide(state, refused("A", outcome=Outcome.OVERLOAD), now)
+    try_to_begin(state, "B")
+    for _ in range(room.MOST_LOST):
+        now += 9999.0
+        assert begun(decide(state, Woken(), now)) == ["A"]
+        decide(state, Ended("A", Outcome.LOST, account=ONE), now)
+    assert begun(decide(state, Woken(), now + 9999.0)) == ["A"]
+    assert decide(state, Ended("A", Outcome.LOST, account=ONE), now + 9999.0) == [Failed("A", ()), Begin("B")]
+    assert state.held_by("B", ONE) is None
+
+
+def test_who_is_served_elsewhere_has_not_tried() -> None:
+    """A task that was to try one account, and that another of its order serves, says nothing of the first."""
+    state = state_of(plan(("A", ""), ("B", ""), ("C", "")), workers=1)
+    decide(state, Begun(), 0.0)
+    decide(state, limited("A", 60.0, OTHER), 1.0)
+    assert begun(decide(state, Kept("B", OTHER), 1.0)) == ["C"]
+    decide(state, Kept("C", OTHER), 1.0)
+    assert begun(decide(state, Woken(), 70.0)) == ["A"]
+    decide(state, Written("A", ONE), 70.0)
+    assert decide(state, Served("A"), 71.0) == []
+    assert OTHER in state.holds
+    assert decide(state, Ended("A", Outcome.OK, account=ONE), 72.0) == [Completed("A"), Begin("B")]
+    decide(state, Written("B", OTHER), 72.0)
+    assert [type(each) for each in decide(state, Served("B"), 73.0)] == [Opened]
+
+
 def test_a_listed_refusal_that_stays_is_held_in_the_end() -> None:
     """With its retries used up the task waits as all others of its account do."""
     state = with_a_refused_task_retried()
@@ -422,10 +488,7 @@ def test_a_sibling_that_meets_the_same_limit_tells_no_news() -> None:
     decide(state, Begun(), 0.0)
     closed = []
     for task_id, seconds in (("A", 600.0), ("B", 600.0), ("C", 6000.0)):
-        ended = refused(task_id, outcome=Outcome.LIMIT)
-        assert ended.hold is not None
-        hold = replace(ended.hold, resets_at=datetime.fromtimestamp(seconds, UTC))
-        closed.append([type(each) for each in decide(state, replace(ended, hold=hold), 1.0)].count(Closed))
+        closed.append([type(each) for each in decide(state, limited(task_id, seconds), 1.0)].count(Closed))
     assert closed == [1, 0, 1]
     assert state.gates[ONE].opens_at > 6000
 
@@ -578,7 +641,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.asked.discard(task_id)
         if written:
             self.running.add(task_id)
-            self.happens(Written(task_id))
+            self.happens(Written(task_id, self.accounts[task_id]))
         else:
             self.happens(Refused(task_id))
 
@@ -692,6 +755,9 @@ class AnyOrder(RuleBasedStateMachine):
             assert account in self.state.holds
             assert schedule.state(task_id) is TaskState.WAITING
         assert self.state.trying.keys() <= self.state.holds.keys()
+        for account, hold in self.state.holds.items():
+            if hold.outcome in BUSY:
+                assert self.state.trying[account] not in self.verdicts, "the others would wait for nobody"
         if not self.finished and not self.asked | self.running:
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None
@@ -710,7 +776,7 @@ class AnyOrder(RuleBasedStateMachine):
             for task_id in sorted(self.asked):
                 self.asked.discard(task_id)
                 self.running.add(task_id)
-                self.happens(Written(task_id))
+                self.happens(Written(task_id, self.accounts[task_id]))
             for task_id in sorted(self.running):
                 self.running.discard(task_id)
                 self.rows.append((task_id, self.spent.pop(task_id, NOTHING)))
