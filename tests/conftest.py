@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from nova_async.process import orphan_guard
 from nova_async.worker import sync_worker
+from nova_async.worker.published_prices import PUBLISHED
 from tests import leak_guard, signal_guard
 from tests.cli.command import warm_nova_running
 
@@ -44,7 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def what_lasts() -> Iterator[leak_guard.LeakGuard]:
-    """Start the guard and the facade's loop before the first count, so that they are nobody's leak."""
+    """Start what lasts before the first count, so that it is nobody's leak: the guard and the facade's loop.
+
+    So are the published prices: the first worker that uses tokens has them read, and may end long before that is done.
+    """
+    PUBLISHED.read()
     orphan_guard.ensure()
     sync_worker.LOOP.call(asyncio.sleep, 0)
     gc.collect()
