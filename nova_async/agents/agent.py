@@ -158,14 +158,20 @@ class Agent:
     make_renderer: RendererMaker = field(default=lambda mode: PlainRenderer(), repr=False)
     make_command: Callable[[Call], list[str]] | None = field(default=None, repr=False)
 
-    def reader(self, mode: str | None = None, resumed_from: TokenUsage | None = None) -> AgentReader:
+    def reader(
+        self, mode: str | None = None, resumed_from: TokenUsage | None = None, resumes: str | None = None
+    ) -> AgentReader:
         """Return a new reader for one process of this agent.
 
         ``mode`` is ``"text"``, ``"json"`` or ``"stream-json"``; with None, the first event tells. ``resumed_from`` is
-        what the resumed thread had used before (Codex, whose totals are the thread's). Raises ``ValueError`` for any
-        other mode.
+        what the resumed thread had used before (Codex and Qwen, whose totals are the thread's). It is taken off
+        unless the agent turns out to have begun another session than ``resumes``. Raises ``ValueError`` for any other
+        mode.
         """
-        return self.make_reader(_mode(mode), resumed_from)
+        reader = self.make_reader(_mode(mode), resumed_from)
+        if isinstance(reader, EventReader):
+            reader.resumes = resumes
+        return reader
 
     def renderer(self, mode: str | None = None) -> Renderer:
         """Return a new renderer, which turns the output of one process into pieces of text for people.

@@ -118,6 +118,8 @@ class EventReader(ABC):
         if mode is not None and mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)} or None, not {mode!r}")
         self.session_id: str | None = None
+        self.resumes: str | None = None
+        """The session that the command resumes, where that is known."""
         self.model: str | None = None
         self.turns: int | None = None
         self.activity: str | None = None
@@ -276,6 +278,11 @@ class EventReader(ABC):
             self.forget_failure()
             self.background.clear()
         self.session_id = name
+
+    def is_another(self, session_id: Any) -> bool:
+        """Tell whether an event begins another session than was under way, or than was to be resumed."""
+        known = self.session_id or self.resumes
+        return known is not None and plain_id(session_id) != known
 
     def refuse(self, tool: Any) -> None:
         """Take note that the agent was refused a tool."""

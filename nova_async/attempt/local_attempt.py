@@ -212,7 +212,7 @@ class LocalAttempt:
             worker = AsyncWorker(
                 job.id.task_id, job.name, log_dir=self._log_dir, agent=job.agent, limits=job.limits,
                 leftovers=job.leftovers, redact=job.redact, prices=job.prices,
-                resumed_from=job.resumed_from,
+                resumed_from=job.resumed_from, resumes=job.resume,
             )  # fmt: skip
         except ValueError as error:
             return self._bare(*describe_refusal(error, job.command))

@@ -75,7 +75,7 @@ def estimated(end: AttemptEnd, prices: Prices, start: AttemptStart) -> AttemptEn
 def read_again(attempt: Attempt, log: io.FileIO, resumed_from: TokenUsage | None) -> AgentReport:
     """Return what a log says, read as it was read when it was written."""
     agent = AGENTS.get(attempt.start.agent) or PLAIN
-    reader = agent.reader(mode_of_output(agent, attempt.start.command), resumed_from)
+    reader = agent.reader(mode_of_output(agent, attempt.start.command), resumed_from, attempt.start.resumes)
     left = MOST_READ
     while left > 0 and (chunk := log.read(min(CHUNK, left))):
         reader.feed(chunk)

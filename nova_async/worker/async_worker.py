@@ -53,7 +53,8 @@ class AsyncWorker(Questions):
 
     ``agent`` names the reader of its output (a key of ``AGENTS``); by default it is recognised from the command's
     program. With ``leftovers="leave"``, processes that outlive the command's normal exit keep running.
-    ``resumed_from`` is what this agent's thread had used before (Codex ``exec resume`` repeats it in its totals).
+    ``resumed_from`` is what this agent's thread had used before (Codex ``exec resume`` repeats it in its totals), and
+    ``resumes`` the id of that thread: if the agent begins another one after all, nothing is taken off.
     ``redact`` names variables whose values are replaced by ``[redacted]`` in all that the worker prints (``"GH_*"``),
     and patterns (``"/sk-[A-Za-z0-9]{20,}/"``).
     With ``prices`` the cost of an agent that does not tell it is estimated, for ``estimated_usd`` and for the cost
@@ -78,6 +79,7 @@ class AsyncWorker(Questions):
         limits: Limits | None = None,
         leftovers: LeaveOrKill = "kill",
         resumed_from: TokenUsage | None = None,
+        resumes: str | None = None,
         redact: Collection[str] = (),
         prices: Prices | None = None,
         keeper: bool = False,
@@ -106,7 +108,7 @@ class AsyncWorker(Questions):
         self._agent = agent
         self._limits = limits or Limits()
         self._leftovers = Leftovers(leftovers)
-        self._resumed_from = resumed_from
+        self._resumed_from, self._resumes = resumed_from, resumes
         self._redact = check_rules(redact)
         self._prices = prices
         self._kept = keeper
@@ -327,7 +329,7 @@ class AsyncWorker(Questions):
         for name, value in {**agent.environment, "PYTHONUNBUFFERED": "1"}.items():
             environment.setdefault(name, value)
         environment["NOVA_TASK_ID"] = self.task_id
-        reader = agent.reader(mode, self._resumed_from)
+        reader = agent.reader(mode, self._resumed_from, self._resumes)
         resolve(command, cwd=cwd, env=environment)  # before the previous log is moved aside
         # In the folder of logs we choose the name; whoever assigns a path elsewhere means what lies there.
         is_in_log_dir = self._record.wanted_log_path.parent == self._log_dir

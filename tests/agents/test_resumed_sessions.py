@@ -114,3 +114,30 @@ def test_another_session_of_qwen_in_the_same_output_has_used_nothing_before() ->
     assert read(AGENTS["qwen"].reader("stream-json", TokenUsage(20, 20, 20, 0)), [output]).usage == TokenUsage(
         11, 11, 11
     )
+
+
+@pytest.mark.parametrize(
+    ("agent", "events"),
+    [
+        (
+            "codex",
+            ({"type": "thread.started", "thread_id": "another"},
+             {"type": "turn.completed", "usage": {"input_tokens": 5, "output_tokens": 7}}),
+        ),
+        (
+            "qwen",
+            ({"type": "system", "subtype": "init", "session_id": "another"},
+             {"type": "result", "subtype": "success", "is_error": False, "session_id": "another", "result": "done",
+              "usage": {"input_tokens": 5, "output_tokens": 7}}),
+        ),
+    ],
+)  # fmt: skip
+def test_an_agent_that_begins_another_session_has_used_nothing_before(
+    agent: str, events: tuple[dict[str, Any], ...]
+) -> None:
+    """A script may ignore the session that it is given: then the totals are those of this process alone."""
+    reader = AGENTS[agent].reader("stream-json", TokenUsage(5, 7), "asked-for")
+    assert read(reader, [lines(*events)]).usage == TokenUsage(5, 7)
+    asked = [{**event, **{key: "asked-for" for key in ("thread_id", "session_id") if key in event}} for event in events]
+    reader = AGENTS[agent].reader("stream-json", TokenUsage(5, 5), "asked-for")
+    assert read(reader, [lines(*asked)]).usage == TokenUsage(0, 2)

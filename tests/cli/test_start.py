@@ -10,6 +10,7 @@ from tests.cli.command import NOVA, nova
 
 PLAN = "- [ ] F1 Types\n- [ ] F2 Errors (depends: F1)\n"
 CALLS = {
+    "cost": "cost",
     "init": "init new.md",
     "demo": "demo --help",
     "plan": "plan",

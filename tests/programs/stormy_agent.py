@@ -278,7 +278,9 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGPIPE):  # Python handles these two, other programs do not
         signal.signal(number, signal.SIG_DFL)
     found = next(found for word in sys.argv if (found := PROMPT.search(word)))
-    behaviour, seed, folder = found[1], int(found[2]), Path(found[3])
+    behaviour, folder = found[1], Path(found[3])
+    # Each attempt has a session of its own: a session that comes again would have its earlier numbers taken off.
+    seed = int(found[2]) * 1000 + int(os.environ.get("NOVA_ATTEMPT", "0"))
     if behaviour.endswith("-once"):
         behaviour = behaviour.removesuffix("-once") if os.environ["NOVA_ATTEMPT"] == "1" else "calm"
     folder.mkdir(exist_ok=True)

@@ -163,7 +163,8 @@ class Storm:
             self.note(account, counts, len(log))
         if fate in ("wait", "suspend") and not itself:
             wrong.append(f"ended as {worker.end}: {worker.error}")
-        if (worker.status is WorkerStatus.COMPLETED) != (itself and worker.get_exit_code() == 0):
+        lingered = worker.end is WorkerEnd.LINGERED and worker.report.is_error is False
+        if (worker.status is WorkerStatus.COMPLETED) != (lingered or (itself and worker.get_exit_code() == 0)):
             wrong.append(f"status {worker.status} with exit code {worker.get_exit_code()}, {worker.end}")
         if worker.is_alive():
             wrong.append("it says that it is alive")

@@ -16,7 +16,7 @@ from nova_async._core.text import one_line
 from nova_async.agents.codex.session import counts_of
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.reader import MAX_RESULT, UsageLimit
-from nova_async.agents.wording import plain_id, plain_text, tool_call
+from nova_async.agents.wording import plain_text, tool_call
 from nova_async.usage import TokenUsage
 
 __all__ = ["RECONNECTING", "CodexReader", "inner_message", "shell_command"]
@@ -97,7 +97,7 @@ class CodexReader(EventReader):
         return True
 
     def _begin(self, thread: Any) -> None:
-        if self.session_id is not None and plain_id(thread) != self.session_id:
+        if self.is_another(thread):
             self._before = TokenUsage()  # that was another thread's
         self.begin_process(thread)
 

@@ -25,7 +25,7 @@ from nova_async.agents.message_lines import (
     silent_line,
 )
 from nova_async.agents.reader import MAX_RESULT
-from nova_async.agents.wording import plain_id, plain_text
+from nova_async.agents.wording import plain_text
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome
 
@@ -108,7 +108,7 @@ class QwenReader(MessageReader):
             case UserLine(message=message):
                 self.show_results(message)
             case _SystemLine(subtype="init") as begun:
-                if self.session_id is not None and plain_id(begun.session_id) != self.session_id:
+                if self.is_another(begun.session_id):
                     self._before = TokenUsage()  # that was another session's
                 self.begin_process(begun.session_id)
                 self.background.begin_turn()
