@@ -34,9 +34,15 @@ class OwnEnvironment:
         self._is_alone = folders is None
         self._here = here
         self._made: list[partial[None]] = []
+        self._is_over = False
 
     def prepare(self) -> None:
-        """Make the folders, in a thread."""
+        """Make the folders, in a thread; an attempt that ends meanwhile does not wait for it."""
+        self._make_folders()
+        if self._is_over:
+            self._let_go()
+
+    def _make_folders(self) -> None:
         usual = dict(self.variables)
         if self._job.leftovers is Leftovers.KILL and not {"TMPDIR"} & {*self._job.env, *self._job.account_env}:
             self._make_tmpdir(usual.get("TMPDIR") or USUAL_TMPDIR)
@@ -65,8 +71,16 @@ class OwnEnvironment:
 
     async def give_back(self) -> None:
         """Have the folders removed, soon; nobody uses them any more."""
-        while self._made:
-            self._made.pop()()
+        self._is_over = True  # before the look: a thread that is still at `prepare` lets go of what it adds after it
+        self._let_go()
         if self._is_alone:
             with suppress(asyncio.CancelledError):  # of a wait at the very end
                 await self._folders.settled()
+
+    def _let_go(self) -> None:
+        while self._made:
+            try:
+                remove = self._made.pop()
+            except IndexError:  # the other thread has taken it
+                return
+            remove()

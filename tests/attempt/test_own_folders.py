@@ -14,6 +14,7 @@ import pytest
 from nova_async.attempt import own_folders as module
 from nova_async.attempt.local_attempt import run_attempt
 from nova_async.attempt.local_executor import LocalExecutor
+from nova_async.attempt.own_environment import OwnEnvironment
 from nova_async.attempt.own_folders import OwnFolders, sweep_one
 from nova_async.words import Leftovers, Outcome
 from tests.attempt.conftest import MakeJob
@@ -56,6 +57,16 @@ async def test_attempts_see_different_folders(tmp_path: Path, job: MakeJob, temp
     await executor.close()
     assert [end.outcome for end in ends] == [Outcome.OK] * 8
     assert len({said(tmp_path, f"T{number}")[0] for number in range(8)}) == 8
+    assert list(temporary.iterdir()) == []
+
+
+async def test_a_folder_that_is_made_too_late(job: MakeJob, temporary: Path) -> None:
+    """An attempt that was stopped while its folders were made leaves none, though it did not wait for them."""
+    folders = OwnFolders()
+    own = OwnEnvironment(job("true"), folders, {"TMPDIR": str(temporary)})
+    await own.give_back()
+    own.prepare()
+    await folders.settled()
     assert list(temporary.iterdir()) == []
 
 
