@@ -190,8 +190,10 @@ def completed(
         report = replace(report, gauges=told.gauges)
     if told is not None and told.own.total and told.before.total and report.usage == told.own + told.before:
         report = replace(report, usage=told.own, usage_is_final=False)  # it was the total of the session
-    if told is None or not told.usage.total or report.usage_is_final:
+    if told is None or not told.usage.total:
         return report
+    if report.usage_is_final:
+        return _named(_at_least(report, told.own), told)
     usage = _larger(report.usage, told.usage)
     costs = [cost for cost in (report.cost_usd, told.cost_usd) if cost is not None]
     is_total = told.own == report.usage if report.usage_source is UsageSource.FINAL else not report.usage.total
@@ -204,6 +206,22 @@ def completed(
         cost_usd=max(costs, default=None),
         model=report.model or next(iter(told.usage_by_model), None),
     )
+
+
+def _at_least(report: AgentReport, own: TokenUsage) -> AgentReport:
+    """Return a report with all that the session's own file has.
+
+    The total of a thread lacks what its agent had not added up when an earlier process of it was killed.
+    """
+    usage = _larger(report.usage, own)
+    return report if usage == report.usage else replace(report, usage=usage, usage_source=UsageSource.SESSION_FILES)
+
+
+def _named(report: AgentReport, told: SessionUsage) -> AgentReport:
+    """Return a report with the models, where the output names none."""
+    if report.model is not None or report.usage_by_model or report.usage != told.usage or not told.usage_by_model:
+        return report
+    return replace(report, usage_by_model=told.usage_by_model, model=next(iter(told.usage_by_model)))
 
 
 def _larger(one: TokenUsage, other: TokenUsage) -> TokenUsage:

@@ -193,7 +193,8 @@ def describe_hold(hold: Hold) -> Iterator[Line]:
     yield f"  {one_line(hold.error, 1000)}"
     if hold.resets_at is not None and hold.resets_at > datetime.now(UTC):
         yield f"  it lasts {until(hold.resets_at)}"
-    yield f"  {one_line(hold.cure, 1000)}"
+    if hold.waiting or hold.outcome is not Outcome.LIMIT:  # a limit ends by itself
+        yield f"  {one_line(hold.cure, 1000)}"
 
 
 def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: bool) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The totals of a resumed session: each process counts what is new, whichever way its agent adds up."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as some
 
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, AgentReport
+from nova_async.agents.session import completed
 from tests.agents.recordings import read
 
 NAMES = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
@@ -141,3 +143,61 @@ def test_an_agent_that_begins_another_session_has_used_nothing_before(
     asked = [{**event, **{key: "asked-for" for key in ("thread_id", "session_id") if key in event}} for event in events]
     reader = AGENTS[agent].reader("stream-json", TokenUsage(5, 5), "asked-for")
     assert read(reader, [lines(*asked)]).usage == TokenUsage(0, 2)
+
+
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+PROCESSES = some.lists(
+    some.tuples(some.lists(COUNTS.filter(any), min_size=1, max_size=3), some.sampled_from(["ended", "killed", "cut"])),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(PROCESSES, some.booleans())
+def test_what_codex_had_not_added_up_when_it_was_killed_counts_once(
+    processes: list[tuple[list[Counts], str]], knows_before: bool
+) -> None:
+    """It restores the last total in its file, which lacks an answer whose tools it was killed in (`cut`)."""
+    written, known, restored = b"", TokenUsage(), TokenUsage()
+    for hour, (answers, end) in enumerate(processes):
+        began, thread, used = SINCE + timedelta(hours=hour), restored, TokenUsage()
+        for place, counts in enumerate(answers):
+            thread, used = thread + TokenUsage(*counts), used + TokenUsage(*counts)
+            told_of = {"timestamp": (began + timedelta(seconds=place + 1)).isoformat()}
+            written += record_of(told_of, f"{hour}/{place}", TokenUsage(*counts), known + used)
+            if end != "cut" or place + 1 < len(answers):
+                written += total_of(told_of, thread)
+                restored = thread
+        output = begun("codex") + (totalled("codex", thread) if end == "ended" else b"")
+        session = AGENTS["codex"].session_files
+        assert session is not None
+        assert session.make_reader is not None
+        reader = session.make_reader("s", began)
+        reader.feed("own", written, is_own=True)
+        printed = read(AGENTS["codex"].reader(None, known if knows_before else None), [output])
+        report = completed(printed, reader.usage, ended_by_itself=end == "ended", are_whole=True)
+        assert report.usage == used
+        assert report.usage_by_model == {"gpt-5.5": used}
+        assert report.model == "gpt-5.5"
+        known += report.usage
+
+
+def as_codex(usage: TokenUsage) -> dict[str, int]:
+    """Write tokens as Codex does: its input has all that was read from the cache or written to it."""
+    whole, output, read_, created = usage.as_dict().values()
+    return {"input_tokens": whole + read_ + created, "output_tokens": output, "cached_input_tokens": read_,
+            "cache_write_input_tokens": created}  # fmt: skip
+
+
+def record_of(line: dict[str, str], response: str, usage: TokenUsage, thread: TokenUsage) -> bytes:
+    """Write what Codex's session file has of an answer, and which model gave it."""
+    told = {"thread_id": "s", "session_id": "s", "response_id": response, "usage": as_codex(usage)}
+    context = {**line, "type": "turn_context", "payload": {"model": "gpt-5.5"}}
+    record = {**line, "type": "token_usage_record", "payload": {**told, "thread_token_usage": as_codex(thread)}}
+    return lines(context, record)
+
+
+def total_of(line: dict[str, str], thread: TokenUsage) -> bytes:
+    """Write the total of the thread, which follows once an answer's tools have run."""
+    info = {"total_token_usage": as_codex(thread)}
+    return lines({**line, "type": "event_msg", "payload": {"type": "token_count", "info": info}})

@@ -16,3 +16,13 @@ def test_who_waits_for_an_agent(waiting: tuple[str, ...], told: str) -> None:
     hold = Hold(agent="a", program="a", model=None, outcome=Outcome.AUTH, error="e", cure="c", waiting=waiting)
     first = next(iter(describe_hold(hold)))
     assert first[-1] == told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "waiting", "is_told"),
+    [(Outcome.LIMIT, (), False), (Outcome.LIMIT, ("T1",), True), (Outcome.AUTH, (), True)],
+)
+def test_what_to_do_about_it(outcome: Outcome, waiting: tuple[str, ...], is_told: bool) -> None:
+    """Nothing, where a limit has kept nobody from being done."""
+    hold = Hold(agent="a", program="a", model=None, outcome=outcome, error="e", cure="the cure", waiting=waiting)
+    assert ("  the cure" in describe_hold(hold)) is is_told

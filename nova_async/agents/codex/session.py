@@ -96,7 +96,7 @@ class CodexSession(SessionReader):
             self._recorded.add(id(file))
             self.ledger_of(file).put(self._total_of(file), NOTHING)
         if not is_new:
-            if file.is_own:
+            if file.is_own and id(file) not in self._before:
                 self.before = TokenUsage(*counts_of(payload.thread_token_usage))
             return
         # The total of its thread grows with each, so it tells one from another even where a server names none.
@@ -106,13 +106,15 @@ class CodexSession(SessionReader):
         ledger.put(key[:MAX_NAME], counts_of(payload.usage), file.model)
 
     def _read_total(self, total: Any, file: SessionFile, *, is_new: bool) -> None:
-        if id(file) in self._recorded or not isinstance(total, dict):
+        if not isinstance(total, dict):
             return
         counts = counts_of(total)
         if not is_new:
             self._before[id(file)] = counts
-            if file.is_own:
+            if file.is_own:  # it is this that a resumed thread begins with, even where a record says more (G85)
                 self.before = TokenUsage(*counts)
+            return
+        if id(file) in self._recorded:
             return
         before = self._before.get(id(file), NOTHING)
         fresh, output, read, created = (max(0, now - then) for now, then in zip(counts, before, strict=True))
