@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from nova_async._core.money import plain_amount
 from nova_async.agents.configuration import Configuration
 from nova_async.agents.event_reader import MODES, EventReader
 from nova_async.agents.invocation import Names, agent_and_arguments
@@ -26,7 +27,6 @@ __all__ = [
     "RendererMaker",
     "SessionFiles",
     "option",
-    "plain_amount",
     "text_or",
 ]
 
@@ -298,11 +298,6 @@ def option(name: str, value: object) -> list[str]:
     if value is None:
         return []
     return [name, plain_amount(value) if isinstance(value, float) else str(value)]
-
-
-def plain_amount(amount: float) -> str:
-    """Write an amount in digits that every program takes, without an exponent."""
-    return f"{amount:.10f}".rstrip("0").rstrip(".")
 
 
 def text_or(make: ReaderMaker) -> ReaderMaker:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from nova_async._core.money import dollars
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, decode, events_in
 from nova_async.agents.ledger import MAX_NAME
@@ -273,5 +274,5 @@ def _in_words(report: AgentReport) -> str:
     if report.usage.total:
         parts.append(f"{'' if report.usage_is_final else '≥ '}{report.usage.total:,} tokens")
     if report.cost_usd or (report.cost_usd is not None and report.usage.total):
-        parts.append(f"${report.cost_usd:,.4f}" if 0 < report.cost_usd < 0.01 else f"${report.cost_usd:,.2f}")
+        parts.append(dollars(report.cost_usd))
     return " · ".join(parts)

@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
+from nova_async._core.money import dollars
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.cost_rows import KEYS, Part, cost_document, cost_rows, own_figures, parts_of, total_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import UNKNOWN, dollars, short_count
+from nova_async.cli.figures import UNKNOWN, short_count
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import JOURNAL

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Protocol
 
+from nova_async._core.money import dollars
 from nova_async.usage import TokenUsage
 
 __all__ = [
@@ -14,7 +15,6 @@ __all__ = [
     "describe_duration",
     "describe_kinds",
     "describe_tokens",
-    "dollars",
     "short_count",
     "stopwatch",
     "until",
@@ -61,11 +61,6 @@ def describe_cost(usd: float | None, estimated: float | None = None, *, complete
     if not parts or not (usd or estimated or complete):
         return UNKNOWN
     return ("" if complete else "≥ ") + " + ".join(parts)
-
-
-def dollars(usd: float) -> str:
-    """Write an amount in US dollars, a small one with more digits."""
-    return f"${usd:,.4f}" if 0 < usd < 0.01 else f"${usd:,.2f}"
 
 
 def cost_of_all(sums: Costs) -> str:

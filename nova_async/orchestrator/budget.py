@@ -7,10 +7,11 @@ the journal's rows at every moment.
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, final
 
+from nova_async._core.money import dollars
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.words import OnBudget, Outcome
 
-__all__ = ["NOTHING", "Budget", "Spending", "dollars", "ended_by_the_run", "spent_by"]
+__all__ = ["NOTHING", "Budget", "Spending", "ended_by_the_run", "spent_by"]
 
 NANO = 1_000_000_000  # nano-dollars in a dollar
 WARN_AT = 0.8  # of a budget
@@ -186,11 +187,6 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self.whose} budget of {self.limit_in_words}"
-
-
-def dollars(usd: float) -> str:
-    """Write an amount of money for people: in cents, or with two digits where it is less than one."""
-    return f"${usd:.2g}" if 0 < usd < 0.01 else f"${usd:,.2f}"
 
 
 def ended_by_the_run(

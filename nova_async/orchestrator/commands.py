@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from nova_async._core.money import plain_amount
 from nova_async.agents import AGENTS
-from nova_async.agents.agent import plain_amount
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, RunSettings, Task, TaskOptions
 from nova_async.cascade.prompts import fill_prompt, wants_error

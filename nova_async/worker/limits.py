@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, fields
 
+from nova_async._core.money import dollars
 from nova_async.agents import AgentReport
 
 __all__ = ["Limits"]
@@ -59,7 +60,7 @@ class Limits:
         cost = estimated_usd if report.cost_usd is None else report.cost_usd
         if self.max_cost_usd is not None and cost is not None and cost > self.max_cost_usd:
             told = "an estimated " if report.cost_usd is None else ""
-            used, limit = f"{told}${cost:,.2f} spent", f"limit ${self.max_cost_usd:,.2f}"
+            used, limit = f"{told}{dollars(cost)} spent", f"limit {dollars(self.max_cost_usd)}"
             return f"cost budget exceeded: {used}, {limit} (max_cost_usd)"
         return None
 

@@ -21,7 +21,7 @@ from nova_async.orchestrator.actions import (
     Retrying,
     StopTask,
 )
-from nova_async.orchestrator.budget import NOTHING, Budget, Spending, dollars, ended_by_the_run, spent_by
+from nova_async.orchestrator.budget import NOTHING, Budget, Spending, ended_by_the_run, spent_by
 from nova_async.orchestrator.decide import decide
 from nova_async.orchestrator.happenings import Begun, Ended, Refused, Spent, Stop, Woken, Written
 from nova_async.orchestrator.known import TaskKnown
@@ -312,12 +312,6 @@ def test_who_is_stopped_by_the_runs_budget_is_told_to_be() -> None:
     assert ended_by_the_run(END, None, why, OnBudget.FAIL).outcome is Outcome.BUDGET
     done = replace(END, outcome=Outcome.OK)
     assert ended_by_the_run(done, None, why, OnBudget.FAIL) is done
-
-
-@pytest.mark.parametrize(("usd", "words"), [(0.0, "$0.00"), (0.004, "$0.004"), (0.15, "$0.15"), (1234.5, "$1,234.50")])
-def test_amounts_for_people(usd: float, words: str) -> None:
-    """In cents, or with the digits that tell one small amount from another."""
-    assert dollars(usd) == words
 
 
 def test_of_two_limits_the_one_nearest_to_its_end_is_told() -> None:
