@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
 
-__all__ = ["remove_tree"]
+__all__ = ["is_moved_up", "remove_tree"]
 
+MOVED_UP = re.compile(r"\.[0-9a-f]{16}-\d+")
 BATCH = 1000  # names that are held at once; a folder may have millions
 
 
@@ -38,6 +40,11 @@ def remove_tree(folder: Path, seconds: float) -> bool:
     with suppress(OSError):
         folder.rmdir()
     return not folder.is_dir()
+
+
+def is_moved_up(name: str) -> bool:
+    """Tell whether something is called as what is moved up: a removal that was cut off has left it."""
+    return MOVED_UP.fullmatch(name) is not None
 
 
 def one_round(top: int, device: int, new_names: Iterator[str], deadline: float) -> bool:

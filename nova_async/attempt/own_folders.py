@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import final
 
-from nova_async._core.remove_tree import remove_tree
+from nova_async._core.remove_tree import is_moved_up, remove_tree
 from nova_async._core.threads import DiskThreads
 
 __all__ = ["OwnFolders"]
@@ -124,12 +124,23 @@ def new_root(parent: Path) -> Root:
     """Make the folder of this process in another one and lock it; raises ``OSError``."""
     while True:
         root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        with suppress(OSError):  # a disk without locks: then nobody can take the folder for one that a crash left
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if root.is_dir():
-            return Root(root, descriptor)
-        os.close(descriptor)  # it was swept before it was locked
+        with suppress(FileNotFoundError):
+            descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if is_locked_by_us(descriptor) and root.is_dir():
+                return Root(root, descriptor)
+            os.close(descriptor)
+        # Another run has taken it for one that a crash has left, and sweeps it.
+
+
+def is_locked_by_us(descriptor: int) -> bool:
+    """Lock a folder; tell whether nobody else has done so before."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk without locks: then nobody can take the folder for one that a crash left
+        pass
+    return True
 
 
 def sweep(parent: Path) -> None:
@@ -170,4 +181,4 @@ def sweep_one(root: Path) -> None:
 def is_numbered(root: Path) -> bool:
     """Tell whether a folder holds nothing but what ``make`` has made: another program's may be called like ours."""
     with os.scandir(root) as entries:
-        return all(entry.name.isdecimal() or entry.name.startswith(".") for entry in entries)
+        return all(entry.name.isdecimal() or is_moved_up(entry.name) for entry in entries)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from nova_async.attempt import own_folders as module
 from nova_async.attempt.local_attempt import run_attempt
 from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.attempt.own_environment import OwnEnvironment
-from nova_async.attempt.own_folders import OwnFolders, sweep_one
+from nova_async.attempt.own_folders import OwnFolders, new_root, sweep_one
 from nova_async.words import Leftovers, Outcome
 from tests.attempt.conftest import MakeJob
 
@@ -181,3 +182,38 @@ def test_a_locked_root_belongs_to_somebody(tmp_path: Path) -> None:
     finally:
         os.close(descriptor)
         folders._remove(folder, lambda: None)
+
+
+def test_a_root_that_another_run_sweeps_already_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between making and locking it, it looks like one that a crash has left: whoever locks it first has it."""
+    make, sweeping = tempfile.mkdtemp, list[int]()
+
+    def make_and_lose(**options: object) -> str:
+        made = make(**options)  # type: ignore[call-overload]
+        if not sweeping:
+            sweeping.append(os.open(made, os.O_RDONLY))
+            fcntl.flock(sweeping[0], fcntl.LOCK_EX)
+        return str(made)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_lose)
+    root = new_root(tmp_path)
+    try:
+        (other,) = set(tmp_path.iterdir()) - {root.path}
+        assert os.path.samestat(other.stat(), os.fstat(sweeping[0]))
+    finally:
+        os.close(root.lock)
+        os.close(sweeping[0])
+
+
+@pytest.mark.parametrize("name", [".config", ".1", "notes", "1x", ".0123456789abcdef-x"])
+def test_what_another_program_calls_like_ours_stays(tmp_path: Path, name: str) -> None:
+    """A private folder with our kind of name is removed only if all that it holds is what we make."""
+    root = tmp_path / "nova.settings"
+    root.mkdir(mode=0o700)
+    for each in ("1", ".0123456789abcdef-7", name):
+        (root / each).mkdir()
+    sweep_one(root)
+    assert (root / name).is_dir()
+    (root / name).rmdir()
+    sweep_one(root)
+    assert not root.exists()
