@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
+from nova_async._core.home import below_home, home_in
 from nova_async.agents import AGENTS, recognise
 from nova_async.attempt.passing import passed
 from nova_async.prices import Prices
@@ -71,10 +72,5 @@ class Job:
         agent = AGENTS.get(self.agent_name)
         inherited = passed(here, self.pass_env, agent.own_variables if agent is not None else ())
         found = {**inherited, "NOVA_ATTEMPT": str(self.id.number), **self.env}
-        home = found.get("HOME") or here.get("HOME") or "/"
+        home = home_in({"HOME": found.get("HOME") or here.get("HOME") or ""})
         return {**found, **{name: below_home(value, home) for name, value in self.account_env.items()}}
-
-
-def below_home(value: str, home: str) -> str:
-    """Return a value with the home folder in place of a ``~`` in front, as a shell would have it."""
-    return f"{home}{value[1:]}" if value == "~" or value.startswith("~/") else value

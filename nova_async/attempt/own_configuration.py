@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from nova_async._core.home import home_in
 from nova_async._core.own_places import read_file
 from nova_async.agents.configuration import Configuration
 
@@ -15,12 +16,14 @@ LARGEST = 64 << 20  # bytes of a file that is copied; Claude's grow to some mega
 LARGEST_LOGIN = 1 << 20
 
 
-def fill_configuration(configuration: Configuration, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+def fill_configuration(
+    configuration: Configuration, environment: Mapping[str, str], folder: Path, *, cwd: str
+) -> dict[str, str]:
     """Fill an agent's own folder from the user's, and return the variables that lead to it.
 
-    ``environment`` is what the agent would see without. Raises ``OSError``.
+    ``environment`` is what the agent would see without, ``cwd`` its working folder. Raises ``OSError``.
     """
-    usual = usual_folder(configuration, environment)
+    usual = usual_folder(configuration, environment, cwd)
     is_usual = not environment.get(configuration.variable)
     for name in configuration.kept:
         (usual / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,18 +41,18 @@ def fill_configuration(configuration: Configuration, environment: Mapping[str, s
     return {configuration.variable: str(folder), **({} if login is None else {login: str(usual)})}
 
 
-def usual_folder(configuration: Configuration, environment: Mapping[str, str]) -> Path:
-    """Return the folder that the agent would use otherwise."""
+def usual_folder(configuration: Configuration, environment: Mapping[str, str], cwd: str) -> Path:
+    """Return the folder that the agent would use otherwise; a relative one is below its working folder."""
     chosen = environment.get(configuration.variable)
-    return Path(chosen or Path(environment.get("HOME") or "~").expanduser() / configuration.folder).absolute()
+    return Path(cwd, chosen or Path(home_in(environment), configuration.folder)).absolute()
 
 
-def bring_back_logins(configuration: Configuration, environment: Mapping[str, str], folder: Path) -> None:
+def bring_back_logins(configuration: Configuration, environment: Mapping[str, str], folder: Path, *, cwd: str) -> None:
     """Put a login where the user's is that the agent has renewed in a file of its own, in place of the link.
 
-    Of several workers that have done so, the latest wins. ``environment`` is as for ``fill_configuration``.
+    Of several workers that have done so, the latest wins. ``environment`` and ``cwd`` are as in ``fill_configuration``.
     """
-    usual = usual_folder(configuration, environment)
+    usual = usual_folder(configuration, environment, cwd)
     for name in configuration.logins:
         mine, theirs = folder / name, usual / name
         with suppress(OSError):

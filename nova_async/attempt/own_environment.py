@@ -52,9 +52,9 @@ class OwnEnvironment:
                 parent = user_states(self._here) / CONFIGURATIONS
                 parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder = self._folders.make(parent)
-                bring_back = partial(bring_back_logins, configuration, usual, folder)
+                bring_back = partial(bring_back_logins, configuration, usual, folder, cwd=self._job.cwd)
                 self._made.append(partial(self._folders.remove_soon, folder, bring_back))
-                self.variables |= fill_configuration(configuration, usual, folder)
+                self.variables |= fill_configuration(configuration, usual, folder, cwd=self._job.cwd)
             except OSError as error:
                 self.trouble = error
 

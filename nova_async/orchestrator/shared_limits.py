@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from nova_async._core.home import below_home, home_in
 from nova_async.agents import AGENTS
 from nova_async.agents.resets import FURTHEST
 from nova_async.attempt.job import Job
@@ -33,8 +34,8 @@ def login_key(job: Job, here: Mapping[str, str]) -> str:
     if agent is None or agent.session_files is None:
         return ""
     environment = job.environment(here)
-    named = environment.get(agent.session_files.variable or "")
-    folder = Path(named) if named else Path(environment.get("HOME", "/")) / agent.session_files.folder
+    home = home_in(environment)
+    folder = Path(job.cwd, below_home(agent.session_files.folder_in(environment, home), home))
     values = [f"{name}={environment[name]}" for name in agent.login_signs.variables if name in environment]
     return digest(os.path.realpath(folder), *values)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import final
 from urllib.parse import quote
 
+from nova_async._core.home import below_home, home_in
 from nova_async._core.threads import DiskThreads
 from nova_async.agents import SessionFiles
 from nova_async.agents.session import HEAD, SessionReader, SessionUsage
@@ -57,7 +58,8 @@ class SessionSource:
 
     def __init__(self, files: SessionFiles, environment: Mapping[str, str], cwd: str, since: datetime) -> None:
         self.files = files
-        self._folder = str(Path(cwd, _tilde(files.sessions_in(environment, _home(environment)), environment)))
+        home = home_in(environment)
+        self._folder = str(Path(cwd, below_home(files.sessions_in(environment, home), home)))
         self._since = since
         self._session_id = ""
         self._reader: SessionReader | None = None
@@ -231,18 +233,3 @@ def _head(name: str) -> bytes:
         with io.FileIO(descriptor) as file:
             return file.read(HEAD) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     return b""
-
-
-def _home(environment: Mapping[str, str]) -> str:
-    if home := environment.get("HOME"):
-        return home
-    import pwd  # few systems' users have none
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return "/nonexistent"
-
-
-def _tilde(folder: str, environment: Mapping[str, str]) -> str:
-    return str(Path(_home(environment)) / folder[2:]) if folder.startswith("~/") else folder

@@ -115,7 +115,7 @@ def test_the_facts_about_each_agent(agent: object, tmp_path: Path) -> None:
     signs = {str(Path(files.folder, name)) for name in agent.login_signs.files}  # type: ignore[attr-defined]
     assert signs <= {str(Path(configuration.folder, name)) for name in configuration.logins}
     (tmp_path / "own").mkdir()
-    variables = fill_configuration(configuration, {"HOME": str(tmp_path)}, tmp_path / "own")
+    variables = fill_configuration(configuration, {"HOME": str(tmp_path)}, tmp_path / "own", cwd="/")
     assert variables[configuration.variable] == str(tmp_path / "own")
 
 
@@ -125,7 +125,7 @@ def renewed(tmp_path: Path, home: Path, *, by_rename: bool) -> Path:
     assert configuration is not None
     folder = tmp_path / "own"
     folder.mkdir()
-    fill_configuration(configuration, {"HOME": str(home)}, folder)
+    fill_configuration(configuration, {"HOME": str(home)}, folder, cwd="/")
     mine = folder / ".credentials.json"
     if by_rename:
         (folder / "new").write_text("renewed")
@@ -144,7 +144,7 @@ def test_a_renewed_login_is_the_users(tmp_path: Path, home: Path, by_rename: boo
     folder = renewed(tmp_path, home, by_rename=by_rename)
     configuration = AGENTS["claude"].configuration
     assert configuration is not None
-    bring_back_logins(configuration, {"HOME": str(home)}, folder)
+    bring_back_logins(configuration, {"HOME": str(home)}, folder, cwd="/")
     assert theirs.read_text() == "renewed"
     assert by_rename is (theirs.stat().st_mode & 0o777 == 0o600)
     assert sorted(each.name for each in (home / ".claude").iterdir()) == [
@@ -161,7 +161,7 @@ def test_the_latest_login_stays(tmp_path: Path, home: Path) -> None:
     os.utime(theirs, ns=(later, later))
     configuration = AGENTS["claude"].configuration
     assert configuration is not None
-    bring_back_logins(configuration, {"HOME": str(home)}, folder)
+    bring_back_logins(configuration, {"HOME": str(home)}, folder, cwd="/")
     assert theirs.read_text() == "of another worker"
 
 
@@ -173,10 +173,23 @@ def test_a_login_that_is_a_link_of_the_users(tmp_path: Path, home: Path) -> None
     folder = renewed(tmp_path, home, by_rename=True)
     configuration = AGENTS["claude"].configuration
     assert configuration is not None
-    bring_back_logins(configuration, {"HOME": str(home)}, folder)
+    bring_back_logins(configuration, {"HOME": str(home)}, folder, cwd="/")
     assert theirs.is_symlink()
     assert real.read_text() == "renewed"
     (folder / ".credentials.json").unlink()
     (folder / ".credentials.json").mkdir()
-    bring_back_logins(configuration, {"HOME": str(home)}, folder)
+    bring_back_logins(configuration, {"HOME": str(home)}, folder, cwd="/")
     assert real.read_text() == "renewed"
+
+
+def test_a_relative_folder_is_the_tasks(tmp_path: Path) -> None:
+    """A configuration that a variable names is found where the agent itself would look for it."""
+    configuration = AGENTS["claude"].configuration
+    assert configuration is not None
+    usual, own = tmp_path / "work/conf", tmp_path / "own"
+    for folder in (usual, own):
+        folder.mkdir(parents=True)
+    (usual / "settings.json").write_text("settings")
+    fill_configuration(configuration, {configuration.variable: "conf"}, own, cwd=str(tmp_path / "work"))
+    assert (own / "settings.json").read_text() == "settings"
+    assert (own / "projects").resolve() == usual / "projects"

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from nova_async.agents import AGENTS
+from nova_async.attempt.job import Job
 from nova_async.orchestrator.limits_file import MOST, LimitsFile, limits_path
-from nova_async.orchestrator.shared_limits import closed_until
+from nova_async.orchestrator.shared_limits import closed_until, login_key
+from nova_async.records import AttemptId
 from nova_async.words import TaskState
 from tests.orchestrator.test_agents_on_hold import EIGHT, eight
 from tests.orchestrator.test_usage_limits import calls, limited, own_state_folder
@@ -118,3 +121,21 @@ def test_a_moment_that_cannot_be_keeps_nobody(tmp_path: Path, number: str) -> No
         path.chmod(0o600)
         found = LimitsFile(path, lambda text: None).entries().get("a")
         assert found is None or closed_until(found, "me", now) is None
+
+
+def key(agent: str, *, cwd: str = "/work", **variables: str) -> str:
+    """Return the mark of a login."""
+    return login_key(
+        Job(id=AttemptId("r", "T", 1), command=(agent,), agent=agent, cwd=cwd, env=variables), {"HOME": "/h"}
+    )
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "qwen", "opencode"])
+def test_each_folder_that_an_agent_may_be_given_is_a_login_of_its_own(agent: str) -> None:
+    """A limit of one account is none of another's, whichever variable chooses it; a relative folder is the task's."""
+    files = AGENTS[agent].session_files
+    assert files is not None
+    for name in filter(None, (files.variable, files.home_variable)):
+        assert len({key(agent), key(agent, **{name: "/a"}), key(agent, **{name: "/b"})}) == 3
+        assert key(agent, **{name: "a"}) == key(agent, **{name: "/work/a"}) != key(agent, **{name: "a"}, cwd="/")
+    assert key(agent) == key(agent, cwd="/elsewhere") == key(agent, HOME="/h")
