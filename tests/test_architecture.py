@@ -42,7 +42,7 @@ MAY_KNOW: dict[str, set[str]] = {
 DECIDING = (
     "admission", "decide", "run_state", "after_an_end", "holds", "gates", "stopping", "happenings", "actions",
     "schedule", "budget", "within_budget", "countable", "cost_sources", "retry", "holding", "serving", "resume",
-    "sessions", "outlook", "reporting",
+    "sessions", "outlook", "reporting", "noticing",
 )  # fmt: skip
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.

@@ -18,8 +18,9 @@ from typing import Any, final
 from nova_async._core.own_places import read_file
 from nova_async.journal.seal import key_path
 
-__all__ = ["LimitsFile", "limits_path"]
+__all__ = ["NOT_SHARED", "Entry", "LimitsFile", "limits_path"]
 
+NOT_SHARED = "Usage limits are not shared with other runs meanwhile"
 NAME = "usage-limits.json"
 LARGEST = 256 * 1024  # bytes; ours have a few hundred for each limit
 MOST = 200  # limits; those that have ended longest ago go first
@@ -132,7 +133,7 @@ class LimitsFile:
     def _trouble(self, what: str) -> Mapping[str, Entry]:
         if not self._has_warned:
             self._has_warned = True
-            self._warn(f"{self._path} {what}. Usage limits are not shared with other runs meanwhile")
+            self._warn(f"{self._path} {what}. {NOT_SHARED}")
         return {}
 
 

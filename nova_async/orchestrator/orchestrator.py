@@ -27,9 +27,11 @@ from nova_async.orchestrator.arguments import check_arguments, check_only
 from nova_async.orchestrator.budget import ended_by_the_run
 from nova_async.orchestrator.commands import CommandMaker
 from nova_async.orchestrator.decide import decide
+from nova_async.orchestrator.holding import Account
 from nova_async.orchestrator.in_turn import InTurn
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.machine import Machine
+from nova_async.orchestrator.noticing import noticed
 from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.placing import Placed, close_executor
 from nova_async.orchestrator.preparing import Attempts, Prepared
@@ -38,7 +40,6 @@ from nova_async.orchestrator.resume import resumed_state, take_over
 from nova_async.orchestrator.run_records import Earlier, RunRecords
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.secrets import Secrets, with_redact
-from nova_async.orchestrator.serving import choose
 from nova_async.orchestrator.shared_limits import SharedLimits
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
@@ -55,13 +56,12 @@ class Orchestrator:
     """Runs a cascade with a few workers at a time, durably: after any crash the next run completes the rest.
 
     ``agent`` overrides the plan's agents: one, or several in their order, each with or without ``@account``.
-    ``command_for`` makes a task's command line, instead of the agent's own or
-    the plan's. ``on_change`` is called with a task's id, or None for the run, whenever something about it has changed;
-    it must be quick. Relative paths of tasks start from ``root``. ``fresh`` ignores what earlier runs have completed,
-    ``retry_failed`` tries again what failed in them. ``only`` are the ids of the tasks that are to run, such as
-    ``cascade.select`` returns: nothing is begun, forgotten or tried again of any other. ``trust_journal`` accepts a
-    journal that another user or another machine has written. ``redact`` adds names of variables, and patterns, to those
-    of the plan.
+    ``command_for`` makes a task's command line, instead of the agent's own or the plan's. ``on_change`` is called with
+    a task's id, or None for the run, whenever something about it has changed; it must be quick. Relative paths of tasks
+    start from ``root``. ``fresh`` ignores what earlier runs have completed, ``retry_failed`` tries again what failed in
+    them. ``only`` are the ids of the tasks that are to run, such as ``cascade.select`` returns: nothing is begun,
+    forgotten or tried again of any other. ``trust_journal`` accepts a journal that another user or another machine has
+    written. ``redact`` adds names of variables, and patterns, to those of the plan.
 
     Raises ``ValueError`` for a number of workers below one, an agent that nobody knows and an id that is none, and
     ``TypeError`` for what is something else altogether, such as a path in place of a cascade.
@@ -205,16 +205,14 @@ class Orchestrator:
         self._notes = await asyncio.wrap_future(DISK_THREADS.submit(look))
 
     def _begin(self, earlier: Earlier) -> None:
-        history = earlier.history
-        self._known.update(take_over(self._shown, history))
+        self._known.update(take_over(self._shown, earlier.history))
         self._state = resumed_state(
             self.cascade, self._known, max_workers=self.max_workers, reached=self._records.milestones,
             running={attempt.task_id for attempt in earlier.running}, only=self._only,
             capped=self._attempts.told_their_caps(),
         )  # fmt: skip
-        schedule = self._state.schedule
         self._has_begun = True
-        self._telling.begin(self._shown, schedule, self._only, self._notes)
+        self._telling.begin(self._shown, self._state.schedule, self._only, self._notes)
         for attempt, found in earlier.running.items():
             placed = self._place(attempt)
             self._work.begin(self._adopt(placed, found), if_cut_off=partial(self._give_back, attempt.task_id))
@@ -231,6 +229,7 @@ class Orchestrator:
             await insist(partial(self._records.end, how), self._cancel)
         except JournalError as error:
             self._failure = self._failure or error
+        await insist(self._limits.settle, self._cancel)
         self._picture.touch(self._known)  # nothing waits any more
         left = self._state.holds_now(), self._state.budgets_now()
         report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds, *left)
@@ -300,21 +299,26 @@ class Orchestrator:
 
     def _begin_attempt(self, task_id: str, share_usd: float | None) -> None:
         """Have an attempt begin, unless what it would run on is on hold."""
-        known = self._known[task_id]
-        attempt = AttemptId(self._records.run_id, task_id, known.take_number())
-        candidates = self._attempts.in_order(known, attempt, self._state.task_budgets.get(task_id), share_usd)
-        what_holds = partial(self._limits.what_holds, self._state, self._happens, task_id)
-        prepared, held = choose(candidates, what_holds, self._limits.holds(self._state))
+        attempt = AttemptId(self._records.run_id, task_id, self._known[task_id].take_number())
+        prepared, held = self._attempts.choose(self._state, attempt, share_usd, {})
         if held is not None:
-            known.give_number_back()
-            self._happens(happenings.Kept(task_id, held))
-            return
-        placed = self._place(attempt)  # at once: a stop may come before its first step
-        self._work.begin(self._run_attempt(placed, prepared), if_cut_off=partial(self._give_back, task_id))
+            self._keep(attempt, held)
+        else:  # placed at once: a stop may come before its first step
+            work = self._run_attempt(self._place(attempt), prepared)
+            self._work.begin(work, if_cut_off=partial(self._give_back, task_id))
 
-    async def _run_attempt(self, placed: Placed, prepared: Prepared) -> None:
+    def _keep(self, attempt: AttemptId, held: Account) -> None:
+        self._placed.pop(attempt.task_id, None)
+        self._known[attempt.task_id].give_number_back()
+        self._happens(happenings.Kept(attempt.task_id, held))
+
+    async def _run_attempt(self, placed: Placed, chosen: Prepared) -> None:
         """Write down that an attempt begins, have it run, and write down how it ended."""
         attempt, task_id = placed.id, placed.id.task_id
+        prepared, held = await self._attempts.confirmed(self._state, chosen, attempt, self._limits.ask, self._happens)
+        if held is not None:
+            self._keep(attempt, held)
+            return
         start = prepared.start(attempt, self._records.plan, self._log_dir)
         try:
             await self._records.journal.begin_attempt(start)
@@ -385,13 +389,9 @@ class Orchestrator:
             self._work.begin(self._records.finish_agent(facts.finished))
         for warning in reporting.warnings_in(task_id, placed.command, before, facts):
             self._telling.warn(warning)
-        if facts.usage.total and task_id in self._state.trying.values():
-            self._happens(happenings.Served(task_id))
-        if self._state.has_budget(task_id):
-            self._happens(happenings.Spent.by(task_id, facts))
+        for news in noticed(self._state, task_id, facts):
+            self._happens(news)
         self._telling.changed(task_id)
-
-    # What is told.
 
     def _note_trouble(self, text: str) -> None:
         """Tell what is wrong with a file of the run; where another run has taken its place, end this one at once."""

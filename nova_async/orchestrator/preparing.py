@@ -1,7 +1,8 @@
 """An attempt before anything of it is written or started."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,10 +15,12 @@ from nova_async.cascade.agent_order import AgentChoice
 from nova_async.orchestrator import reporting
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.commands import CommandMaker, make_job, told_their_caps
-from nova_async.orchestrator.happenings import Ended
+from nova_async.orchestrator.happenings import Ended, Happening, Told
 from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
+from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.secrets import Secrets
+from nova_async.orchestrator.serving import choose
 from nova_async.orchestrator.sessions import session_for
 from nova_async.orchestrator.shared_limits import login_key
 from nova_async.records import AttemptEnd, AttemptId, AttemptStart
@@ -92,6 +95,45 @@ class Attempts:
         for served in self.cascade.in_order(task) if self.command_for is None else (task,):
             prepared = self.prepare(known, attempt, served, budget, share_usd)
             yield prepared, prepared.account
+
+    def choose(
+        self, state: RunState, attempt: AttemptId, share_usd: float | None, told: Mapping[Account, Hold]
+    ) -> tuple[Prepared, Account | None]:
+        """Prepare the attempt by the first agent that is not on hold, or say what is waited for.
+
+        ``told`` is on hold for this attempt by the word of other runs.
+        """
+        task_id = attempt.task_id
+
+        def held_by(account: Account) -> Account | None:
+            return state.held_by(task_id, account) or next((part for part in account.parts() if part in told), None)
+
+        candidates = self.in_order(self.known[task_id], attempt, state.task_budgets.get(task_id), share_usd)
+        return choose(candidates, held_by, ChainMap(state.holds, dict(told)))
+
+    async def confirmed(
+        self,
+        state: RunState,
+        prepared: Prepared,
+        attempt: AttemptId,
+        ask: Callable[[RunState, str, Account], Awaitable[Happening | None]],
+        happens: Callable[[Happening], object],
+    ) -> tuple[Prepared, Account | None]:
+        """Choose again until no other run keeps the attempt from beginning where it was to begin.
+
+        ``ask`` asks for what other runs know of an account, of which ``happens`` is told.
+        """
+        told: dict[Account, Hold] = {}
+        held = None
+        while held is None and (account := prepared.account) is not None:
+            if (found := await ask(state, attempt.task_id, account)) is not None:
+                happens(found)
+            if isinstance(found, Told):
+                told[found.account] = found.hold
+            elif state.held_by(attempt.task_id, account) is None:  # nor was it closed while we asked
+                break
+            prepared, held = self.choose(state, attempt, prepared.share_usd, told)
+        return prepared, held
 
     def with_hold(self, ended: Ended, prepared: Prepared, end: AttemptEnd, missing: str | None) -> Ended:
         """Add what an attempt ran on and, if that shows to be on hold, what the task may run on otherwise."""

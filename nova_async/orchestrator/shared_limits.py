@@ -3,20 +3,22 @@
 import hashlib
 import os
 import time
-from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import final
 
 from nova_async._core.home import below_home, home_in
+from nova_async._core.one_by_one import OneByOne
 from nova_async.agents import AGENTS
 from nova_async.agents.resets import FURTHEST
 from nova_async.attempt.job import Job
 from nova_async.orchestrator import actions
-from nova_async.orchestrator.happenings import Happening, Served, Told
+from nova_async.orchestrator.happenings import Served, Told
 from nova_async.orchestrator.holding import Account
-from nova_async.orchestrator.limits_file import Entry, LimitsFile, limits_path
+from nova_async.orchestrator.limits_file import NOT_SHARED, Entry, LimitsFile, limits_path
 from nova_async.orchestrator.run_state import RunState
 from nova_async.views import Hold
 from nova_async.words import Outcome
@@ -25,6 +27,7 @@ __all__ = ["SharedLimits", "login_key"]
 
 CLAIM_SECONDS = 75.0  # for a task to show that it is served; a run that was killed meanwhile keeps the others no longer
 LOOK_SECONDS = 5.0  # until it is looked again whether the task of another run was served
+PATIENCE = 2.0  # seconds for a disk to answer; then this run begins by what it knows itself
 SLACK = 0.5  # seconds by which clocks and roundings may differ
 
 
@@ -50,44 +53,42 @@ class SharedLimits:
     """What a run asks and tells other runs of this user on this machine."""
 
     def __init__(self, warn: Callable[[str], object]) -> None:
-        self._file = LimitsFile(limits_path(), warn)
+        # What follows is touched in one thread at a time; a disk that hangs must not hold up the event loop.
+        self._calls = OneByOne(PATIENCE, lambda: warn(f"{path} does not answer. {NOT_SHARED}"))
+        self._warn = warn
+        self._troubles: deque[str] = deque()  # found in that thread, told in the event loop
+        path = limits_path()
+        self._file = LimitsFile(path, self._troubles.append)
         self._me = f"{os.getpid()}-{os.urandom(8).hex()}"
-        self._told: dict[Account, Hold] = {}  # by other runs; the state of this one hears of it in its turn
         self._known: set[str] = set()  # digests of the limits that were in the file
 
-    def what_holds(
-        self, state: RunState, happens: Callable[[Happening], object], task_id: str, account: Account | None
-    ) -> Account | None:
-        """Return what keeps a task from beginning on an account, in this run or in another; None if it may."""
-        if account is None:
-            return None
-        if (held := state.held_by(task_id, account)) is not None:
-            return held
-        if (found := self._look(state, task_id, account)) is not None:
-            happens(found)
-        if not isinstance(found, Told):
-            return None
-        self._told[found.account] = found.hold
-        return found.account
+    async def ask(self, state: RunState, task_id: str, account: Account) -> Told | Served | None:
+        """Ask whether another run keeps a task from beginning on an account; None if none is known to.
 
-    def holds(self, state: RunState) -> Mapping[Account, Hold]:
-        """Return what is on hold, as far as this run or another has told."""
-        return ChainMap(state.holds, self._told)
-
-    def _look(self, state: RunState, task_id: str, account: Account) -> Told | Served | None:
-        """Look whether a task may begin on an account; None if no other run knows of anything."""
+        A task that tries whether a limit is over claims that for this run.
+        """
         if not account.key or state.cascade.settings.on_usage_limit == "fail":
             return None
+        parts = account.parts()[1:]
+        tries = [part for part in parts if state.trying.get(part) == task_id and part in state.gates]
+        open_here = [part for part in parts if part not in state.holds]
+        found = await self._calls.call(lambda: self._look(task_id, parts, tries, open_here))
+        self._tell_troubles()
+        return found
+
+    def _look(
+        self, task_id: str, parts: Iterable[Account], tries: Collection[Account], open_here: Collection[Account]
+    ) -> Told | Served | None:
         entries = self._file.entries()
-        for part in account.parts()[1:]:
+        for part in parts:
             key, now = key_of(part), time.time()
             entry = entries.get(key)
             if entry is not None:
                 self._known.add(key)
-            if state.trying.get(part) == task_id and part in state.gates:
+            if part in tries:
                 if (found := self._claim(part, key, entry, task_id, now)) is not None:
                     return found
-            elif entry is not None and part not in state.holds and (until := closed_until(entry, self._me, now)):
+            elif entry is not None and part in open_here and (until := closed_until(entry, self._me, now)):
                 return Told(part, hold_of(part, entry, until))
         return None
 
@@ -112,21 +113,31 @@ class SharedLimits:
         """Tell other runs of a limit that this one has met, and that it is over."""
         match action:
             case actions.Closed(account, hold, is_ours=True) if account.key and hold.until is not None:
-                key, resets_at = key_of(account), hold.resets_at
-                new = {
-                    "opens_at": hold.until.timestamp(),
-                    "resets_at": None if resets_at is None else resets_at.timestamp(),
-                    "kind": hold.kind,
-                }
-                if self._file.change(key, lambda stands: new, time.time()):
-                    self._known.add(key)
+                self._calls.soon(partial(self._write_down, key_of(account), hold, hold.until.timestamp()))
             case actions.Opened(account, _) if account.key:
-                key = key_of(account)
-                if key in self._known:
-                    self._file.change(key, lambda stands: None, time.time())
-                    self._known.discard(key)
+                self._calls.soon(partial(self._take_out, key_of(account)))
             case _:
                 pass
+
+    async def settle(self) -> None:
+        """Wait until other runs can see what this one has told, if the disk lets it be written."""
+        await self._calls.settle()
+        self._tell_troubles()
+
+    def _tell_troubles(self) -> None:
+        while self._troubles:
+            self._warn(self._troubles.popleft())
+
+    def _write_down(self, key: str, hold: Hold, opens_at: float) -> None:
+        resets_at = None if hold.resets_at is None else hold.resets_at.timestamp()
+        new = {"opens_at": opens_at, "resets_at": resets_at, "kind": hold.kind}
+        if self._file.change(key, lambda stands: new, time.time()):
+            self._known.add(key)
+
+    def _take_out(self, key: str) -> None:
+        if key in self._known:
+            self._file.change(key, lambda stands: None, time.time())
+            self._known.discard(key)
 
 
 def key_of(account: Account) -> str:

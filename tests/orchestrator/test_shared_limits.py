@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,46 @@ def test_each_folder_that_an_agent_may_be_given_is_a_login_of_its_own(agent: str
         assert len({key(agent), key(agent, **{name: "/a"}), key(agent, **{name: "/b"})}) == 3
         assert key(agent, **{name: "a"}) == key(agent, **{name: "/work/a"}) != key(agent, **{name: "a"}, cwd="/")
     assert key(agent) == key(agent, cwd="/elsewhere") == key(agent, HOME="/h")
+
+
+async def test_a_lock_that_is_never_released_holds_up_no_run(tmp_path: Path) -> None:
+    """A run that hangs with the lock costs others the sharing, which is told once."""
+    path = limits_path()
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    with LimitsFile(path, lambda text: None)._locked():
+        runner = limited(eight(retries=0), tmp_path, 1.5, max_workers=8)
+        report = await runner.run()
+    assert report.ok
+    assert len([text for text in report.warnings if "does not let go" in text]) == 1
+
+
+async def test_a_disk_that_hangs_holds_up_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the home is on a network disk that answers no more, the run waits a moment, tells, and goes on."""
+    path, answers = limits_path(), threading.Event()
+    lstat = Path.lstat
+
+    def hangs(self: Path) -> os.stat_result:
+        if self == path:  # in the event loop, nobody could let it answer
+            assert answers.wait(60)
+        return lstat(self)
+
+    monkeypatch.setattr(Path, "lstat", hangs)
+    runner = limited(eight(retries=0), tmp_path, 1.5, max_workers=1)
+    try:
+        report = await asyncio.wait_for(runner.run(), 60)
+    finally:
+        answers.set()
+    assert report.ok
+    assert [text for text in report.warnings if text.startswith(f"{path} does not answer")]
+
+
+@pytest.mark.parametrize("name", ["usage-limits.json", "usage-limits.lock"])
+async def test_a_pipe_in_place_of_a_file_holds_up_no_run(tmp_path: Path, name: str) -> None:
+    """Nobody opens its other end, and nobody waits for that."""
+    path = limits_path()
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path.with_name(name), 0o600)
+    report = await asyncio.wait_for(limited(eight(retries=0), tmp_path, 1.5, max_workers=8).run(), 60)
+    assert report.ok
