@@ -20,7 +20,7 @@ def read_accounts(value: object, line_of: Callable[..., int], findings: Findings
     accounts: dict[str, Mapping[str, str]] = {}
     for name, table in value.items():
         if not is_account_name(name):
-            text = f"accounts: {shown(name)} is no name for an account: use letters, digits, `.`, `_` and `-`"
+            text = f"accounts: {shown(name)} is not a name for an account (use letters, digits, `.`, `_` and `-`)"
             findings.add(line_of(name), "E104", text)
             continue
         try:

@@ -30,6 +30,12 @@ TOML_PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\
 TASK_KEYS = {("task_" if option.key.startswith("budget_") else "") + option.key: option for option in OPTIONS}
 KEY_OF = {option.attribute: key for key, option in TASK_KEYS.items()}
 """What an option is called at the top of a plan, by its attribute in ``TaskOptions``."""
+# What `nova exec` calls them, and the short names of columns: nearer to other keys by their letters.
+ALSO_CALLED = {
+    "budget": "budget_usd", "max_budget": "budget_usd", "max_cost": "budget_usd", "max_cost_usd": "budget_usd",
+    "max_budget_usd": "budget_usd", "max_tokens": "budget_tokens", "tokens": "budget_tokens", "idle": "idle_timeout",
+    "task_budget": "task_budget_usd", "memory": "max_memory",
+}  # fmt: skip
 OTHERS_KEYS = frozenset({"tags"})  # which Obsidian and most makers of pages write about the file as a whole
 KNOWN_KEYS = (*SETTINGS, *TASK_KEYS, "milestone", "accounts")
 OWN_NOTHING = ("prompt_prefix", "prompt_suffix", "pass_env")  # keys for which "none" or "-" is a value like any other
@@ -160,10 +166,14 @@ def _read(table: Mapping[str, Any], line_of: Callable[..., int], findings: Findi
             elif option is not None:
                 task_options[option.attribute] = option.from_toml(value)
             else:
-                guess = findings.guess(key, KNOWN_KEYS)
+                guess = findings.guess(ALSO_CALLED.get(key, key), KNOWN_KEYS)
                 findings.add(line_of(key), "E004", f"unknown {what} {shown(key)}{guess}")
             written.add(key)
         except ValueError as error:
-            text = str(error) if option is not None and key not in SETTINGS else f"{key}: {error}"
+            text = str(error)
+            if key in SETTINGS or option is None:
+                text = f"{key}: {error}"
+            elif text.startswith(f"{option.key}: "):  # a task's budget has another name here
+                text = key + text.removeprefix(option.key)
             findings.add(line_of(key), "E104", text)
     return RunSettings(**found, milestones=milestones, task_options=task_options, written=frozenset(written))

@@ -185,12 +185,16 @@ def parse_pass_env(value: object) -> tuple[str, ...] | None:
 
     Raises ``ValueError`` for what cannot be the name of a variable.
     """
-    if isinstance(value, str):
-        return {"all": None, "none": ()}[values.one_of("all", "none")(value)]
-    names = _texts(value)
+    if isinstance(value, str) and value.strip().casefold() in ("all", "none"):
+        return None if value.strip().casefold() == "all" else ()
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(
+            f'{shown(text_of_toml(value))} is not all, none or a list of names (write ["API_KEY", "AWS_*"])'
+        )
+    names = tuple(value)
     for name in names:
         if not VARIABLE.fullmatch(name):
-            raise ValueError(f"{shown(name)} is no name of a variable, such as API_KEY or AWS_*")
+            raise ValueError(f"{shown(name)} is not the name of a variable (write API_KEY, or AWS_* for several)")
     return names
 
 
@@ -208,6 +212,8 @@ def _redact(value: object) -> tuple[str, ...]:
 def _prices(value: object) -> dict[str, ModelPrice]:
     prices = {}
     for model, table in _table(value).items():
+        if not isinstance(table, dict):
+            raise ValueError(f"{shown(model)}: write {{input = 1.25, output = 10}}, in USD per million tokens")
         kinds = _table(table)
         for kind, price in kinds.items():
             if kind not in PRICES:

@@ -111,7 +111,7 @@ def parse_money(text: str) -> float:
     """
     amount = MONEY.fullmatch(text.strip())
     if amount is None:
-        raise ValueError(f"{shown(text)} is not an amount of money (write 4.50)")
+        raise ValueError(f"{shown(text)} is not an amount in US dollars (write 4.50)")
     if float(amount[1]) <= 0:
         raise ValueError(f"{shown(text)}: a budget must be above 0")
     return float(amount[1])
@@ -140,7 +140,7 @@ def whole_number(lowest: int = 0, complaint: str = "must be at least {lowest}") 
     def parse_whole_number(text: str) -> int:
         digits = text.strip().replace("_", "")
         if not WHOLE.fullmatch(digits):
-            raise ValueError(f"{shown(text)} is not a whole number")
+            raise ValueError(f"{shown(text)} is not a whole number (write 3 or 150_000)")
         if int(digits) < lowest:
             raise ValueError(f"{shown(text)}: {complaint.format(lowest=lowest)}")
         return int(digits)

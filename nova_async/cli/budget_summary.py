@@ -13,7 +13,7 @@ __all__ = ["describe_budget"]
 MOST_TOLD = 10  # tasks in a sentence
 
 
-def describe_budget(budget: BudgetView) -> Iterator[Line]:
+def describe_budget(budget: BudgetView, again: str = "nova run") -> Iterator[Line]:
     """Say of a used-up budget what was spent, who waits for more of it, and which command goes on."""
     by_cost = budget.max_cost_usd is not None and budget.cost_usd >= budget.max_cost_usd
     if by_cost:
@@ -37,4 +37,4 @@ def describe_budget(budget: BudgetView) -> Iterator[Line]:
     where = key if budget.task_id is None else f"its {key}"
     if budget.waiting:
         yield f"  {wait}: {listed(budget.waiting, MOST_TOLD)}"
-    yield f"  To go on, allow more: `nova run {flag} MORE`, or raise {where} in the plan and `nova run`"
+    yield f"  To go on, allow more: `{again} {flag} MORE`, or raise {where} in the plan and `{again}`"

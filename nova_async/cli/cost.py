@@ -64,6 +64,8 @@ def show_cost(options: Options) -> int:
     if options.all and options.plan is not None:
         raise click.UsageError("PLAN and --all cannot be used together")
     by, since, until = keys_in(options.by), day_in("--since", options.since), day_in("--until", options.until)
+    if since and until and since > until:
+        raise click.UsageError(f"--since {since} is after --until {until}")
     try:
         attempts = read_attempts(Path(options.journal), options.plan, all_plans=options.all)
     except (JournalError, ValueError) as error:
@@ -79,7 +81,10 @@ def show_cost(options: Options) -> int:
     elif options.csv:
         say(csv_text(parts, by or KEYS), nl=False)
     else:
-        write_table(parts, by or DEFAULT_KEYS)
+        if parts:
+            write_table(parts, by or DEFAULT_KEYS)
+        elif any(attempt.end is not None for attempt in attempts):
+            say("no attempt ended in these days")
         if running := sum(attempt.end is None for attempt in attempts):
             say(f"not counted: {running} {'attempt' if running == 1 else 'attempts'} without an end")
     return 0
@@ -99,7 +104,7 @@ def day_in(name: str, text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"{name}: {text!r} is no day such as 2026-11-25") from None
+        raise click.UsageError(f"{name}: {text!r} is not a day (write 2026-11-25)") from None
 
 
 def local_day(moment: datetime) -> date:
@@ -125,7 +130,7 @@ def read_attempts(journal: Path, plan: str | None, *, all_plans: bool) -> list[A
         plans = [plan_key(Path(plan), journal)] if plan is not None else plans[:1]
     found = [attempt for key in plans for attempt in reader.attempts(key)]
     if not found:
-        raise JournalError(f"nothing of {plan} has been run here yet" if plan else "nothing has been run here yet")
+        raise JournalError(f"{plan} has not been run here yet" if plan else "nothing has been run here yet")
     return found
 
 

@@ -7,20 +7,26 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
 from nova_async._core.threads import DISK_THREADS
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.agent import Agent
-from nova_async.cascade.values import parse_duration, parse_size
+from nova_async.cascade.values import (
+    parse_duration,
+    parse_limit_duration,
+    parse_money,
+    parse_size,
+    whole_number,
+)
 from nova_async.cli.exec_pty import in_a_terminal, our_keyboard
 from nova_async.cli.exec_stdin import input_of
 from nova_async.cli.exit_codes import BAD_INPUT
@@ -39,6 +45,8 @@ from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits
 from nova_async.worker.published_prices import PUBLISHED
 
+Value = TypeVar("Value")
+
 if TYPE_CHECKING:
     from nova_async.cli.rendered import Rendered
 
@@ -46,6 +54,7 @@ __all__ = ["command"]
 
 LIMIT_REACHED, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as env(1), timeout(1) and the shells have it
 
+ABOVE_NOTHING = "a budget must be above 0"
 OUR_LIMITS = {
     WorkerEnd.TIMED_OUT,
     WorkerEnd.STALLED,
@@ -79,13 +88,9 @@ class Options:
     max_memory: str | None = option(
         metavar="SIZE", help="End it once it and all that it has started use more memory than this: 4GiB, 500MB."
     )
-    max_tokens: int | None = option(
-        type=click.IntRange(min=1), help="End it once it has used more than this many tokens."
-    )
-    max_cost: float | None = option(
-        type=float,
-        metavar="USD",
-        help="End it once it has cost more than this, as the agent reports it or by estimate.",
+    max_tokens: str | None = option(metavar="N", help="End it once it has used more than this many tokens.")
+    max_cost: str | None = option(
+        metavar="USD", help="End it once it has cost more than this, as the agent reports it or by estimate."
     )
     grace: str = option(metavar="TIME", default="5s", help="Time between SIGTERM and SIGKILL.")
     leftovers: Literal["kill", "leave"] = option(
@@ -115,12 +120,12 @@ def checked(options: Options) -> Execution:
     """Check what the command line says; what is wrong with it ends the command with exit code 2."""
     try:
         limits = Limits(
-            timeout=seconds("--timeout", options.timeout),
-            idle_timeout=seconds("--idle-timeout", options.idle_timeout),
-            linger=seconds("--linger", options.linger),
-            max_memory=size("--max-memory", options.max_memory),
-            max_tokens=options.max_tokens,
-            max_cost_usd=options.max_cost,
+            timeout=limit("--timeout", options.timeout, parse_limit_duration),
+            idle_timeout=limit("--idle-timeout", options.idle_timeout, parse_limit_duration),
+            linger=limit("--linger", options.linger, parse_limit_duration),
+            max_memory=limit("--max-memory", options.max_memory, parse_size),
+            max_tokens=limit("--max-tokens", options.max_tokens, whole_number(1, ABOVE_NOTHING)),
+            max_cost_usd=limit("--max-cost", options.max_cost, parse_money),
         )
         worker = AsyncWorker(
             options.task or made_up_id(options.command),
@@ -132,7 +137,7 @@ def checked(options: Options) -> Execution:
             redact=options.redact,
             prices=Prices(),
         )
-        grace = seconds("--grace", options.grace) or 0.0
+        grace = limit("--grace", options.grace, parse_duration) or 0.0
         if options.no_stdin and options.stdin is not None:
             raise ValueError("--stdin and --no-stdin cannot be used together")
         agent = recognise(options.command) if options.agent is None else AGENTS[options.agent]
@@ -291,28 +296,15 @@ def made_up_id(command: Sequence[str]) -> str:
     return f"{program}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
-def seconds(name: str, text: str | None) -> float | None:
-    """Read a duration such as ``90``, ``30m`` or ``1h30m``, in seconds.
+def limit(name: str, text: str | None, read: Callable[[str], Value]) -> Value | None:
+    """Read a limit as a plan has it: ``30m``, ``4GiB``, ``$4.50``; None where there is none, or ``off``.
 
-    Raises ``ValueError`` if it is none.
+    Raises ``ValueError`` where it cannot be read.
     """
-    if text is None:
+    if text is None or text.strip().casefold() == "off":
         return None
     try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def size(name: str, text: str | None) -> int | None:
-    """Read a number of bytes such as ``4GiB``.
-
-    Raises ``ValueError`` if it is none.
-    """
-    if text is None:
-        return None
-    try:
-        return parse_size(text)
+        return read(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

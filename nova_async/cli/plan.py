@@ -41,7 +41,7 @@ __all__ = ["command", "read_cascade", "remarks", "resuming"]
 
 SIZES = ("max_memory", "min_free_memory")  # bytes, which a plan writes as 4GiB
 LONGEST = 500  # characters of a sentence; a model may have any name
-SECONDS = ("timeout", "idle_timeout", "grace", "linger")  # what a plan writes as 30m
+SECONDS = ("timeout", "idle_timeout", "grace", "linger", "max_wait")  # what a plan writes as 30m
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from nova_async.agents import AGENTS
 from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
 from nova_async.cascade.agent_order import check_accounts, choices_of
-from nova_async.cascade.diagnostics import did_you_mean
+from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.settings import parse_agent_command, parse_pass_env
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
@@ -28,7 +29,7 @@ from nova_async.cli.heartbeat import Heartbeat
 from nova_async.cli.limit_options import LIMITS, limit, with_limits
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
-from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, PLAN, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.redacting import warn_of_no_effect
@@ -224,7 +225,7 @@ def agents_of(text: str, cascade: Cascade, *, has_command: bool) -> tuple[str, .
     for choice in choices_of(agents):
         if choice.agent not in known:
             guess = did_you_mean(choice.agent, known)
-            raise click.UsageError(f"--agent: {choice.agent} is not one of {', '.join(known)}{guess}")
+            raise click.UsageError(f"--agent: {shown(choice.agent)} is not one of {', '.join(known)}{guess}")
     try:
         check_accounts(agents, cascade.settings.accounts)
     except ValueError as error:
@@ -370,7 +371,9 @@ def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
     if options.json:
         write_json_summary(report)
     else:
-        write_run_summary(report, interrupted=interrupted)
+        plan, _ = plan_and_tasks(options.words)
+        again = "nova run" if plan == PLAN else f"nova run {shlex.quote(plan)}"
+        write_run_summary(report, interrupted=interrupted, again=again)
 
 
 def lost_our_reader(error: OSError) -> None:

@@ -26,10 +26,10 @@ LINES = 5  # of each failed task's log; `nova logs` shows the rest
 MOST_TOLD = 10  # failed tasks that are told in full; the others are named
 
 
-def write_run_summary(report: RunReport, *, interrupted: bool = False) -> None:
-    """Write the summary for people."""
+def write_run_summary(report: RunReport, *, interrupted: bool = False, again: str = "nova run") -> None:
+    """Write the summary for people; ``again`` is the command that goes on with this plan."""
     width = columns_of_terminal()
-    lines = describe_run(report, interrupted=interrupted)
+    lines = describe_run(report, interrupted=interrupted, again=again)
     say(*(part for line in lines for part in ([line] if width is None else hanging(line, width))))
 
 
@@ -47,7 +47,7 @@ def hanging(line: Line, width: int) -> Iterator[Line]:
         yield [" " * indent, *part]
 
 
-def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
+def describe_run(report: RunReport, *, interrupted: bool, again: str = "nova run") -> Iterator[Line]:
     """Give the summary line by line."""
     tasks = report.selected.values()
     failed = [task for task in tasks if task.state is TaskState.FAILED]
@@ -80,15 +80,15 @@ def describe_run(report: RunReport, *, interrupted: bool) -> Iterator[Line]:
         yield from describe_blocked(blocked)
     for hold in report.holds:
         yield ""
-        yield from describe_hold(hold)
+        yield from describe_hold(hold, again)
     held = {task_id for hold in report.holds for task_id in hold.waiting}
     for budget in report.budgets[:MOST_TOLD]:
         if budget.is_used_up and not (report.ok or (budget.waiting and held.issuperset(budget.waiting))):
             yield ""
-            yield from describe_budget(budget)
+            yield from describe_budget(budget, again)
             interrupted = interrupted and budget.task_id is not None
     held.update(task_id for budget in report.budgets for task_id in budget.waiting)
-    yield from describe_next_step(failed, open_tasks - len(held), interrupted=interrupted)
+    yield from describe_next_step(failed, open_tasks - len(held), again, interrupted=interrupted)
 
 
 def describe_usage(report: RunReport) -> Iterator[str]:
@@ -183,7 +183,7 @@ def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
         yield f"blocked by {', '.join(failed) or 'a failure'}: {', '.join(ids)}"
 
 
-def describe_hold(hold: Hold) -> Iterator[Line]:
+def describe_hold(hold: Hold, again: str) -> Iterator[Line]:
     """Give what keeps an agent from working, who waits for it, and the cure."""
     count = len(hold.waiting)
     which = f" (model {hold.model})" if hold.model else ""
@@ -194,23 +194,24 @@ def describe_hold(hold: Hold) -> Iterator[Line]:
     if hold.resets_at is not None and hold.resets_at > datetime.now(UTC):
         yield f"  it lasts {until(hold.resets_at)}"
     if hold.waiting or hold.outcome is not Outcome.LIMIT:  # a limit ends by itself
-        yield f"  {one_line(hold.cure, 1000)}"
+        cure = hold.cure.replace("`nova run`", f"`{again}`")
+        yield f"  {one_line(cure, 1000)}"
 
 
-def describe_next_step(failed: list[TaskView], open_tasks: int, *, interrupted: bool) -> Iterator[str]:
+def describe_next_step(failed: list[TaskView], open_tasks: int, again: str, *, interrupted: bool) -> Iterator[str]:
     """Say what can be done now."""
     denied = [task.id for task in failed if task.outcome is Outcome.DENIED]
     failed = [task for task in failed if task.outcome is not Outcome.DENIED]
     if denied:
         yield ""
-        yield f"Allow what was denied, then `nova run` runs {', '.join(denied[:MOST_TOLD])} again"
+        yield f"Allow what was denied, then `{again}` runs {', '.join(denied[:MOST_TOLD])} again"
     if failed:
         ids = " ".join(task.id for task in failed[:MOST_TOLD])
         yield ""
-        yield f"Try again with `nova retry {ids}`, then `nova run`; or `nova run --retry-failed`"
+        yield f"Try again with `nova retry {ids}`, then `{again}`; or `{again} --retry-failed`"
     elif not denied and (open_tasks or interrupted):
         yield ""
-        yield "Resume with `nova run`"
+        yield f"Resume with `{again}`"
 
 
 def write_json_summary(report: RunReport) -> None:

@@ -11,7 +11,7 @@ from typing import Self, final
 
 from nova_async._core.text import one_line
 from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
-from nova_async.cli.columns import cut
+from nova_async.cli.columns import cut, width_of
 from nova_async.cli.figures import cost_of_all, describe_cost, describe_duration, short_count, stopwatch
 from nova_async.cli.ink import Ink, Line, Span, colours_of
 from nova_async.cli.run_lines import text_line
@@ -190,6 +190,8 @@ class RunTable:
             parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out{self._of_tokens}")
         if sums.cost_usd or sums.estimated_usd:
             parts.append(cost_of_all(sums) + self._of_usd)
+        if width_of(" · ".join(parts)) > width:  # what it costs stands last, and must not be what is cut
+            parts[0] = parts[0].removesuffix(" elapsed")
         return [head, [Span(" · ".join(parts), Ink.GREY)]]
 
 

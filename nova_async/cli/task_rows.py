@@ -126,7 +126,8 @@ def task_table(
 ) -> list[list[Span]]:
     """Return the lines of the table: headings and tasks in the order of the plan, below the titles of the columns.
 
-    What a task does is folded with ``folds_text``, else cut; the number of an attempt is told from the second one on.
+    With ``folds_text`` what a task is and does is folded, else cut. The number of an attempt is told from the second
+    one on.
     """
     rows = list(_rows(choice, is_over=is_over))
     for place, least in NARROW.items():
@@ -136,7 +137,7 @@ def task_table(
     titles: list[Line] = [[Span(title if used[place] else "", Ink.GREY)] for place, title in enumerate(TITLES)]
     rows.insert(0, titles)
     if width is None or folds_text:
-        return list(table_lines(rows, width=width, right=NUMBERS, folding=[DOING], cutting=None))
+        return list(table_lines(rows, width=width, right=NUMBERS, folding=[TASK, DOING], cutting=None))
     most = {TASK: max(width // 2 if is_over else width * 3 // 10, 16), DOING: width}
     return list(table_lines(rows, width=width, right=NUMBERS, cutting=most, filling=None if is_over else DOING))
 

@@ -84,14 +84,14 @@ class LimitsFile:
     def _read(self, found: os.stat_result) -> Mapping[str, Entry]:
         assert self._path is not None
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            return self._trouble("is not a private file of yours, so it is not read")
+            return self._trouble("is not a private file of yours, so it is not read: remove it")
         try:
             document = json.loads(read_file(self._path, LARGEST))
             entries = {key: entry for key, entry in document["limits"].items() if is_entry(entry)}
         except OSError as error:
             return self._trouble(f"cannot be read: {error}")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return self._trouble("holds something else than usage limits; it is written anew when there is one")
+            return self._trouble("does not hold usage limits; it will be replaced when a limit is reached")
         return entries
 
     def _write(self, entries: Mapping[str, Entry], now: float) -> None:

@@ -106,7 +106,7 @@ class LimitWatch:
         self._streams.tell_again()  # so that the next output is noticed, without a look at every chunk
         ends_at = datetime.now(UTC) + timedelta(seconds=seconds - silence)
         self._warn(
-            f"no output for {silence:.3g} s; ends at {ends_at:%H:%M:%S} UTC unless it prints something "
+            f"no output for {round(silence, 1):g} s; ends at {ends_at:%H:%M:%S} UTC unless it prints something "
             f"(idle_timeout {seconds:g} s)"
         )
 

@@ -61,6 +61,8 @@ class Limits:
         if self.max_cost_usd is not None and cost is not None and cost > self.max_cost_usd:
             told = "an estimated " if report.cost_usd is None else ""
             used, limit = f"{told}{dollars(cost)} spent", f"limit {dollars(self.max_cost_usd)}"
+            if f"{cost:.2f}" == f"{self.max_cost_usd:.2f}":  # or they would look the same
+                used, limit = f"{told}${cost:,.4f} spent", f"limit ${self.max_cost_usd:,.4f}"
             return f"cost budget exceeded: {used}, {limit} (max_cost_usd)"
         return None
 

@@ -150,8 +150,8 @@ def test_layers_never_hand_out_a_table() -> None:
         ('[accounts.work]\nenv = {"A=B" = "x"}', "3: E104 accounts.work: 'A=B' is not set to a string"),
         ('[accounts.work]\nenv = {A = "x"}\nenvs = 1',
          "4: E004 unknown key 'envs' of accounts.work; did you mean 'env'?"),
-        ('[accounts."a b"]\nenv = {A = "x"}', "2: E104 accounts: 'a b' is no name for an account: use letters, digits, "
-         "`.`, `_` and `-`"),
+        ('[accounts."a b"]\nenv = {A = "x"}', "2: E104 accounts: 'a b' is not a name for an account "
+             "(use letters, digits, `.`, `_` and `-`)"),
         ('model = {cloud = "opus"}', "2: E104 model: 'cloud' is not one of claude, codex, gemini, opencode, qwen, "
          "custom; did you mean 'claude'?"),
     ],

@@ -121,10 +121,10 @@ WRONG = {
     "tags = [1]": "2: E104 tags: '[1]' is not a list of strings",
     "verify = []": "2: E104 verify: '[]' is not a list of strings",
     "max_workers = 0": "2: E104 max_workers: '0': must be at least 1",
-    'max_workers = "many"': "2: E104 max_workers: 'many' is not a whole number",
-    "max_workers = -1": "2: E104 max_workers: '-1' is not a whole number",
+    'max_workers = "many"': "2: E104 max_workers: 'many' is not a whole number (write 3 or 150_000)",
+    "max_workers = -1": "2: E104 max_workers: '-1' is not a whole number (write 3 or 150_000)",
     "budget_usd = 0": "2: E104 budget_usd: '0': a budget must be above 0",
-    "task_budget_usd = 0.0": "2: E104 budget_usd: '0.0': a budget must be above 0",
+    "task_budget_usd = 0.0": "2: E104 task_budget_usd: '0.0': a budget must be above 0",
     'order = "phases"': "2: E104 order: 'phases' is not one of auto, deps, phase; did you mean 'phase'?",
     'backoff = "10m..30s"': "2: E104 backoff: '10m..30s' is not a range of durations (write 30s..10m)",
     'backoff = "10m"': "2: E104 backoff: '10m' is not a range of durations (write 30s..10m)",
@@ -134,7 +134,7 @@ WRONG = {
     "prompt_prefix = 1": "2: E104 prompt_prefix: '1' is not a string",
     "env = 3": "2: E104 env: '3' is not a table",
     "env = {A = []}": "2: E104 env: 'A' is not set to a string",
-    'pass_env = "some"': "2: E104 pass_env: 'some' is not one of all, none",
+    'pass_env = "some"': '2: E104 pass_env: \'some\' is not all, none or a list of names (write ["API_KEY", "AWS_*"])',
     'env = {NOVA_WORKER = "/a.1"}': "2: E104 env: NOVA_WORKER is set by nova itself",
     'env = {A = "b\\u0000"}': "2: E104 env: 'A' contains a NUL character, which no variable can",
     'redact = ["*"]': "2: E104 redact: '*' is neither the name of a variable, such as API_KEY or GH_*, nor a pattern "
@@ -144,6 +144,11 @@ WRONG = {
     "prices = {m = {in = 1}}": "2: E104 prices: 'm': 'in' is not one of input, output, cache_read, "
     "cache_write, cache_write_1h",
     "prices = {m = {input = true}}": "2: E104 prices: 'm': input is not a price in USD per million tokens",
+    "prices = {m = 3}": "2: E104 prices: 'm': write {input = 1.25, output = 10}, in USD per million tokens",
+    'task_budget_tokens = "1M"': "2: E104 task_budget_tokens: '1M' is not a whole number (write 3 or 150_000)",
+    "budget = 5": "2: E004 unknown front-matter key 'budget'; did you mean 'budget_usd'?",
+    "max_cost = 5": "2: E004 unknown front-matter key 'max_cost'; did you mean 'budget_usd'?",
+    "max_tokens = 5": "2: E004 unknown front-matter key 'max_tokens'; did you mean 'budget_tokens'?",
     "milestone = 3": "2: E104 milestone: write each one as a [[milestone]] table",
     "\nbudget_us = 1": "3: E004 unknown front-matter key 'budget_us'; did you mean 'budget_usd'?",
     "[env]\nA = 'x'\n[zebra]\nname = 'y'": "4: E004 unknown front-matter key 'zebra'",
@@ -228,10 +233,10 @@ def test_variables_that_are_passed(value: str, expected: tuple[str, ...] | None)
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ('["A=B"]', "'A=B' is no name of a variable, such as API_KEY or AWS_*"),
-        ('["a b"]', "'a b' is no name of a variable"),
-        ('["$HOME"]', "'$HOME' is no name of a variable"), ('[""]', "'' is no name of a variable"),
-        ("[1]", "is not a list of strings"), ("true", "is not a list"),
+        ('["A=B"]', "'A=B' is not the name of a variable (write API_KEY, or AWS_* for several)"),
+        ('["a b"]', "'a b' is not the name of a variable"),
+        ('["$HOME"]', "'$HOME' is not the name of a variable"), ('[""]', "'' is not the name of a variable"),
+        ("[1]", "is not all, none or a list of names"), ("true", "is not all, none or a list"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_passed(value: str, text: str) -> None:

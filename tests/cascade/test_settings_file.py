@@ -91,7 +91,7 @@ def test_all_that_is_wrong_comes_at_once() -> None:
         with_settings(settings, "max_worker = 3")
     assert str(caught.value).splitlines() == [
         "nova.toml:1: E004 unknown key 'timout'; did you mean 'timeout'?",
-        "nova.toml:3: E104 retries: 'many' is not a whole number",
+        "nova.toml:3: E104 retries: 'many' is not a whole number (write 3 or 150_000)",
         "nova.toml:4: E104 agent_args: 'cloud' is not one of claude, codex, gemini, opencode, qwen, custom; "
         "did you mean 'claude'?",
         "nova.toml:6: E104 milestone: milestones belong in a plan; write it there",

@@ -163,8 +163,8 @@ def test_what_a_run_has_cost(tmp_path: Path) -> None:
     assert (told["totals"]["estimatedCost"], told["totals"]["totalCost"]) == (pytest.approx(0.2), None)
     assert told["rows"][0]["task"] == "T1"
     assert nova("cost", "--csv", "--all", cwd=tmp_path).stdout.startswith("day,run,task,attempt,agent,account,model,")
-    assert len(nova("cost", "--until", "2020-01-01", cwd=tmp_path).stdout.splitlines()) == 2
-    assert "nova: nothing of other.md" in nova("cost", "other.md", cwd=tmp_path).stderr
+    assert nova("cost", "--until", "2020-01-01", cwd=tmp_path).stdout == "no attempt ended in these days\n"
+    assert "nova: other.md has not been run here yet" in nova("cost", "other.md", cwd=tmp_path).stderr
     status = json.loads(nova("status", "--json", cwd=tmp_path).stdout)["tasks"]["T1"]
     assert (status["cost_usd"], status["estimated_usd"], status["cost_is_complete"]) == (
         None,
@@ -174,7 +174,12 @@ def test_what_a_run_has_cost(tmp_path: Path) -> None:
     assert "≥ ~$0.20" in nova("show", "T1", cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize("words", [["--by", "money"], ["--since", "today"], ["--json", "--csv"], ["--all", "x.md"]])
+SINCE, BEFORE = ("--since", "2026-11-26"), ("--until", "2026-11-25")
+
+
+@pytest.mark.parametrize(
+    "words", [["--by", "money"], ["--since", "today"], ["--json", "--csv"], ["--all", "x.md"], [*SINCE, *BEFORE]]
+)
 def test_what_it_does_not_take(words: list[str], tmp_path: Path) -> None:
     """It ends with code 2, before anything is looked at."""
     assert nova("cost", *words, cwd=tmp_path).returncode == 2

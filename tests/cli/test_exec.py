@@ -9,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from nova_async.cascade.values import parse_limit_duration, parse_money, whole_number
+from nova_async.cli.exec import Options, checked, limit
 from tests.children import is_alive, program
 from tests.cli.command import HAS_SETSID, NOVA, in_a_terminal, nova, read_until
 
@@ -109,6 +112,33 @@ def test_exit_codes(arguments: list[str], code: int, says: str, tmp_path: Path) 
     done = nova("exec", *arguments, cwd=tmp_path, env={**os.environ, "COLUMNS": "200"})
     assert done.returncode == code, done.stderr
     assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ({"timeout": "0"}, "--timeout: '0': a limit must be above 0"),
+        ({"idle_timeout": "0s"}, "--idle-timeout: '0s': a limit must be above 0"),
+        ({"linger": "0"}, "--linger: '0': a limit must be above 0"),
+        ({"max_tokens": "0"}, "--max-tokens: '0': a budget must be above 0"),
+        ({"max_tokens": "1M"}, "--max-tokens: '1M' is not a whole number"),
+        ({"max_cost": "0"}, "--max-cost: '0': a budget must be above 0"),
+        ({"max_cost": "5 EUR"}, "--max-cost: '5 EUR' is not an amount in US dollars (write 4.50)"),
+    ],
+)
+def test_a_limit_that_is_none(limits: dict[str, str], says: str) -> None:
+    """The message names the option as it was written, the value, and what can be written instead."""
+    with pytest.raises(click.UsageError) as caught:
+        checked(Options(command=("true",), **limits))
+    assert says in str(caught.value)
+
+
+def test_limits_are_written_as_in_a_plan(tmp_path: Path) -> None:
+    """Money with its sign, numbers with underscores, and off for none."""
+    checked(Options(command=("true",), log_dir=str(tmp_path), max_cost="$4.50", max_tokens="1_000", timeout="off"))
+    assert limit("--max-cost", "$4.50", parse_money) == 4.5
+    assert limit("--max-tokens", "1_000", whole_number(1)) == 1000
+    assert limit("--timeout", "off", parse_limit_duration) is None
 
 
 def test_options_of_the_command_are_its_own(tmp_path: Path) -> None:

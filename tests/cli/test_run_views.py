@@ -58,6 +58,20 @@ def test_the_table_shows_what_is_spent_of_the_runs_budget() -> None:
     assert plain(table.picture(100, 24)[1]).endswith("1/3 busy · 31.4k in, 2.0k out of 2.0M tokens · $0.50 of $5.00")
 
 
+def test_what_is_spent_fits_a_narrow_terminal() -> None:
+    """The sums of money are what a person looks for, so other words go first."""
+    table = RunTable("Shop", 1, 3, budget_usd=500.0)
+    table.show(by_id(view("F1", "in_progress", estimated_usd=12.5, cost_usd=100.0)))
+    assert plain(table.picture(70, 24)[1]).endswith("$100.00 + ~$12.50 of $500.00")
+
+
+def test_a_narrow_column_has_room_for_the_end_of_a_usage_limit() -> None:
+    """The time comes before the words are cut."""
+    soon = datetime.now(UTC) + timedelta(hours=1, seconds=1)
+    lines = picture(by_id(view("F1", reason="waits for the usage limit of claude", retry_at=soon)), width=80)
+    assert f"usage limit of claude until {soon.astimezone():%H:%M} (in 1" in lines[3]
+
+
 def test_the_table() -> None:
     """Each task with what it does, what it used, what it cost; above it how far the run is."""
     lines = picture(
@@ -354,6 +368,16 @@ def test_the_summary_of_a_task_over_its_own_budget() -> None:
         "  To go on, allow more: `nova run --task-budget-tokens MORE`, or raise its budget_tokens in the plan "
         "and `nova run`",
     ]
+
+
+def test_the_summary_names_the_plan_that_goes_on() -> None:
+    """A plan that is not CASCADE.md has to be named again, in each command that is advised."""
+    used_up = BudgetView(max_cost_usd=0.5, cost_usd=0.5, is_used_up=True, waiting=("F2",))
+    ended = report(view("F1", "failed", outcome=Outcome.EXIT), view("F2", "ready"), budgets=(used_up,))
+    lines = [plain(line) for line in describe_run(ended, interrupted=False, again="nova run next.md")]
+    commands = [part for line in lines for part in line.split("`")[1::2] if part.startswith("nova run")]
+    assert len(commands) == 4
+    assert all(part.startswith("nova run next.md") for part in commands)
 
 
 def test_the_models_add_up() -> None:

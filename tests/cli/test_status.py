@@ -215,6 +215,17 @@ def test_it_fits_the_terminal(tmp_path: Path) -> None:
     assert "$0.50" in next(line for line in lines if "F1" in line)
 
 
+def test_a_long_name_fits_the_terminal(tmp_path: Path) -> None:
+    """It is folded as a reason is, so that state and cost stay beside it."""
+    name = "word " * 25 + "end"
+    write_state(tmp_path, run_view(end=RunEnd.COMPLETED), by_id(task("F1", TaskState.COMPLETED, name=name)))
+    with in_a_terminal("status", cwd=tmp_path, columns=80) as (_, terminal):
+        lines = read_to_the_end(terminal).decode().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "$0.50" in next(line for line in lines if "F1" in line)
+    assert "".join(lines).count("word") == 25
+
+
 def test_the_json_document(tmp_path: Path) -> None:
     """--json holds the tasks, the groups and the sums, exactly, with times in UTC."""
     started = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -99,6 +99,8 @@ async def test_a_run_that_does_not_wait(tmp_path: Path, settings: dict[str, Any]
         (hold,) = report.holds
         assert hold.resets_at == datetime.fromtimestamp(int((tmp_path / "resets").read_text()), UTC)
         assert hold.until is None
+        assert "longer than max_wait (0 s)" in hold.cure
+        assert "--max-wait" in hold.cure
     else:
         assert {task.outcome for task in report.tasks.values()} == {Outcome.LIMIT}
         assert report.holds == ()

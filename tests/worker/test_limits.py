@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_async import AsyncWorker, Limits, WorkerEnd, WorkerStatus
+from nova_async import AgentReport, AsyncWorker, Limits, WorkerEnd, WorkerStatus
 from tests.children import is_alive, program, ready
 
 DATA = Path(__file__).parents[1] / "data"
@@ -94,6 +94,12 @@ async def test_too_dear(tmp_path: Path) -> None:
     worker = await ended(tmp_path, ["sh", "-c", f"echo '{STEP}'; sleep 60"], agent="opencode", max_cost_usd=0.4)
     assert (worker.status, worker.end) == (WorkerStatus.FAILED, WorkerEnd.OVER_BUDGET)
     assert worker.error == "cost budget exceeded: $0.50 spent, limit $0.40 (max_cost_usd)"
+
+
+def test_what_was_spent_and_the_limit_never_look_the_same() -> None:
+    """A small excess is told with more digits."""
+    told = Limits(max_cost_usd=0.05).exceeded_budget(AgentReport(cost_usd=0.054))
+    assert told == "cost budget exceeded: $0.0540 spent, limit $0.0500 (max_cost_usd)"
 
 
 SUCCESSES = [
