@@ -360,10 +360,11 @@ def test_a_refused_key_stops_one_agent_and_fails_no_task(agent: str, tmp_path: P
         assert done.returncode == 0
 
 
+@pytest.mark.parametrize("dying", [(), ("guard",)], ids=["run", "run and guard"])
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_after_a_kill_the_session_is_resumed(agent: str, tmp_path: Path) -> None:
+def test_after_a_kill_the_session_is_resumed(agent: str, dying: tuple[str, ...], tmp_path: Path) -> None:
     """Nova is killed in the agent's second answer, and run again: the first answer is not paid for again."""
-    command = program("kills_a_run_and_resumes_it", str(NOVA), agent)
+    command = program("kills_a_run_and_resumes_it", str(NOVA), agent, *dying)
     done, served = offline(agent, "toolslow", tmp_path, *command[1:], program=Path(command[0]))
     assert done.returncode == 0, done.stdout
     assert [line for line in done.stdout.splitlines() if line.startswith("asked")] == ["asked: 2", "asked: 3"]

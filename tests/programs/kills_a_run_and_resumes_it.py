@@ -1,24 +1,33 @@
 """Kills ``nova run`` in the middle of its agent's second answer, and runs it again; beside a scripted model server.
 
-Arguments: the program ``nova``, and the agent. Prints how often the server was asked by then, and in the end.
+Arguments: the program ``nova``, the agent, and ``guard`` where the run's guard is to die with it. Prints how
+often the server was asked by then, and in the end.
 """
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
-nova, agent = sys.argv[1:]
+nova, agent, *dying = sys.argv[1:]
 
 
 def asked() -> int:
     """Return how many calls the server has seen."""
     with urllib.request.urlopen(os.environ["NOVA_FAKE_URL"] + "/served") as answer:
         return sum(len(run["calls"]) for run in json.load(answer)["runs"].values())
+
+
+def guard_of(pid: int) -> int:
+    """Return the process that would end the agents of a killed run."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    (guard,) = (child for child in children if b"guard_program.py" in Path(f"/proc/{child}/cmdline").read_bytes())
+    return int(guard)
 
 
 def answer_at_once() -> None:
@@ -37,7 +46,10 @@ until = time.monotonic() + 60
 while asked() < 2 and time.monotonic() < until:
     time.sleep(0.05)
 time.sleep(1)  # some of the answer is to arrive: a session may be written down late
+guards = [guard_of(run.pid)] if dying else []
 run.kill()
+for guard in guards:
+    os.kill(guard, signal.SIGKILL)
 run.wait()
 print("asked:", asked(), flush=True)
 answer_at_once()

@@ -1,0 +1,125 @@
+"""The real Claude Code at a service that refuses its calls for some seconds: nova waits, or has Codex go on.
+
+Needs what the other tests of this folder need; elsewhere these are skipped.
+"""
+
+import json
+import shlex
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.children import program
+from tests.live.offline import agents_folder, run_offline, what_is_missing
+
+MISSING = what_is_missing(agents_folder())
+KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+NOVA = Path(sys.executable).with_name("nova")
+
+pytestmark = [
+    pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
+    pytest.mark.skipif(not NOVA.exists(), reason="nova is not installed beside this Python"),
+]
+
+# The key of the API is none of a subscription.
+PLAN = """+++
+agent = {agent}
+agent_args = {{claude = "--allowedTools Bash Read"}}
+retries = 0
+backoff = "0.5s..2s"
+{front}
++++
+| ID | What |
+|---|---|
+| T1 | Do it. |
+| T2 | Do it. |
+"""
+SUBSCRIBED = ("--env", "CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-fake-0000")
+RUN = "unset ANTHROPIC_API_KEY; exec {nova} run --plain"
+TWO_RUNS = """
+unset ANTHROPIC_API_KEY
+for folder in one two; do mkdir $folder; cp CASCADE.md $folder; done
+(cd one; exec {nova} run --plain) & (cd two; exec {nova} run --plain); second=$?
+wait $!; test $? = 0 -a $second = 0
+"""
+Row = dict[str, Any]
+
+
+def at_a_service(
+    folder: Path, *service: str, script: str, agents: str = "claude", options: tuple[str, ...] = SUBSCRIBED
+) -> tuple[str, Any]:
+    """Run a script at a service that refuses calls; return what was printed, and what the server behind served."""
+    missing = [agent for agent in agents.split(",") if not (agents_folder() / "bin" / agent).exists()]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    command = [*program("limited_service", *service), "/bin/sh", "-c", script.format(nova=shlex.quote(str(NOVA)))]
+    done, served = run_offline(agents_folder(), agents, "tools", folder, command, "--timeout", "90", *options)
+    printed = (done.stdout + done.stderr).decode()
+    assert done.returncode == 0, printed
+    assert served["left_running"] == []
+    return printed, served
+
+
+def attempts_in(*folders: Path) -> list[Row]:
+    """Return all attempts that the journals of these folders have, in the order of their beginnings."""
+    rows: list[Row] = []
+    for folder in folders:
+        book = sqlite3.connect(folder / ".nova/journal.db")
+        book.row_factory = sqlite3.Row
+        rows += map(dict, book.execute("SELECT * FROM attempts ORDER BY started_at, number"))
+        book.close()
+    return rows
+
+
+def counted(rows: list[Row]) -> dict[str, int]:
+    """Return the sums of their tokens."""
+    return {kind: sum(row[kind] for row in rows) for kind in KINDS}
+
+
+def test_two_runs_of_a_subscription_wait_for_its_limit(tmp_path: Path) -> None:
+    """Both meet it in the middle of their tasks, both go on in their sessions after its reset, and nothing is lost."""
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"claude"', front=""))
+    printed, served = at_a_service(tmp_path, "five_hour", "2", "3", script=TWO_RUNS)
+    rows = attempts_in(tmp_path / "one", tmp_path / "two")
+    limited = [row for row in rows if row["outcome"] == "limit"]
+    assert [row["outcome"] for row in rows if row not in limited] == ["ok"] * 4, printed
+    assert {(row["limit_kind"], row["limit_resets_at"] is None) for row in limited} == {("five_hour", False)}
+    assert len({(row["run_id"], row["task_id"]) for row in limited}) == len(limited), "nobody began before the reset"
+    sessions = {row["session_id"] for row in limited}
+    assert all(
+        row["resumes"] == row["session_id"] for row in rows if row["session_id"] in sessions and row not in limited
+    )
+    assert f"refused: {len(limited)}" in printed, "each has asked once"
+    assert counted(rows) == served["totals"]
+
+
+def test_codex_goes_on_where_claude_has_reached_its_limit(tmp_path: Path) -> None:
+    """Each task that Claude could not finish is done by Codex, and the journal has who served which."""
+    front = 'on_usage_limit = "next"\nmax_workers = 1'
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='["claude", "codex"]', front=front))
+    printed, served = at_a_service(tmp_path, "five_hour", "3", "999", script=RUN, agents="claude,codex")
+    rows = attempts_in(tmp_path)
+    assert [(row["task_id"], row["agent"], row["outcome"]) for row in rows] == [
+        ("T1", "claude", "ok"), ("T2", "claude", "limit"), ("T2", "codex", "ok"),
+    ], printed  # fmt: skip
+    assert rows[-1]["model"] == "gpt-5.5", "its session file tells"
+    assert "refused: 1" in printed
+    assert {name: run["totals"] for name, run in served["runs"].items()} == {
+        agent: counted([row for row in rows if row["agent"] == agent]) for agent in ("claude", "codex")
+    }
+
+
+def test_a_busy_service_burns_no_retry_and_loses_no_answer(tmp_path: Path) -> None:
+    """Without any retries both tasks outlast it, one of them trying, and go on in their sessions."""
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"claude"', front=""))
+    once = ("--env", "CLAUDE_CODE_MAX_RETRIES=1")
+    printed, served = at_a_service(tmp_path, "busy", "2", "4", script="exec {nova} run --plain", options=once)
+    rows = attempts_in(tmp_path)
+    assert {row["outcome"] for row in rows[:-2]} == {"overload"}, printed
+    tasks = json.loads((tmp_path / "cascade_state.json").read_text())["tasks"]
+    assert {task["status"] for task in tasks.values()} == {"completed"}
+    assert all(row["resumes"] == row["session_id"] for row in rows if row["outcome"] == "ok")
+    assert counted(rows) == served["totals"]
