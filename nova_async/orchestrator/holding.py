@@ -27,11 +27,12 @@ class Account(NamedTuple):
     agent: str
     program: str
     login: tuple[str, ...] | None = None
-    """The name of an account, or the words of a command that may choose a login; empty if all tasks share one."""
+    """The words of a command that may choose a login; empty if none do."""
     model: str | None = None
     """The model that the task names; empty if it names none."""
     key: str | None = ""
-    """A digest of what chooses the login in its environment: the same for each run on this machine."""
+    """A digest of what chooses the login in its environment: the same for each run on this machine, whatever its plan
+    calls the account. Empty if nothing is known to."""
 
     def parts(self) -> tuple["Account", "Account", "Account"]:
         """Return the program, the login and the model: each may be on hold by itself."""
@@ -52,14 +53,13 @@ class Account(NamedTuple):
 def account_of(job: Job, task: Task, *, by_plan: bool, key: str = "") -> Account:
     """Return what a job runs on.
 
-    ``key`` is a digest of what chooses its login. ``by_plan`` says that the plan makes the commands: then all tasks of
-    a program share one login.
+    ``key`` is a digest of what chooses its login. ``by_plan`` says that the plan makes the commands: then no word
+    of theirs chooses one.
     """
     program = job.command[0]
     if "/" in program and not program.startswith("/"):
         program = f"{job.cwd}/{program}"
-    by_account = (job.account,) if job.account else ()
-    login = by_account if by_plan else login_of(job.command, task)
+    login = () if by_plan else login_of(job.command, task)
     return Account(job.agent or recognise(job.command).name, program, login, task.options.model or "", key)
 
 

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import final
 
@@ -32,15 +32,30 @@ SLACK = 0.5  # seconds by which clocks and roundings may differ
 
 
 def login_key(job: Job, here: Mapping[str, str]) -> str:
-    """Return a digest of what chooses the login of a job's agent: its folder of settings, and its login variables."""
-    agent = AGENTS.get(job.agent_name)
-    if agent is None or agent.session_files is None:
-        return ""
-    environment = job.environment(here)
+    """Return a digest of what chooses the login of a job; empty if nothing is known to.
+
+    That is its agent's folder of settings, by whatever name it is reached, its login variables, and what else the plan
+    sets for the account. What the plan calls the account does not count: two plans may call one account differently,
+    and two accounts alike.
+    """
+    agent, environment = AGENTS.get(job.agent_name), job.environment(here)
     home = home_in(environment)
-    folder = Path(job.cwd, below_home(agent.session_files.folder_in(environment, home), home))
-    values = [f"{name}={environment[name]}" for name in agent.login_signs.variables if name in environment]
-    return digest(os.path.realpath(folder), *values)
+    chosen = {name: environment[name] for name in job.account_env}
+    folder = ""
+    if agent is not None and (files := agent.session_files) is not None:
+        folder = real(str(Path(job.cwd, below_home(files.folder_in(environment, home), home))))
+        chosen |= {name: environment[name] for name in agent.login_signs.variables if name in environment}
+        for name in ("HOME", files.variable, files.home_variable, files.sessions_variable):
+            chosen.pop(name or "", None)  # the folder tells
+    elif not chosen:
+        return ""
+    return digest(folder, *(f"{name}={value}" for name, value in sorted(chosen.items())))
+
+
+@lru_cache(maxsize=1000)  # a disk that hangs later is not asked again
+def real(folder: str) -> str:
+    """Return the one true path of a folder."""
+    return os.path.realpath(folder)
 
 
 def digest(*texts: str) -> str:

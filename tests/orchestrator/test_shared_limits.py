@@ -12,6 +12,8 @@ import pytest
 
 from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
+from nova_async.cascade import Task
+from nova_async.orchestrator.holding import Account, account_of
 from nova_async.orchestrator.limits_file import MOST, LimitsFile, limits_path
 from nova_async.orchestrator.shared_limits import closed_until, login_key
 from nova_async.records import AttemptId
@@ -140,6 +142,30 @@ def test_each_folder_that_an_agent_may_be_given_is_a_login_of_its_own(agent: str
         assert len({key(agent), key(agent, **{name: "/a"}), key(agent, **{name: "/b"})}) == 3
         assert key(agent, **{name: "a"}) == key(agent, **{name: "/work/a"}) != key(agent, **{name: "a"}, cwd="/")
     assert key(agent) == key(agent, cwd="/elsewhere") == key(agent, HOME="/h")
+
+
+def account(name: str, agent: str = "claude", **variables: str) -> Account:
+    """Return what a job runs on under an account of its plan."""
+    job = Job(id=AttemptId("r", "T", 1), command=(agent,), agent=agent, account=name, account_env=variables)
+    key = login_key(job, {"HOME": "/h"})
+    return account_of(job, Task(id="T"), by_plan=True, key=key)
+
+
+def test_an_account_is_what_it_is_by_its_configuration(tmp_path: Path) -> None:
+    """Two plans' accounts of one name with different folders are two; one folder under two names is one."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    work = account("work", CLAUDE_CONFIG_DIR=f"{tmp_path}/real")
+    assert work != account("work", CLAUDE_CONFIG_DIR="~/other") != account("")
+    assert work == account("job", CLAUDE_CONFIG_DIR=f"{tmp_path}/link")
+    assert account("a", CLAUDE_CONFIG_DIR="~/.claude") == account("b", CLAUDE_CONFIG_DIR="/h/.claude") == account("")
+    assert account("a", AWS_PROFILE="a") == account("b", AWS_PROFILE="a") != account("b", AWS_PROFILE="b")
+
+
+def test_accounts_of_a_plain_command_are_told_apart_by_their_variables() -> None:
+    """Nothing is known of its configuration."""
+    assert account("", "plain").key == ""
+    assert account("a", "plain", KEY="1") == account("b", "plain", KEY="1") != account("b", "plain", KEY="2")
 
 
 async def test_a_lock_that_is_never_released_holds_up_no_run(tmp_path: Path) -> None:
