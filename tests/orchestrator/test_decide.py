@@ -439,6 +439,14 @@ def test_who_is_served_elsewhere_has_not_tried() -> None:
     assert [type(each) for each in decide(state, Served("B"), 73.0)] == [Opened]
 
 
+def test_others_try_where_a_refused_task_runs_elsewhere() -> None:
+    """A refusal that is to be tried again is tried by the next task, if the first is served by another account."""
+    state = with_a_refused_task_retried()
+    decide(state, Written("A", OTHER), 9999.0)
+    assert state.held_by("B", ONE) is None
+    assert decide(state, Ended("A", Outcome.OK, account=OTHER), 9999.0) == [Completed("A"), Begin("B")]
+
+
 def test_a_listed_refusal_that_stays_is_held_in_the_end() -> None:
     """With its retries used up the task waits as all others of its account do."""
     state = with_a_refused_task_retried()
