@@ -7,6 +7,7 @@ from nova_async.agents import AGENTS
 from nova_async.agents.registry import PLAIN
 from nova_async.prices import Prices
 from nova_async.records import AttemptEnd
+from nova_async.worker.pricing import estimate_of
 from nova_async.worker.published_prices import PUBLISHED
 
 __all__ = ["waits_for_prices", "with_estimate"]
@@ -18,11 +19,9 @@ def with_estimate(end: AttemptEnd, prices: Prices, agent: str, command: Sequence
     There is none if its agent told the cost, if nothing was used, or if a price is not known. ``agent`` is whose output
     it was, and ``command`` its command line, which names the model of agents that do not name it themselves.
     """
-    if end.cost_usd is not None or not end.usage.total:
+    if not end.usage.total:
         return end
-    model = end.model or AGENTS.get(agent, PLAIN).model_of(command)
-    found = prices.estimate(end.usage, end.usage_by_model, model=model, published=PUBLISHED.of)
-    return replace(end, estimated_usd=found)
+    return replace(end, estimated_usd=estimate_of(end, prices, AGENTS.get(agent, PLAIN).model_of(command)))
 
 
 def waits_for_prices(end: AttemptEnd, prices: Prices) -> bool:

@@ -37,7 +37,7 @@ __all__ = ["LocalAttempt", "run_attempt"]
 
 T = TypeVar("T")
 
-LONGEST_CHECK = 80  # characters of a check's command line, before the last line that it has printed
+LONGEST_CHECK = 80  # characters of a check's command line; the plan has all of it
 LEAVING = "finished, leaving"  # what an agent does between its final result and its exit
 
 VERIFY_SECONDS = 3600.0  # a test suite of an hour is long; a check that hangs must not hold up the run forever
@@ -278,7 +278,7 @@ class LocalAttempt:
         if worker.get_exit_code() == 0 and worker.end is WorkerEnd.EXITED:
             return end
         why = worker.error or f"exit code {worker.get_exit_code()}"
-        called = one_line(shlex.join(command), MOST_OF_A_CHECK)  # many checks print nothing
+        called = one_line(shlex.join(command), LONGEST_CHECK)  # many checks print nothing
         return replace(end, outcome=Outcome.VERIFY, error=f"verify failed: {why} from `{called}`; see {log_path}")
 
     async def _work(self, worker: AsyncWorker, command: tuple[str, ...], stdin: str | None) -> BaseException | None:
@@ -368,4 +368,3 @@ class LocalAttempt:
 NOTHING = AttemptFacts()
 NUMBERS = ("usage", "usage_by_model", "cost_usd", "session_id")
 KEPT = (*NUMBERS, "usage_source", "model", "result", "denied")
-MOST_OF_A_CHECK = 80  # characters of its command in an error: the plan has all of it

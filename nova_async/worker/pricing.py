@@ -1,12 +1,13 @@
 """What a worker's tokens cost by prices, as long as its agent tells no cost; reckoned anew only when they change."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import final
+from typing import Protocol, final
 
 from nova_async.agents import AgentReport
 from nova_async.prices import Prices
+from nova_async.usage import TokenUsage
 from nova_async.worker.published_prices import PUBLISHED
 
 __all__ = ["Pricing", "estimate_of"]
@@ -61,11 +62,27 @@ def what_counts(report: AgentReport) -> tuple[object, ...]:
     return report.usage, report.usage_by_model, report.cost_usd, report.model
 
 
-def estimate_of(report: AgentReport, prices: Prices, model: str | None) -> float | None:
-    """Return what the tokens of a report cost, by all prices that are known now; None where the agent told a cost."""
-    if report.cost_usd is not None:
+class Told(Protocol):
+    """What an agent has told, while it runs or in the end."""
+
+    @property
+    def usage(self) -> TokenUsage: ...
+    @property
+    def usage_by_model(self) -> Mapping[str, TokenUsage]: ...
+    @property
+    def cost_usd(self) -> float | None: ...
+    @property
+    def model(self) -> str | None: ...
+
+
+def estimate_of(told: Told, prices: Prices, model: str | None) -> float | None:
+    """Return what the tokens of an agent cost, by all prices that are known now; None where it told a cost itself.
+
+    ``model`` is the one that its command line names, which counts where the agent names none.
+    """
+    if told.cost_usd is not None:
         return None
-    return prices.estimate(report.usage, report.usage_by_model, model=report.model or model, published=PUBLISHED.of)
+    return prices.estimate(told.usage, told.usage_by_model, model=told.model or model, published=PUBLISHED.of)
 
 
 def may_need_the_published(report: AgentReport, prices: Prices) -> bool:
