@@ -183,7 +183,7 @@ def describe_blocked(blocked: list[TaskView]) -> Iterator[str]:
         yield f"blocked by {', '.join(failed) or 'a failure'}: {', '.join(ids)}"
 
 
-def describe_hold(hold: Hold, again: str) -> Iterator[Line]:
+def describe_hold(hold: Hold, again: str = "nova run") -> Iterator[Line]:
     """Give what keeps an agent from working, who waits for it, and the cure."""
     count = len(hold.waiting)
     which = f" (model {hold.model})" if hold.model else ""

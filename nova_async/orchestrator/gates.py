@@ -88,7 +88,7 @@ def _wait_or_not(state: RunState, account: Account, gate: Gate, hold: Hold) -> I
     most = state.cascade.settings.max_wait
     if most is not None and gate.opens_at - gate.since > most:
         del state.gates[account]
-        cure = f"It lasts longer than max_wait ({most:g} s). {hold.cure}, or with a longer `--max-wait`"
+        cure = f"The limit lasts longer than max_wait ({most:g} s). {hold.cure}, or with a longer `--max-wait`"
         state.holds[account] = replace(hold, until=None, cure=cure)
         return (Suspended(state.holds[account]),)
     state.holds[account] = replace(hold, until=datetime.fromtimestamp(gate.opens_at, UTC))
