@@ -124,8 +124,7 @@ def _doing(task: TaskView, *, is_over: bool) -> str:
             left = max((task.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
             return f"in {stopwatch(left)}" + (f": {task.error}" if task.error else "")
         case TaskState.WAITING if task.retry_at is not None and task.reason and not is_over:
-            # In a narrow column the words before the time would leave no room for it.
-            return f"{task.reason.removeprefix('waits for the ')} {until(task.retry_at)}"
+            return f"{task.reason} {until(task.retry_at)}"
         case _:
             is_plain = (is_over and not is_on_hold(task)) or not task.is_selected
             return "" if is_plain else task.reason or ""

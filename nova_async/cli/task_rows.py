@@ -6,7 +6,7 @@ from typing import NamedTuple, final
 
 from nova_async._core.text import one_line
 from nova_async.cli.columns import table_lines
-from nova_async.cli.display import cost_of, doing, look_of, time_of, tokens_of
+from nova_async.cli.display import cost_of, doing, is_waiting_for_a_limit, look_of, time_of, tokens_of
 from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.journal.rollup import sum_up
@@ -170,6 +170,8 @@ def _row(task: TaskView, indent: str, *, is_over: bool) -> list[Line]:
     look = look_of(task, is_over=is_over)
     name = [Span(f" {one_line(task.name)}", Ink.GREY)] if task.name else []
     what = one_line(doing(task, is_over=is_over), LONGEST)
+    if is_waiting_for_a_limit(task):  # its state says that it waits; the words would leave no room for the time
+        what = what.removeprefix("waits for the ")
     return [
         [Span(indent), Span(one_line(task.id), Ink.BOLD), *name],
         look.as_cell(),

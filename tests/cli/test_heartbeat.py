@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,6 +28,14 @@ def running(task_id: str, activity: str = "") -> TaskView:
 def views(*tasks: TaskView) -> Mapping[str, TaskView]:
     """Return tasks by their ids."""
     return {task.id: task for task in tasks}
+
+
+def test_a_run_that_waits_for_a_usage_limit() -> None:
+    """The line says that it waits, for what and until when."""
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    reason = "waits for the usage limit of claude"
+    line = heartbeat_line([TaskView(id="T1", state=TaskState.WAITING, reason=reason, retry_at=soon)])
+    assert line.startswith(f"{reason} until ")
 
 
 def test_what_the_line_says() -> None:
