@@ -123,6 +123,8 @@ class AttemptEnd:
     """The usage limit that the account has reached, in the agent's word for it; None if it has reached none."""
     limit_resets_at: datetime | None = None
     """When that limit resets, in UTC; None where that was not said."""
+    retry_after: float | None = None
+    """Seconds that a busy service asked to be left alone; None where it did not."""
     leftovers: int = 0
     """How many processes outlived the agent."""
     ended_by_us: bool = False

@@ -236,6 +236,7 @@ class LocalAttempt:
             self._bare(outcome, sentence_for(outcome, why, told)),
             limit_kind=limit.kind if limit is not None else None,
             limit_resets_at=limit.resets_at if limit is not None else None,
+            retry_after=told.retry_after if outcome in (Outcome.OVERLOAD, Outcome.NETWORK) else None,
             exit_code=worker.get_exit_code(),
             leftovers=len(worker.leftovers),
             ended_by_us=worker.end not in (WorkerEnd.EXITED, WorkerEnd.SIGNALED),

@@ -160,6 +160,7 @@ END = (
     Column("denied", "TEXT", *LIST),
     Column("limit_kind", "TEXT", *MAYBE_TEXT),
     Column("limit_resets_at", "TEXT", *MAYBE_MOMENT),
+    Column("retry_after", "REAL", *MAYBE_REAL),
     Column("leftovers", "INTEGER", *WHOLE),
     Column("ended_by_us", "INTEGER", *FLAG),
     Column("commit_sha", "TEXT", *MAYBE_TEXT),

@@ -64,7 +64,7 @@ def _what_follows(state: RunState, ended: Ended, outcome: Outcome, now: float) -
         goes_on = ended.is_at_its_share and not state.budget.is_used_up
         (state.schedule.give_back if goes_on else state.schedule.put_back)(task_id)
         return ()
-    delay = delay_before(state, task_id, outcome)
+    delay = delay_before(state, task_id, outcome, ended.retry_after)
     if state.is_out_of_budget(task_id) and (delay is not None or outcome is Outcome.BUDGET):
         waits = state.cascade.tasks[task_id].options.on_budget == OnBudget.STOP
         return (wait_for_budget(state, task_id),) if waits else _fail(state, task_id)

@@ -94,12 +94,15 @@ class Ended:
     """Why no other attempt on that account can work, if its end shows that."""
     accounts: tuple[Account, ...] = ()
     """With a hold: what the task may run on, in the order of its agents."""
+    retry_after: float | None = None
+    """Seconds that a busy service asked to be left alone."""
 
     @classmethod
     def by(cls, end: AttemptEnd, written: bool, is_at_its_share: bool, needs_check: bool) -> "Ended":
         """Return what has ended; an end that could not be written down is none that anything may depend on."""
         outcome = end.outcome if written else Outcome.CANCELLED
-        return cls(end.id.task_id, outcome, spent_by(end), is_at_its_share, needs_check)
+        about = is_at_its_share, needs_check
+        return cls(end.id.task_id, outcome, spent_by(end), *about, retry_after=end.retry_after)
 
 
 @final

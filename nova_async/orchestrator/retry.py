@@ -16,6 +16,7 @@ __all__ = [
 MOST_LOST = 3  # attempts of one task in one run; a fourth is no accident of the machine that loses them
 MOST_SHORTAGES = 20  # in a row; with the pauses between them some nine minutes without room for one process
 MOST_OVERLOADS = 12  # in a row; with the usual pauses between them about an hour
+LONGEST_TOLD = 3600.0  # seconds; a service that asks for more is tried again after an hour, as one that says nothing is
 SHORTAGE_PAUSE = (0.5, 30.0)  # seconds, first and longest
 
 FREE = frozenset({Outcome.LOST, Outcome.CANCELLED, Outcome.NO_RESOURCES, Outcome.SESSION_REFUSED})
@@ -31,8 +32,11 @@ NO_VERDICT = FREE | UNSERVED | BUSY
 """Outcomes that say nothing about the task itself: to the next run they are not failures."""
 
 
-def delay_before(state: RunState, task_id: str, outcome: Outcome) -> float | None:
-    """Return after how many seconds a task is tried again; None if it is not."""
+def delay_before(state: RunState, task_id: str, outcome: Outcome, told: float | None = None) -> float | None:
+    """Return after how many seconds a task is tried again; None if it is not.
+
+    ``told`` is how many a busy service asked for.
+    """
     if outcome is Outcome.LOST:
         state.lost[task_id] += 1
         times = state.lost[task_id]
@@ -48,7 +52,7 @@ def delay_before(state: RunState, task_id: str, outcome: Outcome) -> float | Non
         state.overloads[task_id] += 1
         times = state.overloads[task_id]
         may_be_retried = outcome in settings.retry_on and times <= MOST_OVERLOADS
-        return pause(times, settings.backoff, state.chance) if may_be_retried else None
+        return max(pause(times, settings.backoff, state.chance), asked_for(told, state)) if may_be_retried else None
     if outcome in UNSERVED:
         times = state.unserved[task_id]
         may_be_retried = outcome in settings.retry_on and times <= retries
@@ -60,6 +64,12 @@ def delay_before(state: RunState, task_id: str, outcome: Outcome) -> float | Non
         backoff=settings.backoff,
         chance=state.chance,
     )
+
+
+def asked_for(told: float | None, state: RunState) -> float:
+    """Return how many seconds a busy service is left alone that asked for so many: a little more, but not for ever."""
+    seconds = min(told, LONGEST_TOLD) if told is not None and told > 0 else 0.0
+    return seconds * (1 + state.chance.random() / 10)  # many were told the same moment
 
 
 def retry_later(state: RunState, task_id: str, delay: float, now: float) -> Retrying:

@@ -73,6 +73,7 @@ def full_end(task_id: str = "F1", number: int = 1, run_id: str = "r1", **more: A
         "denied": ("Bash", "Write"),
         "limit_kind": "five_hour",
         "limit_resets_at": moment(600),
+        "retry_after": 0.3,
         "leftovers": 2,
         "ended_by_us": True,
         "commit_sha": "f" * 40,

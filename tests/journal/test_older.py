@@ -20,6 +20,7 @@ DATA = Path(__file__).with_name("data")
 # What only a journal of format 3 knows of the end of an attempt.
 LATER_THAN_2 = {
     "usage_source": UsageSource.NONE, "estimated_usd": None, "limit_kind": None, "limit_resets_at": None,
+    "retry_after": None,
 }  # fmt: skip
 
 

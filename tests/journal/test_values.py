@@ -53,6 +53,7 @@ def ends(**fields: Any) -> some.SearchStrategy[AttemptEnd]:
         "denied": WORDS,
         "limit_kind": some.none() | ANY_TEXT,
         "limit_resets_at": some.none() | MOMENTS,
+        "retry_after": some.none() | REAL,
         "leftovers": WHOLE,
         "ended_by_us": some.booleans(),
         "commit_sha": some.none() | ANY_TEXT,

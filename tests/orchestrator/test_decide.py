@@ -1,5 +1,6 @@
 """What follows from what happens, whatever the order: no task runs twice, none is forgotten, the end is reached."""
 
+import math
 import random
 import time
 from collections import Counter
@@ -52,8 +53,11 @@ from nova_async.orchestrator.happenings import (
     Written,
 )
 from nova_async.orchestrator.holding import Account, with_waiting
+from nova_async.orchestrator.noticing import noticed
 from nova_async.orchestrator.retry import BUSY, UNSERVED
 from nova_async.orchestrator.run_state import RunState
+from nova_async.records import AttemptFacts
+from nova_async.usage import TokenUsage
 from nova_async.views import Hold
 from nova_async.words import OnBudget, OnFailure, Outcome, TaskState
 
@@ -405,6 +409,56 @@ def test_an_attempt_that_was_lost_shows_no_account_to_serve() -> None:
     state = with_a_refused_task_retried()
     assert begun(decide(state, Ended("A", Outcome.LOST, account=ONE), 9999.0)) == []
     assert state.held_by("B", ONE) is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [(None, 0, 300), (-1.0, 0, 300), (math.nan, 0, 300), (600.0, 600, 660), (1e9, 3600, 3960), (math.inf, 3600, 3960)],
+)
+@pytest.mark.parametrize("outcome", [Outcome.OVERLOAD, Outcome.NETWORK])
+def test_a_busy_service_is_left_alone_as_long_as_it_asked(
+    outcome: Outcome, told: float | None, least: float, most: float
+) -> None:
+    """It is not tried sooner than it said, nor much later, and after an hour in any case."""
+    state = state_of(plan(("A", ""), ("B", "")), workers=1)
+    decide(state, Begun(), 0.0)
+    actions = decide(state, replace(refused("A", outcome=outcome), retry_after=told), 0.0)
+    (retrying,) = (action for action in actions if isinstance(action, Retrying))
+    assert least <= retrying.delay <= most
+    assert state.held_by("B", ONE) is not None
+
+
+def test_what_an_agent_was_asked_for_is_no_matter_of_other_ends() -> None:
+    """A task that failed for a reason of its own is tried again as usual."""
+    state = state_of(plan(("A", ""), A={"retries": 1}))
+    decide(state, Begun(), 0.0)
+    actions = decide(state, Ended("A", CURABLE, account=ONE, retry_after=3000.0), 0.0)
+    (retrying,) = (action for action in actions if isinstance(action, Retrying))
+    assert retrying.delay <= 300
+
+
+def test_what_is_noticed_of_a_running_attempt() -> None:
+    """Tokens show that its account serves it, if that was to be tried; what it spends matters where a budget is set."""
+    facts = AttemptFacts(usage=TokenUsage(1, 2))
+    state = state_of(plan(("A", ""), ("B", "")), budget=Budget(100))
+    assert list(noticed(state, "A", facts)) == [Spent.by("A", facts)]
+    state = state_of(plan(("A", ""), ("B", "")))
+    state.trying[ONE] = "A"
+    assert list(noticed(state, "A", facts)) == [Served("A")]
+    assert list(noticed(state, "A", AttemptFacts())) == []
+    assert list(noticed(state, "B", facts)) == []
+
+
+def test_nothing_begins_on_the_word_of_a_clock() -> None:
+    """What the machine tells of its clock may come before the first happening, a stop or fewer places."""
+    state = state_of(plan(("A", ""), ("B", "")), workers=2)
+    assert decide(state, Offset(1e9), 0.0) == []
+    assert state.utc_offset == 1e9
+    assert (decide(state, Workers(1), 0.0), state.schedule.slots_in_use) == ([Begin("A")], 1)
+    assert decide(state, Offset(2e9), 1.0) == []
+    decide(state, Stop(), 1.0)
+    assert decide(state, Offset(3e9), 1.0) == []
+    assert decide(state, Ended("A", Outcome.CANCELLED), 2.0) == [Finish()]
 
 
 def test_others_do_not_wait_for_one_that_tries_no_more() -> None:

@@ -1,6 +1,7 @@
 """A usage limit is waited out: nothing begins on its account before the reset, and it costs no retry."""
 
 import asyncio
+import json
 import sys
 import time
 from dataclasses import replace
@@ -104,3 +105,23 @@ async def test_a_run_that_does_not_wait(tmp_path: Path, settings: dict[str, Any]
     else:
         assert {task.outcome for task in report.tasks.values()} == {Outcome.LIMIT}
         assert report.holds == ()
+
+
+async def test_a_busy_service_is_not_tried_sooner_than_it_asked(tmp_path: Path) -> None:
+    """What the agent passes on is written down, and longer than the pause of the plan."""
+    words = "API Error: 529 Overloaded. Please retry after 600 seconds"
+    ids = {"session_id": "s1", "uuid": "u2", "num_turns": 1, "usage": {"input_tokens": 0, "output_tokens": 0}}
+    result = {"type": "result", "subtype": "success", "is_error": True, "api_error_status": 529, "result": words, **ids}
+    script = f"print({json.dumps(result)!r}); raise SystemExit(1)"
+    command_for = lambda task: [sys.executable, "-c", script]  # noqa: E731
+    cascade = with_settings(eight(), backoff=(0.01, 0.02))
+    runner = orchestrator(cascade, tmp_path, agent="claude", command_for=command_for, max_workers=1)
+    running = asyncio.create_task(runner.run())
+    async for event in runner.events():
+        if event.kind is EventKind.TASK_RETRYING:
+            runner.stop()
+            assert 600 <= event.data["delay_seconds"] <= 660
+    report = await running
+    (attempt,) = report.tasks["T1"].attempts
+    assert attempt.end is not None
+    assert (attempt.end.outcome, attempt.end.retry_after) == (Outcome.OVERLOAD, 600.0)
