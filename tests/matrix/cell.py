@@ -6,7 +6,7 @@ from typing import Self
 __all__ = ["CELLS", "FLAGS", "PLAIN", "Cell"]
 
 FLAGS = {
-    "user": "run as an ordinary user (needs root and setpriv; without root every cell does)",
+    "user": "run as an ordinary user (needs root and setpriv; without root every cell does), but for the pure rooms",
     "lowest": "with the lowest versions of the dependencies that pyproject.toml allows",
     "dev": "under -X dev",
     "nodebug": "with asyncio's debug mode off; it is on otherwise",
@@ -40,6 +40,8 @@ PLAIN = "3.11"
 WITHOUT_AGENTS = ("--ignore", "tests/live")
 # A storm takes the longest of all and is about processes and users: one as root and one as an ordinary user will do.
 WITHOUT_STORM = ("--ignore", "tests/storm")
+# What only decides knows of no user.
+WITHOUT_PURE = ("--ignore", "tests/agents", "--ignore", "tests/cascade", "--ignore", "tests/redaction")
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,5 @@ class Cell:
         elif self.built:
             arguments += INSTALLED
         elif self.name != PLAIN:
-            arguments += WITHOUT_AGENTS if "user" in self.flags else [*WITHOUT_AGENTS, *WITHOUT_STORM]
+            arguments += [*WITHOUT_AGENTS, *(WITHOUT_PURE if "user" in self.flags else WITHOUT_STORM)]
         return arguments
