@@ -176,6 +176,21 @@ def test_a_stop_during_the_check_pays_no_agent_twice(agent: str, signal: str, tm
     assert served["left_running"] == []
 
 
+ONE_CALL = 20_000  # tokens, at most, in the scenario `loop`
+
+
+def assert_all_is_counted(counted: dict[str, int], served: Any, stopped: int) -> None:
+    """Every answer, but for the one that each stopped agent was in: perhaps its input, not its end."""
+    tokens, whole = sum(counted.values()), sum(served["totals"].values())
+    assert whole - stopped * ONE_CALL <= tokens <= sum(served["totals_with_cut_answers"].values())
+
+
+def spent(attempt: dict[str, Any]) -> float:
+    """Return what an attempt has cost; an agent that is interrupted in an answer mostly tells it, but not always."""
+    told = attempt["estimated_usd"] if attempt["cost_usd"] is None else attempt["cost_usd"]
+    return float(told)
+
+
 def test_a_loop_ends_near_the_runs_budget(tmp_path: Path) -> None:
     """An agent that would never end, and tells its cost at its end alone, is held to what the run may spend."""
     front = "+++\nbudget_usd = 0.50\nagent = 'claude'\nagent_args = '--allowedTools Bash'\n+++\n"
@@ -183,8 +198,9 @@ def test_a_loop_ends_near_the_runs_budget(tmp_path: Path) -> None:
     done, served = offline("claude", "loop", tmp_path, "run", "--plain", options=("--timeout", "60"))
     tasks, counted = tasks_and_tokens(tmp_path)
     assert (done.returncode, tasks["T1"]["status"]) == (1, "pending"), done.stdout
-    assert 0.5 <= tasks["T1"]["nova"]["cost_usd"] < 0.75  # one call costs 0.1
-    assert counted == served["totals"]
+    # One call costs 0.1; the one that the stop has cut counts against the budget, but not in the agent's own total.
+    assert 0.5 - 0.11 <= spent(tasks["T1"]["nova"]["attempts"][0]) < 0.75
+    assert_all_is_counted(counted, served, 1)
     assert served["left_running"] == []
 
 
@@ -227,14 +243,17 @@ def test_a_run_is_stopped_by_its_budget_and_goes_on_with_more(
     done, served = offline(agent, "loop", tmp_path, "-c", script, program=Path("/bin/sh"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "first: 1" in done.stdout
-    assert "second: 1" in done.stdout, "with the same budget nothing begins"
+    assert "second: 1" in done.stdout, "the same budget does not do"
     tasks, counted = tasks_and_tokens(tmp_path)
     attempts = [task["nova"]["attempts"] for task in tasks.values()]
-    assert [[each["outcome"] for each in tries] for tries in attempts] == [*[["cancelled", "ok"]] * 3, ["ok"]]
+    stopped = [each for tries in attempts for each in tries[:-1]]
+    assert len(stopped) >= 3
+    assert {each["outcome"] for each in stopped} == {"cancelled"}
+    assert {tries[-1]["outcome"] for tries in attempts} == {"ok"}
     assert all(len({each["session_id"] for each in tries}) == 1 for tries in attempts), "they went on"
-    if agent == "claude":  # one call costs 0.1
-        assert 0.5 <= sum(tries[0]["cost_usd"] for tries in attempts[:3]) < 0.5 + 3 * 0.11
-    assert counted == served["totals"]
+    if agent == "claude":  # one call costs 0.1; some of those that were cut are not in the agents' own totals
+        assert 0.5 - 3 * 0.11 <= sum(map(spent, stopped)) < 0.5 + 3 * 0.11
+    assert_all_is_counted(counted, served, len(stopped))
     assert served["left_running"] == []
 
 
