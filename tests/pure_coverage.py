@@ -15,8 +15,8 @@ TESTS = [
     "tests/agents", "tests/cascade", "tests/core/test_text.py", "tests/redaction", "tests/test_prices.py",
     "tests/test_values.py",
     *(f"tests/orchestrator/test_{name}.py"
-      for name in ("accounts", "admission", "cost_sources", "countable", "decide", "decisions", "holding", "outlook",
-                   "reporting", "resume", "schedule", "serving", "sessions", "within_budget")),
+      for name in ("accounts", "admission", "cost_sources", "countable", "decide", "decisions", "gates", "holding",
+                   "outlook", "reporting", "resume", "schedule", "serving", "sessions", "within_budget")),
 ]  # fmt: skip
 # Ten times as slow as all the others together, because they try much of the same or look at a clock.
 NOT_RUN = " or ".join((

@@ -3,6 +3,7 @@
 import pickle
 import socket
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -100,3 +101,19 @@ def test_a_locked_journal_says_by_whom() -> None:
     assert "(pid 7)" in str(RunLockedError(7, socket.gethostname()))
     assert "(pid 7 on elsewhere)" in str(RunLockedError(7, "elsewhere"))
     assert "(pid unknown)" in str(RunLockedError(None))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "until", "waits_for"),
+    [
+        (Outcome.OVERLOAD, None, "waits for the service of claude"),
+        (Outcome.NETWORK, None, "waits for the service of claude"),
+        (Outcome.LIMIT, NOON, "waits for the usage limit of claude"),
+        (Outcome.LIMIT, None, None),
+        (Outcome.AUTH, None, None),
+    ],
+)
+def test_a_hold_says_what_its_tasks_wait_for(outcome: Outcome, until: datetime | None, waits_for: str | None) -> None:
+    """And nothing where no waiting in this run helps."""
+    hold = Hold(agent="claude", program="claude", outcome=outcome, error="no", cure="do", until=until)
+    assert hold.waits_for == waits_for

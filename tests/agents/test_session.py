@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from nova_async import TokenUsage
 from nova_async.agents import AgentReport
+from nova_async.agents.codex.session import MOST_GAUGES
+from nova_async.agents.ledger import MAX_MESSAGES
 from nova_async.agents.opencode.session import usage_of
 from nova_async.agents.session import HEAD, SessionUsage, completed
 from nova_async.words import UsageSource
@@ -173,6 +175,8 @@ def test_files_of_other_sessions_are_told_apart() -> None:
     for text in session.files.values():
         assert files_of("codex").is_related(text[:HEAD], session.session_id)
         assert not files_of("codex").is_related(text[:HEAD], session.session_id[:-1] + ".")
+        for agent in ("claude", "gemini", "qwen"):  # their names say it all: nothing is taken on suspicion
+            assert not files_of(agent).is_related(text[:HEAD], session.session_id)
     namesake = Session("gemini", "sub")
     reader = namesake.reader()
     for name, text in namesake.files.items():
@@ -222,6 +226,62 @@ def test_a_line_beyond_all_bounds_is_left_out_and_said() -> None:
         reader.feed("own", text, is_own=True)
     assert reader.usage.usage == session.served
     assert reader.usage.is_cut
+
+
+def test_a_line_that_is_no_json_is_left_out() -> None:
+    """As where an agent was killed while it wrote: what stands before and after it counts."""
+    for session in OF_LINES:
+        reader = session.reader(session.since)
+        for name, text in session.files.items():
+            is_own = session.is_own(name)
+            for mark in reader.MARKS:
+                reader.feed(name, b'{"type":"gemini",' + mark + b":\n", is_own=is_own)
+            reader.feed(name, text, is_own=is_own)
+        assert reader.usage.usage == session.served, session.case
+
+
+def claude_line(number: int, **more: Any) -> bytes:
+    """Return an answer of a sub-agent of Claude, unlike all others, with a stale count of its output."""
+    usage = {"input_tokens": number, "output_tokens": 1}
+    message = {"id": f"msg_{number}", "model": "opus", "usage": usage}
+    return json.dumps({"type": "assistant", "message": message, **more}).encode() + b"\n"
+
+
+def claude_end(number: int) -> bytes:
+    """Return what Claude's main agent was told of the sub-agent whose last answer was that."""
+    result = {"agentId": "a", "usage": {"input_tokens": number, "output_tokens": 1000}}
+    return json.dumps({"type": "user", "toolUseResult": result}).encode() + b"\n"
+
+
+def test_of_thousands_of_answers_only_the_latest_are_remembered() -> None:
+    """The sum has them all; in bounded memory, a stale count is made good where its end comes soon after it."""
+    reader = Session("claude", "sub").reader()
+    numbers = range(1, MAX_MESSAGES + 101)
+    reader.feed("other", b"".join(map(claude_line, numbers)), is_own=False)
+    assert reader.usage.usage == TokenUsage(sum(numbers), len(numbers))
+    reader.feed("own", claude_end(numbers[-1]) + claude_end(1), is_own=True)
+    assert reader.usage.usage == TokenUsage(sum(numbers), len(numbers) + 999)
+
+
+def codex_total(moment: datetime, tokens: int) -> bytes:
+    """Return how an older version of Codex writes the total of a thread."""
+    info = {"total_token_usage": {"input_tokens": tokens, "output_tokens": 1}}
+    payload = {"type": "token_count", "info": info}
+    return json.dumps({"type": "event_msg", "timestamp": moment.isoformat(), "payload": payload}).encode() + b"\n"
+
+
+def test_what_a_sub_agent_had_used_before_is_not_the_sessions() -> None:
+    """Of each thread, what it had used before this process is taken off its own total alone."""
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    then = now - timedelta(hours=1)
+    for files in (("own", "other"), ("other", "own")):
+        reader = Session("codex", "sub").reader(now)
+        for name in files:
+            before, after = (100, 150) if name == "own" else (7000, 7003)
+            lines = codex_total(then, before) + codex_total(now, after)
+            reader.feed(name, lines, is_own=name == "own")
+        assert reader.usage.before == TokenUsage(100, 1)
+        assert (reader.usage.own, reader.usage.usage) == (TokenUsage(50), TokenUsage(53))
 
 
 A, B = TokenUsage(10, 3, 100, 5), TokenUsage(8, 900, 80, 5)
@@ -286,6 +346,21 @@ def test_how_full_the_account_is_comes_with_it() -> None:
     assert [(gauge.kind, gauge.used) for gauge in report.gauges] == [("five_hour", 0.62)]
     own = replace(report, gauges=(replace(report.gauges[0], used=0.7),), usage_is_final=True)
     assert completed(own, reader.usage) is own
+
+
+def test_only_so_many_kinds_of_gauges_are_kept() -> None:
+    """A thousand names of limits do not fill the memory; those that are known go on being read."""
+    reader = Session("codex", "sub").reader()
+    names = [f"model{number}" for number in range(1000)]
+    for used, name in [*((1, name) for name in names), (2, names[0])]:
+        limits = {"limit_id": name, "primary": {"used_percent": used, "window_minutes": 300, "resets_in_seconds": 9}}
+        line = {"type": "event_msg", "timestamp": "2030-01-01T00:00:00Z",
+                "payload": {"type": "token_count", "rate_limits": limits}}  # fmt: skip
+        reader.feed("own", json.dumps(line).encode() + b"\n", is_own=True)
+    first, *others = reader.usage.gauges
+    assert first.used == 0.02
+    assert {gauge.used for gauge in others} == {0.01}
+    assert len(others) == MOST_GAUGES - 1
 
 
 def test_the_moment_may_be_in_any_time_zone() -> None:

@@ -328,6 +328,19 @@ def test_a_journal_that_fails_while_something_runs() -> None:
     assert begun(decide(state, Woken(), 2 * JOURNAL_PATIENCE)) == ["B"]
 
 
+def test_a_journal_is_tried_behind_what_has_no_budget_left() -> None:
+    """A task whose own budget is used up is told to wait, and the next one tries whether the journal works."""
+    cascade = plan(("A", ""), ("B", "A"), ("C", ""), B={"budget_tokens": 1})
+    state = state_of(cascade, workers=2, spent={"B": Spending(5)})
+    assert begun(decide(state, Begun(), 0.0)) == ["A", "C"]
+    decide(state, Refused("C"), 0.1)
+    decide(state, Ended("A", Outcome.OK), 0.2)
+    waits, begins, *_ = decide(state, Woken(), 50.0)
+    assert isinstance(waits, OutOfBudget)
+    assert (waits.task_id, begins) == ("B", Begin("C"))
+    assert begun(decide(state, Woken(), 60.0)) == []  # the answer to this one comes first
+
+
 def test_milestones_come_once() -> None:
     """A milestone is told when it is reached, never again, and not where an earlier run has reached it."""
     half = "[[milestone]]\nid='half'\nmessage='Half'\npercent=50\n"

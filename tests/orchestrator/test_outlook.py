@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.cascade import Cascade, parse_cascade
+from nova_async.cascade import Cascade, Task, parse_cascade
+from nova_async.cascade.options import TaskOptions
 from nova_async.errors import SelectionError
 from nova_async.journal.history import History
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader
 from nova_async.orchestrator.outlook import look_ahead
 from nova_async.records import Attempt
+from nova_async.usage import TokenUsage
 from nova_async.words import EventKind, Outcome
 from tests.orchestrator.test_running import plan, run
 from tests.views import attempt
@@ -78,6 +80,18 @@ def test_a_budget_that_is_used_up_lets_nothing_begin() -> None:
     used = attempt("T1", usage=attempt().end.usage.__class__(5))  # type: ignore[union-attr]
     outlook = look_ahead(spent, History(attempts={"T1": (used,)}))
     assert (outlook.rounds, outlook.skipped["T2"]) == ((), "the budget of the run is used up")
+
+
+def test_a_task_without_budget_waits_and_so_does_what_needs_it() -> None:
+    """What has a budget of its own left begins all the same, and each of the others says what it waits for."""
+    tasks = (("A", (), 3), ("B", ("A",), None), ("C", (), 9))
+    cascade = Cascade.of(
+        Task(id=name, depends_on=needs, options=TaskOptions(budget_tokens=tokens)) for name, needs, tokens in tasks
+    )
+    used = attempt("A", outcome=Outcome.LOST, usage=TokenUsage(5))
+    outlook = look_ahead(cascade, History(attempts={"A": (used,)}))
+    assert outlook.rounds == (("C",),)
+    assert outlook.skipped == {"A": "its budget of 3 tokens is used up (5 tokens spent)", "B": "waits for A"}
 
 
 async def test_a_run_does_what_was_foretold(tmp_path: Path) -> None:
