@@ -105,6 +105,20 @@ def test_a_task_that_has_run_for_a_minute_was_not_refused() -> None:
     assert (begun(rest), state.holds) == (["B", "C"], {})
 
 
+def test_a_minute_is_no_proof_that_a_rejected_key_is_taken() -> None:
+    """An agent may well ask for a login for so long: only its end tells."""
+    state = run_of("AB", retry_on=(Outcome.AUTH,))
+    decide(state, refused("A"), 1.0)
+    [login] = state.holds
+    decide(state, Kept("B", login), 1.0)
+    assert begun(decide(state, Woken(), 9999.0)) == ["A"]
+    decide(state, Written("A", ONE), 9999.0)
+    assert kinds(decide(state, StartedWell("A"), 9999.0)) == []
+    assert kinds(decide(state, Woken(), 9999.0 + 2 * SERVED_SECONDS)) == []
+    assert state.held == {"B": login}
+    assert begun(decide(state, Ended("A", Outcome.OK, account=ONE), 10999.0)) == ["B"]
+
+
 def test_a_process_that_could_not_be_made_lets_the_next_one_try() -> None:
     """It has not asked its service, so nobody waits for it to come back."""
     state = limited_run()

@@ -83,6 +83,17 @@ def test_what_shows_that_others_cannot_work_either() -> None:
     assert hold(CLAUDE, Outcome.EXIT) is None
 
 
+@pytest.mark.parametrize("outcome", [Outcome.OVERLOAD, Outcome.NETWORK])
+def test_a_busy_service_holds_the_tasks_of_its_model(outcome: Outcome) -> None:
+    """Other models are often served meanwhile; and there is nothing to do but wait, so no cure is told."""
+    account = CLAUDE._replace(model="opus")
+    busy = hold(account, outcome)
+    assert busy is not None
+    assert (busy.model, busy.cure) == ("opus", "")
+    assert account.held_by(busy) == account
+    assert CLAUDE._replace(model="haiku").held_by(busy) != account
+
+
 def test_a_hold_is_told_in_one_warning() -> None:
     """With its reason, unless the cure follows from it, and the model if only that is concerned."""
     auth, limit = hold(CLAUDE, Outcome.AUTH), hold(CLAUDE._replace(model="opus"), Outcome.LIMIT)

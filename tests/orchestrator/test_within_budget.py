@@ -27,7 +27,7 @@ from nova_async.orchestrator.happenings import Begun, Ended, Refused, Spent, Sto
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.resume import resumed_state
 from nova_async.orchestrator.run_state import RunState
-from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart
+from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart
 from nova_async.usage import TokenUsage
 from nova_async.words import OnBudget, Outcome, Phase, TaskState
 from tests.orchestrator.test_decide import CURABLE, begun, plan, state_of
@@ -135,6 +135,24 @@ def test_who_has_told_its_result_is_not_stopped() -> None:
     assert stopped(decide(state, Spent("A", cents(150), is_done=True), 1.0)) == ["B"]
     assert stopped(decide(state, Spent("A", cents(150), is_done=True), 1.0)) == []
     assert decide(state, Ended("A", Outcome.OK, cents(150)), 2.0) == [Completed("A")]
+
+
+def test_what_a_running_attempt_has_spent_is_told_by_its_facts() -> None:
+    """By its agent's figure, or by the estimate before there is one; and a result of any kind means it is done."""
+    spent = [
+        Spent.by("A", facts)
+        for facts in (
+            AttemptFacts(usage=TokenUsage(1, 2, 3, 4), cost_usd=0.5),
+            AttemptFacts(usage=TokenUsage(1), estimated_usd=0.25),
+            AttemptFacts(is_error=True),
+            AttemptFacts(is_error=False),
+            AttemptFacts(finished=attempt("A").end, phase=Phase.VERIFY),
+        )
+    ]
+    assert [(each.spending, each.is_done) for each in spent] == [
+        (Spending(10, 500_000_000), False), (Spending(1, 250_000_000), False),
+        (NOTHING, True), (NOTHING, True), (NOTHING, True),
+    ]  # fmt: skip
 
 
 def test_who_goes_on_after_its_result_is_stopped() -> None:
