@@ -5,14 +5,15 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from nova_async.cli.status import Picture, limits
 from nova_async.process.table import TABLE
 from nova_async.usage import TokenUsage
 from nova_async.views import RunView, TaskView
-from nova_async.words import Outcome, Phase, RunEnd, TaskState
+from nova_async.words import Condition, Outcome, Phase, RunEnd, TaskState
 from tests.cli.command import HAS_SETSID, in_a_terminal, nova, read_to_the_end
 from tests.views import attempt, by_id, run_view, write_state
 
@@ -286,3 +287,17 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     done = nova("status", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("lo\\xff/F1.log") == 2
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_usage_limit_that_is_waited_for_is_one_line(is_over: bool) -> None:
+    """It says how many tasks wait, for what and until when; once nothing runs any more, nobody waits."""
+    reason, moment = "waits for the usage limit of claude", datetime(2100, 1, 1, tzinfo=UTC)
+    waiting = [TaskView(id=name, name="", state=TaskState.WAITING, reason=reason, retry_at=moment) for name in "AB"]
+    tasks = {task.id: task for task in [*waiting, TaskView(id="C", name="", state=TaskState.WAITING)]}
+    condition = Condition.STOPPED if is_over else Condition.RUNNING
+    picture = Picture(run=cast(Any, None), tasks=tasks, condition=condition, total=cast(Any, None))
+    found = ["".join(each if isinstance(each, str) else each.text for each in line) for line in limits(picture)]
+    assert len(found) == (not is_over)
+    for line in found:
+        assert line.startswith("limit 2 tasks: waits for the usage limit of claude until ")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -460,6 +460,22 @@ def test_what_is_noticed_of_a_running_attempt() -> None:
     assert list(noticed(state, "A", facts)) == [Served("A")]
     assert list(noticed(state, "A", AttemptFacts())) == []
     assert list(noticed(state, "B", facts)) == []
+
+
+@given(st.lists(st.sampled_from(sorted(BUSY)), min_size=room.MOST_OVERLOADS + 2, max_size=40), st.integers(0, 2))
+def test_a_service_that_stays_busy_is_tried_so_often_and_no_more(outcomes: list[Outcome], retries: int) -> None:
+    """Its bound is its own, whatever retries the task has."""
+    state, now, tries = state_of(plan(("A", ""), A={"retries": retries})), 0.0, 0
+    actions = decide(state, Begun(), now)
+    for outcome in outcomes:
+        if not begun(actions):
+            break
+        tries += 1
+        decide(state, refused("A", outcome=outcome), now)
+        now += 9999.0
+        actions = decide(state, Woken(), now)
+    assert tries == room.MOST_OVERLOADS + 1
+    assert state.schedule.state("A") is TaskState.FAILED
 
 
 def test_nothing_begins_on_the_word_of_a_clock() -> None:
