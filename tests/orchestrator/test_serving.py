@@ -114,6 +114,22 @@ async def test_the_next_agent_takes_over_at_a_usage_limit(agents: Path) -> None:
     assert report.tasks["T1"].usage.total == 107
 
 
+async def test_the_next_agent_takes_over_at_a_limit_of_another_run(
+    agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit that one run has met is met by no other: its task begins with the next agent at once."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(agents / "states"))
+    await run('agent = ["claude", "codex"]', tasks=1)
+    other = agents / "other"
+    other.mkdir()
+    for name in ("limit", "done"):
+        (other / name).write_bytes((agents / name).read_bytes())
+    monkeypatch.chdir(other)
+    report = await run('agent = ["claude", "codex"]', tasks=2)
+    assert served(report) == [[("codex", "ok")], [("codex", "ok")]]
+    assert (other / "starts").read_text().splitlines() == ["codex T1", "codex T2"]
+
+
 async def test_the_next_account_takes_over(agents: Path) -> None:
     """Two accounts of one agent are two: the second one is tried under its own configuration."""
     accounts = "".join(f'\n[accounts.{name}]\nenv = {{CLAUDE_CONFIG_DIR = "~/{name}"}}' for name in ("work", "home"))
