@@ -37,8 +37,8 @@ def close_gate(state: RunState, task_id: str, account: Account, hold: Hold, now:
     """Keep a task whose account has reached a usage limit, and let no other begin there until that has reset."""
     forget_overload(state, account)
     had_tried = state.trying.get(account) == task_id
-    if had_tried:
-        del state.trying[account]
+    if had_tried and account not in state.gates:  # its key was rejected before, and is taken by now
+        del state.holds[account], state.trying[account]
     keep(state, task_id, account)
     told = _close(state, account, hold, now, counts=had_tried or account not in state.gates)
     yield HeldBack(task_id, state.holds[account])

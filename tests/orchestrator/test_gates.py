@@ -146,6 +146,18 @@ def test_a_gate_that_nobody_waits_for_is_tried_by_who_comes_first() -> None:
     assert begun(decide(state, Kept("B", ONE), LATE)) == []
 
 
+def test_a_task_tries_both_limits_of_its_account() -> None:
+    """One of the whole login and one of its model, both reset by now: it does not wait for one because of the other."""
+    state = run_of("A")
+    login = ONE._replace(model=None)
+    decide(state, told(RESET), 10.0)
+    decide(state, replace(told(RESET), account=login), 10.0)
+    assert begun(decide(state, Kept("A", login), LATE)) == ["A"]
+    assert begun(decide(state, Kept("A", ONE), LATE)) == ["A"]
+    assert state.held_by("A", ONE) is None
+    assert kinds(decide(state, Ended("A", Outcome.OK, account=ONE), LATE)) == [Opened, Opened, Completed, Finish]
+
+
 def test_what_another_run_has_met_is_waited_for_until_the_same_moment() -> None:
     """It is told once, and again only if the moment has changed by more than the two runs' clocks may differ."""
     state = run_of("A")
@@ -220,6 +232,21 @@ def test_an_account_that_is_refused_is_not_tried_after_a_reset() -> None:
     actions = decide(state, replace(late, hold=replace(late.hold, model=None)), 11.0)
     assert kinds(actions) == [HeldBack, Finish]
     assert (state.gates, state.holds[login].outcome) == ({}, Outcome.AUTH)
+
+
+def test_a_limit_that_a_retry_meets_is_waited_for() -> None:
+    """A key that was rejected is taken by now, or no limit would be met: what holds the tasks ends with time."""
+    state = run_of("AB", retry_on=(Outcome.AUTH,))
+    decide(state, refused("A"), 1.0)
+    [login] = state.holds
+    decide(state, Kept("B", login), 1.0)
+    assert begun(decide(state, Woken(), 9999.0)) == ["A"]
+    late = limited("A", 20_000.0, login)
+    assert late.hold is not None
+    actions = decide(state, replace(late, hold=replace(late.hold, model=None)), 10_000.0)
+    assert kinds(actions) == [HeldBack, Closed]
+    assert [(hold.outcome, hold.waiting) for hold in state.holds_now()] == [(Outcome.LIMIT, ("A", "B"))]
+    assert begun(decide(state, Woken(), 20_000.0 + JITTER[-1])) == ["A"]
 
 
 def test_an_overload_is_tried_out_by_one_task_alone() -> None:
