@@ -170,10 +170,7 @@ def _read(table: Mapping[str, Any], line_of: Callable[..., int], findings: Findi
                 findings.add(line_of(key), "E004", f"unknown {what} {shown(key)}{guess}")
             written.add(key)
         except ValueError as error:
-            text = str(error)
-            if key in SETTINGS or option is None:
-                text = f"{key}: {error}"
-            elif text.startswith(f"{option.key}: "):  # a task's budget has another name here
-                text = key + text.removeprefix(option.key)
-            findings.add(line_of(key), "E104", text)
+            # An option's errors begin with its name, and a task's budget has another one here.
+            name = "" if key in SETTINGS or option is None else f"{option.key}: "
+            findings.add(line_of(key), "E104", f"{key}: {str(error).removeprefix(name)}")
     return RunSettings(**found, milestones=milestones, task_options=task_options, written=frozenset(written))
