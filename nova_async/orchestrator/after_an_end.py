@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from nova_async.orchestrator.actions import Action, Completed, Failed, HeldBack
-from nova_async.orchestrator.gates import after_a_try, close_gate
+from nova_async.orchestrator.gates import after_a_try, close_gate, may_try
 from nova_async.orchestrator.happenings import Ended
 from nova_async.orchestrator.holding import Account
 from nova_async.orchestrator.holds import forget_overload, keep, suspend, tried_by
@@ -79,7 +79,8 @@ def _what_follows(state: RunState, ended: Ended, outcome: Outcome, now: float) -
 def _overloaded(state: RunState, ended: Ended, account: Account, hold: Hold, now: float) -> Iterable[Action]:
     """Try a task again later, and let the others of its account wait for that: they would meet the same."""
     task_id = ended.task_id
-    others_try = account in state.holds and state.trying.get(account) != task_id
+    # Not where it would be the first to try again, and at once: it has just been told to wait.
+    others_try = account in state.holds and state.trying.get(account) != task_id and not may_try(state, account, now)
     if others_try and hold.outcome in state.cascade.settings.retry_on:
         keep(state, task_id, account)
         return (HeldBack(task_id, state.holds[account]),)

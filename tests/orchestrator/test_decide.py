@@ -682,7 +682,10 @@ class AnyOrder(RuleBasedStateMachine):
                     assert isinstance(event, Ended)
                     assert event.account is not None
                     assert event.hold is not None
-                    assert self.state.trying.get(event.account.held_by(event.hold)) != task_id, "it is not tried again"
+                    where = event.account.held_by(event.hold)
+                    gate = self.state.gates.get(where)
+                    is_due = gate is not None and gate.opens_at <= self.now + self.state.utc_offset
+                    assert is_due or self.state.trying.get(where) != task_id, "it is not tried again"
                 case OutOfBudget(task_id):
                     used = sum(row.tokens for task, row in self.rows if task == task_id)
                     assert used >= (self.cascade.tasks[task_id].options.budget_tokens or 0)
@@ -706,7 +709,8 @@ class AnyOrder(RuleBasedStateMachine):
                     self.verdicts[task_id] = type(action)
                     if isinstance(action, Failed) and isinstance(event, Ended) and event.outcome is Outcome.SIGNAL:
                         retries = self.cascade.tasks[task_id].options.retries
-                        assert self.signals[task_id] > retries, "a limit or an overload has burnt a retry"
+                        may_fail = self.signals[task_id] > retries or self.state.is_out_of_budget(task_id)
+                        assert may_fail, "a limit or an overload has burnt a retry"
                     if isinstance(action, Completed):
                         self.done.add(task_id)
                 case StopTask(task_id):

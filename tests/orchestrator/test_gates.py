@@ -290,3 +290,13 @@ def test_who_is_served_elsewhere_lets_those_begin_that_wait_for_its_retry() -> N
     decide(state, Written("A", OTHER), 9999.0)
     assert (state.holds, state.held) == ({}, {})
     assert begun(decide(state, Ended("A", Outcome.OK, account=OTHER), 9999.0)) == ["B"]
+
+
+def test_an_overload_where_a_limit_has_just_reset_is_not_tried_at_once() -> None:
+    """A task that was under way when another run told of a limit waits as long as after any overload."""
+    state = run_of("A")
+    decide(state, Written("A", ONE), 0.0)
+    decide(state, told(RESET), 1.0)
+    actions = decide(state, refused("A", outcome=Outcome.OVERLOAD), LATE)
+    assert kinds(actions) == [Retrying]
+    assert state.schedule.state("A") is TaskState.RETRYING

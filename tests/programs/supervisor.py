@@ -45,12 +45,15 @@ children: list[Child] = []
 
 async def first_words(child: Child) -> list[str]:
     """Return the pids in the line that the child begins with."""
-    loop = asyncio.get_running_loop()
+    loop, line = asyncio.get_running_loop(), b""
     readable = asyncio.Event()
     loop.add_reader(child.output, readable.set)
-    await readable.wait()
+    while not line.endswith(b"\n"):
+        await readable.wait()
+        readable.clear()
+        line += os.read(child.output, 4096)
     loop.remove_reader(child.output)
-    return os.read(child.output, 4096).decode().split()[1:]
+    return line.decode().split()[1:]
 
 
 class Long:
