@@ -51,7 +51,8 @@ async def first_words(child: Child) -> list[str]:
     while not line.endswith(b"\n"):
         await readable.wait()
         readable.clear()
-        line += os.read(child.output, 4096)
+        with suppress(BlockingIOError):  # it was read before the loop told of it once more
+            line += os.read(child.output, 4096)
     loop.remove_reader(child.output)
     return line.decode().split()[1:]
 
