@@ -1,12 +1,12 @@
 """Add up the tokens of one process without counting a message twice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from nova_async.agents.reader import UsageByModel
 from nova_async.usage import TokenUsage
 
-__all__ = ["MAX_COUNT", "NOTHING", "Counts", "UsageLedger", "bounded", "count", "money"]
+__all__ = ["MAX_COUNT", "NOTHING", "Counts", "UsageLedger", "bounded", "count", "less", "money"]
 
 MAX_COUNT = 2**53 - 1  # tokens; whatever is larger is garbage, and would not survive JSON
 MAX_SUM = MAX_COUNT // 4  # tokens of one kind; so the total of all four stays below MAX_COUNT, too
@@ -33,6 +33,12 @@ def bounded(usage: TokenUsage) -> TokenUsage:
     if max(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens) <= MAX_SUM:
         return usage
     return TokenUsage(*(min(tokens, MAX_SUM) for tokens in usage.as_dict().values()))
+
+
+def less(whole: Iterable[int], part: Iterable[int]) -> Counts:
+    """Return what is left of four counts when those of a part are taken off; of no kind less than nothing."""
+    fresh, output, read, created = (max(0, one - other) for one, other in zip(whole, part, strict=True))
+    return fresh, output, read, created
 
 
 @final

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, final
 
-from nova_async.agents.ledger import UsageLedger, bounded
+from nova_async.agents.ledger import UsageLedger, bounded, less
 from nova_async.agents.reader import AgentReport, Gauge, LineSplitter, UsageByModel
 from nova_async.usage import TokenUsage
 from nova_async.words import UsageSource
@@ -231,9 +231,7 @@ def _larger(one: TokenUsage, other: TokenUsage) -> TokenUsage:
 def _parts(usage: TokenUsage, told: SessionUsage, model: str | None) -> UsageByModel:
     """Return the parts by model; what the files do not have is the main model's."""
     parts = dict(told.usage_by_model)
-    rest = TokenUsage(*(all_of_it - known for all_of_it, known in zip(
-        usage.as_dict().values(), told.usage.as_dict().values(), strict=True
-    )))  # fmt: skip
+    rest = TokenUsage(*less(usage.as_dict().values(), told.usage.as_dict().values()))
     if model is not None and rest.total:
         parts[model] = parts.get(model, TokenUsage()) + rest
     return UsageByModel(parts)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, final
 
 from nova_async.agents import AGENTS
+from nova_async.agents.ledger import less
 from nova_async.agents.registry import PLAIN
 from nova_async.records import Attempt, AttemptEnd
 from nova_async.usage import TokenUsage, Totals
@@ -87,8 +88,7 @@ def split_by_model(end: AttemptEnd, model: str = "") -> Iterator[Split]:
     """
     models = {model: used for model, used in end.usage_by_model.items() if used.total}
     known = sum(models.values(), TokenUsage())
-    rest = TokenUsage(*(max(whole - part, 0) for whole, part in zip(
-        end.usage.as_dict().values(), known.as_dict().values(), strict=True)))  # fmt: skip
+    rest = TokenUsage(*less(end.usage.as_dict().values(), known.as_dict().values()))
     if rest.total or not models:
         name = model if not models else ""
         models[name] = models.get(name, TokenUsage()) + rest

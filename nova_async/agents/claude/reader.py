@@ -30,7 +30,7 @@ from nova_async.agents.claude.verdict import (
     words_of_provider,
 )
 from nova_async.agents.event_reader import UNREADABLE, decode, http_status
-from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, Counts, count, money
+from nova_async.agents.ledger import MAX_COUNT, MAX_MESSAGES, NOTHING, Counts, count, less, money
 from nova_async.agents.message_lines import (
     SUB_AGENT,
     AssistantLine,
@@ -45,7 +45,7 @@ from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_text
 from nova_async.words import Outcome
 
-__all__ = ["ClaudeReader"]
+__all__ = ["ClaudeReader", "counts_of"]
 
 # Nine lines of ten with partial messages. A line that begins like this can be nothing else, and has nothing to count.
 SKIPPED = (
@@ -93,7 +93,8 @@ def _counts(usage: Usage) -> Counts:
     return count(fresh), count(output), count(read), count(created)
 
 
-def _counts_of(used: Any) -> Counts:
+def counts_of(used: Any) -> Counts:
+    """Return the four counts of a message's ``usage``, as it stands on a line or in a session file."""
     fields = Usage.__struct_fields__
     return _counts(
         Usage(**{field: used[field] for field in fields if field in used}) if isinstance(used, dict) else Usage()
@@ -217,7 +218,7 @@ class ClaudeReader(MessageReader):
             self.background.remove(ended.agentId)
         if isinstance(ended, SubAgentResult) and isinstance(ended.agentId, str) and isinstance(ended.usage, dict):
             # The last call of a foreground sub-agent is printed nowhere else.
-            counts = _counts_of(ended.usage)
+            counts = counts_of(ended.usage)
             printed = self._sub_agent_calls.get((counts[0], counts[2], counts[3]))
             known = self.ledger.of(printed) if printed is not None else None
             if printed is not None and known is not None and (known[0], *known[2:]) == (counts[0], *counts[2:]):
@@ -299,13 +300,13 @@ class ClaudeReader(MessageReader):
         """Take the tokens of a result; return the dollars that its total has from earlier processes of the session."""
         self._sub_agent_calls.clear()
         if not isinstance(ended.modelUsage, dict):  # very old versions: the usage of this turn
-            self.ledger.settle({self.model or "": _counts_of(ended.usage)}, add=True)
+            self.ledger.settle({self.model or "": counts_of(ended.usage)}, add=True)
             return 0.0
         by_model, _ = _by_model(ended.modelUsage)
         if self._restored is None or self._restored.session_id != self.session_id:
             self._restored = Restored.of(ended, self.session_id)
         before = self._restored.by_model
-        mine = {name: _less(counts, before.get(name)) for name, counts in by_model.items()}
+        mine = {name: less(counts, before.get(name, NOTHING)) for name, counts in by_model.items()}
         self.ledger.settle({name: counts for name, counts in mine.items() if any(counts) or name not in before})
         if self.model is None and len(by_model) == 1:  # json mode names it nowhere else
             self.name_model(next(iter(by_model)))
@@ -327,7 +328,7 @@ class Restored(NamedTuple):
             return cls(session_id, {}, 0.0)
         total, _ = _by_model(ended.modelUsage)
         mine, cost = _by_model(used)
-        restored = {name: _less(counts, mine.get(name)) for name, counts in total.items()}
+        restored = {name: less(counts, mine.get(name, NOTHING)) for name, counts in total.items()}
         return cls(session_id, restored, max(0.0, (money(ended.total_cost_usd) or 0.0) - cost))
 
 
@@ -341,10 +342,3 @@ def _by_model(usage: dict[str, Any]) -> tuple[dict[str, Counts], float]:
             by_model[name] = fresh, output, read, created
             cost += money(used.get("costUSD")) or 0.0
     return by_model, cost
-
-
-def _less(counts: Counts, other: Counts | None) -> Counts:
-    if other is None:
-        return counts
-    fresh, output, read, created = (max(0, all_of_it - part) for all_of_it, part in zip(counts, other, strict=True))
-    return fresh, output, read, created

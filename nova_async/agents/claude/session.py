@@ -10,8 +10,9 @@ from typing import Any, final
 
 import msgspec
 
+from nova_async.agents.claude.reader import counts_of
 from nova_async.agents.event_reader import decode
-from nova_async.agents.ledger import MAX_MESSAGES, Counts, count
+from nova_async.agents.ledger import MAX_MESSAGES, Counts
 from nova_async.agents.session import SessionFile, SessionReader
 
 __all__ = ["ClaudeSession"]
@@ -40,13 +41,6 @@ class _Line(msgspec.Struct):
 _LINE = msgspec.json.Decoder(_Line)
 
 
-def _counts_of(usage: Any) -> Counts:
-    used = usage if isinstance(usage, dict) else {}
-    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    fresh, output, read, created = (count(used.get(name)) for name in names)
-    return fresh, output, read, created
-
-
 @final
 class ClaudeSession(SessionReader):
     """Reads Claude Code's session files."""
@@ -68,10 +62,10 @@ class ClaudeSession(SessionReader):
             if message.model != "<synthetic>" and isinstance(message.id, str):
                 self._read_answer(message.id, message, file)
         elif event.type == "user" and isinstance(result, _Result) and isinstance(result.agentId, str):
-            self._read_end(_counts_of(result.usage))
+            self._read_end(counts_of(result.usage))
 
     def _read_answer(self, name: str, message: _Message, file: SessionFile) -> None:
-        counts = _counts_of(message.usage)
+        counts = counts_of(message.usage)
         self.ledger_of(file).raise_to(name, counts, message.model if isinstance(message.model, str) else "")
         if not file.is_own:
             call = counts[0], counts[2], counts[3]

@@ -15,6 +15,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.codex.session import counts_of
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
+from nova_async.agents.ledger import less
 from nova_async.agents.reader import MAX_RESULT, UsageLimit
 from nova_async.agents.wording import plain_text, tool_call
 from nova_async.usage import TokenUsage
@@ -169,15 +170,7 @@ class CodexReader(EventReader):
         return limit
 
     def _succeed(self, usage: Any) -> None:
-        fresh, output, read, created = counts_of(usage)
-        before = self._before
-        counts = (
-            max(0, fresh - before.input_tokens),
-            max(0, output - before.output_tokens),
-            max(0, read - before.cache_read_tokens),
-            max(0, created - before.cache_creation_tokens),
-        )
-        self.ledger.settle({"": counts})
+        self.ledger.settle({"": less(counts_of(usage), self._before.as_dict().values())})
         self.turns = (self.turns or 0) + 1
         self.result = self._last_message
         self.activity = None

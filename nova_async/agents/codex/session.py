@@ -12,14 +12,13 @@ import msgspec
 
 from nova_async.agents.codex.gauges import gauges_of
 from nova_async.agents.event_reader import decode
-from nova_async.agents.ledger import MAX_NAME, Counts, count
+from nova_async.agents.ledger import MAX_NAME, NOTHING, Counts, count, less
 from nova_async.agents.session import SessionFile, SessionReader
 from nova_async.usage import TokenUsage
 
 __all__ = ["CodexSession", "counts_of", "is_related"]
 
 MOST_GAUGES = 16  # kinds; an account has two, and a model two of its own
-NOTHING: Counts = (0, 0, 0, 0)
 
 
 class _Info(msgspec.Struct):
@@ -117,8 +116,7 @@ class CodexSession(SessionReader):
         if id(file) in self._recorded:
             return
         before = self._before.get(id(file), NOTHING)
-        fresh, output, read, created = (max(0, now - then) for now, then in zip(counts, before, strict=True))
-        self.ledger_of(file).put(self._total_of(file), (fresh, output, read, created), file.model)
+        self.ledger_of(file).put(self._total_of(file), less(counts, before), file.model)
 
     def _total_of(self, file: SessionFile) -> str:
         return f"total of {id(file)}"

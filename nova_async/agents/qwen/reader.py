@@ -14,7 +14,7 @@ from nova_async._core.text import one_line
 from nova_async.agents.background import TaskFields
 from nova_async.agents.event_reader import decode, http_status
 from nova_async.agents.failures import MOST_WORDS
-from nova_async.agents.ledger import NOTHING, Counts, count
+from nova_async.agents.ledger import NOTHING, Counts, count, less
 from nova_async.agents.message_lines import (
     SUB_AGENT,
     AssistantLine,
@@ -197,10 +197,9 @@ class QwenReader(MessageReader):
         """Take off what earlier processes of a resumed session have used: a result has the session's total (G32)."""
         if not self._before.total:
             return by_model
-        before = self._before.as_dict().values()
         total = map(sum, zip(*by_model.values(), strict=True))
-        fresh, output, read, created = (max(0, now - then) for now, then in zip(total, before, strict=True))
-        return {self.model or "": (fresh, output, read, created)}  # of which model those were is not known
+        left = less(total, self._before.as_dict().values())
+        return {self.model or "": left}  # of which model those were is not known
 
     def _by_model(self, stats: Any, total: Counts) -> dict[str, Counts]:
         models = stats.get("models") if isinstance(stats, dict) else None
