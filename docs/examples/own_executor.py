@@ -37,35 +37,38 @@ class PrefixedAttempt:
         self.id, self.facts = job.id, AttemptFacts()
         self.on_change: Callable[[], object] | None = None
         self._began = time.monotonic()
+        self._stopped = asyncio.Event()
         self._task = asyncio.create_task(self._run([*prefix, *job.command], job))
 
     def stop(self, grace: float) -> None:
-        """Kill it."""
-        # Once: a second cancellation would cut off the wait for its end. An executor that is kinder would ask first,
-        # and wait for ``grace`` seconds.
-        if not self._task.cancelling():
-            self._task.cancel()
+        """Kill it. A kinder executor would ask first, and wait for ``grace`` seconds."""
+        # An event, for a cancellation could come while the process is being started, or while its end is awaited:
+        # then nobody would wait for it.
+        self._stopped.set()
 
     async def ended(self) -> AttemptEnd:
         """Wait for its end, any number of times."""
         await asyncio.wait([self._task])
-        outcome = Outcome.CANCELLED if self._task.cancelled() else self._task.result()
         return AttemptEnd(
-            id=self.id, outcome=outcome, phase=Phase.RUN, ended_at=datetime.now(UTC),
+            id=self.id, outcome=self._task.result(), phase=Phase.RUN, ended_at=datetime.now(UTC),
             duration_seconds=time.monotonic() - self._began,
         )  # fmt: skip
 
     async def _run(self, command: list[str], job: Job) -> Outcome:
+        if self._stopped.is_set():  # before it has begun
+            return Outcome.CANCELLED
         process = await asyncio.create_subprocess_exec(*command, cwd=job.cwd, env=job.environment(os.environ))
         self.facts = AttemptFacts(phase=Phase.RUN, pid=process.pid, host=self.host)
         if self.on_change is not None:
             self.on_change()
-        try:
-            return Outcome.OK if await process.wait() == 0 else Outcome.EXIT
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        stopped, exited = asyncio.create_task(self._stopped.wait()), asyncio.create_task(process.wait())
+        await asyncio.wait([stopped, exited], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if exited.done():
+            return Outcome.OK if exited.result() == 0 else Outcome.EXIT
+        process.kill()
+        await exited
+        return Outcome.CANCELLED
 
 
 class PrefixExecutor:
