@@ -44,8 +44,12 @@ def _is_ours(folder: Path) -> bool:
     return bool(found) and found <= OURS
 
 
-def replace_file(path: Path, content: bytes, *, by_way_of: Path, keeps_mode: bool = True) -> None:
+def replace_file(
+    path: Path, content: bytes, *, by_way_of: Path, keeps_mode: bool = True, outlasts_power_cut: bool = True
+) -> None:
     """Replace a file atomically, so that neither a crash nor a power cut can leave it half written.
+
+    Without ``outlasts_power_cut`` a power cut may: for what is quickly found out again, and must not wait for a disk.
 
     The content is first written to the folder ``by_way_of``; if that fails, or is on another file system, beside the
     file.
@@ -57,19 +61,20 @@ def replace_file(path: Path, content: bytes, *, by_way_of: Path, keeps_mode: boo
     """
     temporary = by_way_of / f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
-        _write(temporary, content, like=path if keeps_mode else None)
+        _write(temporary, content, like=path if keeps_mode else None, syncs=outlasts_power_cut)
         temporary.replace(path)
     except OSError:
         if by_way_of == path.parent:
             raise
-        replace_file(path, content, by_way_of=path.parent, keeps_mode=keeps_mode)
+        replace_file(path, content, by_way_of=path.parent, keeps_mode=keeps_mode, outlasts_power_cut=outlasts_power_cut)
     finally:
         with contextlib.suppress(OSError):  # a disk that has turned read-only, or is dead, gives nothing back
             temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    if outlasts_power_cut:
+        sync_folder(path.parent)
 
 
-def _write(temporary: Path, content: bytes, *, like: Path | None) -> None:
+def _write(temporary: Path, content: bytes, *, like: Path | None, syncs: bool) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -78,7 +83,8 @@ def _write(temporary: Path, content: bytes, *, like: Path | None) -> None:
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]
-        os.fsync(descriptor)
+        if syncs:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

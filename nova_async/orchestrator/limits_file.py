@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
+from nova_async._core.atomic_files import replace_file
 from nova_async._core.own_places import read_file
 from nova_async.journal.seal import key_path
 
@@ -98,15 +99,9 @@ class LimitsFile:
         assert self._path is not None
         fresh = sorted(entries.items(), key=lambda item: -item[1]["opens_at"])
         left = {key: entry for key, entry in fresh[:MOST] if entry["opens_at"] > now - KEPT_SECONDS}
-        temporary = self._path.with_name(f".{NAME}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
-                file.write(json.dumps({"schema": 1, "limits": left}).encode())
-            temporary.replace(self._path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        content = json.dumps({"schema": 1, "limits": left}).encode()
+        # Other runs wait for the lock meanwhile: the file is not worth waiting for a disk.
+        replace_file(self._path, content, by_way_of=self._path.parent, keeps_mode=False, outlasts_power_cut=False)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
