@@ -16,8 +16,10 @@ __all__ = [
     "LOG_DIR",
     "STATE_FILE",
     "chosen_by_us",
+    "open_below",
     "open_without_waiting",
     "read_file",
+    "read_open",
     "refuse_links",
     "user_states",
 ]
@@ -64,17 +66,46 @@ def read_file(path: Path, most: int) -> bytes:
     Raises ``OSError``, also if it is not a regular file or has more than ``most`` bytes.
     """
     with open_without_waiting(path) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        if status.st_size > most:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
-        return file.read(most + 1) or b""
+        return read_open(file, path, most)
 
 
-def open_without_waiting(path: Path) -> io.FileIO:
+def read_open(file: io.FileIO, path: Path, most: int) -> bytes:
+    """Read a file that is open already; ``path`` is for what is said of it.
+
+    Raises ``OSError``, also if it is not a regular file or has more than ``most`` bytes.
+    """
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    if status.st_size > most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return file.read(most + 1) or b""
+
+
+def open_without_waiting(path: Path, *, below: int | None = None) -> io.FileIO:
     """Open a file for reading; of a FIFO, nobody waits for the other end.
 
-    Raises ``OSError``, also for a folder.
+    ``below`` is the descriptor of the folder that a relative path starts from: then a link is not followed. Raises
+    ``OSError``, also for a folder.
     """
-    return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOCTTY | os.O_NONBLOCK))
+    more = os.O_NOCTTY | os.O_NONBLOCK | (0 if below is None else os.O_NOFOLLOW)
+    return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | more, dir_fd=below))
+
+
+def open_below(folder: Path, name: str) -> io.FileIO:
+    """Open a file below a folder for reading, following no link on the way from the folder down.
+
+    Whoever else may write there can plant one at any moment: a look beforehand does not help. Raises ``OSError``.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(folder, flags)
+    try:
+        for part in Path(name).parts[:-1]:
+            above = descriptor
+            try:
+                descriptor = os.open(part, flags, dir_fd=above)
+            finally:
+                os.close(above)
+        return open_without_waiting(Path(Path(name).name), below=descriptor)
+    finally:
+        os.close(descriptor)

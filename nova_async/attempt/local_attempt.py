@@ -268,6 +268,9 @@ class LocalAttempt:
         self._enter(Phase.VERIFY)
         if self._grace is not None:
             return replace(end, outcome=Outcome.CANCELLED, error="stopped before verify ran")
+        if self._own.trouble is not None:  # where only the check is left; it may run an agent too
+            outcome, error = about_configuration(self._own.trouble)
+            return replace(end, outcome=outcome, error=error)
         if (refusal := await self._work(worker, command, None)) is not None:
             outcome, error = describe_refusal(refusal, command, log_path)
             if outcome not in (Outcome.NO_RESOURCES, Outcome.CANCELLED):

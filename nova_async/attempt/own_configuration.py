@@ -1,13 +1,13 @@
 """A configuration folder of an attempt's own: several agents at once spoil the files of the usual one (G47)."""
 
+import io
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from nova_async._core.home import home_in
-from nova_async._core.own_places import read_file
+from nova_async._core.own_places import open_below, read_file, read_open
 from nova_async.agents.configuration import Configuration
 
 __all__ = ["bring_back_logins", "fill_configuration"]
@@ -54,21 +54,24 @@ def bring_back_logins(configuration: Configuration, environment: Mapping[str, st
     """
     usual = usual_folder(configuration, environment, cwd)
     for name in configuration.logins:
-        mine, theirs = folder / name, usual / name
-        with suppress(OSError):
-            if mine.is_symlink() or not mine.is_file():
-                continue
-            if theirs.exists() and theirs.stat().st_mtime_ns >= mine.stat().st_mtime_ns:
-                continue
-            target = Path(os.path.realpath(theirs))  # it may be a link of the user's
-            temporary = target.with_name(f"{target.name}.{os.urandom(4).hex()}.tmp")
-            try:
-                write_private(temporary, read_file(mine, LARGEST_LOGIN))
-                shutil.copystat(mine, temporary)
-                temporary.chmod(0o600)
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with suppress(OSError), open_below(folder, name) as mine:
+            bring_back(mine, folder / name, usual / name)
+
+
+def bring_back(mine: io.FileIO, path: Path, theirs: Path) -> None:
+    """Put a login where the user's is, unless that is as new; ``path`` is where it was opened. Raises ``OSError``."""
+    renewed = os.fstat(mine.fileno())
+    content = read_open(mine, path, LARGEST_LOGIN)
+    if theirs.exists() and theirs.stat().st_mtime_ns >= renewed.st_mtime_ns:
+        return
+    target = Path(os.path.realpath(theirs))  # it may be a link of the user's
+    temporary = target.with_name(f"{target.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        write_private(temporary, content)
+        os.utime(temporary, ns=(renewed.st_atime_ns, renewed.st_mtime_ns))
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """The environment of an attempt's programs, with the folders in it that only this attempt has."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from nova_async.words import Leftovers
 
 __all__ = ["OwnEnvironment"]
 
+NOT_PREPARED = "the system could not start another thread"
 USUAL_TMPDIR = "/tmp"
 CONFIGURATIONS = "own"  # in our folder of the user's: no agent's sandbox lets its commands write there, as in /tmp
 
@@ -27,8 +29,10 @@ class OwnEnvironment:
 
     def __init__(self, job: Job, folders: OwnFolders | None, here: Mapping[str, str] = os.environ) -> None:
         self.variables = job.environment(here)
-        self.trouble: OSError | None = None
-        """Why the agent cannot have a configuration of its own, if it is to have one."""
+        agent = AGENTS.get(job.agent_name)
+        self._configuration = agent.configuration if agent is not None and job.isolate_config else None
+        self.trouble: OSError | None = None if self._configuration is None else OSError(errno.EAGAIN, NOT_PREPARED)
+        """Why the agent has no configuration of its own, if it is to have one: until `prepare` has made it, too."""
         self._job = job
         self._folders = folders or OwnFolders()
         self._is_alone = folders is None
@@ -46,8 +50,7 @@ class OwnEnvironment:
         usual = dict(self.variables)
         if self._job.leftovers is Leftovers.KILL and not {"TMPDIR"} & {*self._job.env, *self._job.account_env}:
             self._make_tmpdir(usual.get("TMPDIR") or USUAL_TMPDIR)
-        agent = AGENTS.get(self._job.agent_name)
-        if self._job.isolate_config and agent is not None and (configuration := agent.configuration) is not None:
+        if (configuration := self._configuration) is not None:
             try:
                 parent = user_states(self._here) / CONFIGURATIONS
                 parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,6 +58,7 @@ class OwnEnvironment:
                 bring_back = partial(bring_back_logins, configuration, usual, folder, cwd=self._job.cwd)
                 self._made.append(partial(self._folders.remove_soon, folder, bring_back))
                 self.variables |= fill_configuration(configuration, usual, folder, cwd=self._job.cwd)
+                self.trouble = None
             except OSError as error:
                 self.trouble = error
 

@@ -2,12 +2,18 @@
 
 import asyncio
 import os
+import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nova_async._core.threads import DiskThreads
 from nova_async.agents import AGENTS
 from nova_async.agents.configuration import Configuration
+from nova_async.attempt import local_attempt
+from nova_async.attempt.ends import bare_end
 from nova_async.attempt.local_attempt import run_attempt
 from nova_async.attempt.local_executor import LocalExecutor
 from nova_async.attempt.own_configuration import bring_back_logins, fill_configuration
@@ -180,6 +186,62 @@ def test_a_login_that_is_a_link_of_the_users(tmp_path: Path, home: Path) -> None
     (folder / ".credentials.json").mkdir()
     bring_back_logins(configuration, {"HOME": str(home)}, folder, cwd="/")
     assert real.read_text() == "renewed"
+
+
+@pytest.mark.parametrize("when", ["while it is looked at", "in place of its folder"])
+def test_a_link_that_an_agent_plants_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Neither one that takes the place of the login after the look at it, nor one above it: the user's login stays."""
+    configuration = AGENTS["gemini"].configuration
+    assert configuration is not None
+    name = ".gemini/oauth_creds.json"
+    usual, own, other = (tmp_path / each for each in ("home", "own", "other"))
+    for folder in (usual, own, other):
+        (folder / ".gemini").mkdir(parents=True)
+        (folder / name).write_text(folder.name)
+    os.utime(usual / name, (1, 1))
+    if when == "in place of its folder":
+        (own / ".gemini").rename(own / "moved")
+        (own / ".gemini").symlink_to(other / ".gemini")
+    opens = os.open
+
+    def plants(path: str, *arguments: Any, **more: Any) -> int:
+        if str(path).endswith("oauth_creds.json") and (own / name).is_file():
+            (own / name).unlink()
+            (own / name).symlink_to(other / name)
+        return opens(path, *arguments, **more)
+
+    if when == "while it is looked at":
+        monkeypatch.setattr(os, "open", plants)
+    bring_back_logins(configuration, {configuration.variable: str(usual)}, own, cwd="/")
+    assert (usual / name).read_text() == "home"
+
+
+async def test_without_a_thread_nobody_runs_on_the_shared_one(
+    tmp_path: Path, home: Path, job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the agent nor, after an agent that has finished, its check; a machine that is full may have room soon."""
+    work = job("echo ran > ran", agent="claude", isolate_config=True, verify=("sh", "-c", "echo checked > ran"))
+    finished = bare_end(work.id, Outcome.OK, None, ran=True)
+    monkeypatch.setattr(local_attempt, "GIT_THREADS", DiskThreads("none-to-be-had"))
+    starts = threading.Thread.start
+
+    def refuses(thread: threading.Thread) -> None:
+        if thread.name == "none-to-be-had":
+            raise RuntimeError("can't start new thread")
+        starts(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    for attempted in (work, replace(work, finished=finished)):
+        end = await run_attempt(attempted, log_dir=tmp_path / "logs")
+        assert end.outcome is Outcome.NO_RESOURCES
+        assert end.error is not None
+        assert "isolate_config: its configuration folder cannot be made" in end.error
+        assert "thread" in end.error
+    assert not (tmp_path / "ran").exists()
+    end = await run_attempt(replace(work, isolate_config=False), log_dir=tmp_path / "logs")
+    assert end.outcome is Outcome.OK, "what asks for no isolation runs as before"
 
 
 def test_a_relative_folder_is_the_tasks(tmp_path: Path) -> None:
