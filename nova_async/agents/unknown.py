@@ -3,10 +3,20 @@
 from typing import final
 
 from nova_async.agents.reader import LineSplitter
-from nova_async.agents.registry import agent_of_output
+from nova_async.agents.registry import AGENTS, PLAIN, agent_of_output
 from nova_async.agents.rendering import Piece, Renderer, left_out, lines_of
 
-__all__ = ["UnknownRenderer"]
+__all__ = ["UnknownRenderer", "renderer_of"]
+
+
+def renderer_of(agent: str | None = None, mode: str | None = None) -> Renderer:
+    """Return what shows the output of an agent; None leaves it to the first event, which is good enough for showing.
+
+    ``mode`` is the agent's output mode, where it is known.
+    """
+    # A plain command may be a script around an agent.
+    known = AGENTS.get(agent) if agent not in (None, "", PLAIN.name) else None
+    return UnknownRenderer() if known is None else known.renderer(mode)
 
 
 @final

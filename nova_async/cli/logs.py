@@ -3,10 +3,8 @@
 import errno
 import io
 import os
-import re
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, final
@@ -15,12 +13,12 @@ import click
 
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
-from nova_async.cli.log_files import open_log, open_own_log, with_odd_bytes
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import LOG_DIR, STATE_FILE
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of
+from nova_async.journal.log_files import log_of, logs_by_name, open_log, open_own_log, places_of
 from nova_async.journal.state_document import read_state
 from nova_async.records import Attempt, LogRef
 from nova_async.views import RunView, TaskView
@@ -195,17 +193,8 @@ class Source:
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:
         """Open that very log, whatever its name is by now; None if it is gone."""
-        log = open_log(ref, self._places_of(ref), self._log_dir)
+        log = open_log(ref, places_of(ref, self.task_id, self._state.parent, self._log_dir), self._log_dir)
         return io.BufferedReader(log) if log is not None else None
-
-    def _places_of(self, ref: LogRef) -> Iterator[Path]:
-        # A path may be relative to the folder in which the run was started: that of the state file, most often.
-        paths = [Path(ref.path), *([Path(with_odd_bytes(ref.path))] if ref.inode is not None else [])]
-        places = [place for path in paths for place in (path, self._state.parent / path, self._log_dir / path.name)]
-        for place in dict.fromkeys(places):
-            yield place
-            if ref.inode is not None:
-                yield from logs_by_name(place.parent, self.task_id)
 
     def _open_by_name(self, number: int | None) -> BinaryIO:
         logs = logs_by_name(self._log_dir, self.task_id)
@@ -222,25 +211,6 @@ class Source:
         from nova_async.cascade.diagnostics import did_you_mean  # with all that reads plans: not for every log
 
         return f"no log of {self.task_id} in {self._log_dir}/{did_you_mean(self.task_id, sorted(known))}"
-
-
-def log_of(task: TaskView, number: int) -> LogRef | None:
-    """Return which log an attempt has; None if it has none, not yet or never."""
-    last = task.attempts[-1]
-    if number == last.start.id.number and last.end is None:
-        return task.log
-    return next((found.end.log for found in task.attempts if found.end and found.start.id.number == number), None)
-
-
-def logs_by_name(log_dir: Path, task_id: str) -> list[Path]:
-    """Return a task's logs by their names, oldest first: ``F1~1.log``, ``F1~2.log`` …, and at last ``F1.log``."""
-    older: dict[int, Path] = {}
-    name = re.compile(rf"{re.escape(task_id)}~(\d{{1,9}})\.log", re.ASCII)
-    for path in log_dir.glob("*~*.log"):
-        if found := name.fullmatch(path.name):
-            older[int(found[1])] = path
-    newest = log_dir / f"{task_id}.log"
-    return [*(older[number] for number in sorted(older)), *([newest] if newest.exists() else [])]
 
 
 def log_of_attempt(file: BinaryIO, attempt: Attempt) -> Log:

@@ -3,10 +3,9 @@
 import shutil
 from typing import TextIO, final
 
-from nova_async.agents import AGENTS, Layout, PieceKind, Renderer
+from nova_async.agents import Layout, PieceKind
 from nova_async.agents.layout import ASCII_SIGNS, SIGNS
-from nova_async.agents.registry import PLAIN
-from nova_async.agents.unknown import UnknownRenderer
+from nova_async.agents.unknown import renderer_of
 from nova_async.cli.columns import cut, width_of
 from nova_async.cli.ink import Ink, Span, colours_of, is_terminal, paint, plain
 from nova_async.cli.say import write
@@ -35,9 +34,7 @@ class Rendered:
     """
 
     def __init__(self, stream: TextIO, agent: str | None = None, mode: str | None = None) -> None:
-        # A plain command may be a script around an agent.
-        known = AGENTS.get(agent) if agent not in (None, "", PLAIN.name) else None
-        self._renderer: Renderer = UnknownRenderer() if known is None else known.renderer(mode)
+        self._renderer = renderer_of(agent, mode)
         self._stream = stream
         self._colours = colours_of(stream)
         signs = SIGNS if can_show("".join(SIGNS.values()), stream) else ASCII_SIGNS

@@ -9,12 +9,12 @@ from nova_async.agents.registry import PLAIN
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
-from nova_async.cli.log_files import open_log
 from nova_async.cli.options import argument, command_of, option
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import NovaError
 from nova_async.journal.columns import MOST_TEXT
+from nova_async.journal.log_files import open_log
 from nova_async.records import Attempt, LogRef
 from nova_async.words import TaskState
 

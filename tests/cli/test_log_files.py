@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.cli.log_files import open_log, open_own_log
+from nova_async.journal.log_files import open_log, open_own_log
 from nova_async.records import LogRef
 from nova_async.views import TaskView
 from nova_async.words import TaskState

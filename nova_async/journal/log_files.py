@@ -4,13 +4,14 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nova_async._core.own_places import open_without_waiting
 from nova_async.records import LogRef
+from nova_async.views import TaskView
 
-__all__ = ["open_log", "open_own_log", "with_odd_bytes"]
+__all__ = ["log_of", "logs_by_name", "open_log", "open_own_log", "places_of"]
 
 SPELLED_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
@@ -51,3 +52,35 @@ def with_odd_bytes(path: str) -> str:
     A folder may also really be called so: only the log's inode tells which one is meant.
     """
     return SPELLED_BYTE.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), path)
+
+
+def places_of(ref: LogRef, task_id: str, folder: Path, log_dir: Path) -> Iterator[Path]:
+    """Give the places where a task's log may be by now; ``folder`` is that of the state file.
+
+    A path may be relative to the folder in which the run was started: that of the state file, most often.
+    """
+    paths = [Path(ref.path), *([Path(with_odd_bytes(ref.path))] if ref.inode is not None else [])]
+    places = [place for path in paths for place in (path, folder / path, log_dir / path.name)]
+    for place in dict.fromkeys(places):
+        yield place
+        if ref.inode is not None:
+            yield from logs_by_name(place.parent, task_id)
+
+
+def logs_by_name(log_dir: Path, task_id: str) -> list[Path]:
+    """Return a task's logs by their names, oldest first: ``F1~1.log``, ``F1~2.log`` …, and at last ``F1.log``."""
+    older: dict[int, Path] = {}
+    name = re.compile(rf"{re.escape(task_id)}~(\d{{1,9}})\.log", re.ASCII)
+    for path in log_dir.glob("*~*.log"):
+        if found := name.fullmatch(path.name):
+            older[int(found[1])] = path
+    newest = log_dir / f"{task_id}.log"
+    return [*(older[number] for number in sorted(older)), *([newest] if newest.exists() else [])]
+
+
+def log_of(task: TaskView, number: int) -> LogRef | None:
+    """Return which log an attempt has; None if it has none, not yet or never."""
+    last = task.attempts[-1]
+    if number == last.start.id.number and last.end is None:
+        return task.log
+    return next((found.end.log for found in task.attempts if found.end and found.start.id.number == number), None)
