@@ -21,6 +21,8 @@ class TaskView:
     name: str = ""
     branch: str = ""
     group: str = ""
+    depends_on: tuple[str, ...] = ()
+    """The tasks that it waits for directly, as the plan has it."""
     state: TaskState = TaskState.WAITING
     is_selected: bool = True
     """Whether it is one of those that the run was to run."""
@@ -32,6 +34,8 @@ class TaskView:
     """Whether its attempt was asked to end, and has not ended yet."""
     attempt: int = 0
     """The number of the current or latest attempt, counted from 1 over all runs; 0 before the first."""
+    agent: str = ""
+    """Who serves or served that attempt, with its account: ``claude@work``; empty before the first."""
     outcome: Outcome | None = None
     """How the latest attempt ended; None before the first end and while an attempt runs."""
     error: str | None = None
@@ -43,6 +47,8 @@ class TaskView:
     activity: str | None = None
     """What the agent or the task's check is doing now."""
     blocked_by: tuple[str, ...] = ()
+    needs_approval: bool = False
+    """Whether it waits for nothing but somebody's approval: a gate of the plan."""
     host: str = ""
     """The machine that it runs on; empty means this one."""
     pid: int | None = None
@@ -174,11 +180,22 @@ class RunView:
     """The supervisor."""
     pid_start_time: float | None = None
     max_workers: int = 1
+    """How many tasks may run at once."""
+    is_paused: bool = False
+    """Whether somebody has paused it: nothing new begins, and what runs goes on."""
+    is_stopping: bool = False
+    """Whether it is to end: nothing new begins, and what runs was asked to end."""
     milestones: tuple[MilestoneView, ...] = ()
     removed: Mapping[str, Outcome | None] = field(default_factory=dict)
     """Tasks that have run but are no longer in the plan, with their latest outcome."""
     warnings: tuple[str, ...] = ()
     """Problems with logs, state file or journal that cost no task."""
+    holds: tuple[Hold, ...] = ()
+    """Agents that cannot work now, with the tasks that wait for them."""
+    budgets: tuple[BudgetView, ...] = ()
+    """The run's own budget, if it has one, and those of tasks that wait for more."""
+    control: str | None = None
+    """The address of the socket at which it answers; None where it has none."""
 
 
 @final

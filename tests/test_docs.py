@@ -26,7 +26,7 @@ from nova_async.cli.display import LOOKS
 from nova_async.journal.schema import TABLES
 from nova_async.journal.state_file import run_document, task_document
 from nova_async.orchestrator.retry import BUSY, FREE, MOST_LOST, MOST_OVERLOADS, MOST_SHORTAGES, UNSERVED
-from nova_async.views import TaskView
+from nova_async.views import BudgetView, Hold, TaskView
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.agents.recordings import KEPT_RECORDINGS
 from tests.cli.command import warm_command
@@ -470,8 +470,11 @@ def test_what_is_not_enforced_is_told() -> None:
 
 def test_the_state_files_keys_are_described() -> None:
     """The tables of keys in cascade.md are those of a real document, in order."""
-    task, run = task_document(TaskView(id="F1", attempts=(attempt(),))), run_document(run_view())
-    real = [run["project"], task, task["token_usage"], task["nova"], task["nova"]["attempts"][0], run["nova"]]
+    hold = Hold(agent="claude", program="claude", outcome=Outcome.AUTH, error="", cure="")
+    run = run_document(run_view(holds=(hold,), budgets=(BudgetView(),)))
+    task = task_document(TaskView(id="F1", attempts=(attempt(),)))
+    about = [run["project"], task, task["token_usage"], task["nova"], task["nova"]["attempts"][0], run["nova"]]
+    real = [*about, run["nova"]["holds"][0], run["nova"]["budgets"][0]]
     told = [re.findall(r"`(\w+)`", cells[1]) for cells in rows_of(section_of("The state file"))]
     assert told == [list(keys) for keys in real]
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-__all__ = ["SURROGATES", "as_count", "as_flag", "as_moment", "as_number", "as_pid", "as_table", "as_text", "as_texts",
-           "as_word", "spelled"]  # fmt: skip
+__all__ = ["SURROGATES", "as_count", "as_flag", "as_list", "as_moment", "as_number", "as_pid", "as_table", "as_text",
+           "as_texts", "as_word", "spelled"]  # fmt: skip
 
 Word = TypeVar("Word", bound=StrEnum)
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -27,6 +27,11 @@ def as_table(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def as_list(value: Any) -> list[Any]:
+    """Return a JSON array, or an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
 def as_text(value: Any) -> str | None:
     """Return text that can be written anywhere, or None."""
     if not isinstance(value, str):
@@ -36,8 +41,7 @@ def as_text(value: Any) -> str | None:
 
 def as_texts(value: Any) -> tuple[str, ...]:
     """Return the strings of a list."""
-    found = value if isinstance(value, list) else []
-    return tuple(text for item in found if (text := as_text(item)) is not None)
+    return tuple(text for item in as_list(value) if (text := as_text(item)) is not None)
 
 
 def as_number(value: Any) -> float | None:

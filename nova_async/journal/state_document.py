@@ -16,6 +16,7 @@ from nova_async.journal.foreign_json import (
     SURROGATES,
     as_count,
     as_flag,
+    as_list,
     as_moment,
     as_number,
     as_pid,
@@ -28,16 +29,18 @@ from nova_async.journal.foreign_json import (
 from nova_async.journal.rollup import COLOURS, status_word
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
 from nova_async.usage import TokenUsage
-from nova_async.views import MilestoneView, RunView, TaskView
+from nova_async.views import BudgetView, Hold, MilestoneView, RunView, TaskView
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
-__all__ = ["STATE_SCHEMA", "encoded", "read_state", "run_document", "task_document", "written_moment"]
+__all__ = ["STATE_SCHEMA", "encoded", "read_run", "read_state", "read_task", "run_document", "task_document",
+           "written_moment"]  # fmt: skip
 
 STATE_SCHEMA = 1
 ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
+LONGEST_RESULT = 2000  # characters of an agent's answer; all of it is in the journal, and this file is written often
 LARGEST = 256 * 1024 * 1024  # bytes; 10,000 tasks with all their attempts are a tenth of it
 
 
@@ -62,7 +65,42 @@ def run_document(run: RunView) -> dict[str, Any]:
             "end": run.end,
             "max_workers": run.max_workers,
             "warnings": list(run.warnings),
+            "is_paused": run.is_paused,
+            "is_stopping": run.is_stopping,
+            "holds": [hold_document(hold) for hold in run.holds],
+            "budgets": [budget_document(budget) for budget in run.budgets],
+            "control": run.control,
         },
+    }
+
+
+def hold_document(hold: Hold) -> dict[str, Any]:
+    """Build what the document says about an agent that cannot work."""
+    return {
+        "agent": hold.agent,
+        "program": hold.program,
+        "model": hold.model,
+        "outcome": hold.outcome,
+        "error": hold.error,
+        "cure": hold.cure,
+        "kind": hold.kind,
+        "resets_at": written_moment(hold.resets_at),
+        "until": written_moment(hold.until),
+        "waiting": list(hold.waiting),
+    }
+
+
+def budget_document(budget: BudgetView) -> dict[str, Any]:
+    """Build what the document says about a budget; ``task`` is null for the run's."""
+    return {
+        "task": budget.task_id,
+        "max_cost_usd": budget.max_cost_usd,
+        "max_tokens": budget.max_tokens,
+        "cost_usd": budget.cost_usd,
+        "tokens": budget.tokens,
+        "is_used_up": budget.is_used_up,
+        "stopped": list(budget.stopped),
+        "waiting": list(budget.waiting),
     }
 
 
@@ -85,11 +123,14 @@ def task_document(view: TaskView) -> dict[str, Any]:
             "name": view.name,
             "branch": view.branch,
             "group": view.group,
+            "depends_on": list(view.depends_on),
             "attempt": view.attempt,
+            "agent": view.agent,
             "attempts": [attempt_document(attempt, view.log) for attempt in view.attempts],
             "start_time": view.pid_start_time,
             "cookie": view.cookie,
             "blocked_by": list(view.blocked_by),
+            "needs_approval": view.needs_approval,
             "cost_usd": view.cost_usd,
             "estimated_usd": view.estimated_usd,
             "usage_exact": view.usage_is_final,
@@ -103,6 +144,7 @@ def task_document(view: TaskView) -> dict[str, Any]:
             "retry_at": written_moment(view.retry_at),
             "duration_seconds": view.duration_seconds,
             "denied": list(view.denied),
+            "result": shortened(view.result),
             "log_error": view.log_error,
         },
     }
@@ -132,6 +174,13 @@ def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
         "log_inode": log.inode if log else None,
         "agent": attempt.start.agent,
     }
+
+
+def shortened(result: str | None) -> str | None:
+    """Return an agent's answer, or the beginning of a long one."""
+    if result is None or len(result) <= LONGEST_RESULT:
+        return result
+    return f"{result[: LONGEST_RESULT - 1]}…"
 
 
 def written_moment(moment: datetime | None) -> str | None:
@@ -195,6 +244,42 @@ def read_run(project: Mapping[str, Any], nova: Mapping[str, Any]) -> RunView:
         ),
         removed={as_text(name) or "": as_word(Outcome, outcome) for name, outcome in removed.items()},
         warnings=as_texts(nova.get("warnings")),
+        is_paused=as_flag(nova.get("is_paused"), False),
+        is_stopping=as_flag(nova.get("is_stopping"), False),
+        holds=tuple(read_hold(as_table(said)) for said in as_list(nova.get("holds"))),
+        budgets=tuple(read_budget(as_table(said)) for said in as_list(nova.get("budgets"))),
+        control=as_text(nova.get("control")),
+    )
+
+
+def read_hold(said: Mapping[str, Any]) -> Hold:
+    """Read what the document says about an agent that cannot work."""
+    return Hold(
+        agent=as_text(said.get("agent")) or "",
+        program=as_text(said.get("program")) or "",
+        model=as_text(said.get("model")),
+        outcome=as_word(Outcome, said.get("outcome")) or Outcome.EXIT_UNKNOWN,
+        error=as_text(said.get("error")) or "",
+        cure=as_text(said.get("cure")) or "",
+        kind=as_text(said.get("kind")),
+        resets_at=as_moment(said.get("resets_at")),
+        until=as_moment(said.get("until")),
+        waiting=as_texts(said.get("waiting")),
+    )
+
+
+def read_budget(said: Mapping[str, Any]) -> BudgetView:
+    """Read what the document says about a budget."""
+    most = said.get("max_tokens")
+    return BudgetView(
+        task_id=as_text(said.get("task")),
+        max_cost_usd=as_number(said.get("max_cost_usd")),
+        max_tokens=None if as_number(most) is None else as_count(most),
+        cost_usd=as_number(said.get("cost_usd")) or 0.0,
+        tokens=as_count(said.get("tokens")),
+        is_used_up=as_flag(said.get("is_used_up"), False),
+        stopped=as_texts(said.get("stopped")),
+        waiting=as_texts(said.get("waiting")),
     )
 
 
@@ -217,6 +302,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
         name=as_text(nova.get("name")) or "",
         branch=as_text(nova.get("branch")) or "",
         group=as_text(nova.get("group")) or "",
+        depends_on=as_texts(nova.get("depends_on")),
         state=state,
         is_selected=as_flag(nova.get("selected"), True),
         phase=as_word(Phase, nova.get("phase")),
@@ -224,11 +310,13 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
         is_stopping=as_flag(nova.get("is_stopping"), False),
         retry_at=as_moment(nova.get("retry_at")),
         attempt=as_count(nova.get("attempt")),
+        agent=as_text(nova.get("agent")) or "",
         outcome=end.outcome if end else None,
         error=as_text(task.get("error")),
         reason=None if runs else step,
         activity=step if runs else None,
         blocked_by=as_texts(nova.get("blocked_by")),
+        needs_approval=as_flag(nova.get("needs_approval"), False),
         pid=as_pid(task.get("pid")),
         pid_start_time=as_number(nova.get("start_time")),
         cookie=as_text(nova.get("cookie")),
@@ -241,6 +329,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
         estimated_usd=estimated,
         cost_is_complete=as_flag(nova.get("cost_is_complete"), cost is not None or not used.total),
         denied=as_texts(nova.get("denied")),
+        result=as_text(nova.get("result")),
         session_id=sessions[-1] if sessions else None,
         log_path=log.path if log else None,
         log=log,
@@ -264,7 +353,7 @@ def read_state_word(status: Any, nova: Mapping[str, Any]) -> TaskState:
 
 def read_attempts(task_id: str, told: Any, started_at: datetime | None) -> tuple[Attempt, ...]:
     """Read a task's attempts; an earlier version gave them neither a number nor a start time."""
-    numbered = enumerate(told if isinstance(told, list) else [], 1)
+    numbered = enumerate(as_list(told), 1)
     return tuple(read_attempt(task_id, as_table(said), place, started_at or LONG_AGO) for place, said in numbered)
 
 

@@ -10,7 +10,7 @@ from typing import final
 from nova_async.orchestrator import reporting
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.run_state import RunState
-from nova_async.views import TaskView
+from nova_async.views import RunView, TaskView
 from nova_async.words import TaskState
 
 __all__ = ["Picture"]
@@ -48,6 +48,15 @@ class Picture:
         counted = (TaskState.COMPLETED, TaskState.FAILED, TaskState.IN_PROGRESS)
         counts = {str(state): self._state().schedule.count(state) for state in counted}
         return {"total_tasks": len(self._known), **counts, "pending": len(self._known) - sum(counts.values())}
+
+    def of_run(self, run: RunView) -> RunView:
+        """Add to what is written down of the run how it stands at this moment."""
+        state = self._state()
+        is_over = self._is_over()
+        return replace(
+            run, max_workers=state.max_workers, is_stopping=state.stopping and not is_over,
+            holds=state.holds_now(), budgets=state.budgets_now(),
+        )  # fmt: skip
 
     def view(self, task_id: str) -> TaskView:
         """Return how one task looks at this moment."""

@@ -52,7 +52,8 @@ class Earlier:
 class RunRecords:
     """The papers of one run. The journal is the truth; the state file is a view of it for anyone who polls.
 
-    ``view`` says how a task looks now, ``on_trouble`` is told in a sentence what is wrong with a file.
+    ``view`` says how a task looks now, ``of_run`` adds to a run's view how it stands, and ``on_trouble`` is told in a
+    sentence what is wrong with a file.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class RunRecords:
         max_workers: int,
         trusts_journal: bool,
         view: Callable[[str], TaskView],
+        of_run: Callable[[RunView], RunView],
         on_trouble: Callable[[str], object],
     ) -> None:
         self.run_id = uuid.uuid4().hex[:12]
@@ -80,6 +82,7 @@ class RunRecords:
         self._max_workers = max_workers
         self._trusts_journal = trusts_journal
         self._view = view
+        self._of_run = of_run
         self._on_trouble = on_trouble
         self._state_file: StateFile | None = None
         self._first_started_at: datetime | None = None
@@ -214,22 +217,23 @@ class RunRecords:
         """Return how the run looks at this moment."""
         entry = TABLE.look(os.getpid())
         messages = {milestone.id: milestone.message for milestone in self._cascade.milestones}
-        return RunView(
-            run_id=self.run_id,
-            project=self._cascade.project,
-            cascade_file=self._cascade.name,
-            started_at=self._first_started_at or self.started_at,
-            completed_at=self._completed_at,
-            end=self._end,
-            pid=os.getpid(),
-            pid_start_time=entry.start_time if entry else None,
-            max_workers=self._max_workers,
-            milestones=tuple(
-                MilestoneView(id=name, message=messages.get(name, ""), reached_at=at)
-                for name, at in self.milestones.items()
-            ),
-            removed=self.removed,
-            warnings=tuple(self.warnings),
+        return self._of_run(
+            RunView(
+                run_id=self.run_id,
+                project=self._cascade.project,
+                cascade_file=self._cascade.name,
+                started_at=self._first_started_at or self.started_at,
+                completed_at=self._completed_at,
+                end=self._end,
+                pid=os.getpid(),
+                pid_start_time=entry.start_time if entry else None,
+                milestones=tuple(
+                    MilestoneView(id=name, message=messages.get(name, ""), reached_at=at)
+                    for name, at in self.milestones.items()
+                ),
+                removed=self.removed,
+                warnings=tuple(self.warnings),
+            )
         )
 
     def _is_ours(self, attempt: AttemptId, history: History) -> bool:

@@ -199,8 +199,10 @@ class RunState:
 
     def budgets_now(self) -> tuple[BudgetView, ...]:
         """Return the run's budget, if it has one, and those of tasks that wait for more."""
-        left = [task_id for task_id in self.schedule.with_state(TaskState.WAITING, TaskState.READY)
-                if self.schedule.is_selected(task_id)]  # fmt: skip
+        left: list[str] = []  # it takes a look at every task, so only where somebody waits
+        if self.budget.is_used_up or self.out_of_budget:
+            left = [task_id for task_id in self.schedule.with_state(TaskState.WAITING, TaskState.READY)
+                    if self.schedule.is_selected(task_id)]  # fmt: skip
         views = [view_of(self.budget, None, self.stopped_by_budget, left)] if self.budget.is_set else []
         unfinished = set(left)
         for task_id in self.cascade.tasks:
@@ -216,6 +218,8 @@ class RunState:
 
     def holds_now(self) -> tuple[Hold, ...]:
         """Return what is on hold, with all tasks that wait for it."""
+        if not self.holds:
+            return ()
         return with_waiting(self.holds, self.held, self.cascade, self.schedule.with_state(TaskState.WAITING))
 
     def hold_of(self, task_id: str) -> Hold | None:

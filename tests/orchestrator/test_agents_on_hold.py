@@ -110,6 +110,9 @@ async def test_how_such_a_run_ended(tmp_path: Path) -> None:
     assert {task["current_step"] for task in state["tasks"].values()} == {
         "claude is not logged in, or its key was rejected"
     }
+    (hold,) = state["nova"]["holds"]
+    assert (hold["agent"], hold["outcome"], hold["waiting"]) == ("claude", "auth", EIGHT)
+    assert [task["nova"]["agent"] for task in state["tasks"].values()].count("claude") == len(starts(tmp_path))
 
 
 async def test_tasks_of_other_agents_go_on(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ async def test_a_diamond_in_order(tmp_path: Path) -> None:
     state = json.loads((tmp_path / "state.json").read_text())
     assert {task["status"] for task in state["tasks"].values()} == {"completed"}
     assert state["project"]["completed_at"]
+    assert state["tasks"]["C1"]["nova"]["depends_on"] == ["B1", "B2"]
     with sqlite3.connect(tmp_path / ".nova/journal.db") as book:
         assert book.execute("select count(*) from attempts").fetchone() == (4,)
     book.close()
