@@ -6,15 +6,18 @@ the services behind them.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
-__all__ = ["FURTHEST", "ZoneFinder", "instant_of", "reset_moment", "seconds_of", "told_in", "utc_of"]
+__all__ = ["FURTHEST", "ZoneFinder", "instant_of", "more_exactly", "reset_moment", "seconds_of", "told_in", "utc_of"]
 
 FURTHEST = timedelta(days=35)
 """The longest of these limits is that of a month; what is told to lie further ahead is a mistake."""
 SLACK = timedelta(minutes=1)  # they leave out the seconds, so the minute that has just begun may be meant
+# Codex cuts the seconds off (``%-I:%M %p``): the limit lasts into that minute, at its beginning it is too early (G94).
+# A time told by the hour alone is exact: Claude leaves the minutes out where its limit resets on the hour.
+REST_OF_MINUTE = timedelta(seconds=59)
 LONGEST_TOLD = 100  # characters
 
 ZoneFinder = Callable[[str], tzinfo | None]
@@ -89,14 +92,24 @@ def instant_of(told: str) -> datetime | None:
 def reset_moment(told: str, now: datetime, zone: tzinfo, zone_of: ZoneFinder = lambda name: None) -> datetime | None:
     """Return the moment, in UTC, that was meant by what an agent told ``now``, in its time zone ``zone``.
 
-    A time of day that has passed is tomorrow's, a day of the year that has passed is next year's. None for what tells
-    no moment, and for one that lies more than a minute back or more than ``FURTHEST`` ahead.
+    A time of day that has passed is tomorrow's, a day of the year that has passed is next year's. A minute lasts to its
+    end. None for what tells no moment, and for one that lies more than a minute back or more than ``FURTHEST`` ahead.
     """
     told, now = _BLANKS.sub(" ", told[:LONGEST_TOLD]).strip(), now.astimezone(UTC)
     for moment in _meanings(told, now, zone, zone_of):
         if -SLACK <= moment - now <= FURTHEST:
             return moment
     return None
+
+
+def more_exactly(moment: datetime | None, known: Iterable[datetime]) -> datetime | None:
+    """Return which of the known moments is the one that was told to the minute; ``moment`` itself if none is.
+
+    Where no moment was told, it is the last of them.
+    """
+    if moment is None:
+        return max(known, default=None)
+    return next((each for each in known if abs(each - moment) < SLACK), moment)
 
 
 def _meanings(told: str, now: datetime, zone: tzinfo, zone_of: ZoneFinder) -> Iterator[datetime]:
@@ -107,12 +120,13 @@ def _meanings(told: str, now: datetime, zone: tzinfo, zone_of: ZoneFinder) -> It
         yield now + timedelta(seconds=seconds)
     elif (clock := _WHOLE_CLOCK.fullmatch(told)) is not None:
         where = _zone(clock["zone"], zone, zone_of)
-        at = _time(clock["time"] or clock["only_time"] or "midnight")
+        of_day = clock["time"] or clock["only_time"] or "midnight"
+        at, rest = _time(of_day), REST_OF_MINUTE if of_day.count(":") == 1 else timedelta()
         if where is None or at is None:
             return
         for day in _days((clock["day"] or clock["then_day"] or "").lower(), now.astimezone(where).date()):
             for fold in (0, 1):  # where clocks are set back, an hour comes twice
-                yield datetime.combine(day, at.replace(fold=fold), where).astimezone(UTC)
+                yield datetime.combine(day, at.replace(fold=fold), where).astimezone(UTC) + rest
 
 
 def seconds_of(told: str) -> float | None:

@@ -230,7 +230,7 @@ class LocalAttempt:
             outcome = outcome_of_resuming(outcome, told)
         limit = told.limit if outcome is Outcome.LIMIT else None
         if limit is not None:
-            limit = with_end(limit, job.environment(os.environ))
+            limit = with_end(limit, job.environment(os.environ), told.gauges)
             told = replace(told, limit=limit)
         return replace(
             self._bare(outcome, sentence_for(outcome, why, told)),

@@ -33,7 +33,7 @@ def meant(words: str, now: datetime = NOW, zone: tzinfo = HERE) -> str | None:
 
 WORDS = [
     # Claude Code, newest first
-    ("You've hit your session limit · resets 3:45pm (Europe/London)", "11-26 15:45:00"),
+    ("You've hit your session limit · resets 3:45pm (Europe/London)", "11-26 15:45:59"),
     ("You've hit your weekly limit · resets Nov 28 at 5pm (Europe/London)", "11-28 17:00:00"),
     ("You've hit your weekly limit · resets Nov 28, 5pm (Europe/Berlin) · progress saved", "11-28 16:00:00"),
     ("You've hit your limit · resets 11pm (America/Anchorage)", "11-27 08:00:00"),
@@ -44,9 +44,9 @@ WORDS = [
     ("Claude AI usage limit reached|1795710000", "11-26 16:20:00"),
     ("You will regain access on 2026-12-01 at 00:00 UTC.", "12-01 00:00:00"),
     # Codex
-    ("visit https://chatgpt.com/settings/usage to purchase more credits or try again at 8:59 PM.", "11-27 01:59:00"),
-    ("or try again at 8:59\u202fPM.", "11-27 01:59:00"),
-    ("Switch to another model now, or try again at Nov 28th, 2026 8:59 PM.", "11-29 01:59:00"),
+    ("visit https://chatgpt.com/settings/usage to purchase more credits or try again at 8:59 PM.", "11-27 01:59:59"),
+    ("or try again at 8:59\u202fPM.", "11-27 01:59:59"),
+    ("Switch to another model now, or try again at Nov 28th, 2026 8:59 PM.", "11-29 01:59:59"),
     ("or try again in 3 days 4 hours 12 minutes.", "11-29 18:12:00"),
     ("Try again in 1 day 1 minute.", "11-27 14:01:00"),
     ("Try again in less than a minute.", "11-26 14:01:00"),
@@ -54,9 +54,9 @@ WORDS = [
     ('{"type":"usage_limit_reached","plan_type":"plus","resets_at":1795710000}', "11-26 16:20:00"),
     ('{\\"resets_in_seconds\\": 1234}', "11-26 14:20:34"),
     # Gemini CLI and Google
-    ("Usage limit reached for gemini-3-flash-preview. Access resets at 10:57 PM GMT-3.", "11-27 01:57:00"),
-    ("Access resets at 10:57 PM PST.", "11-27 06:57:00"),
-    ("Access resets at 9:30 AM GMT+5:30.", "11-27 04:00:00"),
+    ("Usage limit reached for gemini-3-flash-preview. Access resets at 10:57 PM GMT-3.", "11-27 01:57:59"),
+    ("Access resets at 10:57 PM PST.", "11-27 06:57:59"),
+    ("Access resets at 9:30 AM GMT+5:30.", "11-27 04:00:59"),
     ("You have exhausted your capacity on this model. Your quota will reset after 2h14m3s.", "11-26 16:14:03"),
     ("Please retry in 34.5s.", "11-26 14:00:34"),
     ('"retryDelay": "34s"', "11-26 14:00:34"),
@@ -69,14 +69,14 @@ WORDS = [
     ("resets 2026-11-26 16:00:00.5Z", "11-26 16:00:00"),
     ("resets tomorrow at 3pm (PST)", "11-27 23:00:00"),
     ("resets today at 3 p.m.", "11-26 20:00:00"),
-    ("resets Monday 9:00 AM", "11-30 14:00:00"),
+    ("resets Monday 9:00 AM", "11-30 14:00:59"),
     ("resets Mon, Nov 30 at 9am EST", "11-30 14:00:00"),
     ("resets Thu 8am", "12-03 13:00:00"),
     ("resets Sunday", "11-29 05:00:00"),
     ("resets at noon", "11-26 17:00:00"),
     ("resets at midnight (UTC)", "11-27 00:00:00"),
     ("resets 12am (GMT)", "11-27 00:00:00"),
-    ("resets 15:45", "11-26 20:45:00"),
+    ("resets 15:45", "11-26 20:45:59"),
     ("resets 5pm on Nov 28", "11-28 22:00:00"),
     ("resets 1pm (UTC-5)", "11-26 18:00:00"),
 ]
@@ -106,17 +106,18 @@ def test_nonsense_means_no_moment(words: str) -> None:
     [
         ("2026-11-26T20:00:30+00:00", "resets 3pm", "11-26 20:00:00"),  # the minute that has just begun
         ("2026-11-26T20:01:30+00:00", "resets 3pm", "11-27 20:00:00"),
-        ("2026-11-27T05:00:30+00:00", "resets 11:59pm", "11-28 04:59:00"),
+        ("2026-11-27T05:00:30+00:00", "resets 11:59pm", "11-27 04:59:59"),  # its end, a moment ago
+        ("2026-11-27T05:01:30+00:00", "resets 11:59pm", "11-28 04:59:59"),
         ("2026-11-27T04:59:59+00:00", "resets 12am", "11-27 05:00:00"),
         ("2026-12-31T23:00:00+00:00", "resets Jan 2, 9am", "01-02 14:00:00"),
         ("2027-02-27T23:00:00+00:00", "resets Feb 29, 9am", None),
         ("2028-02-27T23:00:00+00:00", "resets Feb 29, 9am", "02-29 14:00:00"),
         # The clocks of New York go back on 2026-11-01 at 2:00: 1:30 comes twice, 5:30 and 6:30 in UTC.
-        ("2026-11-01T05:00:00+00:00", "resets 1:30am", "11-01 05:30:00"),
-        ("2026-11-01T06:00:00+00:00", "resets 1:30am", "11-01 06:30:00"),
+        ("2026-11-01T05:00:00+00:00", "resets 1:30am", "11-01 05:30:59"),
+        ("2026-11-01T06:00:00+00:00", "resets 1:30am", "11-01 06:30:59"),
         ("2026-10-31T14:00:00+00:00", "resets 9am", "11-01 14:00:00"),
         # And forward on 2026-03-08 at 2:00: there is no 2:30; it is an hour after 1:30.
-        ("2026-03-08T06:00:00+00:00", "resets 2:30am", "03-08 07:30:00"),
+        ("2026-03-08T06:00:00+00:00", "resets 2:30am", "03-08 07:30:59"),
     ],
 )
 def test_clocks_and_calendars(now: str, words: str, expected: str | None) -> None:

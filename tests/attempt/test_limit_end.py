@@ -1,12 +1,13 @@
 """When the usage limit ends that an attempt ran into: a moment, wherever the agent's words allow one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
 import pytest
 
-from nova_async.agents import UsageLimit
+from nova_async.agents import Gauge, UsageLimit
 from nova_async.attempt.limit_end import with_end, zone_of_agent
 from nova_async.attempt.local_attempt import run_attempt
 from nova_async.words import Outcome
@@ -48,6 +49,20 @@ def test_a_moment_that_is_told_is_kept_unless_it_cannot_be() -> None:
     assert abs(told - soon) < timedelta(minutes=1)
     assert with_end(UsageLimit("usage", None, "3pm (No/Where)"), {}).resets_at is None
     assert with_end(UsageLimit("usage", None, "3pm (Europe/London)"), {}).resets_at is not None
+
+
+def test_a_full_gauge_tells_the_second_of_what_was_told_to_the_minute() -> None:
+    """Codex cuts the seconds off, and refuses again at the minute's beginning; another gauge is not meant."""
+    end = (datetime.now(UTC) + timedelta(hours=2)).replace(second=17, microsecond=0)
+    told = UsageLimit("usage", None, f"{end:%-I:%M %p} UTC")
+    full, other = Gauge("five_hour", 1.0, end), Gauge("seven_day", 1.0, end + timedelta(days=3))
+    assert with_end(told, {}, [other, full]).resets_at == end
+    assert with_end(told, {}).resets_at == end.replace(second=59)
+    assert with_end(told, {}, [replace(full, used=0.99), other, Gauge("x", 1.0)]).resets_at == end.replace(second=59)
+    assert with_end(UsageLimit("usage"), {}, [other, full]).resets_at == other.resets_at
+    assert with_end(UsageLimit("usage", model="m"), {}, [full]).resets_at is None, "it is the account's"
+    over = Gauge("five_hour", 1.0, datetime.now(UTC) - timedelta(minutes=5))
+    assert with_end(UsageLimit("usage"), {}, [over]).resets_at is None
 
 
 def test_the_zone_is_the_agents_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

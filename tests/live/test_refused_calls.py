@@ -1,4 +1,4 @@
-"""The real Claude Code at a service that refuses its calls for some seconds: nova waits, or has Codex go on.
+"""The real agents at services that refuse their calls for some seconds: nova waits, or has another agent go on.
 
 Needs what the other tests of this folder need; elsewhere these are skipped.
 """
@@ -82,7 +82,7 @@ def counted(rows: list[Row]) -> dict[str, int]:
 def test_two_runs_of_a_subscription_wait_for_its_limit(tmp_path: Path) -> None:
     """Both meet it in the middle of their tasks, both go on in their sessions after its reset, and nothing is lost."""
     (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"claude"', front=""))
-    printed, served = at_a_service(tmp_path, "five_hour", "2", "3", script=TWO_RUNS)
+    printed, served = at_a_service(tmp_path, "claude_subscription", "2", "3", script=TWO_RUNS)
     rows = attempts_in(tmp_path / "one", tmp_path / "two")
     limited = [row for row in rows if row["outcome"] == "limit"]
     assert [row["outcome"] for row in rows if row not in limited] == ["ok"] * 4, printed
@@ -100,7 +100,7 @@ def test_codex_goes_on_where_claude_has_reached_its_limit(tmp_path: Path) -> Non
     """Each task that Claude could not finish is done by Codex, and the journal has who served which."""
     front = 'on_usage_limit = "next"\nmax_workers = 1'
     (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='["claude", "codex"]', front=front))
-    printed, served = at_a_service(tmp_path, "five_hour", "3", "999", script=RUN, agents="claude,codex")
+    printed, served = at_a_service(tmp_path, "claude_subscription", "3", "999", script=RUN, agents="claude,codex")
     rows = attempts_in(tmp_path)
     assert [(row["task_id"], row["agent"], row["outcome"]) for row in rows] == [
         ("T1", "claude", "ok"), ("T2", "claude", "limit"), ("T2", "codex", "ok"),
@@ -112,11 +112,27 @@ def test_codex_goes_on_where_claude_has_reached_its_limit(tmp_path: Path) -> Non
     }
 
 
+def test_codex_is_not_asked_before_its_limit_has_reset(tmp_path: Path) -> None:
+    """Its words tell the minute, its session file the second: both tasks wait until then and go on in their threads."""
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"codex"', front='permissions = "full"'))
+    service = ("codex_subscription", "2", "6")
+    printed, served = at_a_service(tmp_path, *service, script="exec {nova} run --plain", agents="codex", options=())
+    rows = attempts_in(tmp_path)
+    limited = [row for row in rows if row["outcome"] == "limit"]
+    assert {row["limit_kind"] for row in limited} == {"usage"}, printed
+    assert len({row["limit_resets_at"] for row in limited}) == 1, "the second, not the minute's end"
+    assert f"refused: {len(limited)}" in printed
+    assert len({row["task_id"] for row in limited}) == len(limited), "each was refused once"
+    assert all(row["started_at"] > limited[0]["limit_resets_at"] for row in rows if row["number"] > 1)
+    assert [row["outcome"] for row in rows if row not in limited] == ["ok"] * 2
+    assert counted(rows) == served["totals"]
+
+
 def test_a_busy_service_burns_no_retry_and_loses_no_answer(tmp_path: Path) -> None:
     """Without any retries both tasks outlast it, one of them trying, and go on in their sessions."""
     (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"claude"', front=""))
     once = ("--env", "CLAUDE_CODE_MAX_RETRIES=1")
-    printed, served = at_a_service(tmp_path, "busy", "2", "4", script="exec {nova} run --plain", options=once)
+    printed, served = at_a_service(tmp_path, "claude_busy", "2", "4", script="exec {nova} run --plain", options=once)
     rows = attempts_in(tmp_path)
     assert {row["outcome"] for row in rows[:-2]} == {"overload"}, printed
     tasks = json.loads((tmp_path / "cascade_state.json").read_text())["tasks"]
