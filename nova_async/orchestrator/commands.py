@@ -10,7 +10,7 @@ from typing import NamedTuple
 from nova_async._core.money import plain_amount
 from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
-from nova_async.cascade import Cascade, RunSettings, Task, TaskOptions
+from nova_async.cascade import Cascade, RunSettings, Task
 from nova_async.cascade.prompts import fill_prompt, wants_error
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.sessions import Session, told_agent
@@ -19,7 +19,7 @@ from nova_async.records import Attempt, AttemptId
 from nova_async.words import Leftovers, Permissions
 from nova_async.worker.limits import Limits
 
-__all__ = ["CommandMaker", "make_job", "told_their_caps"]
+__all__ = ["CommandMaker", "account_variables", "make_job", "told_their_caps"]
 
 LONGEST_ARGUMENT = 100 * 1024  # bytes; the kernel takes 128 KiB in one argument, and refuses the program beyond (G46)
 FAILED_BEFORE = "An earlier attempt at this task failed: {error}. Its changes may still be there.\n\n"
@@ -88,7 +88,7 @@ def make_job(
         cwd=cwd,
         env={**settings.env, **invocation.env},
         account=options.account,
-        account_env=account_variables(settings, options, root),
+        account_env=account_variables(settings, options.account, root),
         pass_env=settings.pass_env,
         isolate_config=settings.isolate_config,
         redact=settings.redact,
@@ -106,14 +106,14 @@ def make_job(
     )
 
 
-def account_variables(settings: RunSettings, options: TaskOptions, root: Path) -> dict[str, str]:
-    """Return the variables that choose a task's account; a folder among them starts at ``root``, if it is relative."""
+def account_variables(settings: RunSettings, account: str, root: Path) -> dict[str, str]:
+    """Return the variables that choose an account; a folder among them starts at ``root``, if it is relative."""
     folders = {name for agent in AGENTS.values() for name in agent.folder_variables}
     return {
         name: str((root / value).absolute())
         if value.startswith(("./", "../")) or (name in folders and value and not value.startswith(("/", "~")))
         else value
-        for name, value in settings.accounts.get(options.account, {}).items()
+        for name, value in settings.accounts.get(account, {}).items()
     }
 
 

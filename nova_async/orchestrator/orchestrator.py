@@ -110,7 +110,7 @@ class Orchestrator:
         self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
         self._records = RunRecords(
             self._shown, Path(journal), Path(state_file), max_workers=self.max_workers, trusts_journal=trust_journal,
-            view=self._picture.view, of_run=self._picture.of_run, on_trouble=self._note_trouble,
+            root=Path(root), view=self._picture.view, of_run=self._picture.of_run, on_trouble=self._note_trouble,
         )  # fmt: skip
         # Until earlier runs are known.
         self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)

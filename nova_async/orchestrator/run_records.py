@@ -21,6 +21,7 @@ from nova_async.journal.plan_key import plan_key
 from nova_async.journal.state_file import StateFile
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.original import save_original, with_original
+from nova_async.orchestrator.remains import environment_then, remains_of
 from nova_async.orchestrator.resume import check_selection, failed_tasks
 from nova_async.orchestrator.retry import FREE
 from nova_async.orchestrator.survivors import end_earlier_families
@@ -28,7 +29,8 @@ from nova_async.prices import Prices
 from nova_async.process.boot import boot
 from nova_async.process.cookie import supervisor_id
 from nova_async.process.table import TABLE
-from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event, RunStart
+from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, Event, RunStart
+from nova_async.usage import TokenUsage
 from nova_async.views import MilestoneView, RunView, TaskView
 from nova_async.words import Outcome, RunEnd
 
@@ -52,8 +54,8 @@ class Earlier:
 class RunRecords:
     """The papers of one run. The journal is the truth; the state file is a view of it for anyone who polls.
 
-    ``view`` says how a task looks now, ``of_run`` adds to a run's view how it stands, and ``on_trouble`` is told in a
-    sentence what is wrong with a file.
+    ``root`` is the folder that relative ones start from, ``view`` says how a task looks now, ``of_run`` adds to a run's
+    view how it stands, and ``on_trouble`` is told in a sentence what is wrong with a file.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class RunRecords:
         *,
         max_workers: int,
         trusts_journal: bool,
+        root: Path,
         view: Callable[[str], TaskView],
         of_run: Callable[[RunView], RunView],
         on_trouble: Callable[[str], object],
@@ -81,6 +84,7 @@ class RunRecords:
         self._state_path = state_file
         self._max_workers = max_workers
         self._trusts_journal = trusts_journal
+        self._root = root
         self._view = view
         self._of_run = of_run
         self._on_trouble = on_trouble
@@ -125,7 +129,7 @@ class RunRecords:
                     history.unfinished_runs,
                     self._cascade.settings.leftovers,
                     executor,
-                    Prices(self._cascade.settings.prices),
+                    self._remains_of,
                 )
                 if only is not None:
                     check_selection(self._cascade, history, only, (attempt.task_id for attempt in running))
@@ -138,6 +142,12 @@ class RunRecords:
             finally:
                 # In a task of its own: a second cancellation must not free the lock before the journal is closed.
                 await finish(asyncio.get_running_loop().create_task(self._close()), lambda: None)
+
+    def _remains_of(self, attempt: Attempt, resumed_from: TokenUsage | None) -> AttemptEnd | None:
+        """Return how far a lost attempt had come; what this plan says of accounts is nothing about another plan's."""
+        settings, is_ours = self._cascade.settings, attempt.start.plan == self.plan
+        environment = environment_then(attempt.start, settings, self._root) if is_ours else os.environ
+        return remains_of(attempt, resumed_from, Prices(settings.prices), environment)
 
     @property
     def is_lost(self) -> bool:

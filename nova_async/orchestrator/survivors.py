@@ -2,16 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from nova_async.attempt.executor import Executor, Lost, Running
 from nova_async.errors import NotReadyError
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.placing import answer
-from nova_async.orchestrator.remains import remains_of
 from nova_async.orchestrator.sessions import used_in
-from nova_async.prices import Prices
 from nova_async.process.boot import boot, is_over
 from nova_async.process.cookie import workers_of
 from nova_async.process.kinship import ProcessEntry
@@ -27,13 +25,17 @@ __all__ = ["end_earlier_families"]
 
 
 async def end_earlier_families(
-    journal: Journal, unfinished: Sequence[RunStart], leftovers: Leftovers, executor: Executor, prices: Prices
+    journal: Journal,
+    unfinished: Sequence[RunStart],
+    leftovers: Leftovers,
+    executor: Executor,
+    look: Callable[[Attempt, TokenUsage | None], AttemptEnd | None],
 ) -> Mapping[AttemptId, Running]:
     """End what survived earlier runs, and their attempts; return those that an executor still runs elsewhere.
 
     The lock is ours, so those runs are over. A process with the cookie of a dead supervisor is known by that alone, an
     agent also by pid and start time, if its run was in this boot of this machine. After a reboot nobody is left.
-    What a lost attempt has cost is estimated by ``prices`` where its agent had not told it.
+    ``look`` tells how far a lost attempt had come, given what the session that it resumed had used before; it blocks.
 
     Raises ``NotReadyError`` if someone cannot be ended: no task may run beside an earlier attempt.
     """
@@ -49,7 +51,7 @@ async def end_earlier_families(
     running = await reclaim(executor, [attempt.start.id for attempt in attempts])
     lost = [attempt for attempt in attempts if attempt.start.id not in running and attempt.finished is None]
     before = {attempt.start.id: await used_before(journal, attempt) for attempt in lost}
-    remains = await asyncio.wrap_future(LOOKING_THREADS.submit(look_for_remains, lost, before, prices))
+    remains = await asyncio.wrap_future(LOOKING_THREADS.submit(look_for_remains, lost, before, look))
     await journal.end_lost(datetime.now(UTC), but_for=running.keys(), remains=remains)
     return running
 
@@ -63,10 +65,12 @@ async def used_before(journal: Journal, attempt: Attempt) -> TokenUsage | None:
 
 
 def look_for_remains(
-    attempts: Sequence[Attempt], before: Mapping[AttemptId, TokenUsage | None], prices: Prices
+    attempts: Sequence[Attempt],
+    before: Mapping[AttemptId, TokenUsage | None],
+    look: Callable[[Attempt, TokenUsage | None], AttemptEnd | None],
 ) -> Mapping[AttemptId, AttemptEnd]:
     """Return what the logs of these attempts tell of them; ``before`` is what the sessions they resumed had used."""
-    found = {attempt.start.id: remains_of(attempt, before[attempt.start.id], prices) for attempt in attempts}
+    found = {attempt.start.id: look(attempt, before[attempt.start.id]) for attempt in attempts}
     return {id: remains for id, remains in found.items() if remains is not None}  # noqa: A001
 
 

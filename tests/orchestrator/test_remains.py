@@ -1,13 +1,16 @@
 """What is known of an attempt whose supervisor was killed: its log, and the files of its agent's session."""
 
+import os
 import subprocess
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nova_async import TokenUsage
-from nova_async.orchestrator.remains import remains_of
+from nova_async import TokenUsage, parse_cascade
+from nova_async.orchestrator.remains import environment_then, remains_of
 from nova_async.prices import ModelPrice, Prices
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
 from nova_async.words import Outcome, UsageSource
@@ -18,17 +21,25 @@ ANSWER = TokenUsage(100, 5, 10, 0)
 CALL = ("codex", "exec", "--json", "Do the thing.")
 
 
-def left_by(tmp_path: Path, *arguments: str, resumed_from: TokenUsage | None = None) -> AttemptEnd:
+def left_by(
+    tmp_path: Path,
+    *arguments: str,
+    resumed_from: TokenUsage | None = None,
+    then: Callable[[AttemptStart], Mapping[str, str]] = lambda start: os.environ,
+    **more: Any,
+) -> AttemptEnd:
     """Let the little program write a log and its session's files, and return what is known of it afterwards."""
+    tmp_path.mkdir(parents=True, exist_ok=True)
     log, started_at = tmp_path / "T1.log", datetime.now(UTC)
     with log.open("wb") as opened:
         subprocess.run(program("keeps_a_session", *arguments), stdout=opened, env={"CODEX_HOME": str(tmp_path)})
     facts = log.stat()
     start = AttemptStart(
-        id=AttemptId("r", "T1", 1), plan="p", started_at=started_at, agent="codex", prompt_digest="", command=CALL
+        id=AttemptId("r", "T1", 1), plan="p", started_at=started_at, agent="codex", prompt_digest="", command=CALL,
+        **more,
     )  # fmt: skip
     ref = LogRef(path=str(log), device=facts.st_dev, inode=facts.st_ino)
-    end = remains_of(Attempt(start=start, log=ref), resumed_from, PRICES)
+    end = remains_of(Attempt(start=start, log=ref), resumed_from, PRICES, then(start))
     assert end is not None
     assert end.outcome is Outcome.LOST
     return end
@@ -61,3 +72,27 @@ def test_what_its_thread_had_used_before_is_taken_off_its_total(
     """Also where the files of the session are gone, which could tell as well."""
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "elsewhere"))
     assert left_by(tmp_path, "1", "end", resumed_from=TokenUsage(60, 2, 4, 0)).usage == TokenUsage(40, 3, 6, 0)
+
+
+@pytest.mark.parametrize(
+    ("account", "plan", "folder"),
+    [
+        ("work", '[accounts.work]\nenv = {CODEX_HOME = "homes/work"}', "run/homes/work"),
+        ("work", '[accounts.work]\nenv = {CODEX_HOME = "~/work"}', "home/work"),
+        ("", 'env = {CODEX_HOME = "own"}', "task/own"),
+        ("", 'pass_env = "none"\nenv = {CODEX_HOME = ""}', "home/.codex"),
+        ("gone", "", "task/here"),
+    ],
+)
+def test_the_files_of_its_session_are_where_its_own_account_has_them(
+    tmp_path: Path, account: str, plan: str, folder: str
+) -> None:
+    """By the account and the working folder that were journaled, and the plan; else where this machine has them."""
+    here = {"HOME": str(tmp_path / "home"), "CODEX_HOME": "here"}
+    settings = parse_cascade(f"+++\n{plan}\n+++\n- [ ] T1 x\n").settings
+
+    def then(start: AttemptStart) -> Mapping[str, str]:
+        return environment_then(start, settings, tmp_path / "run", here)
+
+    end = left_by(tmp_path / folder, "1", "fail", account=account, cwd=str(tmp_path / "task"), then=then)
+    assert end.usage == ANSWER

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +21,7 @@ from nova_async.process.boot import boot, is_over
 from nova_async.process.table import TABLE
 from nova_async.records import Attempt, AttemptId, AttemptStart, RunStart
 from nova_async.words import Leftovers
-from tests.children import is_alive
+from tests.children import is_alive, program
 from tests.cli.command import NOVA, nova
 
 NOW = datetime.now(UTC)
@@ -133,13 +134,16 @@ EVENTS = Path(__file__).parents[2] / "docs/examples/claude_with_a_sub_agent.json
     [
         ("custom", "echo Token usage: input=1, output=2, cache_read=3, cache_creation=4", 10),
         ("claude", f"cat {EVENTS}", 76672),
+        ("codex@work", f"{shlex.join(program('keeps_a_session', '1', 'stay'))} &", 115),
     ],
+    ids=["tokens in a line", "events", "session files of an account"],
 )
 def test_what_a_killed_run_has_used_is_not_forgotten(tmp_path: Path, agent: str, prints: str, used: int) -> None:
     """The next run knows its attempts' logs, tokens and how long they lasted, however much later it comes."""
     (tmp_path / "agent.sh").write_text(f"[ -e go ] && exit\n{prints}\ntouch begun\nsleep 60\n")
     (tmp_path / "CASCADE.md").write_text(
-        f"+++\nagent = '{agent}'\ncommand = ['sh', 'agent.sh']\n+++\n\n- [ ] B1 Work\n"
+        f"+++\nagent = '{agent}'\ncommand = ['sh', 'agent.sh']\n"
+        "[accounts.work]\nenv = {CODEX_HOME = 'homes/work'}\n+++\n\n- [ ] B1 Work\n"
     )
     run = subprocess.Popen([*NOVA, "run", "--plain"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
