@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
+from nova_async._core.money import without_dust
 from nova_async.usage import TokenUsage
 
 __all__ = ["Lookup", "ModelPrice", "Prices", "spellings"]
@@ -122,7 +123,7 @@ class Prices:
         if not covers(parts, usage):
             return None
         by_model = self.estimate_by_model(parts, kept_an_hour=kept_an_hour, published=published)
-        return math.fsum(by_model.values()) if len(by_model) == len(parts) else None
+        return without_dust(math.fsum(by_model.values())) if len(by_model) == len(parts) else None
 
     def estimate_by_model(
         self,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
+from nova_async._core.money import without_dust
+
 __all__ = ["TokenUsage", "Totals"]
 
 
@@ -80,9 +82,9 @@ class Totals:
             self.usage_by_model[model] = self.usage_by_model.get(model, TokenUsage()) + used
         self.usage_is_final &= usage_is_final
         if cost_usd is not None:
-            self.cost_usd = (self.cost_usd or 0.0) + cost_usd
+            self.cost_usd = without_dust((self.cost_usd or 0.0) + cost_usd)
         if estimated_usd is not None:
-            self.estimated_usd = (self.estimated_usd or 0.0) + estimated_usd
+            self.estimated_usd = without_dust((self.estimated_usd or 0.0) + estimated_usd)
         if cost_is_complete is None:
             is_estimated = estimated_usd is not None and usage_is_final
             cost_is_complete = cost_usd is not None or is_estimated or (usage_is_final and not usage.total)

@@ -18,8 +18,8 @@ VALUES = {"errors", "words", "usage", "prices", "records", "views"}
 MAY_KNOW: dict[str, set[str]] = {
     "errors": set(),
     "words": set(),
-    "usage": set(),
-    "prices": {"usage"},
+    "usage": {"_core"},
+    "prices": {"_core", "usage"},
     "records": {"words", "usage"},
     "views": {"words", "usage", "records"},
     "_core": set(),

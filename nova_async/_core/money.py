@@ -1,6 +1,6 @@
-"""Amounts of money, as text."""
+"""Amounts of money: in whole nano-dollars, and as text."""
 
-__all__ = ["dollars", "plain_amount"]
+__all__ = ["dollars", "plain_amount", "without_dust"]
 
 
 def dollars(usd: float) -> str:
@@ -11,3 +11,8 @@ def dollars(usd: float) -> str:
 def plain_amount(amount: float) -> str:
     """Write an amount in digits that every program takes, without an exponent."""
     return f"{amount:.10f}".rstrip("0").rstrip(".")
+
+
+def without_dust(usd: float) -> float:
+    """Return an amount in whole nano-dollars: 0.1 and 0.2 are 0.3, not 0.30000000000000004."""
+    return round(usd, 9)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from nova_async._core.money import without_dust
 from nova_async._core.text import one_line
 from nova_async.agents.background import Background
 from nova_async.agents.failures import MOST_WORDS, THIS_MODEL, failure_of, limit_of_words, retry_after_of
@@ -216,7 +217,8 @@ class EventReader(ABC):
         usage, by_model = self.ledger.read()
         source = UsageSource.LIVE if usage.total else UsageSource.NONE
         return AgentReport(
-            usage=usage, usage_by_model=by_model, cost_usd=self.cost_usd,
+            usage=usage, usage_by_model=by_model,
+            cost_usd=None if self.cost_usd is None else without_dust(self.cost_usd),
             usage_source=UsageSource.FINAL if self.ledger.is_settled else source,
             usage_is_final=self.ledger.is_settled and not self.misses_calls,
             denied=tuple(self.denied), expects_result=True,

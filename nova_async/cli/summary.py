@@ -3,7 +3,7 @@
 import json
 
 from nova_async._core.text import one_line
-from nova_async.cli.figures import describe_duration, describe_kinds
+from nova_async.cli.figures import UNKNOWN, describe_cost, describe_duration, describe_kinds
 from nova_async.cli.say import say
 from nova_async.words import WorkerStatus
 from nova_async.worker.published_prices import PUBLISHED
@@ -41,10 +41,10 @@ def write_summary(worker: Questions) -> None:
     if report.looks_like is not None:
         name = report.looks_like
         lines.append(f"      note    the output looks like {name}'s: use --agent {name} to count its tokens")
-    if report.cost_usd is not None:
-        lines.append(f"      cost    ${report.cost_usd:.4f}, as reported by the agent")
-    elif worker.estimated_usd is not None:
-        lines.append(f"      cost    ~${worker.estimated_usd:.4f}, estimated by {whence()}")
+    cost = describe_cost(report.cost_usd, worker.estimated_usd if report.cost_usd is None else None)
+    if cost != UNKNOWN:
+        told = "as reported by the agent" if report.cost_usd is not None else f"estimated by {whence()}"
+        lines.append(f"      cost    {cost}, {told}")
     if facts["leftovers"]:
         left = [f"{one_line(process['name'])} (pid {process['pid']})" for process in facts["leftover_processes"]]
         lines.append(f"      left    {', '.join(left)}")

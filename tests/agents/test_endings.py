@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nova_async import TokenUsage
 from nova_async.agents import AGENTS, AgentReport, UsageLimit
 from nova_async.agents.failures import failure_of, limit_of_words
+from nova_async.agents.opencode.session import usage_of
 from nova_async.attempt.outcome import outcome_of, sentence_for
 from nova_async.words import Outcome, WorkerEnd
 from tests.agents.recordings import KEPT, pieces, read
@@ -484,3 +485,19 @@ def test_a_moment_of_gemini_that_is_a_used_up_account_is_a_limit() -> None:
         reader.feed(json.dumps(line).encode() + b"\n")
     reader.close()
     assert reader.report.is_error is True
+
+
+def test_the_costs_of_steps_add_up_without_dust() -> None:
+    """Three steps of 10 cents cost 30 cents, in what is printed as in the files of the session."""
+    tokens = {"input": 5, "output": 1}
+    steps = [
+        {"type": "step_finish", "part": {"id": f"p{number}", "reason": "tool-calls", "cost": 0.1, "tokens": tokens}}
+        for number in range(3)
+    ]
+    assert (
+        read(AGENTS["opencode"].reader("json"), [json.dumps(step).encode() + b"\n" for step in steps]).cost_usd == 0.3
+    )
+    rows = [
+        ("s", f"m{number}", json.dumps({"role": "assistant", "cost": 0.1, "tokens": tokens})) for number in range(3)
+    ]
+    assert usage_of(rows, "s").cost_usd == 0.3

@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 
 from nova_async.cli.cost import csv_text, numbers
 from nova_async.cli.cost_rows import KEYS, Part, cost_document, cost_rows, parts_of, total_of
+from nova_async.prices import ModelPrice, Prices
 from nova_async.records import Attempt
 from nova_async.usage import TokenUsage, Totals
 from tests.cli.command import PROGRAMS, nova
@@ -66,6 +67,21 @@ def test_rows_add_up_to_everything(found: list[Attempt], by: tuple[str, ...]) ->
         assert math.isclose(sum(told), getattr(whole, kind) or 0.0)
         assert bool(told) == (getattr(whole, kind) is not None)
     assert total_of(parts).cost_is_complete == whole.cost_is_complete
+
+
+@pytest.mark.parametrize("kind", ["cost_usd", "estimated_usd"])
+def test_no_sum_has_dust(kind: str) -> None:
+    """Ten times 10 cents is a dollar in every document, and so is whatever has been reckoned from prices."""
+    found = [ended(f"T{number}", usage=TokenUsage(1), **{kind: 0.1}) for number in range(10)]
+    for several, usd in ((3, "0.3"), (10, "1.0")):
+        told = cost_document(list(parts_of(found[:several], day)), ("agent",))
+        name = "totalCost" if kind == "cost_usd" else "estimatedCost"
+        figures = told["totals"][name], told["daily"][0][name], told["rows"][0][kind]
+        assert {json.dumps(figure) for figure in figures} == {usd}
+    prices = Prices({"m": ModelPrice(input=0.1, output=0.2), "n": ModelPrice(input=0.2, output=0.2)}, listed=False)
+    used = {"m": TokenUsage(10**6), "n": TokenUsage(500_000)}
+    assert prices.estimate(TokenUsage(1_500_000), used) == 0.2
+    assert prices.estimate(TokenUsage(3), {"m": TokenUsage(3)}) == 3e-7
 
 
 def test_a_cost_of_several_models_is_nobodys_share() -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
+from nova_async import Worker
 from nova_async.cascade.values import parse_limit_duration, parse_money, whole_number
 from nova_async.cli.exec import Options, checked, limit
+from nova_async.cli.summary import write_summary
 from tests.children import is_alive, program
 from tests.cli.command import HAS_SETSID, NOVA, in_a_terminal, nova, read_until
 
@@ -43,6 +45,22 @@ def test_bytes_pass_through_as_they_are(tmp_path: Path) -> None:
     odd.write_bytes(os.urandom(3_000_000))
     done = subprocess.run([*NOVA, "exec", "--", "cat", str(odd)], cwd=tmp_path, capture_output=True, timeout=60)
     assert done.stdout == odd.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("reported", "told"),
+    [("1.23456", "cost    $1.23, as"), ("0.00421", "cost    $0.0042, as"), ("0", "cost    $0.00, as")],
+)
+def test_a_cost_is_written_as_everywhere(
+    reported: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In cents, or with two digits where it is less than one."""
+    result = f'{{"type": "result", "is_error": false, "total_cost_usd": {reported}, "usage": {{"input_tokens": 5}}}}'
+    with Worker("F1", "", log_dir=tmp_path, agent="claude") as worker:
+        worker.start(["echo", result])
+        worker.wait()
+        write_summary(worker)
+    assert told in capsys.readouterr().err
 
 
 def test_the_json_summary(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Amounts of money, as people and programs read them."""
 
+import math
+
 import pytest
 
-from nova_async._core.money import dollars, plain_amount
+from nova_async._core.money import dollars, plain_amount, without_dust
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,19 @@ def test_amounts_for_people(usd: float, words: str) -> None:
 def test_amounts_for_programs(usd: float, words: str) -> None:
     """In digits alone."""
     assert plain_amount(usd) == words
+
+
+@pytest.mark.parametrize(
+    ("usd", "clean"),
+    [
+        (0.1 + 0.2, 0.3),
+        (0.7 + 0.1, 0.8),
+        (1e-9, 1e-9),
+        (1e300, 1e300),
+        (math.inf, math.inf),
+        (0.23967120000000001, 0.2396712),
+    ],
+)
+def test_money_has_no_dust(usd: float, clean: float) -> None:
+    """It is given in whole nano-dollars; what is no amount stays what it is."""
+    assert without_dust(usd) == clean

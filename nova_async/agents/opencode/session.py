@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from nova_async._core.money import without_dust
 from nova_async.agents.event_reader import decode
 from nova_async.agents.ledger import UsageLedger, bounded, count, money
 from nova_async.agents.reader import UsageByModel
@@ -56,7 +57,7 @@ def usage_of(rows: Iterable[tuple[Any, ...]], session_id: str) -> SessionUsage:
         if session == session_id:
             own.put(str(name), counts, model)
         if any(counts) and (paid := money(message.cost)) is not None:
-            cost = (cost or 0.0) + paid
+            cost = without_dust((cost or 0.0) + paid)
     usage, by_model = everything.read()
     return SessionUsage(
         usage=bounded(usage), usage_by_model=UsageByModel(by_model), own=own.read()[0], cost_usd=cost
