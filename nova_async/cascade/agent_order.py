@@ -67,7 +67,8 @@ def parse_agent(text: str) -> str:
 def parse_agents(text: str) -> AgentValue:
     """Read ``codex``, ``claude@work``, or several with commas between them.
 
-    Raises ``ValueError`` for a name that no agent has, and for what cannot be an account's name.
+    Raises ``ValueError`` for a name that no agent has and for what cannot be an account's name, and ``NotAnOption`` for
+    one that is named twice: it could not take over from itself.
     """
     found: list[str] = []
     for word in text.split(","):
@@ -75,8 +76,14 @@ def parse_agents(text: str) -> AgentValue:
         agent = parse_agent(name)
         if at and not is_account_name(account):
             raise ValueError(f"{shown(word)} names no account: write {agent}@NAME, and [accounts.NAME]")
-        found.append(str(AgentChoice(agent, account)))
-    return found[0] if len(found) == 1 else tuple(dict.fromkeys(found))
+        choice = str(AgentChoice(agent, account))
+        if choice in found:
+            raise values.NotAnOption(
+                f"{shown(text)} names {choice} twice, but one usage limit stops both: name it once, or with another "
+                f"account ({agent}@NAME)"
+            )
+        found.append(choice)
+    return found[0] if len(found) == 1 else tuple(found)
 
 
 def check_accounts(value: AgentValue, accounts: Collection[str]) -> None:

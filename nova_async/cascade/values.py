@@ -33,6 +33,8 @@ __all__ = [
 
 NOTHING = frozenset({"", "-", "\u2013", "\u2014", "none", "n/a"})
 UNIT_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+LONGEST = 100 * 365 * UNIT_SECONDS["d"]
+LEAST_BARE = 1 << 20  # bytes; no program of use takes less, and who means to write so few can write ``4B``
 NUMBER = r"\d{1,15}(?:\.\d{1,15})?"  # bounded, so that no number can overflow or take long to convert
 SECONDS = re.compile(NUMBER, re.ASCII)
 PARTS = re.compile(
@@ -69,12 +71,19 @@ def parse_duration(text: str) -> float:
     """
     text = text.strip()
     if SECONDS.fullmatch(text):
-        return float(text)
+        return bounded(text, float(text))
     parts = PARTS.fullmatch(text)
     if not text or parts is None:
         raise ValueError(f"{shown(text)} is not a duration (write 90s, 30m, 2h, 1h30m)")
     values = zip(parts.groups(), UNIT_SECONDS.values(), strict=True)
-    return math.fsum(float(number) * seconds for number, seconds in values if number)
+    return bounded(text, math.fsum(float(number) * seconds for number, seconds in values if number))
+
+
+def bounded(text: str, seconds: float) -> float:
+    """Return a duration; raises ``ValueError`` for one that no calendar can add to today."""
+    if seconds > LONGEST:
+        raise ValueError(f"{shown(text)} is longer than 100 years")
+    return seconds
 
 
 def parse_limit_duration(text: str) -> float:
@@ -121,7 +130,7 @@ def parse_size(text: str) -> int:
     """Read ``4GiB``, ``1.5G``, ``500MB`` or ``1073741824`` as bytes above 0.
 
     As for Docker and systemd, ``G`` is ``GiB``; only ``GB`` counts by thousands. Raises ``ValueError`` for anything
-    else.
+    else, and for a few bytes without a unit: nobody means 4 bytes by 4.
     """
     amount = SIZE.fullmatch(text.strip())
     if amount is None:
@@ -131,6 +140,9 @@ def parse_size(text: str) -> int:
     size = int(float(number) * step ** ("KMGT".index(unit.upper()) + 1 if unit else 0))
     if size <= 0:
         raise ValueError(f"{shown(text)}: a limit must be above 0 (or off)")
+    if text.strip() == number and size < LEAST_BARE:
+        meant = f"{number}GB" if size < 100 else f"{number}MB" if size < 100_000 else "4GB or 500MB"
+        raise ValueError(f"{shown(text)} without a unit means bytes: write {meant}")
     return size
 
 

@@ -42,9 +42,22 @@ def test_an_order_is_read_wherever_an_agent_may_stand(front: str, cell: str) -> 
     assert order(task(front, cell)) == [("claude", None), ("codex", None)]
 
 
+@pytest.mark.parametrize(
+    ("front", "cell", "twice"),
+    [
+        ('agent = ["claude", "claude"]', "", "claude"), ('agent = "codex, claude, Codex"', "", "codex"),
+        (f'agent = ["claude@work", "codex", "claude@work"]\n{WORK}', "", "claude@work"), ("", "codex, codex", "codex"),
+    ],
+)  # fmt: skip
+def test_nobody_takes_over_from_itself(front: str, cell: str, twice: str) -> None:
+    """The same agent on the same account twice is an error wherever it stands, which says what to write."""
+    with pytest.raises(CascadeError, match=rf"names {twice} twice.*name it once"):
+        order(task(front, cell))
+
+
 def test_each_agent_is_in_the_order_once() -> None:
-    """Naming it twice changes nothing; under another account it is another one."""
-    found = order(task(agent="claude, claude@work, codex, claude", settings=WORK))
+    """Under another account it is another one."""
+    found = order(task(agent="claude, claude@work, codex", settings=WORK))
     assert found == [("claude", None), ("claude@work", None), ("codex", None)]
 
 

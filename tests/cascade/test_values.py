@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nova_async.cascade import TaskOptions, parse_option
+from nova_async.cascade import CascadeError, TaskOptions, parse_cascade, parse_option
 from nova_async.cascade.ids import clean_id, is_task_id, open_range
 from nova_async.cascade.values import (
     is_nothing,
@@ -71,6 +71,28 @@ SIZES = {
 def test_sizes(text: str, size: int) -> None:
     """A size is read as bytes: a unit alone counts as with an i, and only with a B by thousands."""
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("4", "4GB"), (" 1.5 ", "1.5GB"), ("512", "512MB"), ("8192", "8192MB"), ("1000000", "4GB or 500MB")],
+)
+def test_a_size_that_forgot_its_unit(text: str, meant: str) -> None:
+    """Nobody means 4 bytes by 4: the error says what to write, wherever a size may stand."""
+    with pytest.raises(ValueError, match=f"without a unit means bytes: write {meant}$"):
+        parse_size(text)
+    for key in ("max_memory", "min_free_memory"):
+        with pytest.raises(CascadeError, match=f"{key}: '{text.strip()}' without a unit"):
+            parse_cascade(f"+++\n{key} = {text}\n+++\n- [ ] A1 x\n")
+    assert (parse_size("1048576"), parse_size("4B")) == (1 << 20, 4)
+
+
+def test_a_duration_that_no_calendar_has() -> None:
+    """What is added to a moment must still be one; a century is long enough for anybody."""
+    assert parse_duration("36500d") == 36500 * 86400
+    for text in ("36501d", "999999999999999", "999999999999999d"):
+        with pytest.raises(ValueError, match="longer than 100 years"):
+            parse_duration(text)
 
 
 @pytest.mark.parametrize(

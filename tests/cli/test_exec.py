@@ -55,9 +55,12 @@ def test_a_cost_is_written_as_everywhere(
     reported: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In cents, or with two digits where it is less than one."""
-    result = f'{{"type": "result", "is_error": false, "total_cost_usd": {reported}, "usage": {{"input_tokens": 5}}}}'
+    result = {
+        "type": "result", "subtype": "success", "is_error": False, "result": "x", "session_id": "s",
+        "total_cost_usd": float(reported), "usage": {"input_tokens": 5, "output_tokens": 5},
+    }  # fmt: skip
     with Worker("F1", "", log_dir=tmp_path, agent="claude") as worker:
-        worker.start(["echo", result])
+        worker.start(["echo", json.dumps(result)])
         worker.wait()
         write_summary(worker)
     assert told in capsys.readouterr().err
