@@ -126,6 +126,7 @@ class EventReader(ABC):
         self.activity: str | None = None
         self.result: str | None = None
         self.is_error: bool | None = None
+        self.goes_on = False
         self.error: str | None = None
         self.error_status: int | None = None
         self.failure: Outcome | None = None
@@ -226,7 +227,7 @@ class EventReader(ABC):
             unfinished=self.background.names if self.is_error is False else (),
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
             result=self.result, limit=self.limit, is_hopeless=self.is_hopeless, oversize_lines=oversize,
-            **self._verdict(usage),
+            goes_on=self.goes_on, **self._verdict(usage),
         )  # fmt: skip
 
     def _verdict(self, usage: TokenUsage) -> dict[str, Any]:
@@ -277,6 +278,7 @@ class EventReader(ABC):
             self.ledger.close_book()
             self.cost_before = self.cost_usd or 0.0
             self.is_error = self.limit = None
+            self.goes_on = False
             self.forget_failure()
             self.background.clear()
         self.session_id = name

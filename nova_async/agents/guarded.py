@@ -243,6 +243,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "activity": _is_text,
     "result": _is_text,
     "is_error": lambda value: value is None or _is_flag(value),
+    "goes_on": _is_flag,
     "error": _is_text,
     "error_status": lambda value: value is None or _is_count(value),
     "limit": _is_limit,

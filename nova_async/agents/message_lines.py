@@ -183,6 +183,16 @@ class MessageReader(EventReader):
         else:
             self.session_id = plain_id(session_id) or self.session_id
 
+    def begin_turn(self) -> None:
+        """Take note that a turn begins; after a verdict it is another one, such as about what ran in the background."""
+        self.background.begin_turn()
+        self.goes_on = self.is_error is not None
+
+    def begin_answer(self) -> None:
+        """Take note that the main agent's model answers: a verdict on an earlier turn is none on this one."""
+        if self.is_error is not None:
+            self.is_error, self.goes_on = None, False
+
     def name_model(self, model: Any) -> None:
         """Take the main agent's model from a line that names it."""
         if model != self.model and isinstance(model, str) and model:

@@ -170,6 +170,8 @@ class AgentReport:
     """The final answer, at most ``MAX_RESULT`` characters; None until there is one."""
     is_error: bool | None = None
     """The agent's own verdict; None until a final one was seen. An exit code of 0 is none (G40)."""
+    goes_on: bool = False
+    """Whether it has begun another turn since that verdict."""
     error: str | None = None
     """What went wrong, in one sentence."""
     error_status: int | None = None
@@ -197,6 +199,16 @@ class AgentReport:
     oversize_lines: int = 0
     """Lines that were not read: longer than ``MAX_LINE`` bytes, with more than ``MAX_VALUES`` values, or megabytes
     that are no event."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the agent has told how it ended, and has begun nothing since."""
+        return self.is_error is not None and not self.goes_on
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it has told a success, and has begun nothing since."""
+        return self.is_error is False and not self.goes_on
 
 
 class AgentReader(Protocol):

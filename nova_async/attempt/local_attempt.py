@@ -23,7 +23,7 @@ from nova_async.attempt.estimating import waits_for_prices, with_estimate
 from nova_async.attempt.git import Git
 from nova_async.attempt.job import Job
 from nova_async.attempt.limit_end import with_end
-from nova_async.attempt.outcome import outcome_of, outcome_of_resuming, sentence_for
+from nova_async.attempt.outcome import end_that_counts, outcome_of, outcome_of_resuming, sentence_for
 from nova_async.attempt.own_environment import OwnEnvironment
 from nova_async.attempt.own_folders import OwnFolders
 from nova_async.records import AttemptEnd, AttemptFacts
@@ -109,7 +109,7 @@ class LocalAttempt:
             log=finished.log if finished is not None else worker.log_ref if worker is not None else None,
             log_error=worker.log_error if worker is not None else None,
             warning=worker.warning if worker is not None else None,
-            is_error=report.is_error if report is not None and self._phase is Phase.RUN else None,
+            is_error=report.is_error if report is not None and self._phase is Phase.RUN and report.is_done else None,
             looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
             finished=finished,
             estimated_usd=self._estimate(),
@@ -130,7 +130,7 @@ class LocalAttempt:
             return f"{check}: {printed}" if printed else check
         if report is None:
             return None
-        is_done = self._phase is Phase.RUN and report.is_error is not None
+        is_done = self._phase is Phase.RUN and report.is_done
         warning = self._worker.warning if self._worker is not None else None
         return LEAVING if is_done else warning or report.activity
 
@@ -186,6 +186,8 @@ class LocalAttempt:
                 estimated_usd=None, duration_seconds=0.0,
             )  # fmt: skip
         self._finished = end
+        if end.outcome is Outcome.OK and self._grace:
+            self._git = Git(Path(self._job.cwd))  # the stop has cancelled the other; what succeeded is looked at
         if end.outcome is Outcome.OK and self._job.verify:
             end = await self._verify(end, self._job.verify)
         end = await self._settle(end, before)
@@ -222,7 +224,7 @@ class LocalAttempt:
         assert worker.end is not None
         report = worker.report
         meanings = AGENTS[worker.agent].exit_meanings if worker.agent is not None else {}
-        told, how, why = report, worker.end, worker.error
+        told, how, why = report, end_that_counts(worker.end, report, had_finished=worker.had_finished), worker.error
         if self._hopeless is not None and how is WorkerEnd.TERMINATED and self._grace is None:
             told, how, why = replace(self._hopeless, is_error=True), WorkerEnd.EXITED, None
         outcome = outcome_of(how, worker.get_exit_code(), told, meanings)

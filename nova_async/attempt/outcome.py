@@ -6,7 +6,7 @@ from types import MappingProxyType
 from nova_async.agents import AgentReport, failure_of_status
 from nova_async.words import Outcome, WorkerEnd
 
-__all__ = ["outcome_of", "outcome_of_resuming", "sentence_for"]
+__all__ = ["end_that_counts", "outcome_of", "outcome_of_resuming", "sentence_for"]
 
 BY_END = {
     WorkerEnd.NOT_STARTED: Outcome.SPAWN_ERROR,
@@ -48,6 +48,15 @@ def outcome_of(
     if report.expects_result and report.is_error is None:
         return Outcome.LOST_TAIL
     return _finished(report)
+
+
+def end_that_counts(end: WorkerEnd, report: AgentReport, *, had_finished: bool) -> WorkerEnd:
+    """Return the end by which an attempt is judged: a stop does not fail what has succeeded.
+
+    ``had_finished`` is the worker's. Where sub-agents were cut off, or tools denied, the stop stays a stop.
+    """
+    is_whole = had_finished and report.result is not None and not report.denied and not report.unfinished
+    return WorkerEnd.LINGERED if end is WorkerEnd.TERMINATED and is_whole else end
 
 
 def outcome_of_resuming(outcome: Outcome, report: AgentReport) -> Outcome:

@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 
 from nova_async._core.money import dollars
 from nova_async.records import AttemptEnd, AttemptFacts
-from nova_async.words import OnBudget, Outcome
+from nova_async.words import OnBudget, Outcome, Phase
 
 __all__ = ["NOTHING", "Budget", "Spending", "ended_by_the_run", "spent_by"]
 
@@ -194,10 +194,12 @@ def ended_by_the_run(
 ) -> AttemptEnd:
     """Say of an attempt that the run's budget ended that it did: it is no failure of its task.
 
-    It was asked to stop (``why_stopped``), or its agent gave up at its share of what was left (``share_usd``).
+    It was asked to stop (``why_stopped``), or its agent gave up at its share of what was left (``share_usd``). One
+    whose agent has finished, and only its check has not, is to be checked later, whatever ``on_budget`` says.
     """
     if why_stopped is not None and end.outcome is Outcome.CANCELLED:
-        outcome = Outcome.BUDGET if on_budget == OnBudget.FAIL else Outcome.CANCELLED
+        fails = on_budget == OnBudget.FAIL and end.phase is not Phase.VERIFY
+        outcome = Outcome.BUDGET if fails else Outcome.CANCELLED
         return replace(end, outcome=outcome, error=f"stopped: {why_stopped}")
     gave_up = end.outcome in (Outcome.AGENT_ERROR, Outcome.BUDGET) and not end.ended_by_us
     if not gave_up or share_usd is None or spent_by(end).nanodollars < nanodollars(share_usd):

@@ -21,7 +21,7 @@ from nova_async.worker.session_files import SessionSource
 from nova_async.worker.session_watch import SessionWatch
 from nova_async.worker.streams import Streams
 from nova_async.worker.timers import Timers
-from nova_async.worker.verdict import Stop, verdict
+from nova_async.worker.verdict import Stop, had_finished, verdict
 
 __all__ = ["STOP_GRACE", "Life"]
 
@@ -64,6 +64,7 @@ class Life:
         self._interrupt_seconds = interrupt_seconds
         self._leave = leftovers is Leftovers.LEAVE
         self._stop: Stop | None = None
+        self._at_stop = AgentReport()  # what the agent had reported by then
         self._ending: asyncio.Task[None] | None = None
         self._seen_through = False  # whether `_ending` has been awaited to its end
         self._hurried = False
@@ -110,7 +111,7 @@ class Life:
         """
         # It may have exited while we stood still, and nobody have noticed.
         if self._stop is None and not self._child.has_exited():
-            self._stop = stop
+            self._stop, self._at_stop = stop, self._record.report
         if self._ending is None and not self.ended.is_set():
             self.resume()  # nor may a look under way stop anyone after the first signal
             self._ending = asyncio.get_running_loop().create_task(self._end_family(grace))
@@ -327,7 +328,7 @@ class Life:
         state = self._record.state
         assert state.exit_code is not None
         exit_code = None if self._child.exit_is_unknown else state.exit_code
-        final = verdict(exit_code, self._stop, self._record.report)
+        final = verdict(exit_code, self._stop, self._record.report, self._at_stop)
         error = final.error
         if self._survivors:
             names = ", ".join(f"{member.name} (pid {member.pid})" for member in self._survivors)
@@ -337,6 +338,7 @@ class Life:
             status=final.status,
             end=final.end,
             error=error,
+            had_finished=self._stop is not None and had_finished(self._record.report, self._at_stop),
             completed_at=datetime.now(UTC),
             duration_seconds=time.monotonic() - state.started_clock,
         )

@@ -81,7 +81,7 @@ class LimitWatch:
 
     @property
     def _has_succeeded(self) -> bool:
-        return self._report.is_error is False
+        return self._report.has_succeeded
 
     def _judge_memory(self, used: int) -> None:
         limit = self._limits.max_memory

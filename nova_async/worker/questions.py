@@ -48,6 +48,11 @@ class Questions:
         return self._record.state.warning
 
     @property
+    def had_finished(self) -> bool:
+        """Whether its agent had told its success before ``terminate()`` or a limit ended it, or told it just then."""
+        return self._record.state.had_finished
+
+    @property
     def pid(self) -> int | None:
         """The process id of the command, kept after its end; ``None`` before a successful start."""
         return self._record.state.pid

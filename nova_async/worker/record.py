@@ -33,6 +33,7 @@ class State:
     exit_code: int | None = None
     end: WorkerEnd | None = None
     error: str | None = None
+    had_finished: bool = False  # with success, when or while we ended it
     warning: str | None = None
     agent: str | None = None
     command: tuple[str, ...] | None = None

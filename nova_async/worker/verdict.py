@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nova_async.agents import AgentReport
 from nova_async.words import WorkerEnd, WorkerStatus
 
-__all__ = ["Stop", "Verdict", "verdict"]
+__all__ = ["Stop", "Verdict", "had_finished", "verdict"]
 
 NO_STATUS = (
     "exit code unknown: this program ignores SIGCHLD, or reaps every child itself; "
@@ -31,13 +31,26 @@ class Verdict:
     error: str | None
 
 
-def verdict(exit_code: int | None, stop: Stop | None, report: AgentReport) -> Verdict:
+def had_finished(report: AgentReport, at_stop: AgentReport) -> bool:
+    """Tell whether an agent that we have ended had succeeded by then, or did so while it was being ended.
+
+    ``at_stop`` is what it had reported when it was asked to end. A turn that begins later is no work of its own:
+    Claude begins one to hear of its background commands, which the stop has ended, too.
+    """
+    return report.has_succeeded or (report.is_error is False and at_stop.has_succeeded)
+
+
+def verdict(
+    exit_code: int | None, stop: Stop | None, report: AgentReport, at_stop: AgentReport | None = None
+) -> Verdict:
     """Judge a worker by its exit code, our own stop of it, and its agent's report.
 
-    The code is negative if that signal ended it, and None if nobody knows it.
+    The code is negative if that signal ended it, and None if nobody knows it. ``at_stop`` is the report as it was when
+    we asked it to end.
     """
     if stop is not None:
-        if stop.end is not WorkerEnd.TERMINATED and report.is_error is False:  # no limit fails what has succeeded
+        # No limit fails what has succeeded.
+        if stop.end is not WorkerEnd.TERMINATED and had_finished(report, report if at_stop is None else at_stop):
             return Verdict(WorkerStatus.COMPLETED, WorkerEnd.LINGERED, None)
         return Verdict(WorkerStatus.FAILED, stop.end, stop.why)
     if exit_code is None:

@@ -131,6 +131,7 @@ NONSENSE: list[tuple[str, Any]] = [
     ("activity", 5),
     ("result", b"done"),
     ("is_error", "no"),
+    ("goes_on", "yes"),
     ("error", 5),
     ("error_status", "401"),
     ("limit", "weekly"),

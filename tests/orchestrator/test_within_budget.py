@@ -328,6 +328,8 @@ def test_who_is_stopped_by_the_runs_budget_is_told_to_be() -> None:
     waits = ended_by_the_run(END, None, why, OnBudget.STOP)
     assert (waits.outcome, waits.error) == (Outcome.CANCELLED, f"stopped: {why}")
     assert ended_by_the_run(END, None, why, OnBudget.FAIL).outcome is Outcome.BUDGET
+    to_check = replace(END, phase=Phase.VERIFY)
+    assert ended_by_the_run(to_check, None, why, OnBudget.FAIL).outcome is Outcome.CANCELLED, "the agent has succeeded"
     done = replace(END, outcome=Outcome.OK)
     assert ended_by_the_run(done, None, why, OnBudget.FAIL) is done
 

@@ -177,10 +177,11 @@ class ClaudeReader(MessageReader):
         self.has_answered, self._failure_kind = True, None
         # It is served: what was refused before ends nothing that comes later.
         self._refusals, self.is_hopeless, self._refused = 0, False, False
+        if parent is None:
+            self.begin_answer()
+            self.name_model(message.model)
         if self.is_error is None:
             self.forget_failure()
-        if parent is None:
-            self.name_model(message.model)
         if message.usage is not None and isinstance(message.id, str):
             self._raise(message.id, message.usage, message.model, parent)
         self.show_answer(message, parent)
@@ -195,6 +196,8 @@ class ClaudeReader(MessageReader):
                 self._block = event.content_block, parent
         elif event.type == "message_start":
             message = event.message
+            if parent is None:
+                self.begin_answer()
             if message is not None and isinstance(message.id, str):
                 self._speaking[speaker] = message.id
                 if len(self._speaking) > MAX_SPEAKERS:
@@ -233,7 +236,7 @@ class ClaudeReader(MessageReader):
         match said.subtype:
             case "init":
                 self.begin_process(said.session_id)
-                self.background.begin_turn()
+                self.begin_turn()
                 self.name_model(said.model)
                 self.show("starting")
             case "status" if said.status == "requesting":
@@ -275,6 +278,7 @@ class ClaudeReader(MessageReader):
         self.result = plain_text(ended.result, MAX_RESULT)
         # Never by the subtype alone: an API error says "success", too (docs/agents.md).
         self.is_error = ended.is_error if isinstance(ended.is_error, bool) else ended.subtype != "success"
+        self.goes_on = False
         if self.is_error:
             self._read_failure(ended)
         else:

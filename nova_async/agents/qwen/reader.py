@@ -111,7 +111,7 @@ class QwenReader(MessageReader):
                 if self.is_another(begun.session_id):
                     self._before = TokenUsage()  # that was another session's
                 self.begin_process(begun.session_id)
-                self.background.begin_turn()
+                self.begin_turn()
                 self.name_model(begun.model)
                 self.show("starting")
             case _SystemLine(subtype="retry", data=_Data() as told):
@@ -154,6 +154,7 @@ class QwenReader(MessageReader):
             return
         self.name_session(answer.session_id)
         if answer.parent_tool_use_id is None:
+            self.begin_answer()
             self.name_model(message.model)
         self.has_answered = True
         counts: Counts = NOTHING
@@ -191,7 +192,7 @@ class QwenReader(MessageReader):
             )
         else:
             self.succeed()
-        self.is_error = failed or refused is not None
+        self.is_error, self.goes_on = failed or refused is not None, False
 
     def _less_before(self, by_model: dict[str, Counts]) -> dict[str, Counts]:
         """Take off what earlier processes of a resumed session have used: a result has the session's total (G32)."""
