@@ -22,7 +22,7 @@ from nova_async.cascade.options import OPTIONS, as_header
 from nova_async.cascade.reading import read_plan
 from nova_async.cascade.settings import SETTINGS, RunSettings
 from nova_async.cli import not_enforced
-from nova_async.cli.display import LOOKS
+from nova_async.control.looks import LOOKS
 from nova_async.journal.schema import TABLES
 from nova_async.journal.state_file import run_document, task_document
 from nova_async.orchestrator.retry import BUSY, FREE, MOST_LOST, MOST_OVERLOADS, MOST_SHORTAGES, UNSERVED

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from nova_async._core.text import listed
-from nova_async.cli.figures import describe_cost
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.limit_options import flag_of
+from nova_async.control.figures import describe_cost
 from nova_async.views import BudgetView
 
 __all__ = ["describe_budget"]

@@ -16,11 +16,11 @@ from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.cost_rows import KEYS, Part, cost_document, cost_rows, own_figures, parts_of, total_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import UNKNOWN, short_count
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import JOURNAL
 from nova_async.cli.say import say, tell
+from nova_async.control.figures import UNKNOWN, short_count
 from nova_async.errors import JournalError
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader

@@ -1,28 +1,13 @@
-"""What shows a run while it goes on, and what it says of each task: the same words in the table, lines and status."""
+"""What shows a run while it goes on: a table, or lines."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
-from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch, until
-from nova_async.cli.ink import Ink, Span
 from nova_async.records import Event
 from nova_async.views import TaskView
-from nova_async.words import Phase, TaskState
 
-__all__ = [
-    "LOOKS",
-    "Display",
-    "Look",
-    "cost_of",
-    "count_states",
-    "doing",
-    "is_waiting_for_a_limit",
-    "look_of",
-    "time_of",
-    "tokens_of",
-]
+__all__ = ["Display"]
 
 
 class Display(Protocol):
@@ -50,113 +35,3 @@ class Display(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-class Look(NamedTuple):
-    """How a task's state is shown: a sign and a word, which say all, and a colour."""
-
-    sign: str
-    word: str
-    ink: Ink
-
-    def as_cell(self) -> list[Span]:
-        """Return it as it stands in a table."""
-        return [Span(f"{self.sign} {self.word}", self.ink)]
-
-
-LOOKS = {
-    TaskState.IN_PROGRESS: Look("▸", "running", Ink.BLUE),
-    TaskState.FAILED: Look("✗", "failed", Ink.RED),
-    TaskState.RETRYING: Look("↻", "retrying", Ink.MAGENTA),
-    TaskState.READY: Look("-", "ready", Ink.PLAIN),
-    TaskState.WAITING: Look("-", "waiting", Ink.GREY),
-    TaskState.BLOCKED: Look("⊘", "blocked", Ink.PLAIN),
-    TaskState.COMPLETED: Look("✓", "completed", Ink.GREEN),
-}
-AT_WORK = {Phase.PREPARE: "starting", Phase.RUN: "running", Phase.VERIFY: "checking", Phase.SETTLE: "finishing"}
-
-
-def look_of(task: TaskView, *, is_over: bool = False) -> Look:
-    """Return how a task's state is shown. Once the run ``is_over``, what has not come to its end stays as it is."""
-    usual = LOOKS[task.state]
-    if is_over and task.state is TaskState.IN_PROGRESS:
-        return Look("✗", "lost", Ink.RED)  # its supervisor died
-    if not task.is_selected and task.state is TaskState.WAITING:
-        return Look("-", "not selected", Ink.GREY)
-    if is_over and task.state in (TaskState.READY, TaskState.WAITING, TaskState.RETRYING):
-        return Look("-", "stopped" if task.attempt else "not started", Ink.PLAIN)
-    if is_on_hold(task):
-        return Look("⊘", "on hold", Ink.AMBER)
-    if task.state is not TaskState.IN_PROGRESS:
-        return usual
-    if task.is_stopping:
-        return Look("!", "stopping", Ink.MAGENTA)
-    return usual._replace(word=AT_WORK.get(task.phase, "starting") if task.phase else "starting")
-
-
-def count_states(states: Sequence[TaskState]) -> list[str]:
-    """Say how many tasks are completed, and how many of them failed or are blocked if any are."""
-    troubles = [state for state in (TaskState.FAILED, TaskState.BLOCKED) if state in states]
-    completed = f"{states.count(TaskState.COMPLETED)} of {len(states)} completed"
-    return [completed, *(f"{states.count(state)} {state}" for state in troubles)]
-
-
-def doing(task: TaskView, *, is_over: bool = False) -> str:
-    """Say what a task does, why it failed, or what it waits for; once the run ``is_over`` it waits for nothing.
-
-    What is missing in its log is said with it, whatever it does.
-    """
-    missing = f"log error: {task.log_error}" if task.log_error else ""
-    return " · ".join(filter(None, (_doing(task, is_over=is_over), missing)))
-
-
-def _doing(task: TaskView, *, is_over: bool) -> str:
-    match task.state:
-        case TaskState.IN_PROGRESS:
-            return "" if is_over else task.activity or ""
-        case TaskState.FAILED:
-            return task.error or (task.outcome.value if task.outcome else "")
-        case TaskState.COMPLETED:
-            return f"denied: {', '.join(task.denied)}" if task.denied else ""
-        case TaskState.BLOCKED:
-            return task.reason or f"blocked by {', '.join(task.blocked_by) or 'a failure'}"
-        case TaskState.RETRYING if task.retry_at is not None and not is_over:
-            left = max((task.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
-            return f"in {stopwatch(left)}" + (f": {task.error}" if task.error else "")
-        case TaskState.WAITING if task.retry_at is not None and task.reason and not is_over:
-            return f"{task.reason} {until(task.retry_at)}"
-        case _:
-            is_plain = (is_over and not is_on_hold(task)) or not task.is_selected
-            return "" if is_plain else task.reason or ""
-
-
-def is_on_hold(task: TaskView) -> bool:
-    """Tell whether a task waits for something that waiting does not bring: its agent cannot work here, say."""
-    waits = task.state in (TaskState.READY, TaskState.WAITING) and task.is_selected
-    return waits and bool(task.reason) and not (task.reason or "").startswith("waits for ")
-
-
-def time_of(task: TaskView) -> str:
-    """Write how long a task has worked, for a table; nothing before it has begun."""
-    return stopwatch(task.duration_seconds) if task.attempt or task.duration_seconds else ""
-
-
-def tokens_of(task: TaskView, *, is_over: bool = False) -> str:
-    """Write a task's tokens for a table; nothing where none are known.
-
-    While it runs it is plain that more may come; once it does not, what is known to be too little is marked so.
-    """
-    complete = task.usage_is_final or (task.state is TaskState.IN_PROGRESS and not is_over)
-    return describe_tokens(task.usage.total, complete=complete, short=True) if task.usage.total else ""
-
-
-def cost_of(task: TaskView) -> str:
-    """Write what a task has cost, for a table; nothing before it has used anything."""
-    if task.cost_usd is None and task.estimated_usd is None and not task.usage.total:
-        return ""
-    return cost_of_all(task)
-
-
-def is_waiting_for_a_limit(task: TaskView) -> bool:
-    """Tell whether a task waits for a usage limit to reset."""
-    return task.state is TaskState.WAITING and task.retry_at is not None

@@ -17,8 +17,8 @@ from typing import Self, final
 from nova_async._core.text import clean, one_line
 from nova_async.cli.display import Display
 from nova_async.cli.log_end import end_of_log, log_that_tells
-from nova_async.cli.run_lines import describe_event
 from nova_async.cli.say import write
+from nova_async.control.event_words import describe_event
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import EventKind

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Self, TextIO, final
 
 from nova_async._core.text import one_line
-from nova_async.cli.display import Display, count_states, doing, is_waiting_for_a_limit, look_of
-from nova_async.cli.figures import clock_time
+from nova_async.cli.display import Display
 from nova_async.cli.say import write
+from nova_async.control.figures import clock_time
+from nova_async.control.looks import count_states, doing, is_waiting_for_a_limit, look_of
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import TaskState
@@ -77,18 +78,19 @@ def heartbeat_line(tasks: Collection[TaskView]) -> str:
     """Say what runs, since when, and how far the run is; nothing where there are no tasks."""
     running = [task for task in tasks if task.state is TaskState.IN_PROGRESS]
     at_work = running or [task for task in tasks if task.state is TaskState.RETRYING]
-    named = [describe(task) for task in at_work[:MOST_NAMED]]
+    now = datetime.now(UTC)
+    named = [describe(task, now) for task in at_work[:MOST_NAMED]]
     named += [f"{len(at_work) - MOST_NAMED} more"] if len(at_work) > MOST_NAMED else []
-    if not at_work and (waits := sorted({doing(task) for task in tasks if is_waiting_for_a_limit(task)})):
+    if not at_work and (waits := sorted({doing(task, now) for task in tasks if is_waiting_for_a_limit(task)})):
         named = waits[:MOST_NAMED]
     counts = count_states([task.state for task in tasks])
     told = ", ".join(named) if named and not at_work else f"still running: {', '.join(named) or 'nothing'}"
     return f"{told} · {', '.join(counts)}" if tasks else ""
 
 
-def describe(task: TaskView) -> str:
+def describe(task: TaskView, now: datetime) -> str:
     """Name a task that is under way, since when it is, and what it does."""
     since = f" since {clock_time(task.started_at)}" if task.started_at else ""
     word = look_of(task).word
-    step = one_line(" ".join(filter(None, ("" if word == "running" else word, doing(task)))), LONGEST_STEP)
+    step = one_line(" ".join(filter(None, ("" if word == "running" else word, doing(task, now)))), LONGEST_STEP)
     return f"{task.id}{since}" + (f" ({step})" if step else "")

@@ -21,13 +21,13 @@ from nova_async.cli.as_whom import callings, describe_callings
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.earlier import next_run, notes_on_earlier_runs
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import describe_cost, write_seconds
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.mermaid import flowchart
 from nova_async.cli.not_enforced import not_enforced
 from nova_async.cli.options import argument, command_of, flag, optional_flag, order_option
 from nova_async.cli.places import JOURNAL, PLAN, STATE_FILE
 from nova_async.cli.say import say, tell
+from nova_async.control.figures import describe_cost, write_seconds
 from nova_async.orchestrator.cost_sources import KnownPrices, cost_sources
 from nova_async.orchestrator.countable import budget_problems, named, told
 from nova_async.orchestrator.price_search import find_prices

@@ -8,11 +8,11 @@ from nova_async._core.text import listed, one_line
 from nova_async.cli.budget_summary import describe_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
-from nova_async.cli.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens, until
 from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
+from nova_async.control.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens, until
 from nova_async.orchestrator.holding import warning_of
 from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
@@ -191,8 +191,9 @@ def describe_hold(hold: Hold, again: str = "nova run") -> Iterator[Line]:
     told = f"{wait}: {listed(hold.waiting, MOST_TOLD)}" if count else "no task waits for it"
     yield [Span(one_line(hold.reason + which), Ink.AMBER), f". {told[0].upper()}{told[1:]}"]
     yield f"  {one_line(hold.error, 1000)}"
-    if hold.resets_at is not None and hold.resets_at > datetime.now(UTC):
-        yield f"  it lasts {until(hold.resets_at)}"
+    now = datetime.now(UTC)
+    if hold.resets_at is not None and hold.resets_at > now:
+        yield f"  it lasts {until(hold.resets_at, now)}"
     if hold.waiting or hold.outcome is not Outcome.LIMIT:  # a limit ends by itself
         cure = hold.cure.replace("`nova run`", f"`{again}`")
         yield f"  {one_line(cure, 1000)}"

@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Self, final
@@ -12,13 +13,13 @@ from typing import Self, final
 from nova_async._core.text import one_line
 from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
 from nova_async.cli.columns import cut, width_of
-from nova_async.cli.figures import cost_of_all, describe_cost, describe_duration, short_count, stopwatch
 from nova_async.cli.ink import Ink, Line, Span, colours_of
 from nova_async.cli.run_lines import text_line
 from nova_async.cli.say import write
 from nova_async.cli.task_rows import Choice, choose, describe_left_out, groups_of, task_table
 from nova_async.cli.terminal import Terminal
 from nova_async.cli.time_left import time_left
+from nova_async.control.figures import cost_of_all, describe_cost, describe_duration, short_count, stopwatch
 from nova_async.journal.rollup import sum_up
 from nova_async.records import Event
 from nova_async.views import TaskView
@@ -159,7 +160,8 @@ class RunTable:
         views = self._views
         rows = max(lines - HEAD - 1, SHORTEST)  # one line less than there are, or the terminal scrolls
         choice = choose(groups_of(views.values()), rows)
-        picture = [*self._progress(views, columns), *task_table(choice, width=min(columns, WIDEST)), *_foot(choice)]
+        table = task_table(choice, datetime.now(UTC), width=min(columns, WIDEST))
+        picture = [*self._progress(views, columns), *table, *_foot(choice)]
         return [cut(line, columns) for line in picture]
 
     def last_picture(self, columns: int) -> list[Line]:
@@ -169,7 +171,7 @@ class RunTable:
         if len(choice.tasks) + len(choice.headings) > LONGEST_TABLE:
             failed = sum(view.state is TaskState.FAILED for view in self._views.values())
             choice = choose(groups, max(LONGEST_TABLE, failed + len(groups)))
-        picture = [*task_table(choice, width=columns, is_over=True), *_foot(choice, is_over=True)]
+        picture = [*task_table(choice, datetime.now(UTC), width=columns, is_over=True), *_foot(choice, is_over=True)]
         return [cut(line, columns) for line in picture]
 
     def _progress(self, views: Mapping[str, TaskView], width: int) -> list[Line]:

@@ -12,15 +12,15 @@ from nova_async._core.text import clean, listed, one_line
 from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.denials import cure
-from nova_async.cli.display import cost_of, doing, look_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import clock_time, cost_of_attempt, describe_duration, describe_kinds, describe_tokens
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
 from nova_async.cli.say import say, tell
-from nova_async.cli.status import seconds_until
+from nova_async.cli.tones import INKS
+from nova_async.control.figures import clock_time, cost_of_attempt, describe_duration, describe_kinds, describe_tokens
+from nova_async.control.looks import cost_of, doing, look_of, seconds_until
 from nova_async.errors import NovaError
 from nova_async.journal.rollup import status_word
 from nova_async.journal.state_document import written_moment
@@ -91,7 +91,7 @@ def described(task: FoundTask, prompt: str | None) -> Iterator[Line]:
     view, width = task.view, columns_of_terminal()
     name = f" {one_line(view.name)}" if view.name else ""
     look = look_of(view, is_over=task.is_over)
-    state = Span(look.word, look.ink)
+    state = Span(look.word, INKS[look.tone])
     yield [Span(view.id, Ink.BOLD), f"{name}: ", state]
     facts: list[list[Line]] = [[f"  {title}", one_line(fact, LONGEST)] for title, fact in facts_of(task)]
     yield from table_lines(facts, width=width, folding=[1])
@@ -119,7 +119,7 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     view = task.view
     last = view.attempts[-1] if view.attempts else None
     end = (last.end or last.finished) if last else None
-    if why := doing(view, is_over=task.is_over):
+    if why := doing(view, datetime.now(UTC), is_over=task.is_over):
         yield "why" if view.state is not TaskState.IN_PROGRESS else "doing", why
     where = " / ".join(filter(None, (view.branch, view.group)))
     if task.plan is not None or where:
@@ -207,7 +207,7 @@ def document(task: FoundTask, prompt: str | None) -> dict[str, Any]:
         "status": status_word(view.state),
         "state": view.state,
         "phase": view.phase,
-        "doing": doing(view, is_over=task.is_over) or None,
+        "doing": doing(view, datetime.now(UTC), is_over=task.is_over) or None,
         "is_running": view.state is TaskState.IN_PROGRESS and not task.is_over,
         "outcome": view.outcome,
         "error": view.error,

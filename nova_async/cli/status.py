@@ -2,29 +2,28 @@
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal
-from nova_async.cli.display import count_states, doing, is_waiting_for_a_limit, look_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.figures import UNKNOWN, clock_time, cost_of_all, describe_duration, describe_tokens
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE
 from nova_async.cli.say import say, tell
 from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
+from nova_async.cli.tones import cell_of
+from nova_async.control.board import Board, Why
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
 from nova_async.journal.rollup import Rollup, roll_up, status_word
 from nova_async.journal.state_document import read_state, written_moment
 from nova_async.views import RunView, TaskView
-from nova_async.words import Condition, TaskState
+from nova_async.words import Condition
 
 __all__ = ["command"]
 
@@ -43,22 +42,6 @@ class Options:
     json: bool = flag(help="Write one JSON document.")
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A run as it is shown."""
-
-    run: RunView
-    tasks: Mapping[str, TaskView]
-    condition: Condition
-    total: Rollup
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing of it runs any more."""
-        return self.condition is not Condition.RUNNING
-
-
 def show_status(options: Options) -> int:
     """Show the status of a run, during it or after.
 
@@ -67,17 +50,17 @@ def show_status(options: Options) -> int:
     """
     path = Path(options.state) if options.state is not None else Path(options.directory) / STATE_FILE
     try:
-        picture = picture_of(*read_state(path))
+        board = board_of(*read_state(path))
     except StateFileError as error:
         tell(str(error))
         return BAD_INPUT
-    if picture.condition is Condition.RUNNING and (trouble := disk_trouble(path)) is not None:
+    if board.condition is Condition.RUNNING and (trouble := disk_trouble(path)) is not None:
         tell(trouble)
     if options.json:
-        say(json.dumps(document(picture), indent=2))
+        say(json.dumps(document(board), indent=2))
     else:
-        write_status(picture, path)
-    return FAILED if picture.total.failed or picture.condition is Condition.DEAD else 0
+        write_status(board, path)
+    return FAILED if board.total.failed or board.condition is Condition.DEAD else 0
 
 
 def disk_trouble(path: Path) -> str | None:
@@ -95,30 +78,19 @@ def disk_trouble(path: Path) -> str | None:
     return f"the disk of {path} {why}: this may be out of date"
 
 
-def picture_of(run: RunView, tasks: Mapping[str, TaskView]) -> Picture:
+def board_of(run: RunView, tasks: Mapping[str, TaskView]) -> Board:
     """Complete what the file says: how the run is, and the clocks of what still runs."""
-    condition = condition_of(run, tasks.values())
-    if condition is Condition.RUNNING:
-        now = datetime.now(UTC)
-        tasks = {task.id: replace(task, duration_seconds=seconds_until(now, task)) for task in tasks.values()}
-    return Picture(run, tasks, condition, roll_up(tasks.values()))
+    now = datetime.now(UTC)
+    return Board(run, tasks, now, condition_of(run, tasks.values())).at(now)
 
 
-def seconds_until(now: datetime, task: TaskView) -> float:
-    """Return a task's time of work; of a running attempt up to now, whenever the file was written."""
-    if task.state is not TaskState.IN_PROGRESS or task.started_at is None:
-        return task.duration_seconds
-    earlier = sum(attempt.end.duration_seconds for attempt in task.attempts if attempt.end)
-    return max(task.duration_seconds, earlier + (now - task.started_at).total_seconds())
-
-
-def document(picture: Picture) -> dict[str, Any]:
+def document(board: Board) -> dict[str, Any]:
     """Return it all as one JSON object."""
-    run = picture.run
+    run = board.run
     return {
         "project": run.project,
         "plan": run.cascade_file,
-        "condition": picture.condition,
+        "condition": board.condition,
         "run_id": run.run_id or None,
         "supervisor_pid": run.pid,
         "is_alive": supervisor_lives(run),
@@ -126,12 +98,12 @@ def document(picture: Picture) -> dict[str, Any]:
         "completed_at": written_moment(run.completed_at),
         "end": run.end,
         "warnings": run.warnings,
-        "total": rollup_document(picture.total),
+        "total": rollup_document(board.total),
         "groups": [
             {"branch": branch, "group": group, **rollup_document(roll_up(tasks))}
-            for (branch, group), tasks in by_group(picture.tasks.values()).items()
+            for (branch, group), tasks in by_group(board.tasks.values()).items()
         ],
-        "tasks": {task.id: task_document(task) for task in picture.tasks.values()},
+        "tasks": {task.id: task_document(task) for task in board.tasks.values()},
         "milestones": {
             found.id: {"message": found.message, "reached_at": written_moment(found.reached_at)}
             for found in run.milestones
@@ -185,55 +157,38 @@ def rollup_document(rollup: Rollup) -> dict[str, Any]:
     }
 
 
-def write_status(picture: Picture, path: Path) -> None:
+def write_status(board: Board, path: Path) -> None:
     """Write for people: a head, what needs somebody, a table by group as in the run itself, and the sums."""
-    run, condition, width = picture.run, picture.condition, columns_of_terminal()
-    by = f" (pid {run.pid})" if condition is Condition.RUNNING and run.pid else ""
-    since = f", started {clock_time(run.started_at)}" if run.started_at and condition is Condition.RUNNING else ""
-    lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {condition}{by}{since}"]]
-    if condition is Condition.DEAD:
+    run, width = board.run, columns_of_terminal()
+    lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {board.alive}"]]
+    if board.condition is Condition.DEAD:
         lines.append("The supervisor died before the run ended. Resume with `nova run`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
-    lines += limits(picture)
-    lines += attention(picture)
-    is_long = len(picture.tasks) > A_SCREEN
-    choice = choose(groups_of(picture.tasks.values()), None, folds=is_long and width is not None)
-    lines += task_table(choice, width=width, is_over=picture.is_over, folds_text=True)
-    say(*lines, sentence(picture))
+    lines += limits(board)
+    lines += attention(board)
+    is_long = len(board.tasks) > A_SCREEN
+    choice = choose(groups_of(board.tasks.values()), None, folds=is_long and width is not None)
+    lines += task_table(choice, board.now, width=width, is_over=board.is_over, folds_text=True)
+    say(*lines, board.sentence)
 
 
-def limits(picture: Picture) -> Iterator[Line]:
+def limits(board: Board) -> Iterator[Line]:
     """Give the usage limits that tasks wait for, with their ends."""
-    waiting = [task for task in picture.tasks.values() if is_waiting_for_a_limit(task)]
-    found = Counter(doing(task) for task in waiting if not picture.is_over)
-    for text, count in found.items():
-        yield [Span("limit", Ink.AMBER), f" {count} {'task' if count == 1 else 'tasks'}: {one_line(text, LONGEST)}"]
+    for text, task_ids in board.limits:
+        count = "1 task" if len(task_ids) == 1 else f"{len(task_ids)} tasks"
+        yield [Span("limit", Ink.AMBER), f" {count}: {one_line(text, LONGEST)}"]
 
 
-def attention(picture: Picture) -> Iterator[Line]:
+def attention(board: Board) -> Iterator[Line]:
     """Give the failed tasks of a plan that is longer than a screen: there they are far down."""
-    failed = [task for task in picture.tasks.values() if task.state is TaskState.FAILED]
-    if len(picture.tasks) <= A_SCREEN:
+    failed = [need for need in board.needs if need.why is Why.FAILED]
+    if len(board.tasks) <= A_SCREEN:
         return
-    for task in failed[:MOST_TOLD]:
-        yield [*look_of(task).as_cell(), f" {task.id} {one_line(task.name)}: {one_line(doing(task), LONGEST)}"]
+    for need in failed[:MOST_TOLD]:
+        task = board.tasks[need.task_ids[0]]
+        yield [*cell_of(need.look), f" {task.id} {one_line(task.name)}: {one_line(need.text, LONGEST)}"]
     if len(failed) > MOST_TOLD:
         yield f"and {len(failed) - MOST_TOLD} more failed"
-
-
-def sentence(picture: Picture) -> str:
-    """Sum up in one line."""
-    total, sums = picture.total, picture.total.sums
-    parts = count_states([task.state for task in picture.tasks.values()])
-    parts += [f"{total.in_progress} {'lost' if picture.is_over else 'running'}"] if total.in_progress else []
-    left_out = sum(not task.is_selected and task.state is not TaskState.COMPLETED for task in picture.tasks.values())
-    parts += [f"{left_out} not selected"] if left_out else []
-    if sums.usage.total:
-        complete = sums.usage_is_final or not picture.is_over
-        parts.append(f"{describe_tokens(sums.usage.total, complete=complete)} tokens")
-    if (cost := cost_of_all(sums)) != UNKNOWN:
-        parts.append(cost)
-    return " · ".join([*parts, f"{describe_duration(sums.duration_seconds)} of work"])
 
 
 command = command_of(Options, show_status)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nova_async._core.text import one_line
-from nova_async.cli.display import cost_of, count_states
-from nova_async.cli.figures import UNKNOWN, cost_of_all, describe_duration, describe_tokens
+from nova_async.control.figures import UNKNOWN, cost_of_all, describe_duration, describe_tokens
+from nova_async.control.looks import cost_of, count_states
 from nova_async.views import RunReport, TaskView
 from nova_async.words import TaskState
 

@@ -3,8 +3,8 @@
 import json
 
 from nova_async._core.text import one_line
-from nova_async.cli.figures import UNKNOWN, describe_cost, describe_duration, describe_kinds
 from nova_async.cli.say import say
+from nova_async.control.figures import UNKNOWN, describe_cost, describe_duration, describe_kinds
 from nova_async.words import WorkerStatus
 from nova_async.worker.published_prices import PUBLISHED
 from nova_async.worker.questions import Questions

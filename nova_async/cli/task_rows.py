@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, final
 
 from nova_async._core.text import one_line
 from nova_async.cli.columns import table_lines
-from nova_async.cli.display import cost_of, doing, is_waiting_for_a_limit, look_of, time_of, tokens_of
-from nova_async.cli.figures import cost_of_all, describe_tokens, stopwatch
 from nova_async.cli.ink import Ink, Line, Span
+from nova_async.cli.tones import cell_of
+from nova_async.control.figures import cost_of_all, describe_tokens, stopwatch
+from nova_async.control.looks import cost_of, doing, is_waiting_for_a_limit, look_of, time_of, tokens_of
 from nova_async.journal.rollup import sum_up
 from nova_async.views import TaskView
 from nova_async.words import TaskState
@@ -122,14 +124,14 @@ def _candidates(
 
 
 def task_table(
-    choice: Choice, *, width: int | None, is_over: bool = False, folds_text: bool = False
+    choice: Choice, now: datetime, *, width: int | None, is_over: bool = False, folds_text: bool = False
 ) -> list[list[Span]]:
     """Return the lines of the table: headings and tasks in the order of the plan, below the titles of the columns.
 
     With ``folds_text`` what a task is and does is folded, else cut. The number of an attempt is told from the second
     one on.
     """
-    rows = list(_rows(choice, is_over=is_over))
+    rows = list(_rows(choice, now, is_over=is_over))
     for place, least in NARROW.items():
         if width is not None and width < least:
             rows = [[*row[:place], "", *row[place + 1 :]] for row in rows]
@@ -142,14 +144,14 @@ def task_table(
     return list(table_lines(rows, width=width, right=NUMBERS, cutting=most, filling=None if is_over else DOING))
 
 
-def _rows(choice: Choice, *, is_over: bool) -> Iterator[list[Line]]:
+def _rows(choice: Choice, now: datetime, *, is_over: bool) -> Iterator[list[Line]]:
     for place, group in enumerate(choice.groups):
         if place in choice.headings:
             yield _heading(group, is_over=is_over)
         indent = "  " if choice.headings else ""
         for task in group.tasks:
             if task.id in choice.tasks:
-                yield _row(task, indent, is_over=is_over)
+                yield _row(task, indent, now, is_over=is_over)
 
 
 def _heading(group: Group, *, is_over: bool) -> list[Line]:
@@ -166,15 +168,15 @@ def _heading(group: Group, *, is_over: bool) -> list[Line]:
     return [[Span(group.title, Ink.BOLD)], state, "", "", *numbers]
 
 
-def _row(task: TaskView, indent: str, *, is_over: bool) -> list[Line]:
+def _row(task: TaskView, indent: str, now: datetime, *, is_over: bool) -> list[Line]:
     look = look_of(task, is_over=is_over)
     name = [Span(f" {one_line(task.name)}", Ink.GREY)] if task.name else []
-    what = one_line(doing(task, is_over=is_over), LONGEST)
+    what = one_line(doing(task, now, is_over=is_over), LONGEST)
     if is_waiting_for_a_limit(task):  # its state says that it waits; the words would leave no room for the time
         what = what.removeprefix("waits for the ")
     return [
         [Span(indent), Span(one_line(task.id), Ink.BOLD), *name],
-        look.as_cell(),
+        cell_of(look),
         [Span(what, Ink.RED)] if what and task.state is TaskState.FAILED else what,
         str(task.attempt) if task.attempt > 1 else "",
         tokens_of(task, is_over=is_over),

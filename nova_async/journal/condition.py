@@ -8,8 +8,7 @@ from nova_async.process.table import TABLE, ProcessId
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition, RunEnd, TaskStatus
 
-__all__ = ["condition_of", "supervisor_lives"]
-
+__all__ = ["ENDS", "condition_of", "supervisor_lives"]
 
 ENDS = {
     RunEnd.COMPLETED: Condition.COMPLETED,
@@ -17,6 +16,7 @@ ENDS = {
     RunEnd.STOPPED: Condition.STOPPED,
     RunEnd.LOST: Condition.DEAD,
 }
+"""The condition of a run that says itself how it has ended."""
 
 
 def supervisor_lives(run: RunView) -> bool | None:

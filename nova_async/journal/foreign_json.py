@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 __all__ = ["SURROGATES", "as_count", "as_flag", "as_list", "as_moment", "as_number", "as_pid", "as_table", "as_text",
-           "as_texts", "as_word", "spelled"]  # fmt: skip
+           "as_texts", "as_word", "spelled", "written_moment"]  # fmt: skip
 
 Word = TypeVar("Word", bound=StrEnum)
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -86,3 +86,8 @@ def as_moment(value: Any) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def written_moment(moment: datetime | None) -> str | None:
+    """Write a moment in ISO 8601, in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

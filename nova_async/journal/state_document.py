@@ -5,13 +5,13 @@ Whatever another version or another program wrote there does no harm to a reader
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nova_async._core.own_places import read_file
 from nova_async._core.text import UNSEEN
 from nova_async.errors import StateFileError
+from nova_async.journal.attempt_document import attempt_document, read_attempts, read_log
 from nova_async.journal.foreign_json import (
     SURROGATES,
     as_count,
@@ -25,20 +25,28 @@ from nova_async.journal.foreign_json import (
     as_texts,
     as_word,
     spelled,
+    written_moment,
 )
 from nova_async.journal.rollup import COLOURS, status_word
-from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
 from nova_async.usage import TokenUsage
 from nova_async.views import BudgetView, Hold, MilestoneView, RunView, TaskView
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
-__all__ = ["STATE_SCHEMA", "encoded", "read_run", "read_state", "read_task", "run_document", "task_document",
-           "written_moment"]  # fmt: skip
+__all__ = [
+    "STATE_SCHEMA",
+    "encoded",
+    "read_run",
+    "read_state",
+    "read_task",
+    "read_tasks",
+    "run_document",
+    "task_document",
+    "written_moment",
+]
 
 STATE_SCHEMA = 1
 ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
-LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 LONGEST_RESULT = 2000  # characters of an agent's answer; all of it is in the journal, and this file is written often
 LARGEST = 256 * 1024 * 1024  # bytes; 10,000 tasks with all their attempts are a tenth of it
@@ -150,42 +158,11 @@ def task_document(view: TaskView) -> dict[str, Any]:
     }
 
 
-def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
-    """Build what the document says about one attempt; while it runs, its outcome is null and its log is ``live``.
-
-    ``log`` is null if there is none, yet or ever.
-    """
-    end = attempt.end
-    log = end.log if end else live
-    return {
-        "outcome": end.outcome if end else None,
-        "exit_code": end.exit_code if end else None,
-        "log": log.path if log else None,
-        "session_id": end.session_id if end else None,
-        "cost_usd": end.cost_usd if end else None,
-        "estimated_usd": end.estimated_usd if end else None,
-        "leftovers": end.leftovers if end else 0,
-        "forced": end.ended_by_us if end else False,
-        "number": attempt.start.id.number,
-        "started_at": written_moment(attempt.start.started_at),
-        "ended_at": written_moment(end.ended_at if end else None),
-        "duration_seconds": end.duration_seconds if end else None,
-        "log_device": log.device if log else None,
-        "log_inode": log.inode if log else None,
-        "agent": attempt.start.agent,
-    }
-
-
 def shortened(result: str | None) -> str | None:
     """Return an agent's answer, or the beginning of a long one."""
     if result is None or len(result) <= LONGEST_RESULT:
         return result
     return f"{result[: LONGEST_RESULT - 1]}…"
-
-
-def written_moment(moment: datetime | None) -> str | None:
-    """Write a moment in ISO 8601, in UTC."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def encoded(value: Any) -> bytes:
@@ -217,8 +194,13 @@ def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:
         raise StateFileError(f"{path} is not a state file: it is not valid JSON ({error})") from error
     if not isinstance(found, dict) or not isinstance(found.get("tasks"), dict):
         raise StateFileError(f"{path} is not a state file: it contains no tasks")
-    tasks = (read_task(as_text(task_id) or "", as_table(task)) for task_id, task in found["tasks"].items())
-    return read_run(as_table(found.get("project")), as_table(found.get("nova"))), {task.id: task for task in tasks}
+    return read_run(as_table(found.get("project")), as_table(found.get("nova"))), read_tasks(found["tasks"])
+
+
+def read_tasks(tasks: Mapping[str, Any]) -> dict[str, TaskView]:
+    """Read what the document says about its tasks, in its order."""
+    read = (read_task(as_text(task_id) or "", as_table(task)) for task_id, task in tasks.items())
+    return {task.id: task for task in read}
 
 
 def read_run(project: Mapping[str, Any], nova: Mapping[str, Any]) -> RunView:
@@ -349,49 +331,3 @@ def read_state_word(status: Any, nova: Mapping[str, Any]) -> TaskState:
     if status != "pending":
         return TaskState(status)
     return TaskState.BLOCKED if as_texts(nova.get("blocked_by")) else TaskState.WAITING
-
-
-def read_attempts(task_id: str, told: Any, started_at: datetime | None) -> tuple[Attempt, ...]:
-    """Read a task's attempts; an earlier version gave them neither a number nor a start time."""
-    numbered = enumerate(as_list(told), 1)
-    return tuple(read_attempt(task_id, as_table(said), place, started_at or LONG_AGO) for place, said in numbered)
-
-
-def read_attempt(task_id: str, said: Mapping[str, Any], place: int, otherwise: datetime) -> Attempt:
-    """Read one attempt; ``place`` is its number and ``otherwise`` its start time if the file does not say."""
-    log = read_log(said)
-    start = AttemptStart(
-        id=AttemptId("", task_id, as_count(said.get("number")) or place),
-        plan="",
-        started_at=as_moment(said.get("started_at")) or otherwise,
-        agent=as_text(said.get("agent")) or "",
-        prompt_digest="",
-        log_path=log.path if log else "",
-    )
-    if said.get("outcome") is None:
-        return Attempt(start=start)
-    code = said.get("exit_code")
-    end = AttemptEnd(
-        id=start.id,
-        outcome=as_word(Outcome, said["outcome"]) or Outcome.EXIT_UNKNOWN,
-        phase=Phase.SETTLE,
-        ended_at=as_moment(said.get("ended_at")) or start.started_at,
-        duration_seconds=as_number(said.get("duration_seconds")) or 0.0,
-        exit_code=code if isinstance(code, int) else None,
-        session_id=as_text(said.get("session_id")),
-        cost_usd=as_number(said.get("cost_usd")),
-        estimated_usd=as_number(said.get("estimated_usd")),
-        leftovers=as_count(said.get("leftovers")),
-        ended_by_us=as_flag(said.get("forced"), False),
-        log=log,
-    )
-    return Attempt(start=start, end=end)
-
-
-def read_log(said: Mapping[str, Any]) -> LogRef | None:
-    """Read which log an attempt has; None if it has none, yet or ever."""
-    path, device, inode = as_text(said.get("log")), said.get("log_device"), said.get("log_inode")
-    if path is None:
-        return None
-    known = isinstance(device, int) and isinstance(inode, int)
-    return LogRef(path=path, device=device if known else None, inode=inode if known else None)

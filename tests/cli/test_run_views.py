@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from nova_async.cli.figures import describe_cost, describe_tokens, short_count, stopwatch, write_seconds
 from nova_async.cli.ink import Ink, Span, plain
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import describe_run, hanging, summary_object
@@ -505,35 +504,3 @@ def test_the_summary_as_json() -> None:
     assert (answer["event"], answer["ok"]) == ("summary", False)
     assert answer["tasks"]["F2"]["error"] == "x"
     assert answer["token_usage"]["cache_read_tokens"] == 60_000
-
-
-def test_figures() -> None:
-    """Numbers are short, and never wider than they seem."""
-    shorts = [short_count(number) for number in (0, 999, 1_000, 12_345, 99_949, 99_950, 999_499, 999_500, 10**9)]
-    assert shorts == ["0", "999", "1.0k", "12.3k", "99.9k", "100k", "999k", "1.0M", "1.0G"]
-    assert [describe_cost(usd) for usd in (None, 0.0, 0.0042, 0.5, 1234.5)] == [
-        "-",
-        "$0.00",
-        "$0.0042",
-        "$0.50",
-        "$1,234.50",
-    ]
-    assert [stopwatch(seconds) for seconds in (-1.0, 7.9, 723.0, 7500.0)] == ["0:00", "0:07", "12:03", "2:05:00"]
-    assert [write_seconds(s) for s in (0.25, 1.5, 90, 1800, 5400, 7200)] == [
-        "250ms",
-        "1.5s",
-        "90s",
-        "30m",
-        "1h30m",
-        "2h",
-    ]
-    assert [describe_cost(usd, complete=False) for usd in (None, 0.0, 1.2)] == ["-", "-", "≥ $1.20"]
-    pairs = [(None, 0.45), (1.23, 0.45), (0.0, 0.45), (1.23, 0.0), (0.0, 0.0), (None, 0.0), (None, 0.0042)]
-    assert [describe_cost(*pair) for pair in pairs] == [
-        "~$0.45", "$1.23 + ~$0.45", "~$0.45", "$1.23", "$0.00", "~$0.00", "~$0.0042",
-    ]  # fmt: skip
-    assert [describe_cost(*pair, complete=False) for pair in pairs] == [
-        "≥ ~$0.45", "≥ $1.23 + ~$0.45", "≥ ~$0.45", "≥ $1.23", "-", "-", "≥ ~$0.0042",
-    ]  # fmt: skip
-    assert [describe_tokens(count, complete=False, short=True) for count in (0, 1_200_000)] == ["-", "≥ 1.2M"]
-    assert [describe_tokens(count) for count in (0, 1_200_000)] == ["0", "1,200,000"]

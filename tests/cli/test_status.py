@@ -5,11 +5,12 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from nova_async.cli.status import Picture, limits
+from nova_async.cli.status import limits
+from nova_async.control.board import Board
 from nova_async.process.table import TABLE
 from nova_async.usage import TokenUsage
 from nova_async.views import RunView, TaskView
@@ -296,8 +297,8 @@ def test_a_usage_limit_that_is_waited_for_is_one_line(is_over: bool) -> None:
     waiting = [TaskView(id=name, name="", state=TaskState.WAITING, reason=reason, retry_at=moment) for name in "AB"]
     tasks = {task.id: task for task in [*waiting, TaskView(id="C", name="", state=TaskState.WAITING)]}
     condition = Condition.STOPPED if is_over else Condition.RUNNING
-    picture = Picture(run=cast(Any, None), tasks=tasks, condition=condition, total=cast(Any, None))
-    found = ["".join(each if isinstance(each, str) else each.text for each in line) for line in limits(picture)]
+    board = Board(run_view(), tasks, datetime.now(UTC), condition)
+    found = ["".join(each if isinstance(each, str) else each.text for each in line) for line in limits(board)]
     assert len(found) == (not is_over)
     for line in found:
         assert line.startswith("limit 2 tasks: waits for the usage limit of claude until ")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nova_async.cascade import Cascade, parse_cascade
-from nova_async.cli.run_lines import describe_event
+from nova_async.control.event_words import describe_event
 from nova_async.journal.store import Journal
 from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.orchestrator.survivors import used_before

@@ -1,6 +1,6 @@
-"""Numbers as people read them: tokens, money, time."""
+"""Numbers as people read them: tokens, money, time. Pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from nova_async._core.money import dollars
@@ -116,9 +116,8 @@ def write_seconds(seconds: float) -> str:
     return f"{hours}h{minutes}m" if hours and minutes else f"{hours}h" if hours else f"{minutes}m"
 
 
-def until(moment: datetime, now: datetime | None = None) -> str:
+def until(moment: datetime, now: datetime) -> str:
     """Write a moment to come, and how long that is: ``until 15:54 (in 1 h 12 min)``, with the day if it is another."""
-    now = now or datetime.now(UTC)
     there, here = moment.astimezone(), now.astimezone()
     seconds = max((moment - now).total_seconds(), 0.0)
     clock = f"{there:%H:%M:%S}" if seconds < 120 else f"{there:%H:%M}"

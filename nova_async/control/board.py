@@ -1,0 +1,192 @@
+"""A run at one moment, as everybody is shown it: how it is, what needs somebody, what it takes, what runs. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple, final
+
+from nova_async.control import looks
+from nova_async.control.figures import UNKNOWN, clock_time, cost_of_all, describe_duration, describe_tokens
+from nova_async.control.looks import LOOKS, Look, Tone, count_states, is_on_hold, is_waiting_for_a_limit, look_of
+from nova_async.journal.condition import ENDS
+from nova_async.journal.foreign_json import as_count, as_table
+from nova_async.journal.rollup import Rollup, roll_up
+from nova_async.journal.state_document import read_run, read_tasks
+from nova_async.views import RunView, TaskView
+from nova_async.words import Condition, TaskState
+
+__all__ = ["Board", "Limit", "Need", "Why"]
+
+
+class Why(StrEnum):
+    """Why something needs a person."""
+
+    FAILED = "failed"
+    """A task has failed, and may block others."""
+    DENIED = "denied"
+    """An agent was denied tools, and completed its task without them."""
+    HELD = "held"
+    """Tasks wait for something that waiting does not bring: an agent is not logged in, say."""
+
+
+@final
+class Need(NamedTuple):
+    """Something that needs a person."""
+
+    why: Why
+    look: Look
+    text: str
+    """What is wrong, in one sentence."""
+    task_ids: tuple[str, ...]
+    """The tasks that it is about."""
+    blocks: tuple[str, ...] = ()
+    """The tasks that cannot run because of it, in file order."""
+
+
+@final
+class Limit(NamedTuple):
+    """A usage limit that tasks wait for."""
+
+    text: str
+    """Whose it is, and until when it lasts."""
+    task_ids: tuple[str, ...]
+    """The tasks that wait for it."""
+
+
+@final
+@dataclass(frozen=True)  # without slots: what follows from it is worked out once
+class Board:
+    """A run and its tasks as they are at ``now``."""
+
+    run: RunView
+    tasks: Mapping[str, TaskView]
+    """In file order."""
+    now: datetime
+    condition: Condition = Condition.RUNNING
+    number: int = 0
+    """The number of the latest event that it includes; 0 where nobody counts."""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], now: datetime, condition: Condition = Condition.RUNNING) -> "Board":
+        """Read a snapshot: the document of the state file, with the number of the latest event.
+
+        ``condition`` is that of a run which does not say itself that it has ended.
+        """
+        run = read_run(as_table(document.get("project")), as_table(document.get("nova")))
+        tasks = read_tasks(as_table(document.get("tasks")))
+        return cls(run, tasks, now, condition_of(run, condition), as_count(document.get("number"))).at(now)
+
+    def applied(self, change: Mapping[str, Any], now: datetime) -> "Board":
+        """Return it with what has changed: the same document, with those tasks only that are new or different."""
+        run = self.run
+        if "nova" in change:
+            run = read_run(as_table(change.get("project")), as_table(change["nova"]))
+        tasks = {**self.tasks, **read_tasks(as_table(change.get("tasks")))}
+        number = max(as_count(change.get("number")), self.number)
+        return Board(run, tasks, now, condition_of(run, self.condition), number).at(now)
+
+    def at(self, now: datetime) -> "Board":
+        """Return it as it looks at another moment: the clocks of what runs go on by themselves."""
+        tasks = self.tasks
+        if not self.is_over:
+            clocks = {task.id: replace(task, duration_seconds=looks.seconds_until(now, task)) for task in self.running}
+            tasks = {**tasks, **clocks} if clocks else tasks
+        return replace(self, tasks=tasks, now=now)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.condition is not Condition.RUNNING
+
+    @cached_property
+    def total(self) -> Rollup:
+        """All tasks, summed up."""
+        return roll_up(self.tasks.values())
+
+    @cached_property
+    def running(self) -> Sequence[TaskView]:
+        """The tasks that are at work, in file order; once the run is over, those that were at work when it was lost."""
+        return [task for task in self.tasks.values() if task.state is TaskState.IN_PROGRESS]
+
+    def look(self, task: TaskView) -> Look:
+        """Return how a task's state is shown."""
+        return look_of(task, is_over=self.is_over)
+
+    def doing(self, task: TaskView) -> str:
+        """Say what a task does, why it failed, or what it waits for."""
+        return looks.doing(task, self.now, is_over=self.is_over)
+
+    @property
+    def alive(self) -> str:
+        """Say how the run is: ``running (pid 4711), started 12:01:07``."""
+        if self.is_over:
+            return str(self.condition)
+        by = f" (pid {self.run.pid})" if self.run.pid else ""
+        since = f", started {clock_time(self.run.started_at)}" if self.run.started_at else ""
+        return f"{self.condition}{by}{since}"
+
+    @cached_property
+    def needs(self) -> Sequence[Need]:
+        """What needs a person: failed tasks with what they block, what waiting does not cure, and denied tools."""
+        return [*self._failed(), *self._held(), *self._denied()]
+
+    def _failed(self) -> list[Need]:
+        blocks: dict[str, list[str]] = {}
+        for task in self.tasks.values():
+            for blocker in task.blocked_by if task.state is TaskState.BLOCKED else ():
+                blocks.setdefault(blocker, []).append(task.id)
+        return [
+            Need(Why.FAILED, self.look(task), self.doing(task), (task.id,), tuple(blocks.get(task.id, ())))
+            for task in self.tasks.values() if task.state is TaskState.FAILED
+        ]  # fmt: skip
+
+    def _held(self) -> list[Need]:
+        waiting: dict[str, list[TaskView]] = {}
+        for task in self.tasks.values():
+            if is_on_hold(task):
+                waiting.setdefault(task.reason or "", []).append(task)
+        return [
+            Need(Why.HELD, Look("⊘", "on hold", Tone.WARNING), reason, tuple(task.id for task in tasks))
+            for reason, tasks in waiting.items()
+        ]
+
+    def _denied(self) -> list[Need]:
+        denied = [task for task in self.tasks.values() if task.state is TaskState.COMPLETED and task.denied]
+        return [Need(Why.DENIED, LOOKS[task.state], self.doing(task), (task.id,)) for task in denied]
+
+    @cached_property
+    def limits(self) -> Sequence[Limit]:
+        """The usage limits that tasks wait for."""
+        waiting: dict[str, list[str]] = {}
+        for task in () if self.is_over else self.tasks.values():
+            if is_waiting_for_a_limit(task):
+                waiting.setdefault(self.doing(task), []).append(task.id)
+        return [Limit(text, tuple(task_ids)) for text, task_ids in waiting.items()]
+
+    @cached_property
+    def words(self) -> Mapping[str, int]:
+        """How many tasks are shown with which word: ``running`` 3, ``completed`` 5."""
+        return Counter(self.look(task).word for task in self.tasks.values())
+
+    @property
+    def sentence(self) -> str:
+        """Sum up in one line: how many tasks are done, what they have used, and how long that took."""
+        total, sums = self.total, self.total.sums
+        parts = count_states([task.state for task in self.tasks.values()])
+        parts += [f"{total.in_progress} {'lost' if self.is_over else 'running'}"] if total.in_progress else []
+        left_out = sum(not task.is_selected and task.state is not TaskState.COMPLETED for task in self.tasks.values())
+        parts += [f"{left_out} not selected"] if left_out else []
+        if sums.usage.total:
+            complete = sums.usage_is_final or not self.is_over
+            parts.append(f"{describe_tokens(sums.usage.total, complete=complete)} tokens")
+        if (cost := cost_of_all(sums)) != UNKNOWN:
+            parts.append(cost)
+        return " · ".join([*parts, f"{describe_duration(sums.duration_seconds)} of work"])
+
+
+def condition_of(run: RunView, otherwise: Condition) -> Condition:
+    """Return how a run has ended, as it says itself; ``otherwise`` where it does not."""
+    return otherwise if run.end is None else ENDS[run.end]

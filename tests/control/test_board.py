@@ -1,0 +1,140 @@
+"""The view of a run that everybody is shown."""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from nova_async.control.board import Board, Why
+from nova_async.journal.state_document import run_document, task_document
+from nova_async.usage import TokenUsage
+from nova_async.views import RunView, TaskView
+from nova_async.words import Condition, Phase, RunEnd, TaskState
+from tests.views import NOON, attempt, by_id, run_view
+
+S = TaskState
+MINUTE = timedelta(minutes=1)
+
+
+def task(task_id: str, state: TaskState = S.WAITING, **more: Any) -> TaskView:
+    """Return a task in that state."""
+    return TaskView(id=task_id, state=state, **more)
+
+
+def board(*tasks: TaskView, condition: Condition = Condition.RUNNING, **run: Any) -> Board:
+    """Return the board of a run with these tasks at noon."""
+    return Board(run_view(**run), by_id(*tasks), NOON, condition)
+
+
+def document(run: RunView, *tasks: TaskView, number: int = 0) -> Mapping[str, Any]:
+    """Return what is told of a run and these of its tasks."""
+    return {**run_document(run), "tasks": {view.id: task_document(view) for view in tasks}, "number": number}
+
+
+def test_a_board_from_a_snapshot_and_changes() -> None:
+    """It is the document of the state file with a number; a change replaces the tasks that it names."""
+    first = Board.of(document(run_view(), task("F1", S.READY), task("F2"), number=7), NOON)
+    assert (first.run.project, list(first.tasks), first.number) == ("Shop", ["F1", "F2"], 7)
+    assert first.condition is Condition.RUNNING
+    begun = task("F1", S.IN_PROGRESS, started_at=NOON, phase=Phase.RUN, activity="Bash: ls")
+    second = first.applied({"tasks": {"F1": task_document(begun)}, "number": 9}, NOON + MINUTE)
+    assert (list(second.tasks), second.number, second.run) == (["F1", "F2"], 9, first.run)
+    assert (second.tasks["F1"].activity, second.tasks["F1"].duration_seconds) == ("Bash: ls", 60.0)
+    assert second.tasks["F2"] is first.tasks["F2"]
+    third = second.applied(document(run_view(end=RunEnd.STOPPED), number=11), NOON + MINUTE)
+    assert (third.condition, third.is_over, third.number) == (Condition.STOPPED, True, 11)
+    assert first.tasks["F1"].state is S.READY, "a board stays as it was seen"
+
+
+def test_a_strange_document_does_no_harm() -> None:
+    """Whatever another version tells, there is a board of it."""
+    for strange in ({}, {"project": 1, "nova": [], "tasks": "x", "number": "y"}, {"tasks": {"F1": None}}):
+        assert Board.of(strange, NOON, Condition.DEAD).condition is Condition.DEAD
+        assert board(task("F1")).applied(strange, NOON).number == 0
+
+
+def test_the_clocks_of_what_runs_go_on() -> None:
+    """At another moment running tasks have worked for longer; once a run is over, no clock moves."""
+    tasks = (task("F1", S.IN_PROGRESS, started_at=NOON), task("F2", S.COMPLETED, duration_seconds=7.0))
+    later = board(*tasks).at(NOON + MINUTE)
+    assert [view.duration_seconds for view in later.tasks.values()] == [60.0, 7.0]
+    assert list(later.tasks) == ["F1", "F2"]
+    over = board(*tasks, condition=Condition.DEAD).at(NOON + MINUTE)
+    assert over.tasks["F1"].duration_seconds == 0.0
+    assert over.now == NOON + MINUTE
+    assert board(tasks[1]).at(NOON + MINUTE).tasks["F2"].duration_seconds == 7.0
+
+
+def test_is_it_alive() -> None:
+    """The first thing that one wants to know: whether it runs, in which process and since when, or how it ended."""
+    assert board().alive == "running"
+    assert board(pid=4711, started_at=NOON).alive == f"running (pid 4711), started {NOON.astimezone():%H:%M:%S}"
+    assert board(pid=4711, condition=Condition.DEAD).alive == "dead"
+
+
+def test_what_needs_somebody() -> None:
+    """Failed tasks with what they block, then what waiting does not cure, then denied tools."""
+    found = board(
+        task("F1", S.COMPLETED, denied=("Bash",)),
+        task("F2", S.FAILED, error="exit code 3"),
+        task("F3", S.BLOCKED, blocked_by=("F2", "F4")),
+        task("F4", S.FAILED, error="exit code 4"),
+        task("F5", S.BLOCKED, blocked_by=("F2",)),
+        task("F6", S.READY, reason="the agent is not logged in"),
+        task("F7", S.READY, reason="the agent is not logged in"),
+        task("F8", S.WAITING, reason="waits for F7"),
+        task("F9", S.COMPLETED),
+    ).needs
+    assert [(need.why, need.text, need.task_ids, need.blocks) for need in found] == [
+        (Why.FAILED, "exit code 3", ("F2",), ("F3", "F5")),
+        (Why.FAILED, "exit code 4", ("F4",), ("F3",)),
+        (Why.HELD, "the agent is not logged in", ("F6", "F7"), ()),
+        (Why.DENIED, "denied: Bash", ("F1",), ()),
+    ]
+    assert board(task("F1")).needs == []
+
+
+def test_usage_limits_with_their_ends() -> None:
+    """Tasks that wait for the same are told together; once nothing runs any more, nobody waits."""
+    waiting = [
+        task(name, reason="waits for the usage limit of x", retry_at=NOON + MINUTE) for name in ("F1", "F2")
+    ]  # fmt: skip
+    (limit,) = board(*waiting, task("F3")).limits
+    assert limit.task_ids == ("F1", "F2")
+    assert limit.text.startswith("waits for the usage limit of x until ")
+    assert board(*waiting, condition=Condition.STOPPED).limits == []
+
+
+def test_it_is_summed_up() -> None:
+    """One line tells how much is done, how much was used, and how long that took."""
+    tasks = (
+        task("F1", S.COMPLETED, usage=TokenUsage(1_000), cost_usd=0.5, duration_seconds=60.0),
+        task("F2", S.IN_PROGRESS, usage=TokenUsage(6), usage_is_final=False, phase=Phase.RUN),
+        task("F3", S.WAITING, is_selected=False),
+    )
+    running, lost = board(*tasks), board(*tasks, condition=Condition.DEAD)
+    assert running.sentence == (
+        "1 of 3 completed · 1 running · 1 not selected · 1,006 tokens · $0.50 · 1 min 0 s of work"
+    )
+    assert "1 lost" in lost.sentence
+    assert "≥ 1,006 tokens" in lost.sentence
+    assert board(task("F1")).sentence == "0 of 1 completed · 0.0 s of work"
+    assert running.words == {"completed": 1, "running": 1, "not selected": 1}
+    assert [view.id for view in running.running] == ["F2"]
+    assert running.total.completed == 1
+
+
+def test_two_thousand_tasks_take_no_time() -> None:
+    """All that is shown of a large plan is worked out within a blink, and a change costs what has changed."""
+    tasks = [
+        task(f"T{number}", S.BLOCKED, blocked_by=("T0", "T1"), attempts=(attempt(f"T{number}"),))
+        for number in range(2_000)
+    ]  # fmt: skip
+    tasks[0] = task("T0", S.FAILED, error="x")
+    large, change = board(*tasks), {"tasks": {"T5": task_document(task("T5", S.READY))}}
+    began = time.process_time()
+    changed = large.applied(change, NOON)
+    assert time.process_time() - began < 0.02
+    assert (len(changed.needs[0].blocks), len(changed.limits), changed.words["ready"]) == (1_998, 0, 1)
+    assert changed.sentence
+    assert time.process_time() - began < 0.2
