@@ -164,6 +164,8 @@ class AttemptFacts:
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=dict)
     cost_usd: float | None = None
     """The agent's own figure."""
+    cost_is_behind: bool = False
+    """Whether tokens were used since it told that figure."""
     estimated_usd: float | None = None
     """What the tokens cost by a list of prices, as long as the agent has reported no figure."""
     session_id: str | None = None

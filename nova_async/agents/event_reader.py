@@ -109,6 +109,8 @@ class EventReader(ABC):
     """Types of events with which this agent's output can begin."""
     COUNTS_TEXT: ClassVar[bool] = False
     """Whether the documented usage line counts as long as no event was seen."""
+    COSTS_IN_TOTALS: ClassVar[bool] = False
+    """Whether it tells its cost with its totals only, so that what it uses after them is in no figure yet."""
     CANNOT_BEGIN: ClassVar[re.Pattern[bytes]] = _NEVER
     """The lines, as the program words them, with which it gives up before its first event."""
 
@@ -220,6 +222,7 @@ class EventReader(ABC):
         return AgentReport(
             usage=usage, usage_by_model=by_model,
             cost_usd=None if self.cost_usd is None else without_dust(self.cost_usd),
+            cost_is_behind=self.COSTS_IN_TOTALS and self.cost_usd is not None and not self.ledger.is_settled,
             usage_source=UsageSource.FINAL if self.ledger.is_settled else source,
             usage_is_final=self.ledger.is_settled and not self.misses_calls,
             denied=tuple(self.denied), expects_result=True,

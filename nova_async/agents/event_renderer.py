@@ -13,6 +13,7 @@ from nova_async._core.money import dollars
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, decode, events_in
 from nova_async.agents.ledger import MAX_NAME
+from nova_async.agents.newest import forget_oldest
 from nova_async.agents.reader import AgentReader, AgentReport, LineSplitter
 from nova_async.agents.rendering import Piece, PieceKind, left_out, lines_of, shortened
 from nova_async.agents.streaming import Stream
@@ -122,8 +123,7 @@ class EventRenderer(ABC):
         self._put(Piece(PieceKind.TOOL, label, depth))
         if isinstance(call_id, str) and len(call_id) <= MAX_NAME:
             self._calls[call_id] = Called(label, depth)
-            if len(self._calls) > MAX_CALLS:
-                del self._calls[next(iter(self._calls))]
+            forget_oldest(self._calls, MAX_CALLS)
             self._last_call = call_id
 
     def called(self, call_id: Any) -> Called | None:

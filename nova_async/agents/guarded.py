@@ -237,6 +237,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "usage_is_final": _is_flag,
     "usage_source": lambda value: value in list(UsageSource),
     "cost_usd": _is_cost,
+    "cost_is_behind": _is_flag,
     "session_id": _is_text,
     "model": _is_text,
     "turns": lambda value: value is None or _is_count(value),

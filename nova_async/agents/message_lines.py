@@ -12,6 +12,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import EventReader, decode
 from nova_async.agents.ledger import MAX_NAME
+from nova_async.agents.newest import forget_oldest
 from nova_async.agents.wording import plain_id, tool_call
 
 __all__ = [
@@ -212,8 +213,7 @@ class MessageReader(EventReader):
                     self.background.remove(block.input.task_id)
                 if block.type == "tool_use" and isinstance(block.id, str) and len(block.id) <= MAX_NAME:
                     self._tools[block.id] = block, parent
-                    if len(self._tools) > MAX_TOOLS:
-                        del self._tools[next(iter(self._tools))]
+                    forget_oldest(self._tools, MAX_TOOLS)
 
     def show_results(self, message: ToolResults | None) -> None:
         """Take tools that have ended off the list; what still runs is what it does, or else it thinks."""

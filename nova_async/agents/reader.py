@@ -158,6 +158,8 @@ class AgentReport:
     """Where ``usage`` comes from."""
     cost_usd: float | None = None
     """US dollars, as the agent reckons them; None where it does not."""
+    cost_is_behind: bool = False
+    """Whether it has used tokens since it told that figure, which stands for less than ``usage`` then."""
     session_id: str | None = None
     """What its ``--resume`` takes: a thread or session id."""
     model: str | None = None

@@ -110,6 +110,7 @@ class LocalAttempt:
             log_error=worker.log_error if worker is not None else None,
             warning=worker.warning if worker is not None else None,
             is_error=report.is_error if report is not None and self._phase is Phase.RUN and report.is_done else None,
+            cost_is_behind=report is not None and self._phase is Phase.RUN and report.cost_is_behind,
             looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
             finished=finished,
             estimated_usd=self._estimate(),
@@ -252,11 +253,13 @@ class LocalAttempt:
     async def _priced(self, end: AttemptEnd) -> AttemptEnd:
         """Return the agent's end with an estimate of what it has cost, where it did not tell."""
         job, agent = self._job, (self._worker.agent if self._worker is not None else None) or ""
-        priced = with_estimate(end, job.prices, agent, job.command)
+        is_behind = self._worker is not None and self._worker.report.cost_is_behind
+        told = end if not is_behind else replace(end, cost_usd=None)  # an older figure: all of it is estimated
+        priced = with_estimate(told, job.prices, agent, job.command)
         if waits_for_prices(priced, job.prices):
             await self._in_thread(PUBLISHED.read)
-            priced = with_estimate(end, job.prices, agent, job.command)
-        return priced
+            priced = with_estimate(told, job.prices, agent, job.command)
+        return priced if not is_behind or (priced.estimated_usd or 0.0) > (end.cost_usd or 0.0) else end
 
     async def _verify(self, end: AttemptEnd, command: tuple[str, ...]) -> AttemptEnd:
         """Run the task's own check as a worker too, with a log of its own beside the agent's."""

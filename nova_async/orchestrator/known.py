@@ -146,12 +146,13 @@ class TaskKnown:
         if self.placed is None:
             return self._ended
         facts = self.placed.latest()
+        is_told = facts.cost_usd is not None and not facts.cost_is_behind
         total = replace(self._ended, usage_by_model=dict(self._ended.usage_by_model))
         total.add(
             facts.usage, usage_by_model=facts.usage_by_model, usage_is_final=False, cost_usd=facts.cost_usd,
             estimated_usd=facts.estimated_usd,
             # Of what runs, it is plain that more may come.
-            cost_is_complete=facts.cost_usd is not None or facts.estimated_usd is not None,
+            cost_is_complete=is_told or facts.estimated_usd is not None,
             duration_seconds=time.monotonic() - self._began,
         )  # fmt: skip
         return total

@@ -125,6 +125,7 @@ NONSENSE: list[tuple[str, Any]] = [
     ("cost_usd", float("inf")),
     ("cost_usd", -0.1),
     ("cost_usd", "1"),
+    ("cost_is_behind", 1),
     ("session_id", 7),
     ("model", b"m"),
     ("turns", -1),

@@ -1,10 +1,16 @@
 """An attempt's tokens are known while its agent works, even where that prints none, and are kept when it is ended."""
 
+import asyncio
+import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from nova_async import TokenUsage
 from nova_async.attempt.job import Job
-from nova_async.attempt.local_attempt import run_attempt
+from nova_async.attempt.local_attempt import LocalAttempt, run_attempt
+from nova_async.prices import ModelPrice, Prices
 from nova_async.records import AttemptFacts, AttemptId
 from nova_async.words import Outcome, UsageSource
 from nova_async.worker.limits import Limits
@@ -28,3 +34,39 @@ async def test_the_files_of_its_session_are_read_in_the_jobs_environment(tmp_pat
     counted = [facts.usage.total for facts in told]
     assert counted == sorted(counted)
     assert any(counted)
+
+
+def of_a_turn(number: int) -> list[dict[str, Any]]:
+    """Return the lines of Claude that begin a turn in which 1,000 tokens are used."""
+    message = {"id": f"m{number}", "model": "x", "content": [], "usage": {"input_tokens": 1000, "output_tokens": 0}}
+    init = {"type": "system", "subtype": "init", "session_id": "s", "model": "x"}
+    return [init, {"type": "assistant", "session_id": "s", "message": message}]
+
+
+@pytest.mark.parametrize(
+    ("prices", "cost", "estimate"),
+    [({"x": ModelPrice(100.0, 0.0)}, None, 0.2), ({"x": ModelPrice(1.0, 0.0)}, 0.1, None), ({}, 0.1, None)],
+    ids=["estimated", "less than was told", "no price"],
+)
+async def test_a_cost_that_is_behind_at_the_end_is_estimated_anew(
+    tmp_path: Path, prices: dict[str, ModelPrice], cost: float | None, estimate: float | None
+) -> None:
+    """What a later turn has used before it was cut is in no figure of the agent's; meanwhile the facts say so."""
+    result = {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "result": "Done."}
+    used = {"total_cost_usd": 0.1, "modelUsage": {"x": {"inputTokens": 1000}}, "session_id": "s"}
+    events = [*of_a_turn(1), {**result, **used}, *of_a_turn(2)]
+    (tmp_path / "events").write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    job = Job(
+        id=AttemptId("run", "A1", 1), command=tuple(program("told_when_stopped", "all", tmp_path / "events")),
+        agent="claude", cwd=str(tmp_path), log_name="A1.log", prices=Prices(prices, listed=False),
+    )  # fmt: skip
+    attempt, behind = LocalAttempt(job, tmp_path / "logs"), asyncio.Event()
+    attempt.on_change = lambda: behind.set() if attempt.facts.cost_is_behind else None
+    running = asyncio.create_task(attempt.run())
+    async with asyncio.timeout(20):
+        await behind.wait()
+        assert attempt.facts.cost_usd == 0.1
+        attempt.stop(5.0)
+        end = await running
+    assert (end.outcome, end.usage.total) == (Outcome.CANCELLED, 2000)
+    assert (end.cost_usd, end.estimated_usd) == (cost, estimate)

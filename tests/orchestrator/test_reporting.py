@@ -7,6 +7,8 @@ import pytest
 
 from nova_async.cascade import Task
 from nova_async.cascade.options import TaskOptions
+from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.placing import Placed
 from nova_async.orchestrator.reporting import (
     about,
     about_phase,
@@ -18,7 +20,7 @@ from nova_async.orchestrator.reporting import (
     silent_denial,
     warnings_in,
 )
-from nova_async.records import Attempt, AttemptFacts
+from nova_async.records import Attempt, AttemptFacts, AttemptId
 from nova_async.usage import TokenUsage
 from nova_async.views import BudgetView, Hold, TaskView
 from nova_async.words import Outcome, Permissions, Phase, TaskState
@@ -140,3 +142,13 @@ def test_a_changed_prompt_has_another_mark() -> None:
     """Also one that no encoding takes."""
     assert digest(Task(id="A", description="x")) != digest(Task(id="A", description="y"))
     assert len(digest(Task(id="A", description="\udcff"))) == 16
+
+
+@pytest.mark.parametrize(("is_behind", "is_complete"), [(False, True), (True, False)])
+async def test_a_running_cost_that_is_behind_is_a_lower_bound(is_behind: bool, is_complete: bool) -> None:
+    """What its agent told before it began another turn is not what it has cost by now."""
+    known = TaskKnown(Task(id="A1"), [attempt("A1", outcome=None)])
+    placed = Placed(AttemptId("run", "A1", 1), on_facts=lambda before, now: None, on_cancel=lambda: None)
+    placed.facts = AttemptFacts(usage=TokenUsage(5), cost_usd=0.1, cost_is_behind=is_behind)
+    known.placed = placed
+    assert (known.totals().cost_usd, known.totals().cost_is_complete) == (0.1, is_complete)

@@ -41,6 +41,7 @@ from nova_async.agents.message_lines import (
     UserLine,
     silent_line,
 )
+from nova_async.agents.newest import forget_oldest
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_text
 from nova_async.words import Outcome
@@ -105,7 +106,7 @@ def counts_of(used: Any) -> Counts:
 class ClaudeReader(MessageReader):
     """Reads Claude Code; in text mode, and before the first event, the documented usage line counts too."""
 
-    COUNTS_TEXT = True
+    COUNTS_TEXT = COSTS_IN_TOTALS = True
     CANNOT_BEGIN = re.compile(rb"(?:Not logged in|Invalid API key|Credit balance is too low)\b")
     REFUSAL = REFUSAL
     UNKNOWN_SESSION = re.compile(NO_SESSION.encode())
@@ -200,8 +201,7 @@ class ClaudeReader(MessageReader):
                 self.begin_answer()
             if message is not None and isinstance(message.id, str):
                 self._speaking[speaker] = message.id
-                if len(self._speaking) > MAX_SPEAKERS:
-                    del self._speaking[next(iter(self._speaking))]
+                forget_oldest(self._speaking, MAX_SPEAKERS)
                 if message.usage is not None:
                     self._raise(message.id, message.usage, message.model, parent)
         elif event.type == "message_delta" and event.usage is not None and speaker in self._speaking:

@@ -13,6 +13,7 @@ import msgspec
 from nova_async.agents.claude.reader import counts_of
 from nova_async.agents.event_reader import decode
 from nova_async.agents.ledger import MAX_MESSAGES, Counts
+from nova_async.agents.newest import forget_oldest
 from nova_async.agents.session import SessionFile, SessionReader
 
 __all__ = ["ClaudeSession"]
@@ -70,7 +71,7 @@ class ClaudeSession(SessionReader):
         if not file.is_own:
             call = counts[0], counts[2], counts[3]
             self._calls[call] = name
-            _forget_oldest(self._calls)
+            forget_oldest(self._calls, MAX_MESSAGES)
             if (ended := self._ended.pop(call, None)) is not None:
                 self.others.raise_to(name, ended)
 
@@ -80,9 +81,4 @@ class ClaudeSession(SessionReader):
             self.others.raise_to(name, counts)
         elif counts[1]:
             self._ended[call] = counts  # its file is read later
-            _forget_oldest(self._ended)
-
-
-def _forget_oldest(calls: dict[Call, Any]) -> None:
-    if len(calls) > MAX_MESSAGES:
-        del calls[next(iter(calls))]
+            forget_oldest(self._ended, MAX_MESSAGES)

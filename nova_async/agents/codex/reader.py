@@ -70,6 +70,7 @@ class CodexReader(EventReader):
         self._before = resumed_from or TokenUsage()
         self._last_message: str | None = None
         self._waits = 0
+        self._broke_off = False  # an answer, perhaps in its middle: nobody knows what was served
 
     def read_event(self, line: bytes) -> bool:
         """Take one event, a JSON object in one line; say whether it changed anything."""
@@ -93,6 +94,8 @@ class CodexReader(EventReader):
                 told = event.error.get("message") if isinstance(event.error, dict) else event.error
                 self._complain(told if isinstance(told, str) else "the turn failed")
                 self.is_error, self.activity = True, None
+                if self._was_refused_at_once():
+                    self.ledger.settle({})
             case _:
                 return False
         return True
@@ -152,8 +155,14 @@ class CodexReader(EventReader):
         if message.startswith(RECONNECTING):
             self.activity = one_line(f"retrying: {message[len(RECONNECTING) :]}")
             self._wait(message)
+            self._broke_off |= status is None
             return
         self.fail(inner_message(message), http_status(int(status[1])) if status else None)
+
+    def _was_refused_at_once(self) -> bool:
+        """Tell whether no call has ever been answered: nothing was used, and it prints no total that would say so."""
+        is_refusal = self.error_status is not None or self.limit is not None
+        return is_refusal and not (self.has_answered or self.misses_calls or self._broke_off or self.ledger.is_settled)
 
     def _wait(self, message: str) -> None:
         """Take note of a notice that it waits for the network: it would for ever."""

@@ -17,6 +17,7 @@ from nova_async.agents.failures import model_in, retry_after_of
 from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.json_weight import is_too_heavy
 from nova_async.agents.ledger import MAX_NAME, Counts, count
+from nova_async.agents.newest import forget_oldest
 from nova_async.agents.reader import MAX_ERROR_LINE, MAX_RESULT, UsageLimit
 from nova_async.agents.resets import told_in
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
@@ -125,8 +126,7 @@ class GeminiReader(EventReader):
                 self.activity = tool_call(event.tool_name, telling(event.parameters))
                 if isinstance(event.tool_id, str) and len(event.tool_id) <= MAX_NAME:
                     self._calls[event.tool_id] = event.tool_name
-                    if len(self._calls) > MAX_CALLS:
-                        del self._calls[next(iter(self._calls))]
+                    forget_oldest(self._calls, MAX_CALLS)
             case "tool_result" if event:
                 self._pieces, self._pieces_length = [], 0
                 self.activity = "thinking"

@@ -14,6 +14,7 @@ import msgspec
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
 from nova_async.agents.ledger import MAX_MESSAGES, MAX_NAME, count, money
+from nova_async.agents.newest import forget_oldest
 from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import acts, plain_id, plain_text, telling, tool_call
 from nova_async.words import Outcome
@@ -166,8 +167,7 @@ class OpencodeReader(EventReader):
         if step not in self._costs:
             self.turns = (self.turns or 0) + 1
         self._costs[step] = cost or 0.0
-        if len(self._costs) > MAX_MESSAGES:
-            self._costs_before += self._costs.pop(next(iter(self._costs)))
+        self._costs_before += forget_oldest(self._costs, MAX_MESSAGES) or 0.0
         if cost is not None:
             self.cost_usd = self._costs_before + sum(self._costs.values())
 
