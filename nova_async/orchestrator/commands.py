@@ -19,7 +19,7 @@ from nova_async.records import Attempt, AttemptId
 from nova_async.words import Leftovers, Permissions
 from nova_async.worker.limits import Limits
 
-__all__ = ["CommandMaker", "account_variables", "make_job", "told_their_caps"]
+__all__ = ["PROMPT_VARIABLE", "CommandMaker", "account_variables", "make_job", "told_their_caps"]
 
 LONGEST_ARGUMENT = 100 * 1024  # bytes; the kernel takes 128 KiB in one argument, and refuses the program beyond (G46)
 FAILED_BEFORE = "An earlier attempt at this task failed: {error}. Its changes may still be there.\n\n"
@@ -108,13 +108,17 @@ def make_job(
 
 def account_variables(settings: RunSettings, account: str, root: Path) -> dict[str, str]:
     """Return the variables that choose an account; a folder among them starts at ``root``, if it is relative."""
-    folders = {name for agent in AGENTS.values() for name in agent.folder_variables}
     return {
         name: str((root / value).absolute())
-        if value.startswith(("./", "../")) or (name in folders and value and not value.startswith(("/", "~")))
+        if value.startswith(("./", "../")) or (value and not value.startswith(("/", "~")) and names_a_folder(name))
         else value
         for name, value in settings.accounts.get(account, {}).items()
     }
+
+
+def names_a_folder(variable: str) -> bool:
+    """Tell whether a variable tells an agent where a folder is."""
+    return any(variable in agent.folder_variables for agent in AGENTS.values())
 
 
 def told_their_caps(cascade: Cascade) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import os
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from nova_async.cascade import Cascade, Task
 from nova_async.cascade.agent_order import AgentChoice
 from nova_async.orchestrator import reporting
 from nova_async.orchestrator.budget import Budget
-from nova_async.orchestrator.commands import CommandMaker, make_job, told_their_caps
+from nova_async.orchestrator.commands import PROMPT_VARIABLE, CommandMaker, make_job, told_their_caps
 from nova_async.orchestrator.happenings import Ended, Happening, Told
 from nova_async.orchestrator.holding import Account, account_of, hold_after
 from nova_async.orchestrator.known import TaskKnown, answer_for
@@ -82,6 +82,8 @@ class Attempts:
     agent: str | None
     command_for: CommandMaker | None
     secrets: Secrets
+    _logins: dict[tuple[object, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What chooses the login of each kind of job, once it was worked out."""
 
     def told_their_caps(self) -> Collection[str]:
         """Return the tasks whose agents are told how many dollars they may spend."""
@@ -163,15 +165,25 @@ class Attempts:
             )  # fmt: skip
         except Exception as error:
             refusal = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
-        account = (
-            None
-            if job is None
-            else account_of(job, task, by_plan=self.command_for is None, key=login_key(job, os.environ))
-        )
+        account = None
+        if job is not None:
+            account = account_of(job, task, by_plan=self.command_for is None, key=self._login_of(job))
         return Prepared(
             job=job, refusal=refusal, account=account, share_usd=share_usd, _secrets=self.secrets,
             _digest=digest, known=known,
         )  # fmt: skip
+
+    def _login_of(self, job: Job) -> str:
+        """Return what chooses a job's login.
+
+        Thousands of tasks may be prepared in one go, only to wait for one limit: the whole environment is looked at
+        once for all of a kind. Their prompts choose no login.
+        """
+        variables = tuple(each for each in job.env.items() if each[0] != PROMPT_VARIABLE)
+        kind = job.agent_name, job.account, job.cwd, variables
+        if kind not in self._logins:
+            self._logins[kind] = login_key(job, os.environ)
+        return self._logins[kind]
 
 
 def error_for(choice: AgentChoice, known: TaskKnown) -> str | None:

@@ -1,12 +1,16 @@
 """Accounts: which variables a task's agent gets, and what is written down of it."""
 
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from nova_async import Orchestrator, parse_cascade
 from nova_async.attempt.job import Job
+from nova_async.journal.history import History
 from nova_async.orchestrator.commands import make_job
+from nova_async.orchestrator.resume import take_over
 from nova_async.records import AttemptId
 
 PLAN = """\
@@ -75,3 +79,25 @@ def test_an_orchestrator_knows_its_accounts(agent: str | list[str]) -> None:
         Orchestrator(parse_cascade("- [ ] T1 Do it\n"), agent=agent)
     with pytest.raises(ValueError, match="unknown agent 'cloud'"):
         Orchestrator(parse_cascade("- [ ] T1 Do it\n"), agent=["codex", "cloud"])
+
+
+def test_thousands_of_tasks_of_one_account_are_looked_at_once(tmp_path: Path) -> None:
+    """Who serves them is the same for all: the environment is not gone through again for each of them."""
+    rows = "".join(f"| T{n} | Do {n} | {('claude@work', 'codex')[n % 2]} |\n" for n in range(50))
+    front = '+++\n[accounts.work]\nenv = {CLAUDE_CONFIG_DIR = "~/w"}\n+++\n'
+    runner = Orchestrator(
+        parse_cascade(f"{front}| Task ID | Prompt | Agent |\n|---|---|---|\n{rows}"),
+        root=tmp_path, log_dir=tmp_path / "logs", journal=tmp_path / "j.db", state_file=tmp_path / "s.json",
+    )  # fmt: skip
+    runner._known.update(take_over(runner._shown, History()))
+    calls = Counter[str]()
+    sys.setprofile(lambda frame, event, _: calls.update([frame.f_code.co_name] if event == "call" else []))
+    try:
+        prepared = [
+            runner._attempts.prepare(known, AttemptId("r", task_id, 1), runner.cascade.tasks[task_id], None, None)
+            for task_id, known in runner._known.items()
+        ]
+    finally:
+        sys.setprofile(None)
+    assert len({each.account.key for each in prepared if each.account is not None}) == 2
+    assert (calls["prepare"], calls["login_key"], calls["environment"]) == (50, 2, 2)
