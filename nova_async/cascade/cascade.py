@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
+from nova_async._core.advice import NO_FILE, PLAN
 from nova_async.cascade import graph
 from nova_async.cascade.diagnostics import CascadeError, Diagnostic, shown
 from nova_async.cascade.milestones import Milestone
@@ -56,7 +57,7 @@ class Cascade:
     """By id, in file order."""
     settings: RunSettings = field(default_factory=RunSettings)
     warnings: tuple[Diagnostic, ...] = ()
-    name: str = "CASCADE.md"
+    name: str = PLAN
     """The file it came from."""
     overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Options given by ``with_options``."""
@@ -83,7 +84,7 @@ class Cascade:
             if task.id in by_id:
                 raise CascadeError([Diagnostic(task.line, "E102", f"duplicate task id '{task.id}'", "tasks")])
             by_id[task.id] = task
-        return cls(project, by_id, name="tasks")
+        return cls(project, by_id, name=NO_FILE)
 
     @property
     def milestones(self) -> tuple[Milestone, ...]:

@@ -1,5 +1,6 @@
 """What earlier runs in this place mean for a plan: said before anything is skipped because of them."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from nova_async.journal.history import History
     from nova_async.orchestrator.outlook import Outlook
 
-__all__ = ["earlier_runs", "next_run", "notes_on_earlier_runs"]
+__all__ = ["earlier_runs", "next_run", "notes_on_earlier_runs", "retry_command"]
 
 MOST_NAMED = 10  # tasks in one line
 
@@ -35,7 +36,8 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     }
     changed = [task_id for task_id, mark in done.items()
                if task_id in cascade.tasks and mark != digest(cascade.tasks[task_id])]  # fmt: skip
-    return [describe_changed(changed)] if changed else []
+    few = changed if len(changed) <= MOST_NAMED else ["TASK…"]
+    return [describe_changed(changed, retry_command(cascade, journal, *few))] if changed else []
 
 
 def earlier_runs(cascade: Cascade, journal: Path, state_file: Path, *, trusts: bool = False) -> "History":
@@ -69,9 +71,20 @@ def next_run(cascade: Cascade, journal: Path, state_file: Path) -> "Outlook | No
         return None  # the run that opens it says what is wrong with it
 
 
-def describe_changed(task_ids: list[str]) -> str:
-    """Say that completed tasks have other prompts by now, and what to do about it."""
+def retry_command(cascade: Cascade, journal: Path, *task_ids: str) -> str:
+    """Return the command that lets tasks run again; it names the plan, unless that is the one that was run last."""
+    from nova_async.journal.plan_key import plan_key
+    from nova_async.journal.reader import JournalReader
+
+    latest = JournalReader(journal).runs(limit=1) if journal.exists() else []
+    is_latest = bool(latest) and latest[0].start.plan == plan_key(Path(cascade.name), journal)
+    named = "" if is_latest else f" --plan {shlex.quote(cascade.name)}"
+    return f"nova retry {' '.join(task_ids)}{named}"
+
+
+def describe_changed(task_ids: list[str], command: str) -> str:
+    """Say that completed tasks have other prompts by now, and which command runs them again."""
     if len(task_ids) == 1:
-        return f"{task_ids[0]}'s prompt changed since it completed; skipped. `nova retry {task_ids[0]}` runs it again"
+        return f"{task_ids[0]}'s prompt changed since it completed; skipped. `{command}` runs it again"
     names = ", ".join(task_ids[:MOST_NAMED]) + (" …" if len(task_ids) > MOST_NAMED else "")
-    return f"prompts changed since these completed; skipped: {names}. `nova retry TASK…` runs them again"
+    return f"prompts changed since these completed; skipped: {names}. `{command}` runs them again"

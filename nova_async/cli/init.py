@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nova_async._core.advice import run_command
 from nova_async.agents import CUSTOM, DEFAULT_AGENT
 from nova_async.agents.registry import BUILT_IN
 from nova_async.cli.options import argument, command_of, flag
@@ -115,7 +116,8 @@ def write_first_plan(options: Options) -> int:
     except OSError as error:
         tell(f"cannot write {target}: {error.strerror or error}")
         return 2
-    say(f"wrote {target}; edit it, check it with `nova plan`, start it with `nova run`")
+    run = run_command(str(target))
+    say(f"wrote {target}; edit it, check it with `{run.replace('run', 'plan', 1)}`, start it with `{run}`")
     return 0
 
 

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nova_async._core.advice import run_command
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.registry import PLAIN
 from nova_async.cli.exit_codes import BAD_INPUT
@@ -69,7 +70,7 @@ def why_none(task: FoundTask) -> str:
     if last.end is None and not task.is_over:
         return f"attempt {last.start.id.number} is still running"
     if not last.counts:
-        return "its earlier attempts no longer count; `nova run` runs it again"
+        return f"its earlier attempts no longer count; `{run_command(str(task.plan or ''))}` runs it again"
     look = f"; `nova logs {view.id}` shows what it printed"
     if view.error:
         return f"{view.error}{look}"

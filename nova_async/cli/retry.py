@@ -1,9 +1,11 @@
 """``nova retry``: failed tasks get another chance in the next run."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from nova_async._core.advice import run_command
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.options import argument, command_of, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
@@ -39,8 +41,20 @@ def retry(options: Options) -> int:
     except NovaError as error:
         tell(str(error))
         return BAD_INPUT
-    say(f"{', '.join(options.tasks)} will run again with the next `nova run`")
+    say(f"{', '.join(options.tasks)} will run again with the next `{again(options)}`")
     return 0
+
+
+def again(options: Options) -> str:
+    """Return the command that runs these tasks."""
+    from nova_async.cli.found_task import find_task
+
+    if options.plan is not None:
+        return run_command(options.plan)
+    with suppress(NovaError):
+        task = find_task(options.tasks[0], state=Path(options.state), journal=Path(options.journal))
+        return run_command(str(task.plan or ""))
+    return run_command()
 
 
 def why_not(task_id: str, options: Options) -> str:
@@ -49,10 +63,11 @@ def why_not(task_id: str, options: Options) -> str:
 
     plan = Path(options.plan) if options.plan is not None else None
     try:
-        view = find_task(task_id, state=Path(options.state), journal=Path(options.journal), plan=plan).view
+        task = find_task(task_id, state=Path(options.state), journal=Path(options.journal), plan=plan)
     except NovaError as error:
         return str(error)
-    return f"{task_id} has not run yet: {view.reason or '`nova run` runs it'}"
+    runs = f"`{run_command(str(task.plan or ''))}` runs it"
+    return f"{task_id} has not run yet: {task.view.reason or runs}"
 
 
 command = command_of(Options, retry)

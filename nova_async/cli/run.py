@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nova_async._core.advice import run_command
 from nova_async.agents import AGENTS
 from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
@@ -22,14 +22,14 @@ from nova_async.cascade.settings import parse_agent_command, parse_pass_env
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
-from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs
+from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs, retry_command
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
 from nova_async.cli.limit_options import LIMITS, limit, with_limits
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
-from nova_async.cli.places import JOURNAL, LOG_DIR, PLAN, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.redacting import warn_of_no_effect
@@ -143,7 +143,7 @@ def run_plan(options: Options) -> int:
         except NovaError as error:
             tell(str(error))
             return BAD_INPUT
-        tell_skipped(tasks, outlook)
+        tell_skipped(tasks, outlook, cascade, Path(options.journal))
         if options.dry_run:
             show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
             return 0
@@ -168,13 +168,14 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
     )  # fmt: skip
 
 
-def tell_skipped(tasks: Sequence[str], outlook: "Outlook") -> None:
+def tell_skipped(tasks: Sequence[str], outlook: "Outlook", cascade: Cascade, journal: Path) -> None:
     """Say which of the tasks that somebody named will not run, and why."""
     from nova_async.orchestrator.outlook import COMPLETED_BEFORE
 
     for task_id in tasks:
         if (why := outlook.skipped.get(task_id)) is not None:
-            cure = f"; `nova retry {task_id}` lets it run again" if why == COMPLETED_BEFORE else ""
+            has_cure = why == COMPLETED_BEFORE
+            cure = f"; `{retry_command(cascade, journal, task_id)}` lets it run again" if has_cure else ""
             tell(f"{task_id} will not run: {why}{cure}")
 
 
@@ -286,7 +287,7 @@ async def supervise(
         except NovaError as error:
             problem = error
     if report is None:
-        tell(str(problem))
+        tell(str(problem).replace("`nova run ", f"`{run_command(cascade.name)} "))
         return BAD_INPUT
     reports.finish(report)
     with suppress(OutputError):  # the run is over, and how it ended is its exit code
@@ -372,8 +373,7 @@ def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
         write_json_summary(report)
     else:
         plan, _ = plan_and_tasks(options.words)
-        again = "nova run" if plan == PLAN else f"nova run {shlex.quote(plan)}"
-        write_run_summary(report, interrupted=interrupted, again=again)
+        write_run_summary(report, interrupted=interrupted, again=run_command(plan))
 
 
 def lost_our_reader(error: OSError) -> None:

@@ -68,7 +68,7 @@ def describe_run(report: RunReport, *, interrupted: bool, again: str = "nova run
     yield from describe_usage(report)
     for message in report.milestones.values():
         yield f"  reached {one_line(message)}"
-    yield from describe_troubles(report)
+    yield from describe_troubles(report, again)
     yield from describe_answers(report)
     for task in failed[:MOST_TOLD]:
         yield ""
@@ -125,7 +125,7 @@ def by_model(report: RunReport) -> list[tuple[str, TokenUsage]]:
     return [*lines, ("other", rest)] if rest.total else lines
 
 
-def describe_troubles(report: RunReport) -> Iterator[Line]:
+def describe_troubles(report: RunReport, again: str) -> Iterator[Line]:
     """Give what went wrong without failing a task: missing bytes in logs, denied tools, a disk that was full."""
     tasks = report.selected.values()
     told_below = {warning_of(hold) for hold in report.holds}
@@ -133,7 +133,9 @@ def describe_troubles(report: RunReport) -> Iterator[Line]:
                    if warning.startswith(f"log of {task.id}: ")}  # fmt: skip
     troubles = [warning for warning in report.warnings if warning not in told_below]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
-    troubles += [f"{task.id} was denied {', '.join(task.denied)}: {cure(task.denied)}" for task in tasks if task.denied]
+    troubles += [
+        f"{task.id} was denied {', '.join(task.denied)}: {cure(task.denied, again)}" for task in tasks if task.denied
+    ]
     for text in troubles[:MOST_TOLD]:
         yield [Span("  warning", Ink.AMBER), Span(f" {one_line(text, 1000)}")]
     if len(troubles) > MOST_TOLD:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nova_async._core.advice import run_command
 from nova_async._core.text import clean, listed, one_line
 from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
@@ -140,7 +141,7 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if cost := cost_of(view):
         yield "cost", cost
     if view.denied:
-        yield "denied", f"{', '.join(view.denied)}: {cure(view.denied)}"
+        yield "denied", f"{', '.join(view.denied)}: {cure(view.denied, run_command(str(task.plan or '')))}"
     if view.files_changed:
         yield "changed", listed(view.files_changed, MOST_FILES)
     if view.commit_sha:

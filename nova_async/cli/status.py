@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nova_async._core.advice import run_command
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal
 from nova_async.cli.exit_codes import BAD_INPUT
@@ -162,7 +164,7 @@ def write_status(board: Board, path: Path) -> None:
     run, width = board.run, columns_of_terminal()
     lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {board.alive}"]]
     if board.condition is Condition.DEAD:
-        lines.append("The supervisor died before the run ended. Resume with `nova run`")
+        lines.append(f"The supervisor died before the run ended. Resume with `{command_in(path.parent, run)}`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
     lines += limits(board)
     lines += attention(board)
@@ -170,6 +172,12 @@ def write_status(board: Board, path: Path) -> None:
     choice = choose(groups_of(board.tasks.values()), None, folds=is_long and width is not None)
     lines += task_table(choice, board.now, width=width, is_over=board.is_over, folds_text=True)
     say(*lines, board.sentence)
+
+
+def command_in(folder: Path, run: RunView) -> str:
+    """Return the command that goes on with a run, from the folder in which we are."""
+    again = run_command(run.cascade_file)
+    return again if folder == Path() else f"cd {shlex.quote(str(folder))} && {again}"
 
 
 def limits(board: Board) -> Iterator[Line]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from nova_async._core.advice import run_command
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.invocation import agent_and_arguments
 from nova_async.agents.registry import NAMES
@@ -13,7 +14,7 @@ from nova_async.records import AttemptEnd
 from nova_async.views import Hold
 from nova_async.words import Outcome
 
-__all__ = ["Account", "account_of", "hold_after", "warning_of", "with_dependents", "with_waiting"]
+__all__ = ["Account", "account_of", "hold_after", "warning_of", "with_dependents", "with_plan", "with_waiting"]
 
 AGAIN = "then run `nova run` again"
 
@@ -102,6 +103,11 @@ def hold_after(end: AttemptEnd, account: Account, command: tuple[str, ...], miss
         agent=name, program=command[0], model=model, outcome=end.outcome, error=error, cure=cure, kind=end.limit_kind,
         resets_at=end.limit_resets_at,
     )  # fmt: skip
+
+
+def with_plan(hold: Hold, plan: str) -> Hold:
+    """Return a hold whose cure names the plan, where it has to be named for the run to go on."""
+    return replace(hold, cure=hold.cure.replace("`nova run`", f"`{run_command(plan)}`"))
 
 
 def warning_of(hold: Hold) -> str:

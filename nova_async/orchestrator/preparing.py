@@ -16,7 +16,7 @@ from nova_async.orchestrator import reporting
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.commands import PROMPT_VARIABLE, CommandMaker, make_job, told_their_caps
 from nova_async.orchestrator.happenings import Ended, Happening, Told
-from nova_async.orchestrator.holding import Account, account_of, hold_after
+from nova_async.orchestrator.holding import Account, account_of, hold_after, with_plan
 from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.secrets import Secrets
@@ -140,6 +140,7 @@ class Attempts:
     def with_hold(self, ended: Ended, prepared: Prepared, end: AttemptEnd, missing: str | None) -> Ended:
         """Add what an attempt ran on and, if that shows to be on hold, what the task may run on otherwise."""
         hold, known = prepared.hold_after(end, missing), prepared.known
+        hold = None if hold is None else with_plan(hold, self.cascade.name)
         ended = replace(ended, account=prepared.account, hold=hold)
         order = self.cascade.in_order(self.cascade.tasks[known.task.id])
         if hold is None or self.command_for is not None or len(order) == 1:

@@ -5,6 +5,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from nova_async.agents.resets import FURTHEST
 from nova_async.attempt.job import Job
 from nova_async.orchestrator import actions
 from nova_async.orchestrator.happenings import Served, Told
-from nova_async.orchestrator.holding import Account
+from nova_async.orchestrator.holding import Account, with_plan
 from nova_async.orchestrator.limits_file import NOT_SHARED, Entry, LimitsFile, limits_path
 from nova_async.orchestrator.run_state import RunState
 from nova_async.views import Hold
@@ -89,7 +90,7 @@ class SharedLimits:
         open_here = [part for part in parts if part not in state.holds]
         found = await self._calls.call(lambda: self._look(task_id, parts, tries, open_here))
         self._tell_troubles()
-        return found
+        return replace(found, hold=with_plan(found.hold, state.cascade.name)) if isinstance(found, Told) else found
 
     def _look(
         self, task_id: str, parts: Iterable[Account], tries: Collection[Account], open_here: Collection[Account]
