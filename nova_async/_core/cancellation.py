@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-__all__ = ["finish", "insist", "outlast", "told_once"]
+__all__ = ["complete", "finish", "insist", "outlast", "told_once"]
 
 T = TypeVar("T")
 
@@ -64,3 +64,14 @@ async def insist(do: Callable[[], Awaitable[T]], on_cancel: Callable[[asyncio.Ca
         except asyncio.CancelledError as error:
             told = True
             on_cancel(error)
+
+
+async def complete(do: Callable[[], Awaitable[object]]) -> None:
+    """Repeat what may be restarted at any time until it is done, and only then raise a cancellation of the caller.
+
+    For what must be closed: when a loop ends, `asyncio.run` cancels all tasks, and one that has not begun never does.
+    """
+    cancelled: list[asyncio.CancelledError] = []
+    await insist(do, cancelled.append)
+    if cancelled:
+        raise cancelled[0]

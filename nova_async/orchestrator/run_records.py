@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
-from nova_async._core.cancellation import finish
+from nova_async._core.cancellation import complete
 from nova_async._core.own_places import STATE_FILE, chosen_by_us
 from nova_async.attempt.executor import Executor, Running
 from nova_async.cascade import Cascade
@@ -140,8 +140,7 @@ class RunRecords:
                 mine = {attempt: found for attempt, found in running.items() if self._is_ours(attempt, history)}
                 yield Earlier(history, mine)
             finally:
-                # In a task of its own: a second cancellation must not free the lock before the journal is closed.
-                await finish(asyncio.get_running_loop().create_task(self._close()), lambda: None)
+                await complete(self._close)  # no cancellation may free the lock before the journal is closed
 
     def _remains_of(self, attempt: Attempt, resumed_from: TokenUsage | None) -> AttemptEnd | None:
         """Return how far a lost attempt had come; what this plan says of accounts is nothing about another plan's."""

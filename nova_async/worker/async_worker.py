@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Literal, Self, final
 
 from nova_async._core.arguments import as_seconds, told
-from nova_async._core.cancellation import finish, outlast, told_once
+from nova_async._core.cancellation import complete, finish, outlast, told_once
 from nova_async._core.own_places import LOG_DIR, chosen_by_us
 from nova_async.agents import AGENTS, error_entrance, recognise
 from nova_async.agents.registry import mode_of_output
@@ -347,7 +347,7 @@ class AsyncWorker(Questions):
                     kept=self._kept,
                 )
         except BaseException:
-            await finish(asyncio.get_running_loop().create_task(log.close()), on_cancel=lambda: None)
+            await complete(log.close)
             raise
         self._record.log = log
         files = agent.session_files

@@ -12,6 +12,7 @@ from nova_async.attempt.job import Job
 from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.records import AttemptId
 from nova_async.words import EventKind, Outcome, RunEnd, TaskState
+from tests import leak_guard
 from tests.orchestrator.test_running import orchestrator, plan, run, states
 from tests.orchestrator.test_strange_executors import (
     Change,
@@ -145,6 +146,40 @@ def test_a_loop_that_ends_under_a_run(tmp_path: Path, script: str) -> None:
     (tmp_path / "go").touch()
     report, _ = asyncio.run(run(cascade, tmp_path))
     assert report.ok
+
+
+def test_a_loop_that_ends_before_the_first_step_of_any_of_our_tasks(tmp_path: Path) -> None:
+    """What a run still has to close does not depend on a task that the end of its loop cancels before it begins."""
+    created = done = 0
+
+    async def end_the_loop_at(last: int) -> None:
+        nonlocal created, done
+        created, loop, ours = 0, asyncio.get_running_loop(), asyncio.current_task()
+
+        def make(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> "asyncio.Task[Any]":
+            nonlocal created
+            created += 1
+            if created == last:
+                loop.call_soon(cancel_all)  # before the first step of this one
+            return asyncio.Task(coro, loop=loop, **options)
+
+        def cancel_all() -> None:
+            for each in asyncio.all_tasks(loop) - {ours}:  # as `asyncio.run` does once its own coroutine is over
+                each.cancel()
+
+        loop.set_task_factory(make)
+        folder = tmp_path / str(last)
+        folder.mkdir()
+        await asyncio.wait([asyncio.create_task(orchestrator(plan("ID | What\nA1 | true"), folder).run())])
+        loop.set_task_factory(None)
+
+    before = leak_guard.descriptors()
+    while created >= done:
+        done += 1
+        asyncio.run(end_the_loop_at(done))
+        left = {what for number, what in leak_guard.descriptors().items() if number not in before}
+        assert not [what for what in left if "journal" in what or ".log" in what], f"the loop ended at task {done}"
+    assert created > 10, "the run has been at work"
 
 
 async def test_an_end_that_is_being_written_when_all_is_cancelled(tmp_path: Path) -> None:
