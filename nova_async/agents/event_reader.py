@@ -134,6 +134,7 @@ class EventReader(ABC):
         self.failure: Outcome | None = None
         self.retry_after: float | None = None
         self.is_hopeless = False
+        self.waits_for: UsageLimit | None = None
         self.limit: UsageLimit | None = None
         self.cost_usd: float | None = None
         self.cost_before = 0.0
@@ -229,8 +230,8 @@ class EventReader(ABC):
             gauges=tuple(self.gauges.values()), session_refused=self.session_refused,
             unfinished=self.background.names if self.is_error is False else (),
             session_id=self.session_id, model=self.model, turns=self.turns, activity=self.doing(),
-            result=self.result, limit=self.limit, is_hopeless=self.is_hopeless, oversize_lines=oversize,
-            goes_on=self.goes_on, **self._verdict(usage),
+            result=self.result, limit=self.limit, waits_for=self.waits_for, is_hopeless=self.is_hopeless,
+            oversize_lines=oversize, goes_on=self.goes_on, **self._verdict(usage),
         )  # fmt: skip
 
     def _verdict(self, usage: TokenUsage) -> dict[str, Any]:
@@ -250,6 +251,10 @@ class EventReader(ABC):
         self.failure = failure_of(words, status)
         is_busy = self.failure is Outcome.OVERLOAD and self.limit is None
         self.retry_after = retry_after_of(words) if is_busy else None
+
+    def wait_for(self, words: str) -> None:
+        """Take note that it says on standard error why it waits; a limit that is over in a moment is none."""
+        self.waits_for = self.limit_in(words, None)
 
     def limit_in(self, words: str, status: int | None) -> UsageLimit | None:
         """Return the limit that the agent's own words tell of, with the name of the model that they are about."""
@@ -315,6 +320,8 @@ class EventReader(ABC):
         for line in lines:
             first = line[:1]
             if first == b"{":
+                if self.waits_for is not None:  # it goes on, or somebody else said that
+                    self.waits_for, self._changed = None, True
                 is_read = self.read_event(line)
                 self._changed |= is_read
                 self._lines.oversize_lines += not is_read and len(line) > MAX_REPAIRED

@@ -17,6 +17,7 @@ from nova_async.words import Outcome
 
 __all__ = [
     "EXIT_MEANINGS",
+    "LONGEST_MOMENT",
     "MOST_WORDS",
     "NO_NETWORK",
     "THIS_MODEL",

@@ -248,6 +248,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "error": _is_text,
     "error_status": lambda value: value is None or _is_count(value),
     "limit": _is_limit,
+    "waits_for": _is_limit,
     "failure": lambda value: value is None or (isinstance(value, str) and value in FAILURES),
     "is_hopeless": _is_flag,
     "retry_after": _is_cost,

@@ -184,6 +184,8 @@ class AgentReport:
     """Whether it keeps trying what cannot succeed, such as a key that is refused again and again."""
     limit: UsageLimit | None = None
     """Set only while the account is really over a limit (G43)."""
+    waits_for: UsageLimit | None = None
+    """The limit for whose end the agent waits, by its standard error; nothing confirms that but its silence."""
     retry_after: float | None = None
     """Seconds that a busy service asked to be left alone, where the agent passes it on; None with a limit."""
     gauges: tuple[Gauge, ...] = ()

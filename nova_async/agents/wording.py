@@ -5,7 +5,7 @@ from typing import Any
 
 from nova_async._core.text import LOOK_AT, one_line
 
-__all__ = ["acts", "plain_id", "plain_text", "telling", "tool_call"]
+__all__ = ["acts", "plain_id", "plain_text", "telling", "tool_call", "why_silent"]
 
 # Ids go back onto command lines: nothing that could be an option, a path or a second word.
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -24,6 +24,17 @@ _ACTING = frozenset(
         *("write", "write_file", "edit", "edit_file", "multiedit", "replace", "patch", "apply_patch", "notebookedit"),
     }
 )
+
+
+# What an agent is doing while its model's provider has to answer.
+_ASKING = frozenset({None, "starting", "thinking", "writing the answer"})
+
+
+def why_silent(activity: str | None) -> str:
+    """Say what an agent that prints nothing may be waiting for, to follow a sentence; empty while a tool runs."""
+    if activity is not None and activity.startswith("retrying"):
+        return f" while {activity}"
+    return "; the agent may be waiting for its provider" if activity in _ASKING else ""
 
 
 def acts(tool: Any) -> bool:

@@ -26,6 +26,7 @@ from nova_async.attempt.limit_end import with_end
 from nova_async.attempt.outcome import end_that_counts, outcome_of, outcome_of_resuming, sentence_for
 from nova_async.attempt.own_environment import OwnEnvironment
 from nova_async.attempt.own_folders import OwnFolders
+from nova_async.attempt.patience import Patience
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.redaction import redaction_of
 from nova_async.words import Outcome, Phase, WorkerEnd
@@ -88,6 +89,7 @@ class LocalAttempt:
         self._began = time.monotonic()
         self._grace: float | None = None  # once a stop has been asked for
         self._hopeless: AgentReport | None = None  # what it said when it was ended because of that
+        self._patience = Patience(self._give_up)
         self._endings: set[asyncio.Task[None]] = set()
         self._may_start = asyncio.Event()
         self._may_start.set()
@@ -151,10 +153,15 @@ class LocalAttempt:
     def _note_change(self) -> None:
         """Tell what is new; end an agent that keeps trying what cannot succeed."""
         worker = self._worker
-        if self._hopeless is None and worker is not None and worker.report.is_hopeless:
-            self._hopeless = worker.report
-            self._terminate(worker, self._job.grace)
+        if self._hopeless is None and worker is not None:
+            report = worker.report
+            (self._give_up if report.is_hopeless else self._patience.note)(report)
         self._tell()
+
+    def _give_up(self, report: AgentReport) -> None:
+        self._hopeless = report
+        if self._worker is not None:
+            self._terminate(self._worker, self._job.grace)
 
     def hold(self) -> None:
         """Start nothing until ``resume``."""
@@ -317,6 +324,7 @@ class LocalAttempt:
                 await (worker.wait() if self._grace != 0.0 else worker.terminate(0.0))
             except asyncio.CancelledError:
                 self._grace = 0.0
+        self._patience.close()
 
     async def _settle(self, end: AttemptEnd, before: Checkout | None) -> AttemptEnd:
         """Find out what the attempt has changed, and return its end."""

@@ -8,6 +8,7 @@ from typing import final
 from nova_async._core.awake import PARTS
 from nova_async._core.sizes import describe_size
 from nova_async.agents import AgentReport
+from nova_async.agents.wording import why_silent
 from nova_async.process.child import Child
 from nova_async.words import WorkerEnd
 from nova_async.worker import memory_watch
@@ -93,7 +94,8 @@ class LimitWatch:
     def _look_for_silence(self, seconds: float) -> None:
         silence = self._silence()
         if silence >= seconds:
-            self._stop(Stop(WorkerEnd.STALLED, f"stalled: no output for {seconds:g} s (idle_timeout)"))
+            why = why_silent(self._report.activity) if self._report.expects_result else ""
+            self._stop(Stop(WorkerEnd.STALLED, f"stalled: no output for {seconds:g} s (idle_timeout){why}"))
             return
         half = seconds / 2
         if silence >= half and not self._warned_of_silence and not self._has_succeeded:

@@ -141,6 +141,7 @@ NONSENSE: list[tuple[str, Any]] = [
     ("limit", UsageLimit("usage", datetime(2026, 11, 26))),  # in no time zone
     ("limit", UsageLimit("usage", resets_told=5)),  # type: ignore[arg-type]
     ("limit", UsageLimit("usage", model=5)),  # type: ignore[arg-type]
+    ("waits_for", "3pm"),
     ("retry_after", "34s"),
     ("retry_after", -1.0),
     ("gauges", None),

@@ -230,6 +230,35 @@ def test_what_gemini_gives_up_at_is_a_limit_with_its_end() -> None:
     assert (full.limit, full.failure) == (None, Outcome.OVERLOAD)
 
 
+WAITS = (
+    b"Attempt 1 failed: You have exhausted your capacity on this model. "
+    b"Your quota will reset after %b.. Retrying after "
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (WAITS % b"3600s" + b"3715909ms...", "3600s"),
+        (WAITS % b"2h14m3s" + b"8043000ms...", "2h14m3s"),
+        (WAITS % b"10s" + b"10340ms...", None),
+        (b"Attempt 1 failed: The service is overloaded.. Retrying after 3715909ms...", None),
+        (b"Attempt 1 failed with status 429. Retrying with backoff...", None),
+    ],
+)
+def test_gemini_says_on_standard_error_that_it_waits_for_hours(line: bytes, told: str | None) -> None:
+    """That is no limit by itself, and nothing at all once an event follows."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    reader.feed(b'{"type":"init","session_id":"s","model":"gemini-2.5-pro"}\n')
+    entrance(line + b"\n")
+    waits = UsageLimit("capacity", None, told, "gemini-2.5-pro") if told is not None else None
+    assert (reader.report.waits_for, reader.report.limit, reader.report.is_hopeless) == (waits, None, False)
+    reader.feed(b'{"type":"message","role":"assistant","content":"Well"}\n')
+    assert reader.report.waits_for is None
+
+
 def opencode_error(status: int | None, body: str, headers: Any = None, message: str = "no") -> AgentReport:
     """Return what opencode reports of an error of its provider."""
     data = {"message": message, "statusCode": status, "isRetryable": True}
@@ -375,7 +404,7 @@ def test_codex_does_not_wait_for_the_network_for_ever() -> None:
 
 
 def test_what_opencode_tries_again_is_shown() -> None:
-    """By its log on standard error, which changes nothing else; not by the call that names a session."""
+    """By its log on standard error; not by the call that names a session. Only silence confirms that it waits."""
     line = (
         'timestamp=2026-11-26T04:14:13.651Z level=ERROR run=17cde3f9 message="stream error" providerID=fake modelID=f '
         'session.id=ses_1 small=false agent=build mode=primary error.error="AI_APICallError: You exceeded your current '
@@ -388,7 +417,16 @@ def test_what_opencode_tries_again_is_shown() -> None:
     assert reader.report.activity is None
     entrance(line.encode() + b"\n")
     said = "AI_APICallError: You exceeded your current quota, please check your plan and billing details."
-    assert reader.report == AgentReport(activity=f"retrying: {said}", expects_result=True)
+    waits = UsageLimit("quota")
+    assert reader.report == AgentReport(activity=f"retrying: {said}", waits_for=waits, expects_result=True)
+    reader.feed(b'{"type":"step_start","sessionID":"ses_1","part":{}}\n')
+    assert reader.report.waits_for is None
+    entrance(line.replace("mode=primary", "mode=subagent").encode() + b"\n")
+    assert reader.report.waits_for is None, "it may be another model's"
+    reader = AGENTS["opencode"].reader("json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    entrance(line.encode() + b"\n")
     reader.close()
     assert (reader.report.error, reader.report.limit, reader.report.is_hopeless) == (said, None, False)
 
@@ -411,11 +449,12 @@ HOSTILE = [
     "[API Error: 429 insufficient_quota]",
     "TerminalQuotaError: You have exhausted your daily quota on this model.",
     "Attempt 1 failed with status 429. Retrying with backoff...",
+    (WAITS % b"3600s" + b"3715909ms...").decode(),
     "Retrying in 60s (attempt 1/10): [API Error: 429 insufficient_quota]",
     '"token_count" {"rate_limits":{"primary":{"used_percent":99}}}',
 ]
 SIGNS = (
-    *("limit", "gauges", "retry_after", "session_refused", "is_hopeless"),
+    *("limit", "gauges", "retry_after", "session_refused", "is_hopeless", "waits_for"),
     *("failure", "error_status", "is_error", "usage"),
 )
 

@@ -128,6 +128,71 @@ def test_codex_is_not_asked_before_its_limit_has_reset(tmp_path: Path) -> None:
     assert counted(rows) == served["totals"]
 
 
+def test_gemini_does_not_sleep_for_an_hour_where_codex_could_go_on(tmp_path: Path) -> None:
+    """At a model's quota it waits in silence for as long as it is told; it is ended, and its limit is known."""
+    front = 'on_usage_limit = "next"\npermissions = "full"\nmodel = "gemini-2.5-pro"\nmax_workers = 1'
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='["gemini", "codex"]', front=front))
+    printed, served = at_a_service(
+        tmp_path, "gemini_capacity", "1", "3600", script="exec {nova} run --plain", agents="gemini,codex", options=()
+    )
+    rows = attempts_in(tmp_path)
+    assert [(row["task_id"], row["agent"], row["outcome"]) for row in rows] == [
+        ("T1", "gemini", "limit"), ("T1", "codex", "ok"), ("T2", "codex", "ok"),
+    ], printed  # fmt: skip
+    assert rows[0]["limit_kind"] == "capacity"
+    assert "its tasks wait until" in printed
+    assert "refused: 1" in printed
+    assert counted(rows) == served["totals"]
+
+
+def test_a_day_of_google_is_not_waited_for_longer_than_wanted(tmp_path: Path) -> None:
+    """A daily quota ends at midnight in California, whatever delay its refusal names; both tasks stay pending."""
+    front = 'permissions = "full"\nmodel = "gemini-2.5-pro"\nmax_wait = "10s"\nmax_workers = 1'
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"gemini"', front=front))
+    script = "{nova} run --plain; test $? = 1"
+    printed, served = at_a_service(tmp_path, "gemini_day", "1", "15", script=script, agents="gemini", options=())
+    rows = attempts_in(tmp_path)
+    assert [(row["task_id"], row["outcome"], row["limit_kind"]) for row in rows] == [("T1", "limit", "daily")], printed
+    assert rows[0]["limit_resets_at"][11:16] in ("07:00", "08:00")
+    tasks = json.loads((tmp_path / "cascade_state.json").read_text())["tasks"]
+    assert {task["status"] for task in tasks.values()} == {"pending"}
+    assert "refused: 1" in printed
+    assert counted(rows) == served["totals"]
+
+
+def test_opencode_goes_on_after_the_limit_of_its_provider(tmp_path: Path) -> None:
+    """Its log says what it retries: it is ended, and its session resumed once the limit has reset."""
+    front = 'permissions = "full"\nmax_workers = 1'
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"opencode"', front=front).replace("| T2 | Do it. |\n", ""))
+    service = ("opencode_five_hours", "2", "14")
+    printed, served = at_a_service(tmp_path, *service, script="exec {nova} run --plain", agents="opencode", options=())
+    rows = attempts_in(tmp_path)
+    assert [(row["outcome"], row["limit_kind"]) for row in rows] == [("limit", "five_hour"), ("ok", None)], printed
+    assert rows[0]["session_id"] == rows[1]["resumes"] is not None
+    assert rows[1]["started_at"] > rows[0]["limit_resets_at"]
+    assert counted(rows) == served["totals_without_side_calls"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "service", "why"),
+    [
+        ("opencode", "opencode_wait", " while retrying: AI_APICallError: Rate limit reached for requests"),
+        ("qwen", "qwen_wait", "; the agent may be waiting for its provider"),
+    ],
+)
+def test_an_agent_that_waits_for_its_provider_in_silence_is_ended(
+    agent: str, service: str, why: str, tmp_path: Path
+) -> None:
+    """Asked to leave it alone for an hour, these two do, without a word of how long; `idle_timeout` says why."""
+    front = 'permissions = "full"\nidle_timeout = "20s"'
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent=f'"{agent}"', front=front).replace("| T2 | Do it. |\n", ""))
+    script = "{nova} run --plain; test $? = 1"
+    served = at_a_service(tmp_path, service, "2", "3600", script=script, agents=agent, options=())[1]
+    (row,) = attempts_in(tmp_path)
+    assert (row["outcome"], row["error"]) == ("stalled", f"stalled: no output for 20 s (idle_timeout){why}")
+    assert counted([row]) == served["totals_without_side_calls" if agent == "opencode" else "totals"]
+
+
 def test_a_busy_service_burns_no_retry_and_loses_no_answer(tmp_path: Path) -> None:
     """Without any retries both tasks outlast it, one of them trying, and go on in their sessions."""
     (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='"claude"', front=""))

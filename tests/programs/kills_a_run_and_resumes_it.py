@@ -14,13 +14,20 @@ import time
 import urllib.request
 from pathlib import Path
 
+SERVICES = {
+    "claude": "ANTHROPIC_BASE_URL", "gemini": "GOOGLE_GEMINI_BASE_URL", "opencode": "NOVA_FAKE_OPENCODE_BASE",
+    "qwen": "OPENAI_BASE_URL",
+}  # fmt: skip
+MODELS = {"gemini": "gemini-2.5-pro"}  # without one, a call more is made to choose one
+
 nova, agent, *dying = sys.argv[1:]
 
 
 def asked() -> int:
-    """Return how many calls the server has seen."""
+    """Return how many calls of the agent itself the server has seen; some ask by the side for a name or a memory."""
     with urllib.request.urlopen(os.environ["NOVA_FAKE_URL"] + "/served") as answer:
-        return sum(len(run["calls"]) for run in json.load(answer)["runs"].values())
+        runs = json.load(answer)["runs"].values()
+    return sum(call["kind"] == "main" for run in runs for call in run["calls"])
 
 
 def guard_of(pid: int) -> int:
@@ -32,15 +39,16 @@ def guard_of(pid: int) -> int:
 
 def answer_at_once() -> None:
     """Have the server answer from now on without a delay."""
-    if agent == "claude":
-        os.environ["ANTHROPIC_BASE_URL"] = os.environ["ANTHROPIC_BASE_URL"].replace("toolslow", "two")
+    if agent in SERVICES:
+        os.environ[SERVICES[agent]] = os.environ[SERVICES[agent]].replace("toolslow", "two")
     else:
         config = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "config.toml"
         config.write_text(re.sub("toolslow", "two", config.read_text()))
 
 
 os.environ["IS_SANDBOX"] = "1"
-Path("CASCADE.md").write_text(f'+++\nagent = "{agent}"\npermissions = "full"\n+++\n- [ ] F1 Do the thing.\n')
+front = f'agent = "{agent}"\npermissions = "full"\n' + (f'model = "{MODELS[agent]}"\n' if agent in MODELS else "")
+Path("CASCADE.md").write_text(f"+++\n{front}+++\n- [ ] F1 Do the thing.\n")
 run = subprocess.Popen([nova, "run", "--plain"], stdin=subprocess.DEVNULL)
 until = time.monotonic() + 60
 while asked() < 2 and time.monotonic() < until:

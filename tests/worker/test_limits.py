@@ -42,6 +42,20 @@ async def test_the_idle_timeout(tmp_path: Path) -> None:
     assert worker.error == "stalled: no output for 0.3 s (idle_timeout)"
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ('{"type":"step_start","sessionID":"ses_1","part":{}}', "; the agent may be waiting for its provider"),
+        ('{"type":"tool_use","sessionID":"ses_1","part":{"tool":"bash","state":{"input":{"command":"pytest"}}}}', ""),
+    ],
+)
+async def test_a_silent_agent_may_be_waiting_for_its_provider(said: str, why: str, tmp_path: Path) -> None:
+    """Some wait for hours without a word; the sentence says so, unless a tool may be what takes so long."""
+    script = ["sh", "-c", f"echo '{said}'; exec sleep 60", "opencode", "run", "--format", "json"]
+    worker = await ended(tmp_path, script, agent="opencode", idle_timeout=0.3)
+    assert worker.error == f"stalled: no output for 0.3 s (idle_timeout){why}"
+
+
 async def test_any_byte_is_life(tmp_path: Path) -> None:
     """A child that says something now and then never stalls."""
     script = "for i in 1 2 3 4 5 6 7 8 9 10; do printf .; sleep 0.1; done"

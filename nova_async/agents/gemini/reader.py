@@ -13,7 +13,7 @@ import msgspec
 
 from nova_async._core.text import one_line
 from nova_async.agents.event_reader import MAX_ERROR, EventReader, decode, http_status
-from nova_async.agents.failures import model_in, retry_after_of
+from nova_async.agents.failures import LONGEST_MOMENT, model_in, retry_after_of
 from nova_async.agents.gemini.document import DocumentLines
 from nova_async.agents.json_weight import is_too_heavy
 from nova_async.agents.ledger import MAX_NAME, Counts, count
@@ -37,6 +37,8 @@ _REFUSED = ("Path not in workspace", "Access denied")  # told as invalid paramet
 _QUOTA = re.compile(rb".{0,400}?\b(Terminal|Retryable)QuotaError: ")
 _FULL = re.compile(r"no capacity|capacity exceeded|MODEL_CAPACITY", re.IGNORECASE)  # of the service, not the account
 END_OF_GOOGLES_DAY = "midnight (America/Los_Angeles)"  # https://ai.google.dev/gemini-api/docs/rate-limits
+# It waits for as long as the service tells it to, in silence, where that is a quota of a model: hours, if need be.
+_WAIT = re.compile(rb"Attempt \d{1,6} failed: (.{1,1000}?)\.? Retrying after (\d{1,12})ms\.\.\.")
 _RETRY = re.compile(rb"Attempt (\d{1,6}) failed(?: with (?:status )?(\d{3}|5xx)\b|: |\. Retrying )")
 
 
@@ -146,6 +148,9 @@ class GeminiReader(EventReader):
         """Take a line of standard error, which tells of retries."""
         if (retry := retry_told(line)) is not None:
             self.activity = retry
+            wait = _WAIT.match(line)
+            if wait is not None and int(wait[2]) > 1000 * LONGEST_MOMENT and not self._takes_documents:
+                self.wait_for(wait[1].decode("utf-8", "replace"))
             return True
         quota = _QUOTA.match(line)
         if quota:

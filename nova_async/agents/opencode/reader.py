@@ -118,6 +118,8 @@ class OpencodeReader(EventReader):
         why = one_line(refused[1].decode("utf-8", "replace"), MAX_ERROR)
         self._last_note = why
         self.activity = one_line(f"retrying: {why}")
+        if b"mode=primary" in refused[0]:  # a sub-agent's may be another model's
+            self.wait_for(why)
         return True
 
     def read_end(self) -> None:
