@@ -36,7 +36,8 @@ MAY_KNOW: dict[str, set[str]] = {
     | {"_core", "redaction", "agents", "cascade", "process", "worker", "journal", "attempt", "orchestrator"},
     "cli": VALUES
     | {"_core", "redaction", "demo_agent", "attempt", "agents", "cascade", "process", "worker", "journal"}
-    | {"orchestrator", "control", ""},
+    | {"orchestrator", "control", "web", ""},  # web is loaded by `nova serve` only
+    "web": VALUES | {"_core", "agents", "journal", "control"},
     "__main__": {"cli"},
     "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator"},
 }

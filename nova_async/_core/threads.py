@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from nova_async._core.after_fork import Step, in_child
 
-__all__ = ["DISK_THREADS", "DiskThreads", "open_in_thread"]
+__all__ = ["DISK_THREADS", "DiskThreads", "in_thread", "open_in_thread"]
 
 T = TypeVar("T")
 File = TypeVar("File", bound=IO[bytes])
@@ -109,6 +109,11 @@ in_child(Step.THREADS, _start_over_after_fork)
 
 DISK_THREADS = DiskThreads("nova-disk")
 """The threads in which log files are opened, written, read and closed."""
+
+
+async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
+    """Wait for a call in a disk thread; a cancellation ends the waiting, not the call."""
+    return await asyncio.wrap_future(DISK_THREADS.submit(call, *arguments))
 
 
 async def open_in_thread(opener: Callable[..., File], *arguments: Any) -> File:

@@ -24,6 +24,7 @@ COMMANDS = {
     "result": "Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.",
     "logs": "Show what a task printed: text, tool calls and results; in a pipe, the raw bytes.",
     "cost": "Show what the attempts of a plan have used and cost: as reported by agents, and as estimated by prices.",
+    "serve": "Show a run as a page in the browser, and as JSON for programs.",
     "retry": "Let the next run try failed tasks again, with all their retries.",
     "exec": "Run one command as a supervised worker: its output is passed through, logged and counted.",
     "completion": "Print a script that lets your shell complete commands, options and task ids.",

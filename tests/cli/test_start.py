@@ -22,6 +22,7 @@ CALLS = {
     "retry": "retry F1",
     "exec": "exec --task E1 sh -c 'echo hi; echo no >&2; exit 3'",
     "completion": "completion bash",
+    "serve": "serve --help",  # it would not end
     "doctor": "doctor --help",  # what it finds is about the machine
     "agents": "agents",
 }

@@ -1,0 +1,89 @@
+"""What the page tells as `nova` does: a task, the plan, the cost and the runs of a folder, as JSON."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, final
+
+from nova_async.cli.cost import local_day, read_attempts
+from nova_async.cli.cost_rows import KEYS, cost_document, parts_of
+from nova_async.cli.found_task import FoundTask, find_task, plan_path
+from nova_async.cli.places import PLAN
+from nova_async.cli.plan import diagnostics_of
+from nova_async.cli.plan import document as plan_document
+from nova_async.cli.show import document as task_document
+from nova_async.cli.show import prompt_of
+from nova_async.control.looks import seconds_until
+from nova_async.errors import JournalError, NovaError
+from nova_async.journal.reader import JournalReader
+from nova_async.journal.state_document import read_state, written_moment
+from nova_async.web.source import Places
+
+__all__ = ["FolderDocuments"]
+
+MOST_RUNS = 200  # told at once, the newest
+
+
+@final
+class FolderDocuments:
+    """The documents of one folder."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        """Return what ``nova show --json`` tells, and what happened in each of its attempts."""
+        task = find_task(task_id, state=self._places.state, journal=self._places.journal)
+        if not task.is_over:
+            task = replace(task, view=replace(task.view, duration_seconds=seconds_until(datetime.now(UTC), task.view)))
+        return {**task_document(task, prompt_of(task)), "checks": self._checks(task)}
+
+    def _checks(self, task: FoundTask) -> list[dict[str, Any]]:
+        reader, found = JournalReader(self._places.journal), []
+        for attempt in task.view.attempts:
+            try:
+                phases = reader.phases(attempt.start.id)
+            except JournalError:
+                break
+            found += [
+                {
+                    "attempt": attempt.start.id.number, "phase": phase.phase, "at": written_moment(phase.at),
+                    "activity": phase.activity,
+                }
+                for phase in phases
+            ]  # fmt: skip
+        return found
+
+    def cost(self) -> dict[str, Any]:
+        """Return what ``nova cost --json`` tells."""
+        attempts = read_attempts(self._places.journal, None, all_plans=False)
+        return cost_document(list(parts_of(attempts, local_day)), KEYS)
+
+    def plan(self) -> dict[str, Any]:
+        """Return what ``nova plan --json`` tells of the plan that was run last."""
+        from nova_async.cascade import CascadeError, load_cascade
+        from nova_async.cascade.load import find_settings
+        from nova_async.orchestrator.price_search import find_prices
+
+        run, _ = read_state(self._places.state)
+        path = plan_path(run, self._places.state) or self._places.folder / PLAN
+        try:
+            cascade = load_cascade(path, settings=find_settings(self._places.folder, path.parent))
+        except OSError as error:
+            raise NovaError(f"cannot read the plan {path}: {error.strerror or error}") from error
+        except CascadeError as error:
+            return {"ok": False, "file": str(path), "diagnostics": diagnostics_of(error.diagnostics)}
+        return plan_document(cascade, find_prices(cascade))
+
+    def runs(self) -> dict[str, Any]:
+        """Return the runs of the journal, the newest first."""
+        return {
+            "runs": [
+                {
+                    "run_id": found.start.run_id, "plan": found.start.plan, "project": found.start.project,
+                    "started_at": written_moment(found.start.started_at), "ended_at": written_moment(found.ended_at),
+                    "end": found.end, "fresh": found.fresh, "max_workers": found.start.max_workers,
+                    "pid": found.start.pid,
+                }
+                for found in JournalReader(self._places.journal).runs(MOST_RUNS)
+            ]
+        }  # fmt: skip

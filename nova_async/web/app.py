@@ -1,0 +1,251 @@
+"""What the page's server answers, route by route."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol, final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nova_async._core.threads import in_thread
+from nova_async.errors import NovaError
+from nova_async.web import security
+from nova_async.web.answers import bytes_answer, json_answer, problem, said_in
+from nova_async.web.conversation import PART, Conversations, document
+from nova_async.web.feed import MOST_FEEDS, Feed, Stream
+from nova_async.web.logs import Log, log_answer
+from nova_async.web.original import original_logs, original_status, original_task
+from nova_async.web.source import Source
+from nova_async.web.static_files import page, static_file
+from nova_async.web.token import is_token
+
+__all__ = ["Documents", "application"]
+
+MOST_LOGS = 8  # whose growth one page is told of
+
+
+class Documents(Protocol):
+    """What commands of ``nova`` tell as JSON, and the page too; each waits for the disk.
+
+    Each raises ``NovaError`` with one sentence where there is nothing to tell.
+    """
+
+    def task(self, task_id: str) -> Mapping[str, Any]:
+        """Return all about a task."""
+        ...
+
+    def cost(self) -> Any:
+        """Return what the attempts have cost."""
+        ...
+
+    def plan(self) -> Any:
+        """Return the plan."""
+        ...
+
+    def runs(self) -> Any:
+        """Return the runs of the past."""
+        ...
+
+
+@final
+@dataclass(slots=True)
+class Page:
+    """What the routes share."""
+
+    source: Source
+    documents: Documents
+    token: str
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    conversations: Conversations = field(default_factory=Conversations)
+    rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    feeds: int = 0
+
+    # What can be read.
+
+    async def run(self, request: Request) -> Response:
+        """Answer with the run as it stands."""
+        picture = self.source.picture
+        if not picture.is_known:
+            return problem(404, self.source.problem)
+        await in_thread(picture.write)
+        return bytes_answer(picture.snapshot())
+
+    async def events(self, request: Request) -> Response:
+        """Answer with what changes, without end."""
+        if self.feeds >= MOST_FEEDS:
+            return problem(503, f"{self.feeds} pages are open already: close some", {"retry-after": "30"})
+        wanted = request.query_params.getlist("log")
+        if len(wanted) > MOST_LOGS:
+            return problem(400, f"the growth of at most {MOST_LOGS} logs is told")
+        named = [name.rpartition("~") for name in wanted]
+        logs = [(task_id, whole(number, "log")) for task_id, _, number in named]
+        said = request.headers.get("last-event-id") or request.query_params.get("from") or ""
+        feed = Feed(self.source, last=int(said) if is_whole(said) else None, logs=logs)
+        return Stream(self._counted(feed), self.ended)
+
+    async def _counted(self, feed: Feed) -> AsyncIterator[bytes]:
+        self.feeds += 1
+        try:
+            async for event in feed.events():
+                yield event
+        finally:
+            self.feeds -= 1
+
+    async def task(self, request: Request) -> Response:
+        """Answer with everything about a task."""
+        task_id = request.path_params["task_id"]
+        now = self.source.picture.task(task_id)
+        if now is None:
+            return no_task(task_id)
+        return json_answer({**await in_thread(self.documents.task, task_id), "now": now})
+
+    async def log(self, request: Request) -> Response:
+        """Answer with the log of an attempt, or a part of it."""
+        task_id, number = request.path_params["task_id"], whole(request.path_params["number"], "attempt")
+        log = await self._open(task_id, number)
+        if log is None:
+            return self._no_log(task_id, number)
+        is_read, is_kept = request.method != "HEAD", "download" in request.query_params
+        return log_answer(log, request.headers.get("range"), is_read=is_read, is_kept=is_kept)
+
+    async def conversation(self, request: Request) -> Response:
+        """Answer with a part of what an agent said and did."""
+        task_id, number = request.path_params["task_id"], whole(request.path_params["number"], "attempt")
+        begin = whole(request.query_params.get("from", "0"), "from", signed=True)
+        most = whole(request.query_params.get("most", str(PART)), "most")
+        log = await self._open(task_id, number)
+        if log is None:
+            return self._no_log(task_id, number)
+        async with self.rendering:  # one part at a time: it takes a processor
+            with log.file:
+                shown = await in_thread(self.conversations.part, log, begin, most)
+        return json_answer(document(log, shown))
+
+    async def cost(self, request: Request) -> Response:
+        """Answer with what the attempts have cost."""
+        return json_answer(await in_thread(self.documents.cost))
+
+    async def plan(self, request: Request) -> Response:
+        """Answer with the plan."""
+        return json_answer(await in_thread(self.documents.plan))
+
+    async def runs(self, request: Request) -> Response:
+        """Answer with the runs of the past."""
+        return json_answer(await in_thread(self.documents.runs))
+
+    # What the original answers.
+
+    async def status(self, request: Request) -> Response:
+        """Answer with the run, as the original does."""
+        if self.source.board is None:
+            return problem(404, self.source.problem)
+        return json_answer(await in_thread(original_status, self.source.board))
+
+    async def original_task(self, request: Request) -> Response:
+        """Answer with a task, as the original does."""
+        task_id = request.path_params["task_id"]
+        task = self.source.board.tasks.get(task_id) if self.source.board is not None else None
+        return no_task(task_id) if task is None else json_answer(original_task(task))
+
+    async def original_logs(self, request: Request) -> Response:
+        """Answer with a task's latest log, as the original does."""
+        task_id, lines = request.path_params["task_id"], request.query_params.get("lines")
+        most = whole(lines, "lines") if lines else None
+        log = await self._open(task_id)
+        if log is None:
+            is_known = self.source.picture.task(task_id) is not None
+            return problem(404, f"{task_id} has no log") if is_known else no_task(task_id)
+        with log.file:
+            return json_answer(await in_thread(original_logs, log, most or None))
+
+    # What can be told.
+
+    async def session(self, request: Request) -> Response:
+        """Give the browser that shows the token a cookie, so that it need not keep the token where scripts see it."""
+        said = await said_in(request)
+        if not isinstance(said.get("token"), str) or not is_token(self.token, said["token"]):
+            return problem(401, "this token is not valid: open the address that `nova serve` printed last")
+        answer = json_answer({})
+        name = security.cookie_name(security.request_of(request.scope))
+        answer.set_cookie(name, self.token, path=security.COOKIE_PATH, httponly=True, samesite="strict")
+        return answer
+
+    async def _open(self, task_id: str, number: int | None = None) -> Log | None:
+        return await self.source.open(task_id, number)
+
+    def _no_log(self, task_id: str, number: int) -> Response:
+        if self.source.picture.task(task_id) is None:
+            return no_task(task_id)
+        if self.source.attempt(task_id, number) is None:
+            return problem(404, f"{task_id} has no attempt {number}")
+        return problem(404, f"attempt {number} of {task_id} has no log, or it is no longer there")
+
+
+def no_task(task_id: str) -> Response:
+    """Answer that there is no such task."""
+    return problem(404, f"there is no task {task_id[:100]}")
+
+
+def is_whole(text: str, *, signed: bool = False) -> bool:
+    """Tell whether a text is a whole number that we can use."""
+    digits = text.removeprefix("-") if signed else text
+    return 0 < len(digits) < 19 and digits.isascii() and digits.isdigit()
+
+
+def whole(text: str, what: str, *, signed: bool = False) -> int:
+    """Read a whole number in an address. Raises ``HTTPException`` if it is none."""
+    if not is_whole(text, signed=signed):
+        raise HTTPException(400, f"{what} must be a whole number")
+    return int(text)
+
+
+def application(source: Source, documents: Documents, token: str) -> tuple[security.Guard, asyncio.Event]:
+    """Make the application, and the event that ends all its streams when it is set."""
+    here = Page(source, documents, token)
+    api, task = "/api/v1", "/api/v1/tasks/{task_id}"
+    routes = [
+        Route("/", page, methods=["GET"]),
+        Route("/static/{name:path}", static_file, methods=["GET"]),
+        Route(f"{api}/session", here.session, methods=["POST"]),
+        Route(f"{api}/run", here.run, methods=["GET"]),
+        Route(f"{api}/events", here.events, methods=["GET"]),
+        Route(task, here.task, methods=["GET"]),
+        Route(f"{task}/attempts/{{number}}/log", here.log, methods=["GET"]),
+        Route(f"{task}/attempts/{{number}}/conversation", here.conversation, methods=["GET"]),
+        Route(f"{api}/cost", here.cost, methods=["GET"]),
+        Route(f"{api}/plan", here.plan, methods=["GET"]),
+        Route(f"{api}/runs", here.runs, methods=["GET"]),
+        Route("/api/status", here.status, methods=["GET"]),
+        Route("/api/tasks/{task_id}", here.original_task, methods=["GET"]),
+        Route("/api/tasks/{task_id}/logs", here.original_logs, methods=["GET"]),
+    ]
+    handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+        HTTPException: told, NovaError: refused, Exception: failed,
+    }  # fmt: skip
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # a redirect names our host in the words of whoever asks
+    return security.Guard(app, token), here.ended
+
+
+async def told(request: Request, error: HTTPException) -> Response:
+    """Say what is wrong with a request."""
+    usual = HTTPStatus(error.status_code).phrase
+    text = {404: "there is nothing here", 405: "this cannot be asked in this way"}.get(error.status_code, error.detail)
+    return problem(error.status_code, error.detail if error.detail != usual else text, error.headers)
+
+
+async def refused(request: Request, error: NovaError) -> Response:
+    """Say why there is nothing to tell."""
+    return problem(404, str(error))
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """Say that this is our own fault; what it was stands on the standard error of ``nova serve``."""
+    logging.getLogger(__name__).debug("failed", exc_info=error)
+    return problem(500, "nova has made a mistake here: see what `nova serve` printed")

@@ -1,0 +1,53 @@
+"""What the page is told besides the document of the run: how it is, what needs somebody, how each task looks. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nova_async.control.board import Board
+from nova_async.control.looks import cost_of, tokens_of
+
+__all__ = ["head_of", "looks_of"]
+
+
+def head_of(board: Board, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a run with what is shown of it as a whole, under ``board``; all but its tasks."""
+    return {**run, "condition": board.condition, "is_over": board.is_over, "board": board_document(board)}
+
+
+def board_document(board: Board) -> dict[str, Any]:
+    """Return what is shown of a run as a whole."""
+    total = board.total
+    return {
+        "alive": board.alive,
+        "sentence": board.sentence,
+        "words": dict(board.words),
+        "needs": [
+            {
+                "why": need.why, "look": need.look._asdict(), "text": need.text,
+                "tasks": need.task_ids, "blocks": need.blocks,
+            }
+            for need in board.needs
+        ],
+        "limits": [{"text": limit.text, "tasks": limit.task_ids} for limit in board.limits],
+        "running": [task.id for task in board.running],
+        "total": {
+            "status": total.status, "tasks": total.total, "completed": total.completed, "failed": total.failed,
+            "in_progress": total.in_progress, "pending": total.pending, "blocked": total.blocked,
+            "progress": round(total.progress, 4), "token_usage": total.sums.usage.as_dict(),
+            "usage_is_final": total.sums.usage_is_final, "cost_usd": total.sums.cost_usd,
+            "estimated_usd": total.sums.estimated_usd, "cost_is_complete": total.sums.cost_is_complete,
+        },
+    }  # fmt: skip
+
+
+def looks_of(board: Board) -> dict[str, dict[str, Any]]:
+    """Return how each task is shown: its sign, word and tone, what it does, and its figures in words."""
+    return {
+        task.id: {
+            **board.look(task)._asdict(),
+            "doing": board.doing(task),
+            "tokens": tokens_of(task, is_over=board.is_over),
+            "cost": cost_of(task),
+        }
+        for task in board.tasks.values()
+    }

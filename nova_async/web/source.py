@@ -1,0 +1,166 @@
+"""Where the page gets a run from: its files, read again whenever they have been replaced."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async._core.threads import DISK_THREADS, close_what_was_opened, in_thread
+from nova_async.control.board import Board
+from nova_async.errors import JournalError, StateFileError
+from nova_async.journal.condition import condition_of
+from nova_async.journal.log_files import log_of, open_log, places_of
+from nova_async.journal.reader import JournalReader
+from nova_async.journal.state_document import read_state, run_document, task_document
+from nova_async.journal.taken_away import Watch
+from nova_async.records import Attempt, Event
+from nova_async.views import RunView, TaskView
+from nova_async.web.logs import Log
+from nova_async.web.picture import Picture
+from nova_async.web.shown import head_of, looks_of
+from nova_async.words import Condition
+
+__all__ = ["Places", "Source"]
+
+# A supervisor that was killed writes nothing any more, and a folder on a network may tell of no change.
+LOOK_SECONDS = 15.0  # between two looks at the files of a run that has not ended
+REST_SECONDS = 0.2  # between two readings of the files; a run replaces its state file once a second
+MOST_EVENTS = 500  # read at once
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a run."""
+
+    folder: Path
+    state: Path
+    journal: Path
+    log_dir: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Places":
+        """Return the usual ones of a folder."""
+        return cls(folder, folder / STATE_FILE, folder / JOURNAL, folder / LOG_DIR)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The files of a run as they were read."""
+
+    run: RunView
+    tasks: dict[str, TaskView]
+    condition: Condition
+    number: int
+    events: tuple[Event, ...] = ()
+
+
+@final
+class Source:
+    """A run as it stands, whether or not it is running."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.picture = Picture()
+        self.problem = "nothing has been read yet"
+        """Why there is no run to show."""
+        self.board: Board | None = None
+        self._rung = asyncio.Event()
+        self._look = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Follow the run meanwhile; it has been looked at once when this begins."""
+        watch = Watch(self.places.state.parent, asyncio.get_running_loop(), self._look.set)
+        await self._read()
+        following = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            watch.close()
+            following.cancel()
+            await asyncio.wait([following])
+
+    @property
+    def rung(self) -> asyncio.Event:
+        """Set as soon as something has changed since it was asked for."""
+        return self._rung
+
+    async def _follow(self) -> None:
+        while True:
+            ends = self.board is not None and not self.board.is_over
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS if ends else None):
+                    await self._look.wait()
+            await asyncio.sleep(REST_SECONDS)
+            self._look.clear()
+            await self._read()
+
+    async def _read(self) -> None:
+        try:
+            reading = await in_thread(read, self.places, self.picture.number)
+        except StateFileError as error:
+            self.problem, self.board = str(error), None
+            if self.picture.clear():
+                self._ring()
+            return
+        self._show(reading)
+
+    def _show(self, reading: Reading) -> None:
+        now = datetime.now(UTC)
+        self.board = board = Board(reading.run, reading.tasks, now, reading.condition, reading.number).at(now)
+        documents = {task.id: task_document(task) for task in reading.tasks.values()}
+        self.picture.add_events((event.number, event.as_dict()) for event in reading.events)
+        if self.picture.show(head_of(board, run_document(reading.run)), documents, looks_of(board), reading.number):
+            self._ring()
+
+    def _ring(self) -> None:
+        rung, self._rung = self._rung, asyncio.Event()
+        rung.set()
+
+    def attempt(self, task_id: str, number: int | None) -> Attempt | None:
+        """Return an attempt of a task, without a number the latest; None if there is no such."""
+        task = self.board.tasks.get(task_id) if self.board is not None else None
+        attempts = task.attempts if task is not None else ()
+        if number is None:
+            return attempts[-1] if attempts else None
+        return next((found for found in attempts if found.start.id.number == number), None)
+
+    async def open(self, task_id: str, number: int | None = None) -> Log | None:
+        """Open the log of an attempt, without a number the latest one's; None if it has none."""
+        opening = DISK_THREADS.submit(self._open, task_id, number)
+        try:
+            return await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(close_what_was_opened)
+            raise
+
+    def _open(self, task_id: str, number: int | None) -> Log | None:
+        board, attempt = self.board, self.attempt(task_id, number)
+        if board is None or attempt is None:
+            return None
+        found = attempt.start.id.number
+        ref = log_of(board.tasks[task_id], found)
+        if ref is None:
+            return None
+        places = places_of(ref, task_id, self.places.state.parent, self.places.log_dir)
+        file = open_log(ref, places, self.places.log_dir)
+        if file is None:
+            return None
+        return Log(file, task_id, found, attempt.start.agent, is_over=attempt.end is not None or board.is_over)
+
+
+def read(places: Places, after: int) -> Reading:
+    """Read the files of a run, and what has happened since an event. Raises ``StateFileError`` if there is none."""
+    run, tasks = read_state(places.state)
+    reader, number, events = JournalReader(places.journal), 0, []
+    with contextlib.suppress(JournalError):  # the state file says enough
+        number = reader.last_number()
+        events = reader.changes(max(after, number - MOST_EVENTS), MOST_EVENTS) if number > after else []
+    events = [event for event in events if event.run_id == run.run_id]
+    return Reading(run, tasks, condition_of(run, tasks.values()), number, tuple(events))
