@@ -62,7 +62,7 @@ PURE_IMPORTS = {
     "functools", "graphlib", "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib",
     "types", "typing", "unicodedata", "msgspec", "markdown_it",
 }  # fmt: skip
-PURE_CORE = {f"nova_async._core.{name}" for name in ("text", "sizes", "money", "advice")}
+PURE_CORE = {f"nova_async._core.{name}" for name in ("text", "sizes", "money", "moments", "advice")}
 # The ways of pure rooms to the system.
 DOORS = {
     "agents/load.py": {"importlib", "warnings"},  # strangers' agents are installed packages

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from nova_async._core.moments import day_and_time
 from nova_async.agents import AgentReport, failure_of_status
 from nova_async.words import Outcome, WorkerEnd
 
@@ -88,7 +89,7 @@ def sentence_for(outcome: Outcome, error: str | None, report: AgentReport) -> st
         why = f" ({left_out} {'line was' if left_out == 1 else 'lines were'} too large to read)" if left_out else ""
         return f"exited with code 0, but without a final result{why}"
     if outcome is Outcome.LIMIT and report.limit is not None and report.limit.resets_at is not None:
-        resets = report.limit.resets_at.isoformat(timespec="minutes")
+        resets = day_and_time(report.limit.resets_at)  # the sentence is kept: "15:54" would be another day's tomorrow
         return f"usage limit '{report.limit.kind}' reached; resets at {resets}"
     told = error or report.error
     if outcome is Outcome.SESSION_REFUSED:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from nova_async._core.moments import day_and_time
 from nova_async.attempt.checkout import is_in_checkout
 from nova_async.cli.ink import colours_of, is_terminal
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
@@ -87,7 +88,7 @@ def check_machine() -> Iterator[Check]:
     """Check what does not depend on the folder."""
     now = datetime.now(UTC)
     problem = clock_problem(now)
-    yield Check("clock", Verdict.OK if problem is None else Verdict.PROBLEM, problem or f"{now:%Y-%m-%d %H:%M} UTC")
+    yield Check("clock", Verdict.OK if problem is None else Verdict.PROBLEM, problem or day_and_time(now))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard in (resource.RLIM_INFINITY, -1):
         yield Check("descriptors", Verdict.OK, "no limit on open files")

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from nova_async._core.moments import local_time
 from nova_async._core.money import dollars
 from nova_async.usage import TokenUsage
 
@@ -118,13 +119,10 @@ def write_seconds(seconds: float) -> str:
 
 def until(moment: datetime, now: datetime) -> str:
     """Write a moment to come, and how long that is: ``until 15:54 (in 1 h 12 min)``, with the day if it is another."""
-    there, here = moment.astimezone(), now.astimezone()
     seconds = max((moment - now).total_seconds(), 0.0)
-    clock = f"{there:%H:%M:%S}" if seconds < 120 else f"{there:%H:%M}"
-    day = "" if there.date() == here.date() else f"{there:%Y-%m-%d} "
     days, rest = divmod(round(seconds), 24 * 3600)
     left = f"{days} d {rest // 3600} h" if days else describe_duration(seconds)
-    return f"until {day}{clock} (in {left})"
+    return f"until {local_time(moment, now, seconds=seconds < 120)} (in {left})"
 
 
 def clock_time(moment: datetime) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import final
 
 from nova_async._core.awake import PARTS
+from nova_async._core.moments import local_time
 from nova_async._core.sizes import describe_size
 from nova_async.agents import AgentReport
 from nova_async.agents.wording import why_silent
@@ -106,9 +107,10 @@ class LimitWatch:
     def _warn_of_silence(self, silence: float, seconds: float) -> None:
         self._warned_of_silence = True
         self._streams.tell_again()  # so that the next output is noticed, without a look at every chunk
-        ends_at = datetime.now(UTC) + timedelta(seconds=seconds - silence)
+        now = datetime.now(UTC)
+        ends_at = local_time(now + timedelta(seconds=seconds - silence), now, seconds=True)
         self._warn(
-            f"no output for {round(silence, 1):g} s; ends at {ends_at:%H:%M:%S} UTC unless it prints something "
+            f"no output for {round(silence, 1):g} s; ends at {ends_at} unless it prints something "
             f"(idle_timeout {seconds:g} s)"
         )
 
