@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nova_async._core.text import listed, one_line
-from nova_async.cli.budget_summary import describe_budget
+from nova_async.cli.budget_summary import describe_budget, whose_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.denials import cure
 from nova_async.cli.ink import Ink, Line, Span, plain
@@ -16,7 +16,7 @@ from nova_async.control.figures import UNKNOWN, cost_of_all, describe_duration, 
 from nova_async.orchestrator.holding import warning_of
 from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
-from nova_async.views import Hold, RunReport, TaskView
+from nova_async.views import BudgetView, Hold, RunReport, TaskView
 from nova_async.words import Outcome, TaskState
 
 __all__ = ["write_json_summary", "write_run_summary"]
@@ -82,13 +82,21 @@ def describe_run(report: RunReport, *, interrupted: bool, again: str = "nova run
         yield ""
         yield from describe_hold(hold, again)
     held = {task_id for hold in report.holds for task_id in hold.waiting}
-    for budget in report.budgets[:MOST_TOLD]:
-        if budget.is_used_up and not (report.ok or (budget.waiting and held.issuperset(budget.waiting))):
-            yield ""
-            yield from describe_budget(budget, again)
-            interrupted = interrupted and budget.task_id is not None
+    for budget in used_up(report):
+        yield ""
+        yield from describe_budget(budget, again)
+        interrupted = interrupted and budget.task_id is not None
     held.update(task_id for budget in report.budgets for task_id in budget.waiting)
     yield from describe_next_step(failed, open_tasks - len(held), again, interrupted=interrupted)
+
+
+def used_up(report: RunReport) -> list[BudgetView]:
+    """Return the budgets that keep something from going on, and are told of at length."""
+    held = {task_id for hold in report.holds for task_id in hold.waiting}
+    return [
+        budget for budget in report.budgets[:MOST_TOLD]
+        if budget.is_used_up and not (report.ok or (budget.waiting and held.issuperset(budget.waiting)))
+    ]  # fmt: skip
 
 
 def describe_usage(report: RunReport) -> Iterator[str]:
@@ -131,7 +139,8 @@ def describe_troubles(report: RunReport, again: str) -> Iterator[Line]:
     told_below = {warning_of(hold) for hold in report.holds}
     told_below |= {warning for task in tasks if task.log_error for warning in report.warnings
                    if warning.startswith(f"log of {task.id}: ")}  # fmt: skip
-    troubles = [warning for warning in report.warnings if warning not in told_below]
+    budgets = tuple(f"{whose_budget(budget)} of " for budget in used_up(report))
+    troubles = [warning for warning in report.warnings if warning not in told_below and not warning.startswith(budgets)]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
     troubles += [
         f"{task.id} was denied {', '.join(task.denied)}: {cure(task.denied, again)}" for task in tasks if task.denied
@@ -271,6 +280,7 @@ def summary_object(report: RunReport) -> dict[str, Any]:
                 "state": task.state,
                 "selected": task.is_selected,
                 "attempt": task.attempt,
+                "agent": task.agent or None,
                 "outcome": task.outcome,
                 "error": task.error,
                 "blocked_by": task.blocked_by,

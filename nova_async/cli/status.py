@@ -121,6 +121,7 @@ def task_document(task: TaskView) -> dict[str, Any]:
         "phase": task.phase,
         "current_step": task.activity or task.reason,
         "attempt": task.attempt,
+        "agent": task.agent or None,
         "outcome": task.outcome,
         "duration_seconds": round(task.duration_seconds, 3),
         "token_usage": task.usage.as_dict(),

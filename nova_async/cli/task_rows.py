@@ -17,9 +17,10 @@ from nova_async.words import TaskState
 
 __all__ = ["Choice", "Group", "by_group", "choose", "describe_left_out", "groups_of", "task_table"]
 
-TITLES = ("task", "state", "doing", "try", "tokens", "cost", "time")
-NARROW = {4: 70, 5: 50}  # below so many columns there is no room for tokens, and then none for cost
-TASK, DOING, NUMBERS = 0, 2, frozenset(range(3, 7))
+TITLES = ("task", "state", "agent", "doing", "try", "tokens", "cost", "time")
+NARROW = {5: 70, 2: 60, 6: 50}  # below so many columns there is no room for tokens, the agent, and then none for cost
+TASK, DOING, NUMBERS = 0, 3, frozenset(range(4, 8))
+SERVED = frozenset({TaskState.IN_PROGRESS, TaskState.COMPLETED, TaskState.FAILED})
 LONGEST = 1_000  # characters of what a task does or why it failed
 
 # Which tasks are shown where not all fit: those that run or need somebody, then what comes next.
@@ -129,7 +130,7 @@ def task_table(
     """Return the lines of the table: headings and tasks in the order of the plan, below the titles of the columns.
 
     With ``folds_text`` what a task is and does is folded, else cut. The number of an attempt is told from the second
-    one on.
+    one on, and who serves a task where not all are served by the same agent and account.
     """
     rows = list(_rows(choice, now, is_over=is_over))
     for place, least in NARROW.items():
@@ -145,13 +146,14 @@ def task_table(
 
 
 def _rows(choice: Choice, now: datetime, *, is_over: bool) -> Iterator[list[Line]]:
+    several = len({task.agent for group in choice.groups for task in group.tasks if task.state in SERVED}) > 1
     for place, group in enumerate(choice.groups):
         if place in choice.headings:
             yield _heading(group, is_over=is_over)
         indent = "  " if choice.headings else ""
         for task in group.tasks:
             if task.id in choice.tasks:
-                yield _row(task, indent, now, is_over=is_over)
+                yield _row(task, indent, now, is_over=is_over, names_agent=several)
 
 
 def _heading(group: Group, *, is_over: bool) -> list[Line]:
@@ -165,10 +167,10 @@ def _heading(group: Group, *, is_over: bool) -> list[Line]:
     cost = cost_of_all(sums) if sums.usage.total or sums.cost_usd else ""
     time = stopwatch(sums.duration_seconds) if sums.duration_seconds else ""
     numbers: list[Line] = [[Span(text, Ink.GREY)] if text else "" for text in (tokens, cost, time)]
-    return [[Span(group.title, Ink.BOLD)], state, "", "", *numbers]
+    return [[Span(group.title, Ink.BOLD)], state, "", "", "", *numbers]
 
 
-def _row(task: TaskView, indent: str, now: datetime, *, is_over: bool) -> list[Line]:
+def _row(task: TaskView, indent: str, now: datetime, *, is_over: bool, names_agent: bool) -> list[Line]:
     look = look_of(task, is_over=is_over)
     name = [Span(f" {one_line(task.name)}", Ink.GREY)] if task.name else []
     what = one_line(doing(task, now, is_over=is_over), LONGEST)
@@ -177,6 +179,7 @@ def _row(task: TaskView, indent: str, now: datetime, *, is_over: bool) -> list[L
     return [
         [Span(indent), Span(one_line(task.id), Ink.BOLD), *name],
         cell_of(look),
+        [Span(one_line(task.agent), Ink.GREY)] if names_agent and task.agent and task.state in SERVED else "",
         [Span(what, Ink.RED)] if what and task.state is TaskState.FAILED else what,
         str(task.attempt) if task.attempt > 1 else "",
         tokens_of(task, is_over=is_over),

@@ -71,6 +71,24 @@ def test_a_narrow_column_has_room_for_the_end_of_a_usage_limit() -> None:
     assert f"usage limit of claude until {soon.astimezone():%H:%M} (in 1" in lines[3]
 
 
+def test_who_serves_a_task_is_told_where_there_are_several() -> None:
+    """For tasks that run or have ended; where all are served by one, the column is not there."""
+    tasks = [
+        view("F1", "completed", agent="claude@work"), view("F2", "in_progress", agent="codex"),
+        view("F3", "waiting", agent="claude@work"), view("F4", "ready"),
+    ]  # fmt: skip
+    lines = [line.split() for line in picture(by_id(*tasks), width=100)[2:]]
+    assert lines[0][:3] == ["task", "state", "agent"]
+    assert [("claude@work" in line, "codex" in line) for line in lines[1:5]] == [
+        (True, False), (False, True), (False, False), (False, False),
+    ]  # fmt: skip
+    same = [replace(task, agent="claude") for task in tasks]
+    assert not any("claude" in line or "agent" in line for line in picture(by_id(*same), width=100))
+    assert not any("claude" in line for line in picture(by_id(*tasks), width=55)), "no room"
+    told = summary_object(report(*tasks))["tasks"]
+    assert [task["agent"] for task in told.values()] == ["claude@work", "codex", "claude@work", None]
+
+
 def test_the_table() -> None:
     """Each task with what it does, what it used, what it cost; above it how far the run is."""
     lines = picture(
@@ -355,6 +373,22 @@ def test_the_summary_of_a_run_over_its_budget() -> None:
     failed = replace(used_up, waiting=())
     lines = told_by(report(view("F1", "failed", outcome=Outcome.BUDGET), budgets=(failed,)))
     assert any("MORE" in line for line in lines), "as long as it is used up, trying again starts nothing"
+
+
+def test_a_used_up_budget_is_told_once() -> None:
+    """The summary says all of it, so the warnings of the run need not be there too; those of other budgets are."""
+    used_up = BudgetView(max_cost_usd=0.5, cost_usd=0.53, is_used_up=True, stopped=("F2",), waiting=("F2",))
+    own = BudgetView(task_id="F1", max_tokens=10, tokens=10, is_used_up=True, waiting=("F1",))
+    warnings = (
+        "the run's budget of $0.50 is 80 % used ($0.41 spent)",
+        "the run's budget of $0.50 is used up ($0.53 spent); nothing more starts, and running agents are asked to stop",
+        "F1's budget of 10 tokens is 80 % used (8 tokens spent)", "F11's budget of 10 tokens is 80 % used (8 spent)",
+    )  # fmt: skip
+    ended = report(view("F1", "ready"), view("F2", "ready"), budgets=(used_up, own), warnings=warnings)
+    told = [line for line in told_by(ended) if " budget of " in line]
+    assert [line.split(" budget")[0] for line in told] == ["  warning F11's", "The run's", "F1's"]
+    done = report(view("F1", "completed"), budgets=(replace(used_up, waiting=()),), warnings=warnings[1:2])
+    assert sum(" budget of " in line for line in told_by(done)) == 1, "where nothing is left to do, the warning tells"
 
 
 def test_the_summary_of_a_task_over_its_own_budget() -> None:

@@ -242,7 +242,7 @@ def test_the_json_document(tmp_path: Path) -> None:
     assert answer["total"]["usage"]["cache_creation_tokens"] == 2000
     assert answer["groups"][0]["group"] == "Base"
     assert answer["tasks"]["F2"] | {"error": None} == {
-        "status": "completed", "state": "completed", "phase": None, "current_step": None, "attempt": 1,
+        "status": "completed", "state": "completed", "phase": None, "current_step": None, "attempt": 1, "agent": None,
         "outcome": None, "duration_seconds": 12.75, "token_usage": USED.as_dict(), "usage_is_final": True,
         "cost_usd": 0.25, "estimated_usd": None, "cost_is_complete": True, "error": None, "blocked_by": [],
         "denied": ["Bash"], "pid": None, "log_path": None, "log_error": None, "retry_at": None,
