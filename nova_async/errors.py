@@ -6,8 +6,8 @@
 import socket
 from collections.abc import Mapping, Sequence
 
-__all__ = ["JournalError", "NotReadyError", "NovaError", "RunLockedError", "SelectionError", "StateFileError",
-           "UnsupportedPlatformError", "WorkerStateError"]  # fmt: skip
+__all__ = ["ControlError", "JournalError", "NoRunError", "NotReadyError", "NovaError", "RunLockedError",
+           "SelectionError", "StateFileError", "UnsupportedPlatformError", "WorkerStateError"]  # fmt: skip
 
 
 MOST_TOLD = 5  # tasks in one sentence
@@ -23,6 +23,14 @@ class WorkerStateError(NovaError, RuntimeError):
 
 class JournalError(NovaError):
     """The journal cannot be opened, read or written; the message names the file and says what to do."""
+
+
+class NoRunError(NovaError, LookupError):
+    """No run is running here, so nobody can be asked."""
+
+
+class ControlError(NovaError):
+    """A run cannot be asked, or does not do what it was asked for; the message says why, and what to do."""
 
 
 class StateFileError(NovaError, ValueError):

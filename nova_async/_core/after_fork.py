@@ -27,6 +27,8 @@ class Step(IntEnum):
     """After the cookie, which it carries."""
     PRICES = auto()
     JOURNAL_LOCK = auto()
+    CONTROL = auto()
+    """Only the run itself answers on its socket."""
     FACADE = auto()
     """The loop of the blocking workers, which needs all of the above."""
 

@@ -6,15 +6,22 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import IO, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from nova_async._core.after_fork import Step, in_child
 
 __all__ = ["DISK_THREADS", "DiskThreads", "in_thread", "open_in_thread"]
 
+
+class Closable(Protocol):
+    """What must be closed in the end: a file, a socket."""
+
+    def close(self) -> object: ...
+
+
 T = TypeVar("T")
-File = TypeVar("File", bound=IO[bytes])
+Opened = TypeVar("Opened", bound=Closable)
 Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 MOST_THREADS = 64  # each log of a fleet may hang on a dead network disk; beyond this many, jobs queue
@@ -116,8 +123,8 @@ async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.wrap_future(DISK_THREADS.submit(call, *arguments))
 
 
-async def open_in_thread(opener: Callable[..., File], *arguments: Any) -> File:
-    """Open a file in a disk thread; after a cancellation, whatever the thread still opens is closed again."""
+async def open_in_thread(opener: Callable[..., Opened], *arguments: Any) -> Opened:
+    """Open something in a disk thread; after a cancellation, whatever the thread still opens is closed again."""
     opening = DISK_THREADS.submit(opener, *arguments)
     try:
         return await asyncio.wrap_future(opening)

@@ -25,6 +25,8 @@ class Run:
     ended_at: datetime | None = None
     end: RunEnd | None = None
     """None while it runs, and after a crash until the next run has recorded it."""
+    control: str | None = None
+    """The address of the socket on which it answers, or has answered; None if it has none."""
 
 
 @final
@@ -72,11 +74,13 @@ def read_boots(connection: sqlite3.Connection) -> dict[str, str]:
 
 def read_runs(connection: sqlite3.Connection, which: str, *parameters: object) -> list[Run]:
     """Read those runs."""
-    moment, word = either(as_moment), either(from_word(RunEnd))
-    rows = connection.execute(f"SELECT fresh, ended_at, how, {names(RUN)} FROM runs {which}", parameters)
+    moment, word, text = either(as_moment), either(from_word(RunEnd)), either(as_text)
+    rows = connection.execute(f"SELECT fresh, ended_at, how, control, {names(RUN)} FROM runs {which}", parameters)
     return [
-        Run(start=run_of(columns), fresh=as_flag(fresh), ended_at=moment(ended_at), end=word(how))
-        for fresh, ended_at, how, *columns in rows
+        Run(
+            start=run_of(columns), fresh=as_flag(fresh), ended_at=moment(ended_at), end=word(how), control=text(control)
+        )
+        for fresh, ended_at, how, control, *columns in rows
     ]
 
 

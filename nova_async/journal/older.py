@@ -61,6 +61,7 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
         for column in columns:
             if column.name not in present:
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.name} {column.kind}")
+    connection.execute("ALTER TABLE runs ADD COLUMN control TEXT")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -26,7 +26,7 @@ SEAL = "CREATE TABLE seal (id TEXT NOT NULL, by_key TEXT, by_place TEXT)"
 # even if the attempt then ends differently. `counts` is 0 for everything before a reset. Event numbers are never
 # reused, so that a reader can continue from one.
 TABLES = (
-    f"CREATE TABLE runs ({listed(RUN)}, fresh INTEGER NOT NULL DEFAULT 0, ended_at TEXT, how TEXT,"
+    f"CREATE TABLE runs ({listed(RUN)}, fresh INTEGER NOT NULL DEFAULT 0, ended_at TEXT, how TEXT, control TEXT,"
     " UNIQUE (run_id, plan))",
     f"CREATE TABLE attempts ({listed(START, PROCESS, END)}, PRIMARY KEY (plan, task_id, number),"
     " UNIQUE (run_id, task_id, number), FOREIGN KEY (run_id, plan) REFERENCES runs (run_id, plan))",

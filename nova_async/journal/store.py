@@ -58,6 +58,7 @@ class Journal:
         self._trusts = trusts
         self._on_trouble = on_trouble
         self._run_id = ""
+        self._number: int | None = None  # of the latest event; None until a run has begun
         self._pid = os.getpid()
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox(self._tell_loss)
@@ -111,8 +112,8 @@ class Journal:
 
         ``taken_over`` are attempts of its own plan that were over before there was a journal.
         """
-        await self._written(writing.run_start(start, fresh, list(taken_over)))
-        self._run_id = start.run_id
+        number: int = await self._written(writing.run_start(start, fresh, list(taken_over)))
+        self._run_id, self._number = start.run_id, max(number, self._number or 0)
 
     async def end_run(self, run_id: str, ended_at: datetime, how: RunEnd) -> None:
         """Record durably that a run is over; one that is already over stays as it is."""
@@ -185,12 +186,22 @@ class Journal:
         """Record durably that a milestone of a plan is reached. The first time counts."""
         await self._written(writing.milestone(plan, milestone_id, at))
 
-    def record(self, event: Event) -> None:
-        """Record an event, soon, in the run that has begun unless the event names another.
+    async def note_control(self, run_id: str, address: str | None) -> None:
+        """Record durably on which socket a run answers: others look for it there."""
+        await self._written(writing.control(run_id, address))
 
-        If a durable call follows at once, both go into the same transaction.
+    def record(self, event: Event) -> Event:
+        """Record an event, soon, in the run that has begun unless the event names another, and return it with that.
+
+        Once a run has begun it also has its number: nobody else writes events. If a durable call follows at once, both
+        go into the same transaction.
         """
-        self._soon(lambda: writing.event(replace(event, run_id=event.run_id or self._run_id)))
+        event = replace(event, run_id=event.run_id or self._run_id)
+        if self._number is not None:
+            self._number += 1
+            event = replace(event, number=self._number)
+        self._soon(lambda: writing.event(event))
+        return event
 
     async def history(self, plan: str) -> History:
         """Return everything about a plan except its events, including all that was recorded before this call."""

@@ -12,8 +12,8 @@ from nova_async.journal.schema import BOOTS
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.words import Outcome, Phase, RunEnd
 
-__all__ = ["Write", "agent_end", "attempt_end", "attempt_start", "event", "lost_attempts", "milestone", "phase",
-           "process", "reset", "run_end", "run_start"]  # fmt: skip
+__all__ = ["Write", "agent_end", "attempt_end", "attempt_start", "control", "event", "lost_attempts", "milestone",
+           "phase", "process", "reset", "run_end", "run_start"]  # fmt: skip
 
 Write = Callable[[sqlite3.Connection], Any]
 
@@ -23,9 +23,12 @@ UPDATE_END = f"UPDATE attempts SET {', '.join(f'{column.name} = ?' for column in
 
 
 def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()) -> Write:
-    """Begin a run, with attempts that are over already; after a fresh one nothing earlier of its plan counts."""
+    """Begin a run, with attempts that are over already; after a fresh one nothing earlier of its plan counts.
 
-    def write(connection: sqlite3.Connection) -> None:
+    Returns the number of the latest event, 0 before the first.
+    """
+
+    def write(connection: sqlite3.Connection) -> int:
         row = (*values(RUN, start), int(fresh))
         connection.execute(f"INSERT INTO runs ({names(RUN)}, fresh) VALUES ({marks(row)})", row)
         if start.boot:
@@ -39,8 +42,16 @@ def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()
             attempt_start(attempt.start)(connection)
             if attempt.end is not None:
                 attempt_end(attempt.end)(connection)
+        (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM events").fetchone()
+        return int(number)
 
     return write
+
+
+def control(run_id: str, address: str | None) -> Write:
+    """Note on which socket a run answers."""
+    row = (to_text(address), to_text(run_id))
+    return lambda connection: connection.execute("UPDATE runs SET control = ? WHERE run_id = ?", row).close()
 
 
 def run_end(run_id: str, ended_at: datetime, how: RunEnd) -> Write:
@@ -169,9 +180,10 @@ def milestone(plan: str, milestone_id: str, reached_at: datetime) -> Write:
 
 
 def event(event: Event) -> Write:
-    """Note that something happened; raises at once if the event is malformed."""
-    row = values(EVENT, event)  # now: its data may change later
-    return lambda connection: insert(connection, "events", EVENT, row)
+    """Note that something happened, under its number if it has one; raises at once if the event is malformed."""
+    row = (event.number or None, *values(EVENT, event))  # now: its data may change later
+    statement = f"INSERT INTO events (number, {names(EVENT)}) VALUES ({marks(row)})"
+    return lambda connection: connection.execute(statement, row).close()
 
 
 def insert(connection: sqlite3.Connection, table: str, columns: tuple[Column, ...], row: tuple[Any, ...]) -> None:

@@ -90,7 +90,7 @@ class Orchestrator:
         self.cascade = with_redact(cascade if agent is None else cascade.with_options(agent=agent), redact)
         self.max_workers = max_workers or cascade.settings.max_workers
         self._only = check_only(cascade, only)
-        self._log_dir = Path(log_dir)
+        self._log_dir, self.journal = Path(log_dir), Path(journal)
         self._fresh, self._retry_failed = fresh, retry_failed
         ours = [Path(path).absolute() for path in (log_dir, state_file, Path(journal).parent)]
         self.executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
@@ -112,9 +112,9 @@ class Orchestrator:
             self._shown, Path(journal), Path(state_file), max_workers=self.max_workers, trusts_journal=trust_journal,
             root=Path(root), view=self._picture.view, of_run=self._picture.of_run, on_trouble=self._note_trouble,
         )  # fmt: skip
-        # Until earlier runs are known.
-        self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)
+        self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)  # to begin with
         self._telling = Telling(self._records, self._picture, self._known, self._secrets, on_change)
+        self.listen, self.note_control = self._telling.listen, self._telling.note_control
         self._limits = SharedLimits(self._telling.warn)
         self._placed: dict[str, Placed] = {}
         self._ending = 0  # attempts that are over, and not yet written down so

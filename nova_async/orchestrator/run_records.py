@@ -77,6 +77,7 @@ class RunRecords:
         self.milestones: dict[str, datetime] = {}
         self.removed: dict[str, Outcome | None] = {}
         self.warnings: list[str] = []
+        self.control: str | None = None
         self._has_begun = False
         self.path = journal
         self.journal: Journal
@@ -158,10 +159,17 @@ class RunRecords:
         if self._state_file is not None:
             self._state_file.touch(task_ids)
 
-    def record(self, event: Event) -> None:
-        """Have it written, soon, that something happened; before the run has begun there is nothing to write in."""
-        if self._has_begun:
-            self.journal.record(event)
+    def record(self, event: Event) -> Event:
+        """Have it written, soon, that something happened, and return it with its number.
+
+        Before the run has begun there is nothing to write in.
+        """
+        return self.journal.record(event) if self._has_begun else event
+
+    async def note_control(self, address: str | None) -> None:
+        """Write down on which socket the run answers."""
+        await self.journal.note_control(self.run_id, address)
+        self.control = address
 
     def note_facts(self, attempt: AttemptId, before: AttemptFacts, facts: AttemptFacts) -> None:
         """Have it written, soon, which phase a running attempt is at and which process works for it."""
@@ -242,6 +250,7 @@ class RunRecords:
                 ),
                 removed=self.removed,
                 warnings=tuple(self.warnings),
+                control=self.control,
             )
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from nova_async.cascade import Cascade
 from nova_async.orchestrator import actions, reporting
@@ -20,6 +20,13 @@ from nova_async.words import EventKind
 __all__ = ["Telling"]
 
 MOST_WARNINGS = 1000  # kept and told; more than one per task of a large plan says nothing new
+
+
+class Listener(NamedTuple):
+    """Somebody who is told at once; it must be quick."""
+
+    changed: Callable[[str | None], object]
+    told: Callable[[Event], object] = lambda event: None
 
 
 @final
@@ -39,14 +46,30 @@ class Telling:
         self._picture = picture
         self._known = known
         self._secrets = secrets
-        self._on_change = on_change
+        self._listeners: list[Listener] = [] if on_change is None else [Listener(on_change)]
+
+    def listen(self, changed: Callable[[str | None], object], told: Callable[[Event], object]) -> Callable[[], None]:
+        """Have one more listener told of changes, as ``on_change`` is, and of events at once; return what ends that."""
+        listener = Listener(changed, told)
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def note_control(self, address: str | None, trouble: str = "") -> None:
+        """Write down on which socket others reach the run, which has begun, or tell why there is none."""
+        if trouble:
+            self.warn(trouble)
+        await self._records.note_control(address)
+        self.changed(None)
 
     def tell(self, kind: EventKind, task_id: str | None = None, **data: Any) -> None:
         """Tell that something has happened; ``data`` is more about it, in types that ``json.dumps`` takes."""
         event = Event(kind=kind, at=datetime.now(UTC), task_id=task_id, data=self._secrets.of_event(data),
                       run_id=self._records.run_id)  # fmt: skip
-        self._records.record(event)
+        event = self._records.record(event)
         self.events.put(event)
+        for listener in self._listeners:
+            with suppress(Exception):
+                listener.told(event)
         self.changed(task_id)
 
     def begin(self, cascade: Cascade, schedule: Schedule, only: Collection[str] | None, notes: Iterable[str]) -> None:
@@ -103,6 +126,6 @@ class Telling:
         if task_id is not None:
             self._picture.touch((task_id,))
         self._records.touch(() if task_id is None else (task_id,))
-        if self._on_change is not None:
+        for listener in self._listeners:
             with suppress(Exception):  # a watcher must not be able to stop the work
-                self._on_change(task_id)
+                listener.changed(task_id)
