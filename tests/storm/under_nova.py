@@ -257,7 +257,8 @@ class Run:
                 if row.outcome == "ok" or log or any(row.counts):
                     yield f"{who} has no ledger, but {len(log or b'')} bytes and {row.counts}"
                 continue
-            if row.outcome == "ok" and account.exit_code != 0:
+            # One that is slower to leave than `linger` allows is ended after its success, before it notes its exit.
+            if row.outcome == "ok" and account.exit_code != 0 and not (row.ended_by_us and account.exit_code is None):
                 yield f"{who} ended with {account.exit_code}"
             if log is None:
                 if row.outcome != "lost":
