@@ -48,7 +48,7 @@ DECIDING = (
     "sessions", "outlook", "reporting", "noticing",
 )  # fmt: skip
 
-SHOWN = ("board", "looks", "figures", "event_words")
+SHOWN = ("board", "denials", "event_words", "figures", "graph", "looks", "timeline")
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = (
@@ -58,7 +58,7 @@ PURE = (
     | {f"control/{name}.py" for name in SHOWN}
 )
 PURE_IMPORTS = {
-    "__future__", "abc", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",
+    "__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",
     "functools", "graphlib", "heapq", "itertools", "json", "math", "operator", "re", "shlex", "string", "tomllib",
     "types", "typing", "unicodedata", "msgspec", "markdown_it",
 }  # fmt: skip

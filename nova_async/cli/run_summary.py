@@ -7,11 +7,11 @@ from typing import Any
 from nova_async._core.text import listed, one_line
 from nova_async.cli.budget_summary import describe_budget, whose_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
-from nova_async.cli.denials import cure
 from nova_async.cli.ink import Ink, Line, Span, plain
 from nova_async.cli.log_end import end_of_log, log_that_tells
 from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
+from nova_async.control.denials import cure_of
 from nova_async.control.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens, until
 from nova_async.orchestrator.holding import warning_of
 from nova_async.records import EVENT_SCHEMA
@@ -142,9 +142,8 @@ def describe_troubles(report: RunReport, again: str) -> Iterator[Line]:
     budgets = tuple(f"{whose_budget(budget)} of " for budget in used_up(report))
     troubles = [warning for warning in report.warnings if warning not in told_below and not warning.startswith(budgets)]
     troubles += [f"{task.id}: log error: {task.log_error}" for task in tasks if task.log_error]
-    troubles += [
-        f"{task.id} was denied {', '.join(task.denied)}: {cure(task.denied, again)}" for task in tasks if task.denied
-    ]
+    denied = [task for task in tasks if task.denied]
+    troubles += [f"{task.id} was denied {', '.join(task.denied)}: {cure_of(task.denied, again)}" for task in denied]
     for text in troubles[:MOST_TOLD]:
         yield [Span("  warning", Ink.AMBER), Span(f" {one_line(text, 1000)}")]
     if len(troubles) > MOST_TOLD:

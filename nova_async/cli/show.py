@@ -12,7 +12,6 @@ from nova_async._core.advice import run_command
 from nova_async._core.text import clean, listed, one_line
 from nova_async.agents.rendering import shortened
 from nova_async.cli.columns import columns_of_terminal, table_lines
-from nova_async.cli.denials import cure
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
@@ -20,6 +19,7 @@ from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import JOURNAL, STATE_FILE
 from nova_async.cli.say import say, tell
 from nova_async.cli.tones import INKS
+from nova_async.control.denials import cure_of
 from nova_async.control.figures import clock_time, cost_of_attempt, describe_duration, describe_kinds, describe_tokens
 from nova_async.control.looks import cost_of, doing, look_of, seconds_until
 from nova_async.errors import NovaError
@@ -141,7 +141,7 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if cost := cost_of(view):
         yield "cost", cost
     if view.denied:
-        yield "denied", f"{', '.join(view.denied)}: {cure(view.denied, run_command(str(task.plan or '')))}"
+        yield "denied", f"{', '.join(view.denied)}: {cure_of(view.denied, run_command(str(task.plan or '')))}"
     if view.files_changed:
         yield "changed", listed(view.files_changed, MOST_FILES)
     if view.commit_sha:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nova_async._core.advice import run_command
-from nova_async._core.text import one_line
+from nova_async._core.text import listed, one_line
 from nova_async.cli.columns import columns_of_terminal
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import Ink, Line, Span
@@ -19,7 +19,7 @@ from nova_async.cli.places import STATE_FILE
 from nova_async.cli.say import say, tell
 from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
 from nova_async.cli.tones import cell_of
-from nova_async.control.board import Board, Why
+from nova_async.control.board import Board, Need, Why
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
 from nova_async.journal.rollup import Rollup, roll_up, status_word
@@ -166,7 +166,7 @@ def write_status(board: Board, path: Path) -> None:
     lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {board.alive}"]]
     if board.condition is Condition.DEAD:
         lines.append(f"The supervisor died before the run ended. Resume with `{command_in(path.parent, run)}`")
-    lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in run.warnings]
+    lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in warnings(run)]
     lines += limits(board)
     lines += attention(board)
     is_long = len(board.tasks) > A_SCREEN
@@ -181,6 +181,17 @@ def command_in(folder: Path, run: RunView) -> str:
     return again if folder == Path() else f"cd {shlex.quote(str(folder))} && {again}"
 
 
+def warnings(run: RunView) -> list[str]:
+    """Return the warnings of a run, without those of agents on hold that are told below."""
+    held = [hold for hold in run.holds if hold.until is None]
+    if not held:
+        return list(run.warnings)
+    from nova_async.orchestrator.holding import warning_of  # with all agents: seldom needed
+
+    told_below = {warning_of(hold) for hold in held}
+    return [warning for warning in run.warnings if warning not in told_below]
+
+
 def limits(board: Board) -> Iterator[Line]:
     """Give the usage limits that tasks wait for, with their ends."""
     for text, task_ids in board.limits:
@@ -189,15 +200,30 @@ def limits(board: Board) -> Iterator[Line]:
 
 
 def attention(board: Board) -> Iterator[Line]:
-    """Give the failed tasks of a plan that is longer than a screen: there they are far down."""
-    failed = [need for need in board.needs if need.why is Why.FAILED]
-    if len(board.tasks) <= A_SCREEN:
-        return
-    for need in failed[:MOST_TOLD]:
+    """Give what needs somebody, of each kind the first few.
+
+    Denied tools stand in the table, and so do failed tasks where it is no longer than a screen.
+    """
+    passed_over = {Why.DENIED} | ({Why.FAILED} if len(board.tasks) <= A_SCREEN else set())
+    needs = [need for need in board.needs if need.why not in passed_over]
+    for why in dict.fromkeys(need.why for need in needs):
+        of_a_kind = [need for need in needs if need.why is why]
+        for need in of_a_kind[:MOST_TOLD]:
+            yield [*cell_of(need.look), f" {describe_need(need, board)}"]
+        if len(of_a_kind) > MOST_TOLD:
+            yield f"and {len(of_a_kind) - MOST_TOLD} more {of_a_kind[0].look.word}"
+
+
+def describe_need(need: Need, board: Board) -> str:
+    """Say what is wrong, with which tasks, and what to do."""
+    text = one_line(need.text, LONGEST)
+    if need.why in (Why.FAILED, Why.GATE):
         task = board.tasks[need.task_ids[0]]
-        yield [*cell_of(need.look), f" {task.id} {one_line(task.name)}: {one_line(need.text, LONGEST)}"]
-    if len(failed) > MOST_TOLD:
-        yield f"and {len(failed) - MOST_TOLD} more failed"
+        text = f"{' '.join(filter(None, (task.id, one_line(task.name))))}: {text}"
+    elif need.task_ids:
+        wait = "1 task waits" if len(need.task_ids) == 1 else f"{len(need.task_ids)} tasks wait"
+        text = f"{text}; {wait}: {listed(need.task_ids, MOST_TOLD)}"
+    return ". ".join(filter(None, (text, one_line(need.cure, LONGEST))))
 
 
 command = command_of(Options, show_status)

@@ -8,17 +8,40 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, final
 
+from nova_async._core.advice import run_command
 from nova_async.control import looks
-from nova_async.control.figures import UNKNOWN, clock_time, cost_of_all, describe_duration, describe_tokens
-from nova_async.control.looks import LOOKS, Look, Tone, count_states, is_on_hold, is_waiting_for_a_limit, look_of
+from nova_async.control.denials import cure_of
+from nova_async.control.figures import (
+    UNKNOWN,
+    clock_time,
+    cost_of_all,
+    describe_cost,
+    describe_duration,
+    describe_tokens,
+    short_count,
+)
+from nova_async.control.looks import (
+    LOOKS,
+    NEEDS_APPROVAL,
+    ON_HOLD,
+    Look,
+    Tone,
+    count_states,
+    is_on_hold,
+    is_waiting_for_a_limit,
+    look_of,
+)
 from nova_async.journal.condition import ENDS
 from nova_async.journal.foreign_json import as_count, as_table
 from nova_async.journal.rollup import Rollup, roll_up
-from nova_async.journal.state_document import read_run, read_tasks
-from nova_async.views import RunView, TaskView
+from nova_async.journal.state_document import read_run, read_tasks, run_document
+from nova_async.views import BudgetView, RunView, TaskView
 from nova_async.words import Condition, TaskState
 
-__all__ = ["Board", "Limit", "Need", "Why"]
+__all__ = ["Board", "Limit", "Need", "Spent", "Why"]
+
+PARTS = ("project", "nova")  # of the document, what is about the run
+USED_UP = Look("$", "used up", Tone.WARNING)
 
 
 class Why(StrEnum):
@@ -26,10 +49,14 @@ class Why(StrEnum):
 
     FAILED = "failed"
     """A task has failed, and may block others."""
-    DENIED = "denied"
-    """An agent was denied tools, and completed its task without them."""
+    GATE = "gate"
+    """A task waits for approval."""
     HELD = "held"
     """Tasks wait for something that waiting does not bring: an agent is not logged in, say."""
+    SPENT = "spent"
+    """A budget is used up."""
+    DENIED = "denied"
+    """An agent was denied tools, and completed its task without them."""
 
 
 @final
@@ -44,6 +71,8 @@ class Need(NamedTuple):
     """The tasks that it is about."""
     blocks: tuple[str, ...] = ()
     """The tasks that cannot run because of it, in file order."""
+    cure: str = ""
+    """What to do, where it takes more than looking."""
 
 
 @final
@@ -54,6 +83,16 @@ class Limit(NamedTuple):
     """Whose it is, and until when it lasts."""
     task_ids: tuple[str, ...]
     """The tasks that wait for it."""
+
+
+@final
+class Spent(NamedTuple):
+    """What has been used of something."""
+
+    text: str
+    """``31.4k in, 2.0k out of 2.0M tokens`` or ``$0.50 of $5.00``."""
+    share: float | None = None
+    """How much of its budget that is: 1.0 is all of it; None without a budget."""
 
 
 @final
@@ -82,8 +121,9 @@ class Board:
     def applied(self, change: Mapping[str, Any], now: datetime) -> "Board":
         """Return it with what has changed: the same document, with those tasks only that are new or different."""
         run = self.run
-        if "nova" in change:
-            run = read_run(as_table(change.get("project")), as_table(change["nova"]))
+        if not change.keys().isdisjoint(PARTS):
+            known = {**run_document(run), **{part: as_table(change[part]) for part in PARTS if part in change}}
+            run = read_run(known["project"], known["nova"])
         tasks = {**self.tasks, **read_tasks(as_table(change.get("tasks")))}
         number = max(as_count(change.get("number")), self.number)
         return Board(run, tasks, now, condition_of(run, self.condition), number).at(now)
@@ -124,14 +164,16 @@ class Board:
         """Say how the run is: ``running (pid 4711), started 12:01:07``."""
         if self.is_over:
             return str(self.condition)
-        by = f" (pid {self.run.pid})" if self.run.pid else ""
-        since = f", started {clock_time(self.run.started_at)}" if self.run.started_at else ""
-        return f"{self.condition}{by}{since}"
+        run = self.run
+        by = f" (pid {run.pid})" if run.pid else ""
+        since = f", started {clock_time(run.started_at)}" if run.started_at else ""
+        held_back = ", stopping" if run.is_stopping else ", paused: nothing new begins" if run.is_paused else ""
+        return f"{self.condition}{by}{since}{held_back}"
 
     @cached_property
     def needs(self) -> Sequence[Need]:
-        """What needs a person: failed tasks with what they block, what waiting does not cure, and denied tools."""
-        return [*self._failed(), *self._held(), *self._denied()]
+        """What needs a person: failed tasks with what they block, gates, what waiting does not cure, denied tools."""
+        return [*self._failed(), *self._gates(), *self._held(), *self._spent(), *self._denied()]
 
     def _failed(self) -> list[Need]:
         blocks: dict[str, list[str]] = {}
@@ -143,19 +185,37 @@ class Board:
             for task in self.tasks.values() if task.state is TaskState.FAILED
         ]  # fmt: skip
 
-    def _held(self) -> list[Need]:
-        waiting: dict[str, list[TaskView]] = {}
-        for task in self.tasks.values():
-            if is_on_hold(task):
-                waiting.setdefault(task.reason or "", []).append(task)
+    def _gates(self) -> list[Need]:
+        waiting = [task for task in self.tasks.values() if task.needs_approval]
         return [
-            Need(Why.HELD, Look("⊘", "on hold", Tone.WARNING), reason, tuple(task.id for task in tasks))
-            for reason, tasks in waiting.items()
+            Need(Why.GATE, NEEDS_APPROVAL, "waits for approval", (task.id,), cure=f"`nova approve {task.id}`")
+            for task in waiting
         ]
+
+    def _held(self) -> list[Need]:
+        held = [hold for hold in self.run.holds if hold.until is None]
+        needs = [
+            Need(Why.HELD, ON_HOLD, f"{hold.reason}: {hold.error}", hold.waiting, cure=hold.cure) for hold in held
+        ]  # fmt: skip
+        told = {task_id for need in needs for task_id in need.task_ids}
+        told.update(task_id for budget in self.run.budgets for task_id in budget.waiting)
+        waiting: dict[str, list[str]] = {}
+        for task in self.tasks.values():
+            if is_on_hold(task) and task.id not in told:
+                waiting.setdefault(task.reason or "", []).append(task.id)
+        return [*needs, *(Need(Why.HELD, ON_HOLD, why, tuple(task_ids)) for why, task_ids in waiting.items())]
+
+    def _spent(self) -> list[Need]:
+        used_up = [budget for budget in self.run.budgets if budget.is_used_up]
+        return [Need(Why.SPENT, USED_UP, describe_used_up(budget), budget.waiting) for budget in used_up]
 
     def _denied(self) -> list[Need]:
         denied = [task for task in self.tasks.values() if task.state is TaskState.COMPLETED and task.denied]
-        return [Need(Why.DENIED, LOOKS[task.state], self.doing(task), (task.id,)) for task in denied]
+        again = run_command(self.run.cascade_file)
+        return [
+            Need(Why.DENIED, LOOKS[task.state], self.doing(task), (task.id,), cure=cure_of(task.denied, again))
+            for task in denied
+        ]  # fmt: skip
 
     @cached_property
     def limits(self) -> Sequence[Limit]:
@@ -165,6 +225,25 @@ class Board:
             if is_waiting_for_a_limit(task):
                 waiting.setdefault(self.doing(task), []).append(task.id)
         return [Limit(text, tuple(task_ids)) for text, task_ids in waiting.items()]
+
+    @cached_property
+    def spent(self) -> Sequence[Spent]:
+        """The tokens and the money that it has used so far, against the run's budget where it has one."""
+        sums = self.total.sums
+        budget = next((budget for budget in self.run.budgets if budget.task_id is None), None)
+        most_tokens, most_usd = (budget.max_tokens, budget.max_cost_usd) if budget else (None, None)
+        spent, usage = list[Spent](), sums.usage
+        if usage.total or most_tokens is not None:
+            text = f"{short_count(usage.total - usage.output_tokens)} in, {short_count(usage.output_tokens)} out"
+            of_all = f" of {short_count(most_tokens)} tokens" if most_tokens is not None else ""
+            spent.append(Spent(text + of_all, share_of(budget.tokens if budget else 0, most_tokens)))
+        if sums.cost_usd or sums.estimated_usd or most_usd is not None:
+            cost = cost_of_all(sums)
+            text = f"{describe_cost(0.0) if cost == UNKNOWN else cost} of {describe_cost(most_usd)}"
+            spent.append(
+                Spent(cost) if most_usd is None else Spent(text, share_of(budget.cost_usd if budget else 0.0, most_usd))
+            )
+        return spent
 
     @cached_property
     def words(self) -> Mapping[str, int]:
@@ -185,6 +264,20 @@ class Board:
         if (cost := cost_of_all(sums)) != UNKNOWN:
             parts.append(cost)
         return " · ".join([*parts, f"{describe_duration(sums.duration_seconds)} of work"])
+
+
+def share_of(used: float, most: float | None) -> float | None:
+    """Return which share of a budget is used; None without a budget."""
+    return None if most is None else used / most if most else 1.0
+
+
+def describe_used_up(budget: BudgetView) -> str:
+    """Say of a used-up budget whose it is, how large it was and what was spent."""
+    by_cost = budget.max_cost_usd is not None and budget.cost_usd >= budget.max_cost_usd
+    most = describe_cost(budget.max_cost_usd) if by_cost else f"{budget.max_tokens or 0:,} tokens"
+    used = describe_cost(budget.cost_usd) if by_cost else f"{budget.tokens:,}"
+    whose = "the run's" if budget.task_id is None else f"{budget.task_id}'s"
+    return f"{whose} budget of {most} is used up: {used} spent"
 
 
 def condition_of(run: RunView, otherwise: Condition) -> Condition:

@@ -11,6 +11,8 @@ from nova_async.words import Phase, TaskState
 
 __all__ = [
     "LOOKS",
+    "NEEDS_APPROVAL",
+    "ON_HOLD",
     "Look",
     "Tone",
     "cost_of",
@@ -59,6 +61,8 @@ LOOKS = {
     TaskState.BLOCKED: Look("⊘", "blocked", Tone.PLAIN),
     TaskState.COMPLETED: Look("✓", "completed", Tone.GOOD),
 }
+NEEDS_APPROVAL = Look("?", "to approve", Tone.WARNING)
+ON_HOLD = Look("⊘", "on hold", Tone.WARNING)
 AT_WORK = {Phase.PREPARE: "starting", Phase.RUN: "running", Phase.VERIFY: "checking", Phase.SETTLE: "finishing"}
 
 
@@ -69,10 +73,12 @@ def look_of(task: TaskView, *, is_over: bool = False) -> Look:
         return Look("✗", "lost", Tone.BAD)  # its supervisor died
     if not task.is_selected and task.state is TaskState.WAITING:
         return Look("-", "not selected", Tone.QUIET)
+    if task.needs_approval:
+        return NEEDS_APPROVAL
     if is_over and task.state in (TaskState.READY, TaskState.WAITING, TaskState.RETRYING):
         return Look("-", "stopped" if task.attempt else "not started", Tone.PLAIN)
     if is_on_hold(task):
-        return Look("⊘", "on hold", Tone.WARNING)
+        return ON_HOLD
     if task.state is not TaskState.IN_PROGRESS:
         return usual
     if task.is_stopping:

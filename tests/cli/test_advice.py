@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from nova_async.cli.denials import cure
 
 from nova_async._core.advice import run_command
 from nova_async.cascade import parse_cascade
 from nova_async.cli import init, retry, status
-from nova_async.cli.denials import cure
 from nova_async.cli.earlier import notes_on_earlier_runs
 from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.views import TaskView

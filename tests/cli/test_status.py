@@ -11,9 +11,10 @@ import pytest
 
 from nova_async.cli.status import limits
 from nova_async.control.board import Board
+from nova_async.orchestrator.holding import warning_of
 from nova_async.process.table import TABLE
 from nova_async.usage import TokenUsage
-from nova_async.views import RunView, TaskView
+from nova_async.views import BudgetView, Hold, RunView, TaskView
 from nova_async.words import Condition, Outcome, Phase, RunEnd, TaskState
 from tests.cli.command import HAS_SETSID, in_a_terminal, nova, read_to_the_end
 from tests.views import attempt, by_id, run_view, write_state
@@ -181,6 +182,25 @@ def test_troubles_are_shown(tmp_path: Path) -> None:
     lines = status(tmp_path, run, task("F1", TaskState.COMPLETED, log_error="12 bytes are missing: disk full"))
     assert lines[1] == "warning the state file: No space left on device"
     assert "log error: 12 bytes are missing: disk full" in lines[3]
+
+
+def test_what_needs_somebody_stands_above_the_table(tmp_path: Path) -> None:
+    """Gates, agents that cannot work and used-up budgets are told with what to do about them, and only once."""
+    hold = Hold(agent="x", program="x", outcome=Outcome.AUTH, error="401", cure="Log in.", waiting=("F2",))
+    budget = BudgetView(max_cost_usd=5.0, cost_usd=5.12, is_used_up=True)
+    lines = status(
+        tmp_path,
+        ourselves(is_paused=True, holds=(hold,), budgets=(budget,), warnings=(warning_of(hold), "disk full")),
+        task("F1", TaskState.WAITING, needs_approval=True, name="Ship"),
+        task("F2", TaskState.READY, reason=hold.reason),
+    )
+    assert lines[0] == f"Shop: running (pid {os.getpid()}), paused: nothing new begins"
+    assert lines[1:5] == [
+        "warning disk full",
+        "? to approve F1 Ship: waits for approval. `nova approve F1`",
+        "⊘ on hold x is not logged in, or its key was rejected: 401; 1 task waits: F2. Log in.",
+        "$ used up the run's budget of $5.00 is used up: $5.12 spent",
+    ]
 
 
 def test_failures_of_a_long_plan_come_first(tmp_path: Path) -> None:

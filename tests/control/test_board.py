@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from nova_async.control.board import Board, Why
+from nova_async.control.board import Board, Spent, Why
 from nova_async.journal.state_document import run_document, task_document
 from nova_async.usage import TokenUsage
-from nova_async.views import RunView, TaskView
-from nova_async.words import Condition, Phase, RunEnd, TaskState
+from nova_async.views import BudgetView, Hold, RunView, TaskView
+from nova_async.words import Condition, Outcome, Phase, RunEnd, TaskState
 from tests.views import NOON, attempt, by_id, run_view
 
 S = TaskState
@@ -44,6 +44,8 @@ def test_a_board_from_a_snapshot_and_changes() -> None:
     third = second.applied(document(run_view(end=RunEnd.STOPPED), number=11), NOON + MINUTE)
     assert (third.condition, third.is_over, third.number) == (Condition.STOPPED, True, 11)
     assert first.tasks["F1"].state is S.READY, "a board stays as it was seen"
+    paused = first.applied({"nova": run_document(run_view(is_paused=True))["nova"]}, NOON)
+    assert (paused.run.is_paused, paused.run.project) == (True, "Shop"), "the other part stays as it was"
 
 
 def test_a_strange_document_does_no_harm() -> None:
@@ -70,6 +72,8 @@ def test_is_it_alive() -> None:
     assert board().alive == "running"
     assert board(pid=4711, started_at=NOON).alive == f"running (pid 4711), started {NOON.astimezone():%H:%M:%S}"
     assert board(pid=4711, condition=Condition.DEAD).alive == "dead"
+    assert board(is_paused=True).alive == "running, paused: nothing new begins"
+    assert board(is_paused=True, is_stopping=True).alive == "running, stopping"
 
 
 def test_what_needs_somebody() -> None:
@@ -92,6 +96,45 @@ def test_what_needs_somebody() -> None:
         (Why.DENIED, "denied: Bash", ("F1",), ()),
     ]
     assert board(task("F1")).needs == []
+
+
+def test_gates_holds_and_budgets() -> None:
+    """Each is told with those who wait for it and what to do; a hold that ends by itself needs nobody."""
+    hold = Hold(
+        agent="x", program="x", outcome=Outcome.AUTH, error="401", cure="Log in.", waiting=("F2", "F3"),
+    )  # fmt: skip
+    limit = Hold(agent="x", program="x", outcome=Outcome.LIMIT, error="full", cure="Wait.", until=NOON)
+    budgets = (
+        BudgetView(max_cost_usd=5.0, cost_usd=5.12, is_used_up=True, waiting=("F4",)),
+        BudgetView(task_id="F5", max_tokens=1_000, tokens=1_000, is_used_up=True),
+        BudgetView(task_id="F6", max_tokens=1_000),
+    )
+    found = board(
+        task("F1", needs_approval=True, reason="waits for approval"),
+        *(task(name, S.READY, reason="is held") for name in ("F2", "F3", "F4")),
+        holds=(hold, limit), budgets=budgets,
+    ).needs  # fmt: skip
+    assert [(need.why, need.text, need.task_ids, need.cure) for need in found] == [
+        (Why.GATE, "waits for approval", ("F1",), "`nova approve F1`"),
+        (Why.HELD, "x is not logged in, or its key was rejected: 401", ("F2", "F3"), "Log in."),
+        (Why.SPENT, "the run's budget of $5.00 is used up: $5.12 spent", ("F4",), ""),
+        (Why.SPENT, "F5's budget of 1,000 tokens is used up: 1,000 spent", (), ""),
+    ]
+
+
+def test_what_is_spent_against_the_budget() -> None:
+    """Tokens and money, each with its budget where the run has one; nothing where nothing is used."""
+    used = task("F1", S.COMPLETED, usage=TokenUsage(1_000, 500), cost_usd=0.5)
+    assert board(task("F1")).spent == []
+    assert board(used).spent == [Spent("1.0k in, 500 out"), Spent("$0.50")]
+    budget = BudgetView(max_cost_usd=5.0, max_tokens=2_000, cost_usd=0.5, tokens=1_500)
+    assert board(used, budgets=(budget,)).spent == [
+        Spent("1.0k in, 500 out of 2.0k tokens", 0.75), Spent("$0.50 of $5.00", 0.1),
+    ]  # fmt: skip
+    none = BudgetView(max_cost_usd=0.0, max_tokens=2_000)
+    assert board(task("F1"), budgets=(none,)).spent == [
+        Spent("0 in, 0 out of 2.0k tokens", 0.0), Spent("$0.00 of $0.00", 1.0),
+    ]  # fmt: skip
 
 
 def test_usage_limits_with_their_ends() -> None:

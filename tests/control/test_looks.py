@@ -39,6 +39,7 @@ def task(state: TaskState, **more: Any) -> TaskView:
         (task(S.WAITING), "- waiting", "- not started"),
         (task(S.WAITING, is_selected=False), "- not selected", "- not selected"),
         (task(S.READY, reason="the key was rejected"), "⊘ on hold", "- not started"),
+        (task(S.WAITING, needs_approval=True, reason="waits for approval"), "? to approve", "? to approve"),
         (task(S.RETRYING, attempt=1), "↻ retrying", "- stopped"),
         (task(S.IN_PROGRESS), "▸ starting", "✗ lost"),
         (task(S.IN_PROGRESS, phase=Phase.VERIFY), "▸ checking", "✗ lost"),

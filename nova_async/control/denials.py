@@ -1,11 +1,11 @@
-"""What to do about tools that an agent was denied."""
+"""What to do about tools that an agent was denied. Pure."""
 
 from collections.abc import Sequence
 
-__all__ = ["cure"]
+__all__ = ["cure_of"]
 
 
-def cure(denied: Sequence[str], again: str) -> str:
+def cure_of(denied: Sequence[str], again: str) -> str:
     """Say how an agent gets the tools that it was denied; ``again`` is the command that runs its plan."""
     them = "it" if len(denied) == 1 else "them"
     how = f"`permissions: full` below it, or `{again} --permissions full`"
