@@ -40,21 +40,25 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     return [describe_changed(changed, retry_command(cascade, journal, *few))] if changed else []
 
 
-def earlier_runs(cascade: Cascade, journal: Path, state_file: Path, *, trusts: bool = False) -> "History":
+def earlier_runs(
+    cascade: Cascade, journal: Path, state_file: Path, *, trusts: bool = False, root: Path = Path()
+) -> "History":
     """Read what a journal knows of a plan; where that is nothing, what the original has left in the state file.
 
+    What a run that has died left behind is read as the next one will. ``root`` is the folder where agents work.
     Raises ``JournalError`` for one that cannot be read, and, unless ``trusts``, for one that was written elsewhere.
     """
     from nova_async.journal.history import History
     from nova_async.journal.plan_key import plan_key
     from nova_async.journal.reader import JournalReader
+    from nova_async.orchestrator.foreseen import with_lost_ends
     from nova_async.orchestrator.original import with_original
 
     plan = plan_key(Path(cascade.name), journal)
     if journal.exists() and not trusts:
         JournalReader(journal).require_ours()
     history = JournalReader(journal).history(plan) if journal.exists() else History()
-    return with_original(history, cascade, state_file, plan=plan)
+    return with_original(with_lost_ends(history, cascade.settings, root), cascade, state_file, plan=plan)
 
 
 def next_run(cascade: Cascade, journal: Path, state_file: Path) -> "Outlook | None":

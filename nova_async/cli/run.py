@@ -160,7 +160,8 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
     """
     from nova_async.orchestrator.outlook import look_ahead
 
-    history = earlier_runs(cascade, Path(options.journal), Path(options.state), trusts=options.trust_journal)
+    places = Path(options.journal), Path(options.state)
+    history = earlier_runs(cascade, *places, trusts=options.trust_journal, root=Path(options.cwd))
     return look_ahead(
         cascade, history, only=only,
         max_workers=options.max_workers, fresh=options.fresh, retry_failed=options.retry_failed,

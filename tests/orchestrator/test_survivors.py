@@ -169,6 +169,28 @@ def test_what_a_killed_run_has_used_is_not_forgotten(tmp_path: Path, agent: str,
     assert nova("logs", "B1", "--attempt", "1", cwd=tmp_path).stdout == (tmp_path / "logs/B1~1.log").read_text()
 
 
+def test_a_look_ahead_knows_the_session_of_a_killed_run(tmp_path: Path) -> None:
+    """What a kill left without an end is read as the next run will read it, and nothing is written for that."""
+    (tmp_path / "agent.sh").write_text(f"cat {EVENTS}\ntouch begun\nsleep 60\n")
+    (tmp_path / "CASCADE.md").write_text(
+        "+++\nagent = 'claude'\ncommand = ['sh', 'agent.sh', '{session_id}']\n+++\n\n- [ ] B1 Work\n"
+    )
+    run = subprocess.Popen([*NOVA, "run", "--plain"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(tmp_path / "begun")
+        wait_for_pid_in_journal(tmp_path)
+        beside = json.loads(nova("run", "--dry-run", "--json", cwd=tmp_path).stdout)
+    finally:
+        run.kill()
+        run.wait()
+    told = json.loads(nova("run", "--dry-run", "--json", cwd=tmp_path).stdout)
+    session = next(json.loads(line)["session_id"] for line in EVENTS.read_text().splitlines())
+    assert (beside["resumed"], told["resumed"]) == ({}, {"B1": session}), "while it runs there is nothing to resume"
+    book = sqlite3.connect(tmp_path / ".nova/journal.db")
+    assert book.execute("select outcome from attempts").fetchall() == [(None,)]
+    book.close()
+
+
 def state_of(folder: Path) -> Any:
     """Return what the state file says of the task."""
     return json.loads((folder / "cascade_state.json").read_text())["tasks"]["B1"]
