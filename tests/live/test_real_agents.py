@@ -358,18 +358,18 @@ def test_a_missing_key_is_told(agent: str, tmp_path: Path) -> None:
 
 def test_a_busy_service_is_tried_again(tmp_path: Path) -> None:
     """A 429 to the end of the agent's own patience is ``overload``, which a later attempt may survive."""
-    write_plan(tmp_path, "agent = 'codex'\nretries = 1\nbackoff = '0.1s..0.2s'")
-    done, served = offline("codex", "always429", tmp_path, "run", "--plain", options=("--timeout", "60"))
-    assert outcomes_of(tmp_path) == ["overload", "overload"], done.stdout
+    write_plan(tmp_path, "agent = 'codex'\nretries = 0\nbackoff = '0.1s..0.2s'")
+    done, served = offline("codex", "always429", tmp_path, "run", "--plain", options=("--timeout", "30"))
+    assert outcomes_of(tmp_path)[:2] == ["overload", "overload"], done.stdout
     assert served["left_running"] == []
 
 
 def test_a_service_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> None:
     """Without an HTTP status it is ``network``, which a later attempt may survive."""
-    write_plan(tmp_path, "agent = 'claude'\nretries = 1\nbackoff = '0.1s..0.2s'")
+    write_plan(tmp_path, "agent = 'claude'\nretries = 0\nbackoff = '0.1s..0.2s'")
     nobody = ("--env", "ANTHROPIC_BASE_URL=http://127.0.0.1:9", "--env", "CLAUDE_CODE_MAX_RETRIES=1")
-    done, _ = offline("claude", "single", tmp_path, "run", "--plain", options=(*nobody, "--timeout", "60"))
-    assert outcomes_of(tmp_path) == ["network", "network"], done.stdout
+    done, _ = offline("claude", "single", tmp_path, "run", "--plain", options=(*nobody, "--timeout", "30"))
+    assert outcomes_of(tmp_path)[:2] == ["network", "network"], done.stdout
 
 
 @pytest.mark.parametrize("agent", NAMES)
