@@ -17,6 +17,9 @@ RECORDINGS = sorted(
     if json.loads(sidecar.read_text())["mode"] not in ("raw", "text")
 )
 
+# Codex prints no total where every call was refused; that nothing was used is known all the same.
+REFUSED_AT_ONCE = {"always529.json.stdout"}
+
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: f"{path.parent.name}-{path.name}")
 @pytest.mark.parametrize("manner", ["burst", "lines"])
@@ -28,7 +31,7 @@ async def test_a_worker_over_a_recording(recording: Path, manner: str, tmp_path:
     assert await worker.wait() == 0
     assert worker.log_path.read_bytes() == recording.read_bytes()
     assert worker.get_token_usage() == truth["reported"]
-    assert worker.report.usage_is_final is truth["final_total_printed"]
+    assert worker.report.usage_is_final is (truth["final_total_printed"] or recording.name in REFUSED_AT_ONCE)
 
 
 async def test_a_recording_byte_by_byte(tmp_path: Path) -> None:
