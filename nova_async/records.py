@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, final
 
-from nova_async.usage import TokenUsage, Totals
+from nova_async.usage import Gauge, TokenUsage, Totals
 from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
 __all__ = [
@@ -177,6 +177,8 @@ class AttemptFacts:
     """The agent whose events the output seems to be, where it is read as plain text."""
     is_error: bool | None = None
     """Whether the agent's final result is an error; None until it has told one."""
+    gauges: tuple[Gauge, ...] = ()
+    """How full the account's usage limits are, the latest of each kind, as far as the agent tells."""
     finished: AttemptEnd | None = None
     """The agent's result, once its phase is over: whatever happens next, it need not be paid for again."""
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import final
 
 from nova_async._core.money import without_dust
 
-__all__ = ["TokenUsage", "Totals"]
+__all__ = ["Gauge", "TokenUsage", "Totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,19 @@ class TokenUsage:
             "cache_read_tokens": self.cache_read_tokens,
             "cache_creation_tokens": self.cache_creation_tokens,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """How full one of the account's usage limits is, as the agent last told.
+
+    ``kind`` is the agent's own word for the limit, such as ``"five_hour"``; ``used`` goes from 0 to 1. ``resets_at`` is
+    in UTC, None where it was not said.
+    """
+
+    kind: str
+    used: float
+    resets_at: datetime | None = None
 
 
 @final

@@ -9,7 +9,7 @@ from nova_async.records import Attempt, LogRef
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
-__all__ = ["BudgetView", "Hold", "MilestoneView", "RunReport", "RunView", "TaskView"]
+__all__ = ["BudgetView", "GaugeView", "Hold", "MilestoneView", "RunReport", "RunView", "TaskView"]
 
 
 @final
@@ -119,6 +119,8 @@ class Hold:
     """Until when the tasks wait in this run; then one of them tries. None if no waiting helps, or nobody waits."""
     waiting: tuple[str, ...] = ()
     """The tasks that wait for it, directly or through others, in file order; known at the end of the run."""
+    is_pace: bool = False
+    """Whether the limit is near and not reached: tasks start one by one until then."""
 
     @property
     def reason(self) -> str:
@@ -128,6 +130,8 @@ class Hold:
     @property
     def waits_for(self) -> str | None:
         """What its tasks wait for in this run; None if no waiting in it helps."""
+        if self.is_pace:
+            return f"waits for the pace of {self.agent}"
         if self.outcome in (Outcome.OVERLOAD, Outcome.NETWORK):
             return f"waits for the service of {self.agent}"
         return None if self.until is None else f"waits for the usage limit of {self.agent}"
@@ -159,6 +163,22 @@ class BudgetView:
     """The tasks whose agents were at work when it was used up, and were asked to stop."""
     waiting: tuple[str, ...] = ()
     """The tasks that wait for more of it, directly or through others, in file order."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaugeView:
+    """How full one usage limit of an account is, as its agents have told."""
+
+    agent: str
+    kind: str
+    """The agent's own word for the limit."""
+    used: float
+    """From 0 to 1."""
+    resets_at: datetime | None = None
+    """In UTC; None where the agent did not say."""
+    next_start_at: datetime | None = None
+    """When the next task of the account starts, while this limit slows its starts down."""
 
 
 @final
@@ -196,6 +216,8 @@ class RunView:
     """The run's own budget, if it has one, and those of tasks that wait for more."""
     control: str | None = None
     """The address of the socket at which it answers; None where it has none."""
+    gauges: tuple[GaugeView, ...] = ()
+    """How full the usage limits of its accounts are, as far as their agents tell and they have not reset."""
 
 
 @final

@@ -154,6 +154,8 @@ class EventKind(StrEnum):
     TASK_FAILED = "task_failed"
     TASK_HELD = "task_held"
     """It waits, because its agent was refused by its account or cannot be started."""
+    LIMIT_NEAR = "limit_near"
+    """An account has used much of a usage limit; told again when that begins to slow its starts down."""
     LIMIT_REACHED = "limit_reached"
     """An account has reached a usage limit, and its tasks wait; told again when the end of that is another one."""
     LIMIT_RESET = "limit_reset"

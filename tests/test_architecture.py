@@ -45,7 +45,7 @@ MAY_KNOW: dict[str, set[str]] = {
 DECIDING = (
     "admission", "decide", "run_state", "after_an_end", "holds", "gates", "stopping", "happenings", "actions",
     "schedule", "budget", "within_budget", "countable", "cost_sources", "retry", "holding", "serving", "resume",
-    "sessions", "outlook", "reporting", "noticing",
+    "sessions", "outlook", "reporting", "noticing", "pace", "pacing",
 )  # fmt: skip
 
 SHOWN = ("board", "denials", "event_words", "figures", "graph", "looks", "timeline")

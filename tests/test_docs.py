@@ -26,7 +26,7 @@ from nova_async.control.looks import LOOKS
 from nova_async.journal.schema import TABLES
 from nova_async.journal.state_file import run_document, task_document
 from nova_async.orchestrator.retry import BUSY, FREE, MOST_LOST, MOST_OVERLOADS, MOST_SHORTAGES, UNSERVED
-from nova_async.views import BudgetView, Hold, TaskView
+from nova_async.views import BudgetView, GaugeView, Hold, TaskView
 from nova_async.words import EventKind, Outcome, TaskState
 from tests.agents.recordings import KEPT_RECORDINGS
 from tests.cli.command import warm_command
@@ -372,6 +372,7 @@ def test_events_bring_what_the_guide_says(folder: Path) -> None:
         EventKind.WARNING,
         EventKind.STOPPING,
         EventKind.TASK_HELD,
+        EventKind.LIMIT_NEAR,
         EventKind.LIMIT_REACHED,
         EventKind.LIMIT_RESET,
     }
@@ -471,10 +472,11 @@ def test_what_is_not_enforced_is_told() -> None:
 def test_the_state_files_keys_are_described() -> None:
     """The tables of keys in cascade.md are those of a real document, in order."""
     hold = Hold(agent="claude", program="claude", outcome=Outcome.AUTH, error="", cure="")
-    run = run_document(run_view(holds=(hold,), budgets=(BudgetView(),)))
+    gauge = GaugeView(agent="claude", kind="five_hour", used=0.5)
+    run = run_document(run_view(holds=(hold,), budgets=(BudgetView(),), gauges=(gauge,)))
     task = task_document(TaskView(id="F1", attempts=(attempt(),)))
     about = [run["project"], task, task["token_usage"], task["nova"], task["nova"]["attempts"][0], run["nova"]]
-    real = [*about, run["nova"]["holds"][0], run["nova"]["budgets"][0]]
+    real = [*about, run["nova"]["holds"][0], run["nova"]["budgets"][0], run["nova"]["gauges"][0]]
     told = [re.findall(r"`(\w+)`", cells[1]) for cells in rows_of(section_of("The state file"))]
     assert told == [list(keys) for keys in real]
 

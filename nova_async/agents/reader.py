@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NoReturn, Protocol, final
 
 from nova_async.agents.json_weight import WEIGHED_FROM, is_too_heavy
-from nova_async.usage import TokenUsage
+from nova_async.usage import Gauge, TokenUsage
 from nova_async.words import Outcome, UsageSource
 
 __all__ = [
@@ -115,19 +115,6 @@ class UsageLimit:
     resets_at: datetime | None = None
     resets_told: str | None = None
     model: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """How full one of the account's usage limits is, as the agent last told.
-
-    ``kind`` is the agent's own word for the limit, as in ``UsageLimit``; ``used`` goes from 0 to 1. ``resets_at`` is
-    in UTC, None where it was not said.
-    """
-
-    kind: str
-    used: float
-    resets_at: datetime | None = None
 
 
 @final

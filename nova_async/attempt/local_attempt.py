@@ -29,6 +29,7 @@ from nova_async.attempt.own_folders import OwnFolders
 from nova_async.attempt.patience import Patience
 from nova_async.records import AttemptEnd, AttemptFacts
 from nova_async.redaction import redaction_of
+from nova_async.usage import Gauge
 from nova_async.words import Outcome, Phase, WorkerEnd
 from nova_async.worker.async_worker import AsyncWorker
 from nova_async.worker.limits import Limits
@@ -84,6 +85,7 @@ class LocalAttempt:
         self._git = Git(Path(job.cwd))
         self._worker: AsyncWorker | None = None  # of this phase
         self._finished: AttemptEnd | None = None  # once the agent's phase is over
+        self._gauges: tuple[Gauge, ...] = ()  # once the agent's phase is over
         self._phase = Phase.PREPARE
         self._phase_since = self._began_at = datetime.now(UTC)
         self._began = time.monotonic()
@@ -114,6 +116,7 @@ class LocalAttempt:
             is_error=report.is_error if report is not None and self._phase is Phase.RUN and report.is_done else None,
             cost_is_behind=report is not None and self._phase is Phase.RUN and report.cost_is_behind,
             looks_like=report.looks_like if report is not None and self._phase is Phase.RUN else None,
+            gauges=report.gauges if report is not None and self._phase is Phase.RUN else self._gauges,
             finished=finished,
             estimated_usd=self._estimate(),
             **({} if numbers is None else {name: getattr(numbers, name) for name in NUMBERS}),
@@ -231,6 +234,7 @@ class LocalAttempt:
             return self._bare(*describe_refusal(refusal, job.command, log_path))
         assert worker.end is not None
         report = worker.report
+        self._gauges = report.gauges
         meanings = AGENTS[worker.agent].exit_meanings if worker.agent is not None else {}
         told, how, why = report, end_that_counts(worker.end, report, had_finished=worker.had_finished), worker.error
         if self._hopeless is not None and how is WorkerEnd.TERMINATED and self._grace is None:

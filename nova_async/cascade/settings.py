@@ -49,6 +49,8 @@ class RunSettings:
     on_usage_limit: Literal["wait", "fail", "next"] = "wait"
     max_wait: float | None = None
     """Seconds that a run waits for a usage limit to reset; for one that takes longer, it ends. None is any time."""
+    pace: Literal["on", "off"] | float = "on"
+    """From which used share of a usage limit the starts of its account slow down."""
     linger: float | None = 30.0
     """Seconds that an agent may stay after its final result; None is off."""
     leftovers: Leftovers = Leftovers.KILL
@@ -239,6 +241,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "backoff": _from_text(values.parse_duration_range),
     "on_usage_limit": _from_text(values.one_of(*ON_USAGE_LIMIT)),
     "max_wait": _from_text(values.unless_off(values.parse_duration)),
+    "pace": _from_text(values.parse_pace),
     "linger": _from_text(values.unless_off(values.parse_duration)),
     "leftovers": _from_text(values.one_of(*Leftovers)),
     "env": parse_env,

@@ -23,6 +23,7 @@ __all__ = [
     "parse_limit_duration",
     "parse_list",
     "parse_money",
+    "parse_pace",
     "parse_priority",
     "parse_size",
     "parse_text",
@@ -42,6 +43,7 @@ PARTS = re.compile(
 )
 MONEY = re.compile(rf"\$?\s*({NUMBER})(?:\s*USD)?", re.ASCII | re.IGNORECASE)
 SIZE = re.compile(rf"({NUMBER})\s*(?:([KMGT])(I?B)?|B)?", re.ASCII | re.IGNORECASE)
+SHARE = re.compile(rf"({NUMBER})\s*(%)?", re.ASCII)
 WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 PRIORITY = re.compile(r"[Pp](\d)", re.ASCII)
 YES_NO = {"yes": True, "true": True, "no": False, "false": False}
@@ -232,6 +234,21 @@ def is_sentence(text: str) -> bool:
     if PROSE.intersection(plain[1:]) or plain[0] in ("the", "all", "a", "an") or plain[-1] in PROSE_ENDS:
         return True
     return words[0].isalpha() and words[0].istitle() and not any(re.search(r"[./=_]\w", word) for word in words)
+
+
+def parse_pace(text: str) -> str | float:
+    """Read ``on``, ``off``, or a share between 0 and 1, such as ``0.8`` or ``80%``.
+
+    Raises ``ValueError`` for anything else.
+    """
+    word = text.strip().casefold()
+    if word in ("on", "off"):
+        return word
+    number = SHARE.fullmatch(word)
+    share = 0.0 if number is None else float(number[1]) / (100 if number[2] else 1)
+    if not 0 < share < 1:
+        raise ValueError(f"{shown(text)} is not a share below 1 (write on, off, 0.8 or 80%)")
+    return share
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -22,7 +22,7 @@ OF_TASKS = {
 """Options of a task by their keys at the top of a plan, which are the names of the flags."""
 
 
-OF_RUN = ("linger", "max_wait", "budget_usd", "budget_tokens", "min_free_memory")
+OF_RUN = ("linger", "max_wait", "pace", "budget_usd", "budget_tokens", "min_free_memory")
 LIMITS = (*OF_TASKS, *OF_RUN)
 
 

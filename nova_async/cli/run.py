@@ -80,6 +80,7 @@ class Options:
         help="Extra argument for every agent's command line; repeatable.",
     )
     max_wait: str | None = limit("TIME", "Wait no longer for a usage limit to reset (30m, 2h); 0 never waits.")
+    pace: str | None = limit("WORD", "Start fewer tasks as a usage limit nears: on, off, or from which share (0.8).")
     max_workers: int | None = option(
         "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks run at once."
     )

@@ -37,6 +37,7 @@ SHORT = 0.2  # seconds; who leaves at once does not wait for a terminal that tak
 PERMANENT = {
     EventKind.TASK_FAILED: Ink.RED,
     EventKind.TASK_RETRYING: Ink.MAGENTA,
+    EventKind.LIMIT_NEAR: Ink.AMBER,
     EventKind.LIMIT_REACHED: Ink.AMBER,
     EventKind.LIMIT_RESET: Ink.BOLD,
     EventKind.MILESTONE: Ink.BOLD,

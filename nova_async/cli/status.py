@@ -20,10 +20,11 @@ from nova_async.cli.say import say, tell
 from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
 from nova_async.cli.tones import cell_of
 from nova_async.control.board import Board, Need, Why
+from nova_async.control.gauge_words import describe_gauge
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
 from nova_async.journal.rollup import Rollup, roll_up, status_word
-from nova_async.journal.state_document import read_state, written_moment
+from nova_async.journal.state_document import gauge_document, read_state, written_moment
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition
 
@@ -32,6 +33,7 @@ __all__ = ["command"]
 FAILED = 1
 A_SCREEN = 20  # tasks
 MOST_TOLD = 10  # failed tasks above the table
+NEAR = 0.8  # the used share from which a limit is told of
 LONGEST = 1_000  # characters of an error or a warning
 
 
@@ -100,6 +102,7 @@ def document(board: Board) -> dict[str, Any]:
         "completed_at": written_moment(run.completed_at),
         "end": run.end,
         "warnings": run.warnings,
+        "gauges": [gauge_document(gauge) for gauge in run.gauges],
         "total": rollup_document(board.total),
         "groups": [
             {"branch": branch, "group": group, **rollup_document(roll_up(tasks))}
@@ -167,6 +170,7 @@ def write_status(board: Board, path: Path) -> None:
     if board.condition is Condition.DEAD:
         lines.append(f"The supervisor died before the run ended. Resume with `{command_in(path.parent, run)}`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in warnings(run)]
+    lines += gauges(board)
     lines += limits(board)
     lines += attention(board)
     is_long = len(board.tasks) > A_SCREEN
@@ -190,6 +194,16 @@ def warnings(run: RunView) -> list[str]:
 
     told_below = {warning_of(hold) for hold in held}
     return [warning for warning in run.warnings if warning not in told_below]
+
+
+def gauges(board: Board) -> Iterator[Line]:
+    """Give the usage limits that are near, and have not reset, with the next start where they slow starts down."""
+    for gauge in board.run.gauges:
+        is_near = gauge.used >= NEAR or gauge.next_start_at is not None
+        if is_near and (gauge.resets_at is None or gauge.resets_at > board.now):
+            next_start_at = gauge.next_start_at if board.condition is Condition.RUNNING else None
+            text = describe_gauge(gauge.agent, gauge.kind, gauge.used, gauge.resets_at, next_start_at, board.now)
+            yield [Span("limit", Ink.AMBER), f" {one_line(text, LONGEST)}"]
 
 
 def limits(board: Board) -> Iterator[Line]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from nova_async._core.text import one_line
 from nova_async.control.figures import UNKNOWN, cost_of_attempt, describe_duration, describe_tokens, until
-from nova_async.journal.foreign_json import as_moment
+from nova_async.control.gauge_words import describe_gauge
+from nova_async.journal.foreign_json import as_moment, as_number
 from nova_async.records import Event
 from nova_async.words import EventKind, Outcome, Phase
 
@@ -74,6 +75,14 @@ def phase_started(event: Event) -> str:
     if data.get("phase") != Phase.VERIFY:
         return ""
     return f"checking: {data['activity']}" if data.get("activity") else "checking"
+
+
+def limit_near(event: Event) -> str:
+    """Say how much of a usage limit is used, and when the next task starts if that slows starts down."""
+    data = event.data
+    moments = as_moment(data.get("resets_at")), as_moment(data.get("next_start_at"))
+    used = min(as_number(data.get("used")) or 0.0, 1.0)
+    return describe_gauge(str(data.get("agent")), str(data.get("limit")), used, *moments, event.at)
 
 
 def limit_reached(event: Event) -> str:
@@ -153,6 +162,7 @@ TEXTS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.TASK_FAILED: failed,
     EventKind.TASK_RETRYING: retrying,
     EventKind.TASK_HELD: held,
+    EventKind.LIMIT_NEAR: limit_near,
     EventKind.LIMIT_REACHED: limit_reached,
     EventKind.LIMIT_RESET: limit_reset,
     EventKind.MILESTONE: milestone,

@@ -29,12 +29,13 @@ from nova_async.journal.foreign_json import (
 )
 from nova_async.journal.rollup import COLOURS, status_word
 from nova_async.usage import TokenUsage
-from nova_async.views import BudgetView, Hold, MilestoneView, RunView, TaskView
+from nova_async.views import BudgetView, GaugeView, Hold, MilestoneView, RunView, TaskView
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
 __all__ = [
     "STATE_SCHEMA",
     "encoded",
+    "gauge_document",
     "read_run",
     "read_state",
     "read_task",
@@ -78,7 +79,19 @@ def run_document(run: RunView) -> dict[str, Any]:
             "holds": [hold_document(hold) for hold in run.holds],
             "budgets": [budget_document(budget) for budget in run.budgets],
             "control": run.control,
+            "gauges": [gauge_document(gauge) for gauge in run.gauges],
         },
+    }
+
+
+def gauge_document(gauge: GaugeView) -> dict[str, Any]:
+    """Build what the document says about how full a usage limit is; the events say the same."""
+    return {
+        "agent": gauge.agent,
+        "limit": gauge.kind,
+        "used": round(gauge.used, 4),
+        "resets_at": written_moment(gauge.resets_at),
+        "next_start_at": written_moment(gauge.next_start_at),
     }
 
 
@@ -231,6 +244,7 @@ def read_run(project: Mapping[str, Any], nova: Mapping[str, Any]) -> RunView:
         holds=tuple(read_hold(as_table(said)) for said in as_list(nova.get("holds"))),
         budgets=tuple(read_budget(as_table(said)) for said in as_list(nova.get("budgets"))),
         control=as_text(nova.get("control")),
+        gauges=tuple(read_gauge(as_table(said)) for said in as_list(nova.get("gauges"))),
     )
 
 
@@ -262,6 +276,17 @@ def read_budget(said: Mapping[str, Any]) -> BudgetView:
         is_used_up=as_flag(said.get("is_used_up"), False),
         stopped=as_texts(said.get("stopped")),
         waiting=as_texts(said.get("waiting")),
+    )
+
+
+def read_gauge(said: Mapping[str, Any]) -> GaugeView:
+    """Read what the document says about how full a usage limit is."""
+    return GaugeView(
+        agent=as_text(said.get("agent")) or "",
+        kind=as_text(said.get("limit")) or "",
+        used=min(as_number(said.get("used")) or 0.0, 1.0),
+        resets_at=as_moment(said.get("resets_at")),
+        next_start_at=as_moment(said.get("next_start_at")),
     )
 
 

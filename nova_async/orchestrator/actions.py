@@ -5,7 +5,8 @@ from typing import final
 
 from nova_async.cascade.milestones import Milestone
 from nova_async.orchestrator.holding import Account
-from nova_async.views import Hold
+from nova_async.usage import Gauge
+from nova_async.views import GaugeView, Hold
 
 __all__ = [
     "Action",
@@ -16,11 +17,13 @@ __all__ = [
     "Finish",
     "GiveUp",
     "HeldBack",
+    "Near",
     "Opened",
     "OutOfBudget",
     "Overspent",
     "Reached",
     "Retrying",
+    "Share",
     "ShortOfMemory",
     "StopTask",
     "Suspended",
@@ -114,6 +117,25 @@ class Opened:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Near:
+    """Tell that much of a usage limit is used, or that this slows starts down."""
+
+    gauge: GaugeView
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Let other runs know how full the limits of an account are, and when this one has last started something there."""
+
+    account: Account
+    gauges: tuple[Gauge, ...]
+    started_at: float | None
+    """In seconds of UTC."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Reached:
     """Write down and tell that a milestone is reached."""
 
@@ -166,6 +188,6 @@ class Finish:
 
 
 Action = (
-    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Closed | Opened | Reached | OutOfBudget
-    | Overspent | ShortOfMemory | WakeAt | GiveUp | Finish
+    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Closed | Opened | Near | Share | Reached
+    | OutOfBudget | Overspent | ShortOfMemory | WakeAt | GiveUp | Finish
 )  # fmt: skip

@@ -51,6 +51,8 @@ def _let_others_try(state: RunState, task_id: str) -> None:
     """Let nobody wait for a task to show that its service is less busy, if it is not tried again itself."""
     if state.schedule.state(task_id) not in (TaskState.RETRYING, TaskState.READY):
         for account in tried_by(state, task_id):
+            if account in state.gates:  # it has not shown whether that limit is over: the next one tries
+                del state.trying[account]
             forget_overload(state, account)
 
 

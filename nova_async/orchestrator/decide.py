@@ -23,7 +23,9 @@ from nova_async.orchestrator.gates import (
 from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
+    Gauged,
     Happening,
+    Heard,
     Kept,
     Memory,
     Offset,
@@ -31,6 +33,7 @@ from nova_async.orchestrator.happenings import (
     Served,
     Spent,
     StartedWell,
+    Starting,
     Stop,
     Told,
     Woken,
@@ -38,6 +41,16 @@ from nova_async.orchestrator.happenings import (
     Written,
 )
 from nova_async.orchestrator.holds import keep, note_account
+from nova_async.orchestrator.pacing import (
+    begin_account,
+    end_account,
+    keep_pace,
+    note_gauges,
+    note_heard,
+    pace_moments,
+    take_back,
+    wait_for_pace,
+)
 from nova_async.orchestrator.retry import pause
 from nova_async.orchestrator.run_state import JournalTrouble, RunState
 from nova_async.orchestrator.serving import let_next_serve
@@ -63,10 +76,12 @@ def decide(state: RunState, event: Happening, now: float) -> list[Action]:
         actions += _milestones(state)
     actions += watch_budgets(state, event)
     actions += open_gates(state, now)
+    actions += keep_pace(state, now)
     actions += _begin_what_may(state)
     actions += wait_for_memory(state, now)
     actions += _wake(state, now)
-    if state.schedule.is_over and (state.schedule.is_draining or not is_waited_for(state)) and not state.finished:
+    is_waiting = not state.schedule.is_draining and (is_waited_for(state) or bool(state.paced))
+    if state.schedule.is_over and not is_waiting and not state.finished:
         state.finished = True
         actions.append(Finish())
     return actions
@@ -76,11 +91,14 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
     match event:
         case Begun():
             return ()
+        case Starting(task_id, account):
+            return begin_account(state, task_id, account, now)
         case Written(task_id, account):
             state.journal = None
             note_account(state, task_id, account)
             return ()
         case Refused(task_id):
+            take_back(state, task_id)
             return _refused(state, task_id, now)
         case StartedWell(task_id):
             state.shortages.pop(task_id, None)
@@ -90,13 +108,21 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
         case Spent():
             note_spent(state, event)
             return ()
+        case Gauged(task_id, gauges):
+            return note_gauges(state, task_id, gauges, now)
+        case Heard():
+            note_heard(state, event, now)
+            return ()
         case Ended():
+            end_account(state, event)
             return let_next_serve(state, event, after_an_end(state, event, now))
         case Kept(task_id, account):
             state.budget.free_share(task_id)
             if may_try(state, account, now):
                 try_first(state, task_id, account)
                 state.schedule.give_back(task_id)
+            elif account in state.paces and account not in state.holds:
+                wait_for_pace(state, task_id, account)
             else:
                 keep(state, task_id, account)
             if state.journal is not None:  # this task cannot try whether it works again; another one may
@@ -169,7 +195,7 @@ def _milestones(state: RunState) -> Iterable[Action]:
 def _wake(state: RunState, now: float) -> Iterable[Action]:
     """Ask to be woken for whatever comes first, unless that is arranged already."""
     moments = [state.pauses[0][0]] if state.pauses else []
-    if not state.schedule.is_draining and (gates := list(gate_moments(state))):
+    if not state.schedule.is_draining and (gates := [*gate_moments(state), *pace_moments(state)]):
         moments.append(min(gates) if min(gates) - now <= LONGEST_SLEEP else _next_look(state, now))
     if state.journal is not None and state.schedule.count(TaskState.READY) and not state.schedule.is_draining:
         moments.append(state.journal.again_at)

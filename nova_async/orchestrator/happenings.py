@@ -6,13 +6,16 @@ from typing import final
 from nova_async.orchestrator.budget import NOTHING, Spending, spent_by
 from nova_async.orchestrator.holding import Account
 from nova_async.records import AttemptEnd, AttemptFacts
+from nova_async.usage import Gauge
 from nova_async.views import Hold
 from nova_async.words import Outcome
 
 __all__ = [
     "Begun",
     "Ended",
+    "Gauged",
     "Happening",
+    "Heard",
     "Kept",
     "Memory",
     "Offset",
@@ -20,6 +23,7 @@ __all__ = [
     "Served",
     "Spent",
     "StartedWell",
+    "Starting",
     "Stop",
     "Told",
     "Woken",
@@ -133,6 +137,35 @@ class Told:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Starting:
+    """A task is about to start on this account; None if no command could be made."""
+
+    task_id: str
+    account: Account | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Gauged:
+    """A running attempt has told how full the limits of its account are."""
+
+    task_id: str
+    gauges: tuple[Gauge, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Other runs know how full the limits of an account are, and when one of them has last started something there."""
+
+    account: Account
+    gauges: tuple[Gauge, ...]
+    started_at: float | None = None
+    """In seconds of UTC."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Served:
     """The account of a task's attempt serves it: it was not refused."""
 
@@ -170,6 +203,6 @@ class Workers:
 
 
 Happening = (
-    Begun | Kept | Written | Refused | StartedWell | Spent | Served | Ended | Told | Offset | Memory | Woken | Stop
-    | Workers
+    Begun | Kept | Starting | Written | Refused | StartedWell | Spent | Gauged | Heard | Served | Ended | Told | Offset
+    | Memory | Woken | Stop | Workers
 )  # fmt: skip

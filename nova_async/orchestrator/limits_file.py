@@ -1,7 +1,8 @@
-"""The usage limits that any run of this user on this machine has met: a small file that all of them share.
+"""The usage limits that any run of this user on this machine has met or is near: a small file that all of them share.
 
 It lies in the user's state folder, is private, and names accounts by digests alone. It is replaced as a whole, so that
-a reader sees the old or the new one, whoever was killed. Whatever is wrong with it holds up no run.
+a reader sees the old or the new one, whoever was killed. What a newer version has written there stays, as far as there
+is room. Whatever is wrong with the file holds up no run.
 """
 
 import contextlib
@@ -12,11 +13,13 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeGuard, final
 
 from nova_async._core.atomic_files import replace_file
 from nova_async._core.own_places import read_file
+from nova_async.agents.resets import FURTHEST
 from nova_async.journal.seal import key_path
 
 __all__ = ["NOT_SHARED", "Entry", "LimitsFile", "limits_path"]
@@ -26,11 +29,27 @@ NAME = "usage-limits.json"
 LARGEST = 256 * 1024  # bytes; ours have a few hundred for each limit
 MOST = 200  # limits; those that have ended longest ago go first
 TRIES, TRY_SECONDS = 20, 0.005  # to take the lock, which others hold for the time of one small write
+MOST_ACCOUNTS = 100  # whose gauges are kept; those that have told nothing for longest go first
+MOST_GAUGES = 8  # of one account; one has two, and a model two of its own
+LONGEST_KIND = 60  # characters
 KEPT_SECONDS = 3600.0  # after its end a limit is still known: a run that looks then can tell that another has tried it
 
 LAST_MOMENT = 253_402_300_800.0  # seconds of UTC: the end of the year 9999
 
+SECTIONS = ("limits", "gauges")
+
 Entry = dict[str, Any]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What stands in the file, by the digests of accounts; some of it may be another version's."""
+
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    gauges: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """By the names of sections that this version does not know."""
 
 
 def limits_path() -> Path | None:
@@ -48,58 +67,68 @@ class LimitsFile:
         self._warn = warn
         self._has_warned = False
         self._seen: tuple[int, int, int] | None = None
-        self._entries: Mapping[str, Entry] = {}
+        self._found = Sections()
 
     def entries(self) -> Mapping[str, Entry]:
-        """Return what stands in the file, by the digest of an account; it is read only if it has changed."""
+        """Return the limits in the file, by the digest of an account; it is read only if it has changed."""
+        limits = self._look().limits
+        return {key: entry for key, entry in limits.items() if is_entry(entry)}
+
+    def gauges(self) -> Mapping[str, Entry]:
+        """Return how full limits are, by the digest of an account: ``gauges`` by kind, ``started_at``, ``told_at``."""
+        return {key: entry for key, entry in self._look().gauges.items() if is_gauge_entry(entry)}
+
+    def _look(self) -> Sections:
         if self._path is None:
-            return {}
+            return Sections()
         try:
             found = self._path.lstat()
         except (FileNotFoundError, NotADirectoryError):
-            self._seen, self._entries = None, {}
-            return self._entries
+            self._seen, self._found = None, Sections()
+            return self._found
         except (OSError, ValueError) as error:
             return self._trouble(f"cannot be read: {error}")
         mark = found.st_ino, found.st_mtime_ns, found.st_size
         if mark != self._seen:
-            self._seen, self._entries = mark, self._read(found)
-        return self._entries
+            self._seen, self._found = mark, self._read(found)
+        return self._found
 
     def change(self, key: str, entry: Callable[[Entry | None], Entry | None], now: float) -> bool:
-        """Put what ``entry`` makes of an account's entry in its place, or take it out; False if that cannot be done."""
+        """Put what ``entry`` makes of an account's limit in its place, or take it out; False if that cannot be done."""
+        return self._change(lambda found: replace(found, limits=changed(found.limits, key, entry, is_entry)), now)
+
+    def change_gauges(self, key: str, entry: Callable[[Entry | None], Entry | None], now: float) -> bool:
+        """Do the same with what stands there about how full an account's limits are."""
+        return self._change(lambda found: replace(found, gauges=changed(found.gauges, key, entry, is_gauge_entry)), now)
+
+    def _change(self, make: Callable[[Sections], Sections], now: float) -> bool:
         if self._path is None:
             return False
         try:
             with self._locked():
-                entries = dict(self.entries())
-                new = entry(entries.pop(key, None))
-                if new is not None:
-                    entries[key] = new
-                self._write(entries, now)
+                self._write(make(self._look()), now)
         except (OSError, ValueError) as error:
             self._trouble(f"cannot be written: {error}")
             return False
         return True
 
-    def _read(self, found: os.stat_result) -> Mapping[str, Entry]:
+    def _read(self, found: os.stat_result) -> Sections:
         assert self._path is not None
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
             return self._trouble("is not a private file of yours, so it is not read: remove it")
         try:
             document = json.loads(read_file(self._path, LARGEST))
-            entries = {key: entry for key, entry in document["limits"].items() if is_entry(entry)}
+            limits, gauges = ({**document.get(name, {})} for name in SECTIONS)
+            others = {name: value for name, value in document.items() if name not in ("schema", *SECTIONS)}
         except OSError as error:
             return self._trouble(f"cannot be read: {error}")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return self._trouble("does not hold usage limits; it will be replaced when a limit is reached")
-        return entries
+        return Sections(limits, gauges, others)
 
-    def _write(self, entries: Mapping[str, Entry], now: float) -> None:
+    def _write(self, sections: Sections, now: float) -> None:
         assert self._path is not None
-        fresh = sorted(entries.items(), key=lambda item: -item[1]["opens_at"])
-        left = {key: entry for key, entry in fresh[:MOST] if entry["opens_at"] > now - KEPT_SECONDS}
-        content = json.dumps({"schema": 1, "limits": left}).encode()
+        content = encoded(sections, now)
         # Other runs wait for the lock meanwhile: the file is not worth waiting for a disk.
         replace_file(self._path, content, by_way_of=self._path.parent, keeps_mode=False, outlasts_power_cut=False)
 
@@ -125,11 +154,42 @@ class LimitsFile:
         finally:
             os.close(descriptor)
 
-    def _trouble(self, what: str) -> Mapping[str, Entry]:
+    def _trouble(self, what: str) -> Sections:
         if not self._has_warned:
             self._has_warned = True
             self._warn(f"{self._path} {what}. {NOT_SHARED}")
-        return {}
+        return Sections()
+
+
+def changed(
+    entries: Mapping[str, Any], key: str, entry: Callable[[Entry | None], Entry | None], is_ours: Callable[[Any], bool]
+) -> Mapping[str, Any]:
+    """Return entries in which ``entry`` has made a new one of what stands under a key."""
+    left = dict(entries)
+    before = left.pop(key, None)
+    new = entry(before if is_ours(before) else None)
+    return left if new is None else {**left, key: new}
+
+
+def encoded(sections: Sections, now: float) -> bytes:
+    """Return what is to stand in the file: what is still of use, and no more than a reader takes."""
+    limits = latest(sections.limits, "opens_at", is_entry, MOST, now - KEPT_SECONDS)
+    others, most = sections.others, MOST_ACCOUNTS
+    while True:
+        gauges = latest(sections.gauges, "told_at", is_gauge_entry, most, now - FURTHEST.total_seconds())
+        text = json.dumps({**others, "schema": 1, "limits": limits, "gauges": gauges}).encode()
+        if len(text) <= LARGEST or not (others or most):
+            return text
+        others, most = {}, most if others else most // 2
+
+
+def latest(
+    entries: Mapping[str, Any], name: str, is_ours: Callable[[Any], bool], most: int, since: float
+) -> dict[str, Any]:
+    """Return the entries of the latest moments; one that is not ours is kept while there is room."""
+    moments = {key: entry[name] if is_ours(entry) else since for key, entry in entries.items()}
+    fresh = sorted(moments, key=lambda key: -moments[key])[:most]
+    return {key: entries[key] for key in fresh if moments[key] > since or not is_ours(entries[key])}
 
 
 def is_entry(entry: object) -> bool:
@@ -143,6 +203,27 @@ def is_entry(entry: object) -> bool:
     )
 
 
-def is_moment(value: object) -> bool:
+def is_gauge_entry(entry: object) -> bool:
+    """Tell whether something is what a run writes about how full the limits of an account are."""
+    if not isinstance(entry, dict) or not is_moment(entry.get("told_at")):
+        return False
+    gauges, started_at = entry.get("gauges"), entry.get("started_at")
+    return (
+        (started_at is None or is_moment(started_at))
+        and isinstance(gauges, dict)
+        and len(gauges) <= MOST_GAUGES
+        and all(len(kind) <= LONGEST_KIND and is_gauge(told) for kind, told in gauges.items())
+    )
+
+
+def is_gauge(told: object) -> bool:
+    """Tell whether something says how full a limit is."""
+    if not isinstance(told, dict):
+        return False
+    used, resets_at = told.get("used"), told.get("resets_at")
+    return is_moment(used) and used <= 1 and (resets_at is None or is_moment(resets_at))
+
+
+def is_moment(value: object) -> TypeGuard[float]:
     """Tell whether something is a number of seconds of UTC that a calendar has."""
     return isinstance(value, int | float) and 0 <= value < LAST_MOMENT

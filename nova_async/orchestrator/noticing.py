@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nova_async.orchestrator.happenings import Happening, Served, Spent
+from nova_async.orchestrator.happenings import Gauged, Happening, Served, Spent
 from nova_async.orchestrator.run_state import RunState
 from nova_async.records import AttemptFacts
 
@@ -13,5 +13,7 @@ def noticed(state: RunState, task_id: str, facts: AttemptFacts) -> Iterator[Happ
     """Yield what happens to a run by what is new about one of its attempts."""
     if facts.usage.total and task_id in state.trying.values():
         yield Served(task_id)
+    if facts.gauges and facts.gauges != state.gauges_of.get(task_id):
+        yield Gauged(task_id, facts.gauges)
     if state.has_budget(task_id):
         yield Spent.by(task_id, facts)

@@ -9,6 +9,7 @@ from typing import final
 
 from nova_async.orchestrator import reporting
 from nova_async.orchestrator.known import TaskKnown
+from nova_async.orchestrator.pacing import gauges_now
 from nova_async.orchestrator.run_state import RunState
 from nova_async.views import RunView, TaskView
 from nova_async.words import TaskState
@@ -55,7 +56,7 @@ class Picture:
         is_over = self._is_over()
         return replace(
             run, max_workers=state.max_workers, is_stopping=state.stopping and not is_over,
-            holds=state.holds_now(), budgets=state.budgets_now(),
+            holds=state.holds_now(), budgets=state.budgets_now(), gauges=gauges_now(state),
         )  # fmt: skip
 
     def view(self, task_id: str) -> TaskView:

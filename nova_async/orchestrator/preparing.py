@@ -15,7 +15,7 @@ from nova_async.cascade.agent_order import AgentChoice
 from nova_async.orchestrator import reporting
 from nova_async.orchestrator.budget import Budget
 from nova_async.orchestrator.commands import PROMPT_VARIABLE, CommandMaker, make_job, told_their_caps
-from nova_async.orchestrator.happenings import Ended, Happening, Told
+from nova_async.orchestrator.happenings import Ended, Happening, Starting, Told
 from nova_async.orchestrator.holding import Account, account_of, hold_after, with_plan
 from nova_async.orchestrator.known import TaskKnown, answer_for
 from nova_async.orchestrator.run_state import RunState
@@ -111,7 +111,7 @@ class Attempts:
             return state.held_by(task_id, account) or next((part for part in account.parts() if part in told), None)
 
         candidates = self.in_order(self.known[task_id], attempt, state.task_budgets.get(task_id), share_usd)
-        return choose(candidates, held_by, ChainMap(state.holds, dict(told)))
+        return choose(candidates, held_by, ChainMap(dict(told), dict(state.all_holds())))
 
     async def confirmed(
         self,
@@ -123,7 +123,7 @@ class Attempts:
     ) -> tuple[Prepared, Account | None]:
         """Choose again until no other run keeps the attempt from beginning where it was to begin.
 
-        ``ask`` asks for what other runs know of an account, of which ``happens`` is told.
+        ``ask`` asks for what other runs know of an account, of which ``happens`` is told, and of where it begins.
         """
         told: dict[Account, Hold] = {}
         held = None
@@ -135,6 +135,8 @@ class Attempts:
             elif state.held_by(attempt.task_id, account) is None:  # nor was it closed while we asked
                 break
             prepared, held = self.choose(state, attempt, prepared.share_usd, told)
+        if held is None:  # told before anything else can be about to start
+            happens(Starting(attempt.task_id, prepared.account))
         return prepared, held
 
     def with_hold(self, ended: Ended, prepared: Prepared, end: AttemptEnd, missing: str | None) -> Ended:

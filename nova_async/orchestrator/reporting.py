@@ -9,11 +9,12 @@ from nova_async.agents import AGENTS, unread_agent
 from nova_async.cascade import Task
 from nova_async.journal.rollup import sum_up
 from nova_async.records import Attempt, AttemptEnd, AttemptFacts
-from nova_async.views import BudgetView, Hold, RunReport, RunView, TaskView
+from nova_async.views import BudgetView, GaugeView, Hold, RunReport, RunView, TaskView
 from nova_async.words import Permissions, Phase, TaskState
 
 __all__ = [
-    "about", "about_limit", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report", "warnings_in",
+    "about", "about_gauge", "about_limit", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report",
+    "warnings_in",
 ]  # fmt: skip
 
 
@@ -84,6 +85,18 @@ def about_limit(hold: Hold) -> dict[str, Any]:
         "error": hold.error,
         "resets_at": None if hold.resets_at is None else hold.resets_at.isoformat(timespec="seconds"),
         "waits_until": None if hold.until is None else hold.until.isoformat(timespec="seconds"),
+    }
+
+
+def about_gauge(gauge: GaugeView) -> dict[str, Any]:
+    """Return what the events tell of how full a usage limit is; its moments are in UTC."""
+    resets_at, next_start_at = gauge.resets_at, gauge.next_start_at
+    return {
+        "agent": gauge.agent,
+        "limit": gauge.kind,
+        "used": round(gauge.used, 4),
+        "resets_at": None if resets_at is None else resets_at.isoformat(timespec="seconds"),
+        "next_start_at": None if next_start_at is None else next_start_at.isoformat(timespec="seconds"),
     }
 
 

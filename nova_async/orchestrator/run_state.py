@@ -9,7 +9,9 @@ from typing import final
 from nova_async.cascade import Cascade
 from nova_async.orchestrator.budget import Budget, Spending
 from nova_async.orchestrator.holding import Account, with_dependents, with_waiting
+from nova_async.orchestrator.pace import AccountPace
 from nova_async.orchestrator.schedule import Schedule
+from nova_async.usage import Gauge
 from nova_async.views import BudgetView, Hold
 from nova_async.words import Outcome, TaskState
 
@@ -111,6 +113,14 @@ class RunState:
     """For an account on hold, the one task that is still retried; the others wait for its outcome."""
     gates: dict[Account, Gate] = field(default_factory=dict)
     """Those of the holds that end by themselves."""
+    paces: dict[Account, AccountPace] = field(default_factory=dict)
+    """By login, how full its limits are and when its next task may start."""
+    paced: dict[str, Account] = field(default_factory=dict)
+    """Tasks that could have begun, each with the account whose pace it waits for."""
+    serving: dict[str, Account] = field(default_factory=dict)
+    """What each running attempt of this run works on."""
+    gauges_of: dict[str, tuple[Gauge, ...]] = field(default_factory=dict)
+    """What each of them has told last of its account's limits."""
     utc_offset: float = 0.0
     """Seconds from the clock of ``now`` to UTC; it grows while a machine sleeps, and when its clock is set."""
     journal: JournalTrouble | None = None
@@ -170,11 +180,28 @@ class RunState:
         return self.paused_until.get(task_id)
 
     def held_by(self, task_id: str, account: Account) -> Account | None:
-        """Return what is on hold, if that keeps a task from beginning on this account; None if it may begin."""
+        """Return what is on hold, if that keeps a task from beginning on this account; None if it may begin.
+
+        One that tries whether a limit is over is kept by no pace.
+        """
         for part in account.parts():
             if part in self.holds and self.trying.get(part) != task_id:
                 return part
-        return None
+        login = account.parts()[1]
+        pace = self.paces.get(login)
+        if pace is None or pace.hold is None or pace.next_task == task_id or task_id in self.trying.values():
+            return None
+        return login
+
+    def last_start(self, login: Account) -> float:
+        """Return when anybody is known to have last started something on a login, in seconds of UTC; 0 if nobody is."""
+        pace = self.paces.get(login)
+        return pace.started_at or 0.0 if pace is not None else 0.0
+
+    def all_holds(self) -> Mapping[Account, Hold]:
+        """Return what may keep tasks from beginning, those accounts too whose starts are slowed down."""
+        paces = {account: pace.hold for account, pace in self.paces.items() if pace.hold is not None}
+        return {**paces, **self.holds}
 
     @property
     def has_halted(self) -> bool:
@@ -224,8 +251,11 @@ class RunState:
 
     def hold_of(self, task_id: str) -> Hold | None:
         """Return what a held task waits for; None for any other task."""
-        account = self.held.get(task_id)
-        return self.holds.get(account) if account is not None else None
+        if (account := self.held.get(task_id)) is not None:
+            return self.holds.get(account)
+        if (account := self.paced.get(task_id)) is not None and not self.schedule.is_draining:
+            return self.paces[account].hold
+        return None
 
 
 def view_of(budget: Budget, task_id: str | None, stopped: Iterable[str], waiting: Iterable[str]) -> BudgetView:

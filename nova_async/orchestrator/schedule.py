@@ -9,6 +9,7 @@ from nova_async.words import TaskState
 
 __all__ = ["MOST_BLOCKERS", "Schedule"]
 
+UNFINISHED = (TaskState.WAITING, TaskState.READY, TaskState.IN_PROGRESS, TaskState.RETRYING)
 MOST_BLOCKERS = 20  # failed tasks named by a blocked one: a screen holds no more, and 5,000 times 5,000 fill the memory
 
 
@@ -104,6 +105,14 @@ class Schedule:
         """Return the direct dependencies that are not completed yet."""
         needed = self._cascade.tasks[task_id].depends_on
         return [dependency for dependency in needed if self._states[dependency] != TaskState.COMPLETED]
+
+    @property
+    def left(self) -> int:
+        """How many tasks have still to run to their end, those that run included."""
+        if self._only is None:
+            blocked = self._counts[TaskState.BLOCKED]
+            return len(self._states) - len(self.completed) - len(self.failed) - blocked
+        return sum(self.is_selected(task_id) for task_id in self.with_state(*UNFINISHED))
 
     def start_next(self) -> str | None:
         """Take the most urgent task that there is a place for, if any, and count it as in progress.

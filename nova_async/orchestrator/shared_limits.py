@@ -17,10 +17,12 @@ from nova_async.agents import AGENTS
 from nova_async.agents.resets import FURTHEST
 from nova_async.attempt.job import Job
 from nova_async.orchestrator import actions
-from nova_async.orchestrator.happenings import Served, Told
+from nova_async.orchestrator.happenings import Heard, Served, Told
 from nova_async.orchestrator.holding import Account, with_plan
 from nova_async.orchestrator.limits_file import NOT_SHARED, Entry, LimitsFile, limits_path
+from nova_async.orchestrator.pacing import is_paced
 from nova_async.orchestrator.run_state import RunState
+from nova_async.orchestrator.shared_gauges import hear, write_gauges
 from nova_async.views import Hold
 from nova_async.words import Outcome
 
@@ -78,17 +80,24 @@ class SharedLimits:
         self._me = f"{os.getpid()}-{os.urandom(8).hex()}"
         self._known: set[str] = set()  # digests of the limits that were in the file
 
-    async def ask(self, state: RunState, task_id: str, account: Account) -> Told | Served | None:
-        """Ask whether another run keeps a task from beginning on an account; None if none is known to.
+    async def ask(self, state: RunState, task_id: str, account: Account) -> Told | Served | Heard | None:
+        """Ask what another run knows that may keep a task from beginning on an account; None if that is nothing.
 
-        A task that tries whether a limit is over claims that for this run.
+        A task that tries whether a limit is over claims that for this run, and so does one that starts near a limit.
         """
         if not account.key or state.cascade.settings.on_usage_limit == "fail":
             return None
         parts = account.parts()[1:]
         tries = [part for part in parts if state.trying.get(part) == task_id and part in state.gates]
         open_here = [part for part in parts if part not in state.holds]
-        found = await self._calls.call(lambda: self._look(task_id, parts, tries, open_here))
+        is_near, started_at = is_paced(state, parts[0], time.time()), state.last_start(parts[0])
+
+        def look() -> Told | Served | Heard | None:
+            if (found := self._look(task_id, parts, tries, open_here)) is not None or tries:
+                return found
+            return hear(self._file, parts[0], key_of(parts[0]), is_near, started_at, time.time())
+
+        found = await self._calls.call(look)
         self._tell_troubles()
         return replace(found, hold=with_plan(found.hold, state.cascade.name)) if isinstance(found, Told) else found
 
@@ -130,6 +139,8 @@ class SharedLimits:
         match action:
             case actions.Closed(account, hold, is_ours=True) if account.key and hold.until is not None:
                 self._calls.soon(partial(self._write_down, key_of(account), hold, hold.until.timestamp()))
+            case actions.Share(account, gauges, started_at) if account.key:
+                self._calls.soon(lambda: write_gauges(self._file, key_of(account), gauges, started_at, time.time()))
             case actions.Opened(account, _) if account.key:
                 self._calls.soon(partial(self._take_out, key_of(account)))
             case _:

@@ -104,6 +104,8 @@ class Telling:
                 self.tell(EventKind.LIMIT_REACHED, **reporting.about_limit(hold))
             case actions.Opened(_, hold):
                 self.tell(EventKind.LIMIT_RESET, agent=hold.agent, model=hold.model)
+            case actions.Near(gauge):
+                self.tell(EventKind.LIMIT_NEAR, **reporting.about_gauge(gauge))
             case actions.Overspent(text) | actions.ShortOfMemory(text):
                 self.warn(text)
             case actions.Reached(milestone):

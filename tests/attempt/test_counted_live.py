@@ -12,10 +12,11 @@ from nova_async.attempt.job import Job
 from nova_async.attempt.local_attempt import LocalAttempt, run_attempt
 from nova_async.prices import ModelPrice, Prices
 from nova_async.records import AttemptFacts, AttemptId
-from nova_async.words import Outcome, UsageSource
+from nova_async.words import Outcome, Phase, UsageSource
 from nova_async.worker.limits import Limits
 from tests.children import program
 
+GAUGED = Path(__file__).parents[1] / "data/claude/oauth-ratelimit.sj.stdout"
 ANSWER = TokenUsage(100, 5, 10, 0)
 
 
@@ -70,3 +71,17 @@ async def test_a_cost_that_is_behind_at_the_end_is_estimated_anew(
         end = await running
     assert (end.outcome, end.usage.total) == (Outcome.CANCELLED, 2000)
     assert (end.cost_usd, end.estimated_usd) == (cost, estimate)
+
+
+async def test_how_full_the_account_is_stays_known_to_the_end(tmp_path: Path) -> None:
+    """It is in the facts while the agent works, and still in those of the check."""
+    job = Job(
+        id=AttemptId("run", "A1", 1), command=("cat", str(GAUGED)), agent="claude", cwd=str(tmp_path), verify=("true",),
+        log_name="A1.log",
+    )  # fmt: skip
+    told: list[AttemptFacts] = []
+    end = await run_attempt(job, told.append, log_dir=tmp_path / "logs")
+    assert end.outcome is Outcome.OK, end.error
+    [gauges] = {facts.gauges for facts in told if facts.gauges}
+    assert [(gauge.kind, gauge.used) for gauge in gauges] == [("five_hour", 0.91)]
+    assert {facts.phase for facts in told if facts.gauges} >= {Phase.RUN, Phase.VERIFY}

@@ -13,6 +13,7 @@ from nova_async.cascade.values import (
     parse_duration_range,
     parse_list,
     parse_money,
+    parse_pace,
     parse_priority,
     parse_size,
     parse_yes_no,
@@ -107,6 +108,10 @@ def test_a_duration_that_no_calendar_has() -> None:
         *((whole_number(), text) for text in ("", "1.5", "-1", "two", "\u0663", "9" * 99)),
         *((parse_priority, text) for text in ("", "P10", "-1", "high", "1.5")),
         *((parse_yes_no, text) for text in ("", "maybe", "1")),
+        *(
+            (parse_pace, text)
+            for text in ("", "slow", "0", "1", "80", "1.5", "120%", "100%", "0%", "-1", "1e-1", "nan")
+        ),
         *((parse_command, text) for text in ("", "say 'hi", "''")),
     ],
 )
@@ -122,6 +127,7 @@ def test_money_numbers_and_the_rest() -> None:
     assert [parse_money(text) for text in ("4.50", "$4.50", "5 USD", "0.01")] == [4.5, 4.5, 5.0, 0.01]
     assert [whole_number()(text) for text in ("0", " 12 ", "1_000")] == [0, 12, 1000]
     assert [parse_priority(text) for text in ("0", "P0", "p9", "12")] == [0, 0, 9, 12]
+    assert [parse_pace(text) for text in ("on", " Off", "0.8", "80%", "7.5 %")] == ["on", "off", 0.8, 0.8, 0.075]
     assert [parse_yes_no(text) for text in ("yes", "No", "TRUE", "false")] == [True, False, True, False]
     assert parse_command("pytest -k 'a b'") == ("pytest", "-k", "a b")
     assert parse_list("a, b;c  #d, a") == ("a", "b", "c", "d")

@@ -49,6 +49,16 @@ def test_a_flag_stands_above_plan_and_task() -> None:
     assert with_limits(cascade, dict.fromkeys(LIMITS)) is cascade
 
 
+@pytest.mark.parametrize(("text", "pace"), [("off", "off"), ("on", "on"), ("0.8", 0.8), ("80%", 0.8)])
+def test_the_pace_is_written_as_in_a_plan(text: str, pace: str | float) -> None:
+    """A share is one of a plan, too, as a number or as percents; what is none says what could be written."""
+    written = parse_cascade(f"+++\npace = '{text}'\n+++\n| ID | What |\n|---|---|\n| F1 | x |\n")
+    assert written.settings.pace == with_limits(parse_cascade(PLAN), {"pace": text}).settings.pace == pace
+    assert parse_cascade(PLAN).settings.pace == "on"
+    with pytest.raises(click.UsageError, match=r"--pace: '80' is not a share below 1 \(write on, off, 0.8 or 80%\)"):
+        with_limits(parse_cascade(PLAN), {"pace": "80"})
+
+
 @pytest.mark.parametrize("key", LIMITS)
 def test_a_flag_that_is_no_value_is_refused(key: str) -> None:
     """The message names the flag, and says what was written."""

@@ -3,18 +3,19 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nova_async.cli.status import limits
+from nova_async.cli.status import gauges, limits
 from nova_async.control.board import Board
 from nova_async.orchestrator.holding import warning_of
 from nova_async.process.table import TABLE
 from nova_async.usage import TokenUsage
-from nova_async.views import BudgetView, Hold, RunView, TaskView
+from nova_async.views import BudgetView, GaugeView, Hold, RunView, TaskView
 from nova_async.words import Condition, Outcome, Phase, RunEnd, TaskState
 from tests.cli.command import HAS_SETSID, in_a_terminal, nova, read_to_the_end
 from tests.views import attempt, by_id, run_view, write_state
@@ -322,3 +323,19 @@ def test_a_usage_limit_that_is_waited_for_is_one_line(is_over: bool) -> None:
     assert len(found) == (not is_over)
     for line in found:
         assert line.startswith("limit 2 tasks: waits for the usage limit of claude until ")
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_limit_that_is_near_is_one_line(is_over: bool) -> None:
+    """From 80 % on, or where it slows starts down, until it resets; nothing starts of a run that is over."""
+    later, earlier = datetime(2100, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
+    gauge = GaugeView(agent="claude", kind="five_hour", used=0.5, resets_at=later)
+    run = run_view(gauges=(
+        gauge, replace(gauge, used=0.9, resets_at=earlier), replace(gauge, kind="seven_day", used=0.8, resets_at=None),
+        replace(gauge, next_start_at=later),
+    ))  # fmt: skip
+    board = Board(run, {}, datetime.now(UTC), Condition.STOPPED if is_over else Condition.RUNNING)
+    weekly, slow = ["".join(each if isinstance(each, str) else each.text for each in line) for line in gauges(board)]
+    assert weekly == "limit claude: 80 % of its weekly limit used"
+    assert slow.startswith("limit claude: 50 % of its 5-hour limit used, resets 2")
+    assert slow.endswith("(pace)") is not is_over

@@ -11,6 +11,7 @@ from nova_async.words import EventKind, Outcome, Phase
 
 NOON = datetime(2030, 1, 2, 12, 0, 0).astimezone()
 HOUR_LATER = NOON.replace(hour=13).astimezone(UTC).isoformat()
+MINUTE_LATER = NOON.replace(minute=1).astimezone(UTC).isoformat()
 USED = {"attempt": 1, "duration_seconds": 153.0, "tokens": 12_345, "cost_usd": 0.42}
 
 
@@ -35,6 +36,11 @@ USED = {"attempt": 1, "duration_seconds": 153.0, "tokens": 12_345, "cost_usd": 0
         ("phase_started", {"phase": Phase.VERIFY, "activity": "pytest"}, "checking: pytest"),
         ("phase_started", {"phase": Phase.VERIFY}, "checking"),
         ("phase_started", {"phase": Phase.SETTLE}, ""),
+        ("limit_near", {"agent": "x", "limit": "five_hour", "used": 0.8699, "resets_at": HOUR_LATER,
+                        "next_start_at": MINUTE_LATER},
+         "x: 86 % of its 5-hour limit used, resets 13:00; next start at 12:01:00 (pace)"),
+        ("limit_near", {"agent": "x", "limit": "seven_day_big", "used": 0.996},
+         "x: 99 % of its seven day big limit used"),
         ("limit_reached", {"agent": "x", "model": "m", "limit": "5h", "waits_until": HOUR_LATER, "resets_at": "then"},
          "x has reached its usage limit (5h) for m: its tasks wait until 13:00 (in 1 h 0 min)"),
         ("limit_reached", {"agent": "x"},

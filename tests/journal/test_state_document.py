@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from nova_async.errors import StateFileError
 from nova_async.journal.rollup import status_word
-from nova_async.journal.state_document import encoded, read_state, run_document, task_document
+from nova_async.journal.state_document import encoded, read_run, read_state, run_document, task_document
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
 from nova_async.usage import TokenUsage
-from nova_async.views import BudgetView, Hold, MilestoneView, RunView, TaskView
+from nova_async.views import BudgetView, GaugeView, Hold, MilestoneView, RunView, TaskView
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 from tests.views import NOON, attempt, run_view
 
@@ -62,6 +62,7 @@ RUN = {
     "schema": int, "run_id": str, "supervisor": {"pid": WHOLE, "start_time": AMOUNT}, "milestones": dict,
     "removed": dict, "end": TEXT, "max_workers": int, "warnings": [str], "is_paused": bool, "is_stopping": bool,
     "holds": [HOLD], "budgets": [BUDGET], "control": TEXT,
+    "gauges": [{"agent": str, "limit": str, "used": float, "resets_at": TIME, "next_start_at": TIME}],
 }  # fmt: skip
 
 
@@ -168,6 +169,12 @@ runs = st.builds(
     removed=st.dictionaries(text.map(lambda name: spelled_out(name)), st.none() | st.sampled_from(Outcome), max_size=2),
     warnings=several, is_paused=st.booleans(), is_stopping=st.booleans(), holds=st.lists(holds, max_size=2).map(tuple),
     budgets=st.lists(budgets, max_size=2).map(tuple), control=texts,
+    gauges=st.lists(
+        st.builds(
+            GaugeView, agent=text, kind=text, used=st.floats(0.0, 1.0).map(lambda used: round(used, 4)),
+            resets_at=moments, next_start_at=moments,
+        ), max_size=2,
+    ).map(tuple),
 )  # fmt: skip
 
 
@@ -179,7 +186,7 @@ def spelled_out(value: Any) -> Any:
         ).encode("utf-8", "backslashreplace").decode()  # fmt: skip
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return tuple(map(spelled_out, value))
-    shown = TaskView | RunView | MilestoneView | Hold | BudgetView
+    shown = TaskView | RunView | GaugeView | MilestoneView | Hold | BudgetView
     if isinstance(value, shown | Attempt | AttemptStart | AttemptEnd | LogRef):
         names = (name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()))
         return replace(value, **{name: spelled_out(getattr(value, name)) for name in names})
@@ -334,3 +341,15 @@ def test_the_run_is_read_back() -> None:
     assert (said["nova"]["end"], said["nova"]["warnings"], said["nova"]["schema"]) == (
         "stopped", ["the disk is full"], 1,
     )  # fmt: skip
+
+
+def test_gauges_are_read_back() -> None:
+    """How full the limits of the run's accounts are, and nothing of what no gauge can be."""
+    moment = datetime(2026, 11, 26, 14, tzinfo=UTC)
+    gauges = (GaugeView(agent="claude", kind="five_hour", used=0.86, resets_at=moment, next_start_at=moment),
+              GaugeView(agent="codex", kind="primary", used=0.5))  # fmt: skip
+    said = run_document(run_view(gauges=gauges))
+    assert read_run(said["project"], said["nova"]).gauges == gauges
+    for odd, read in (([7], (GaugeView(agent="", kind="", used=0.0),)), ("x", ()), (None, ())):
+        assert read_run({}, {"gauges": odd}).gauges == read
+    assert read_run({}, {"gauges": [{"used": 9e9}]}).gauges[0].used == 1.0

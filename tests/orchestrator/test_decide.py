@@ -39,13 +39,16 @@ from nova_async.orchestrator.decide import JOURNAL_PATIENCE, decide
 from nova_async.orchestrator.happenings import (
     Begun,
     Ended,
+    Gauged,
     Happening,
+    Heard,
     Kept,
     Offset,
     Refused,
     Served,
     Spent,
     StartedWell,
+    Starting,
     Stop,
     Told,
     Woken,
@@ -54,10 +57,11 @@ from nova_async.orchestrator.happenings import (
 )
 from nova_async.orchestrator.holding import Account, with_waiting
 from nova_async.orchestrator.noticing import noticed
+from nova_async.orchestrator.pace import Setting
 from nova_async.orchestrator.retry import BUSY, UNSERVED
 from nova_async.orchestrator.run_state import RunState
 from nova_async.records import AttemptFacts
-from nova_async.usage import TokenUsage
+from nova_async.usage import Gauge, TokenUsage
 from nova_async.views import Hold
 from nova_async.words import OnBudget, OnFailure, Outcome, TaskState
 
@@ -618,6 +622,7 @@ class AnyOrder(RuleBasedStateMachine):
         on_budget=st.sampled_from(OnBudget),
         on_limit=st.sampled_from(["wait", "fail"]),
         max_wait=st.sampled_from([None, 0.0, 600.0]),
+        pace=st.sampled_from(["on", "off", 0.3]),
     )
     def begin(
         self,
@@ -633,6 +638,7 @@ class AnyOrder(RuleBasedStateMachine):
         on_budget: OnBudget,
         on_limit: Literal["wait", "fail"],
         max_wait: float | None,
+        pace: Setting,
     ) -> None:
         """Begin a run of eight tasks."""
         needs = {later: sorted({earlier for earlier, other in edges if other == later and earlier < later})
@@ -652,7 +658,9 @@ class AnyOrder(RuleBasedStateMachine):
             for number in range(8)
         )
         settings = replace(cascade.settings, backoff=(1.0, 8.0), retry_on=retry_on)
-        self.cascade = replace(cascade, settings=replace(settings, on_usage_limit=on_limit, max_wait=max_wait))
+        self.cascade = replace(
+            cascade, settings=replace(settings, on_usage_limit=on_limit, max_wait=max_wait, pace=pace)
+        )
         self.signals: Counter[str] = Counter()
         self.workers = workers
         self.accounts = {f"T{number}": account for number, account in enumerate(accounts)}
@@ -734,11 +742,38 @@ class AnyOrder(RuleBasedStateMachine):
         """Have the journal take the beginning of an attempt, or refuse it."""
         task_id = data.draw(st.sampled_from(sorted(self.asked)))
         self.asked.discard(task_id)
+        if not self.is_starting(task_id):
+            return
         if written:
             self.running.add(task_id)
             self.happens(Written(task_id, self.accounts[task_id]))
         else:
             self.happens(Refused(task_id))
+
+    def is_starting(self, task_id: str) -> bool:
+        """Tell that a task starts, unless its account has been closed meanwhile."""
+        if (held := self.state.held_by(task_id, self.accounts[task_id])) is not None:
+            self.happens(Kept(task_id, held))
+            return False
+        pace = self.state.paces.get(self.accounts[task_id].parts()[1])
+        if pace is not None and pace.hold is not None and not self.state.trying:
+            assert pace.hold.until is not None
+            assert pace.hold.until.timestamp() <= self.now + self.state.utc_offset + 1e-3, "its moment has come"
+        self.happens(Starting(task_id, self.accounts[task_id]))
+        return True
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), used=st.floats(0.0, 1.0), seconds=st.none() | st.floats(-100.0, 90_000.0))
+    def agent_gauges(self, data: st.DataObject, used: float, seconds: float | None) -> None:
+        """Have an agent tell how full its account is."""
+        task_id = data.draw(st.sampled_from(sorted(self.running)))
+        self.happens(Gauged(task_id, (Gauge("five_hour", used, None if seconds is None else self.utc(seconds)),)))
+
+    @rule(used=st.floats(0.5, 1.0), seconds=st.floats(-100.0, 20_000.0), ago=st.none() | st.floats(-100.0, 9000.0))
+    def another_run_gauges(self, used: float, seconds: float, ago: float | None) -> None:
+        """Hear how full an account is, and when another run has started something there."""
+        started_at = None if ago is None else self.utc(-ago).timestamp()
+        self.happens(Heard(ONE.parts()[1], (Gauge("five_hour", used, self.utc(seconds)),), started_at))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), tokens=st.integers(0, 9), usd=st.floats(0, 9), is_done=st.booleans())
@@ -849,6 +884,9 @@ class AnyOrder(RuleBasedStateMachine):
         for task_id, account in self.state.held.items():
             assert account in self.state.holds
             assert schedule.state(task_id) is TaskState.WAITING
+        for task_id in self.state.paced:
+            assert schedule.state(task_id) is TaskState.WAITING
+            assert task_id not in self.state.held
         assert self.state.trying.keys() <= self.state.holds.keys()
         for account, hold in self.state.holds.items():
             if hold.outcome in BUSY:
@@ -870,8 +908,9 @@ class AnyOrder(RuleBasedStateMachine):
                 break
             for task_id in sorted(self.asked):
                 self.asked.discard(task_id)
-                self.running.add(task_id)
-                self.happens(Written(task_id, self.accounts[task_id]))
+                if self.is_starting(task_id):
+                    self.running.add(task_id)
+                    self.happens(Written(task_id, self.accounts[task_id]))
             for task_id in sorted(self.running):
                 self.running.discard(task_id)
                 self.rows.append((task_id, self.spent.pop(task_id, NOTHING)))

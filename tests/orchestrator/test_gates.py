@@ -300,3 +300,15 @@ def test_an_overload_where_a_limit_has_just_reset_is_not_tried_at_once() -> None
     actions = decide(state, refused("A", outcome=Outcome.OVERLOAD), LATE)
     assert kinds(actions) == [Retrying]
     assert state.schedule.state("A") is TaskState.RETRYING
+
+
+def test_a_task_that_fails_while_it_tries_lets_the_next_one_try() -> None:
+    """It has met an overload of its own model, which is not tried again: whether the limit is over, nobody knows."""
+    state = run_of("AB", retry_on=())
+    login, big = ONE._replace(model=None), ONE._replace(model="big")
+    decide(state, replace(told(RESET), account=login), 10.0)
+    decide(state, Kept("A", login), 10.0)
+    decide(state, Kept("B", login), 10.0)
+    assert begun(decide(state, Woken(), LATE)) == ["A"]
+    decide(state, Written("A", big), LATE)
+    assert begun(decide(state, refused("A", big, Outcome.OVERLOAD), LATE + 1)) == ["B"]

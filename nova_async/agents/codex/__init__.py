@@ -51,7 +51,19 @@ CODEX = Agent(
     interrupt_seconds=3.0,
     streaming_modes=JSON_MODES | {"text"},  # in text mode it tells each step on standard error
     result_modes=JSON_MODES,
-    whole_account_limits=frozenset({"five_hour", "seven_day", "usage", "monthly", "quota", "credit", "plan"}),
+    whole_account_limits=frozenset(
+        {
+            "five_hour",
+            "seven_day",
+            "primary",
+            "secondary",
+            "usage",
+            "monthly",
+            "quota",
+            "credit",
+            "plan",
+        }
+    ),
     tells_cost=False,
     tells_denials=False,  # of a command that its sandbox stopped there is no event at all
     session_files=SessionFiles(
