@@ -1,6 +1,7 @@
 """Recorded outputs of the real agents, each with what was run and what a correct reader must say about it."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from nova_async.agents import AGENTS, AgentReader, AgentReport
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "tests" / "data"
 FULL = ROOT / ".." / "shared" / "agents" / "captures"
+# Codex prints no total where every call was refused; that nothing was used is known all the same.
+REFUSED_AT_ONCE = re.compile(r"codex/(?:always529|err401)\.json\.(?:stdout|merged)")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Recording:
     def is_comparable(self) -> bool:
         """False where the sidecar holds no truth, or the documented line counts what the model made up."""
         return self.mode != "raw" and not (self.agent == "claude" and self.path.name.startswith("ansi.text."))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether all that was used is known by its end."""
+        return bool(self.sidecar["final_total_printed"]) or REFUSED_AT_ONCE.fullmatch(self.name) is not None
 
     def reader(self) -> AgentReader:
         """Return a fresh reader for this output."""

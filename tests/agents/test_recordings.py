@@ -27,7 +27,7 @@ def of(agent: str, recordings: list[Recording]) -> list[Recording]:
 def assert_true(recording: Recording, report: AgentReport) -> None:
     """Compare a report with the sidecar."""
     assert report.usage.as_dict() == recording.sidecar["reported"], recording.name
-    assert report.usage_is_final is recording.sidecar["final_total_printed"], recording.name
+    assert report.usage_is_final is recording.is_final, recording.name
 
 
 @pytest.mark.parametrize("recording", COMPARABLE, ids=lambda recording: recording.name)

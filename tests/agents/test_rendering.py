@@ -18,7 +18,7 @@ from nova_async.agents.layout import ASCII_SIGNS, Layout, as_text
 from nova_async.agents.ledger import MAX_NAME
 from nova_async.agents.rendering import FIRST_LINES, LAST_LINES, shortened
 from nova_async.agents.streaming import MOST_KEPT
-from nova_async.agents.unknown import UnknownRenderer
+from nova_async.agents.unknown import UnknownRenderer, renderer_of
 from tests.agents.recordings import KEPT, KEPT_RECORDINGS, Recording, kept, pieces
 
 GOLDEN = {
@@ -510,3 +510,10 @@ def test_a_text_whose_beginning_is_long_is_known_by_that() -> None:
     bits = ["x" * MOST_KEPT, "y", "z"]
     whole = said({"type": "text", "text": "".join(bits)})
     assert text_of("claude", begin(), *map(delta, bits), whole) == "".join(bits) + "\n"
+
+
+@pytest.mark.parametrize("agent", [None, "", "plain", "nobody's"])
+def test_who_is_not_known_shows_by_the_first_event(agent: str | None) -> None:
+    """A plain command may be a script around an agent; whose output it is may not be known at all."""
+    assert isinstance(renderer_of(agent), UnknownRenderer)
+    assert not isinstance(renderer_of("codex", "json"), UnknownRenderer)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_async.agents.resets import FURTHEST, instant_of, reset_moment, seconds_of, told_in, utc_of
+from nova_async.agents.resets import FURTHEST, instant_of, more_exactly, reset_moment, seconds_of, told_in, utc_of
 
 if not available_timezones():
     pytest.skip("this machine knows no time zones: install tzdata", allow_module_level=True)
@@ -179,3 +179,12 @@ def test_long_words_take_no_long_time() -> None:
     """The patterns have bounds: hostile text costs about as much per character as any other."""
     for piece in ("resets 1 ", "9 days ", "an hour and ", "1" * 9, "limit reached|", "resets Mon, Nov 3 "):
         assert meant(piece * 2000) in (None, meant(piece * 20))
+
+
+def test_a_minute_that_was_told_is_the_moment_that_is_known() -> None:
+    """Of the moments that an agent has told exactly, only the one within that minute is meant."""
+    told, exact, another = NOW, NOW + timedelta(seconds=30), NOW + timedelta(hours=3)
+    assert more_exactly(told, [another, exact]) == exact
+    assert more_exactly(told, [another]) == told
+    assert more_exactly(None, [exact, another]) == another, "where none was told, the account waits for all of them"
+    assert more_exactly(None, []) is None

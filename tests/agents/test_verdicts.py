@@ -13,6 +13,7 @@ from nova_async.agents.gemini.reader import MAX_PIECES
 from nova_async.agents.ledger import MAX_MESSAGES
 from nova_async.agents.message_lines import MAX_TOOLS
 from nova_async.agents.reader import error_entrance
+from nova_async.agents.wording import why_silent
 from nova_async.words import UsageSource
 from tests.agents.recordings import KEPT_RECORDINGS, kept, read
 
@@ -606,3 +607,31 @@ def test_a_value_that_nests_too_deeply_is_no_event() -> None:
     """Short as the line may be."""
     line = b'{"type":"item.completed","item":{"type":"agent_message","text":' + b"[" * 3000 + b"]" * 3000 + b"}}\n"
     assert read(AGENTS["codex"].reader("json"), [line]).result is None
+
+
+def test_a_sub_agent_that_answers_after_an_error_takes_nothing_back() -> None:
+    """Only an answer of the main agent begins another turn; one that was on its way does not."""
+    late = {"type": "assistant", "message": {"id": "m", "model": "small", "content": []}, "parent_tool_use_id": "t"}
+    report = claude_says(result_of("It went wrong."), json.dumps(late))
+    assert (report.is_error, report.error, report.error_status) == (True, "It went wrong.", 429)
+    assert not report.has_succeeded
+
+
+def test_a_success_lasts_until_another_turn_begins() -> None:
+    """It is one as long as nothing has begun since."""
+    assert kept("claude/tools.sj.stdout").read().has_succeeded
+    assert not kept("claude/err400.sj.stdout").read().has_succeeded
+
+
+@pytest.mark.parametrize(
+    ("activity", "why"),
+    [
+        (None, "; the agent may be waiting for its provider"),
+        ("thinking", "; the agent may be waiting for its provider"),
+        ("retrying (529 overloaded), 3/10", " while retrying (529 overloaded), 3/10"),
+        ("Bash: make", ""),
+    ],
+)
+def test_a_silent_agent_may_be_waiting_for_its_provider(activity: str | None, why: str) -> None:
+    """Not while a tool runs, which may take its time."""
+    assert why_silent(activity) == why

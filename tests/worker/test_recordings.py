@@ -7,6 +7,7 @@ import pytest
 
 from nova_async import AsyncWorker
 from nova_async.agents import AGENTS
+from tests.agents.recordings import Recording
 from tests.children import program
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -16,9 +17,6 @@ RECORDINGS = sorted(
     if path.suffix != ".json" and (sidecar := path.with_name(path.name + ".json")).is_file()
     if json.loads(sidecar.read_text())["mode"] not in ("raw", "text")
 )
-
-# Codex prints no total where every call was refused; that nothing was used is known all the same.
-REFUSED_AT_ONCE = {"always529.json.stdout"}
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -31,7 +29,7 @@ async def test_a_worker_over_a_recording(recording: Path, manner: str, tmp_path:
     assert await worker.wait() == 0
     assert worker.log_path.read_bytes() == recording.read_bytes()
     assert worker.get_token_usage() == truth["reported"]
-    assert worker.report.usage_is_final is (truth["final_total_printed"] or recording.name in REFUSED_AT_ONCE)
+    assert worker.report.usage_is_final is Recording(recording).is_final
 
 
 async def test_a_recording_byte_by_byte(tmp_path: Path) -> None:
