@@ -6,8 +6,9 @@
 import socket
 from collections.abc import Mapping, Sequence
 
-__all__ = ["ControlError", "JournalError", "NoRunError", "NotReadyError", "NovaError", "RunLockedError",
-           "SelectionError", "StateFileError", "UnsupportedPlatformError", "WorkerStateError"]  # fmt: skip
+__all__ = ["ControlError", "JournalError", "NoRunError", "NotReadyError", "NovaError", "RequestError",
+           "RunLockedError", "SelectionError", "StateFileError", "UnsupportedPlatformError",
+           "WorkerStateError"]  # fmt: skip
 
 
 MOST_TOLD = 5  # tasks in one sentence
@@ -53,6 +54,10 @@ class SelectionError(NovaError, ValueError):
 
     def __reduce__(self) -> tuple[type["SelectionError"], tuple[Mapping[str, Sequence[str]]]]:
         return SelectionError, (self.unmet,)  # otherwise it would be made anew of its sentence
+
+
+class RequestError(NovaError, ValueError):
+    """A run was asked for what it cannot do now; the message says why, and what to do instead."""
 
 
 class NotReadyError(NovaError):

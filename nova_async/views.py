@@ -47,6 +47,8 @@ class TaskView:
     activity: str | None = None
     """What the agent or the task's check is doing now."""
     blocked_by: tuple[str, ...] = ()
+    is_stopped: bool = False
+    """Whether somebody has stopped it: it waits to be retried, or for the next run."""
     needs_approval: bool = False
     """Whether it waits for nothing but somebody's approval: a gate of the plan."""
     host: str = ""

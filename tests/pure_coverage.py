@@ -18,7 +18,8 @@ TESTS = [
     "tests/control/test_timeline.py",
     *(f"tests/orchestrator/test_{name}.py"
       for name in ("accounts", "admission", "cost_sources", "countable", "decide", "decisions", "gates", "holding",
-                   "outlook", "pace", "reporting", "resume", "schedule", "serving", "sessions", "within_budget")),
+                   "obeying", "outlook", "pace", "reporting", "resume", "schedule", "serving", "sessions",
+                   "within_budget")),
 ]  # fmt: skip
 # Ten times as slow as all the others together, because they try much of the same or look at a clock.
 NOT_RUN = " or ".join((

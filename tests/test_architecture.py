@@ -43,7 +43,8 @@ MAY_KNOW: dict[str, set[str]] = {
 }
 
 DECIDING = (
-    "admission", "decide", "run_state", "after_an_end", "holds", "gates", "stopping", "happenings", "actions",
+    "admission", "decide", "run_state", "after_an_end", "holds", "gates", "stopping", "obeying", "happenings",
+    "actions",
     "schedule", "budget", "within_budget", "countable", "cost_sources", "retry", "holding", "serving", "resume",
     "sessions", "outlook", "reporting", "noticing", "pace", "pacing",
 )  # fmt: skip

@@ -375,6 +375,15 @@ def test_events_bring_what_the_guide_says(folder: Path) -> None:
         EventKind.LIMIT_NEAR,
         EventKind.LIMIT_REACHED,
         EventKind.LIMIT_RESET,
+        EventKind.TASK_STOPPING,
+        EventKind.TASK_STOPPED,
+        EventKind.TASK_REOPENED,
+        EventKind.APPROVAL_NEEDED,
+        EventKind.APPROVED,
+        EventKind.PAUSED,
+        EventKind.RESUMED,
+        EventKind.WORKERS_CHANGED,
+        EventKind.BUDGET_CHANGED,
     }
     text = (DOCS / "guide.md").read_text()
     section = text[text.index("| event | its fields |") : text.index("## Stop, resume, retry")]

@@ -18,6 +18,7 @@ PROMISED = {
         "JournalError",
         "NotReadyError",
         "RunLockedError",
+        "RequestError",
         "SelectionError",
         "StateFileError",
     ),

@@ -16,7 +16,9 @@ from nova_async.cascade.wordings import Waits
 
 __all__ = ["PART_OF", "Drafts", "Kind", "OptionValues", "Section", "TaskDraft", "joined"]
 
-SHARED_NAMES = frozenset({"priority", "agent", "model", "class", "cwd", "tags", "verify", "optional", "worktree"})
+SHARED_NAMES = frozenset(
+    {"priority", "agent", "model", "class", "cwd", "tags", "verify", "optional", "worktree", "gate"}
+)
 """Options whose names stand above columns of other people's tables, too, with values of their own."""
 PART_OF = " / "  # between the name of a group and that of a group in it
 MAX_NAME = 60  # characters of the prompt that stand in for a missing name

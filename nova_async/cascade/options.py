@@ -82,6 +82,8 @@ class TaskOptions:
     tags: tuple[str, ...] = ()
     optional: bool = False
     """Not run unless somebody asks for it."""
+    gate: bool = False
+    """Not begun before somebody has approved it."""
     then: tuple["TaskOptions", ...] = ()
     """The options under the agents that follow in the order, should this one's account be at its usage limit."""
 
@@ -199,6 +201,7 @@ OPTIONS = (
     Option("on_budget", ("on budget",), values.one_of(*OnBudget)),
     Option("tags", ("tags",), values.parse_list),
     Option("optional", ("optional",), values.parse_yes_no),
+    Option("gate", ("gate",), values.parse_yes_no),
 )
 BY_HEADER = {header: option for option in OPTIONS for header in option.headers}
 

@@ -40,7 +40,8 @@ def lines(cascade: Cascade, outlook: "Outlook", *, max_workers: int, cwd: str) -
     for number, tasks in enumerate(outlook.rounds, 1):
         for place, task_id in enumerate(tasks):
             task, check = cascade.tasks[task_id], "its check only" if task_id in outlook.to_check else ""
-            more = " · ".join(filter(None, (check, resuming(outlook.resumed.get(task_id)), remarks(task, front))))
+            gate = f"first `nova approve {task_id}`" if task_id in outlook.to_approve else ""
+            more = " · ".join(filter(None, (gate, check, resuming(outlook.resumed.get(task_id)), remarks(task, front))))
             rows.append(row(f"{number}." if place == 0 else "", task, more))
     for place, (task_id, why) in enumerate(outlook.skipped.items()):
         rows.append(row("skipped" if place == 0 else "", cascade.tasks[task_id], why))
@@ -67,5 +68,6 @@ def document(cascade: Cascade, outlook: "Outlook", *, max_workers: int, cwd: str
         "agents": [calling.as_dict() for calling in callings(cascade, begun)],
         "rounds": outlook.rounds,
         "skipped": outlook.skipped,
+        "to_approve": sorted(outlook.to_approve, key=list(cascade.tasks).index),
         "resumed": outlook.resumed,
     }

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_async._core.text import listed
 from nova_async.cascade import Cascade
 from nova_async.errors import NovaError
 from nova_async.words import Outcome
@@ -18,15 +19,19 @@ MOST_NAMED = 10  # tasks in one line
 
 
 def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
-    """Return a sentence for each way in which the journal may surprise: completed tasks have other prompts by now."""
+    """Return a sentence for each way in which the journal may surprise.
+
+    Completed tasks have other prompts by now, or the plan has tasks that it did not have when it was last run.
+    """
     if not journal.exists():
         return []
     from nova_async.journal.plan_key import plan_key  # most plans have not run yet, and need no SQLite
     from nova_async.journal.reader import JournalReader
     from nova_async.orchestrator.reporting import digest
 
+    reader, plan = JournalReader(journal), plan_key(Path(cascade.name), journal)
     try:
-        known = JournalReader(journal).attempts(plan_key(Path(cascade.name), journal))
+        known, planned = reader.attempts(plan), reader.planned(plan)
     except NovaError:
         return []  # the run that opens it says what is wrong with it
     done = {
@@ -37,7 +42,10 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     changed = [task_id for task_id, mark in done.items()
                if task_id in cascade.tasks and mark != digest(cascade.tasks[task_id])]  # fmt: skip
     few = changed if len(changed) <= MOST_NAMED else ["TASK…"]
-    return [describe_changed(changed, retry_command(cascade, journal, *few))] if changed else []
+    notes = [describe_changed(changed, retry_command(cascade, journal, *few))] if changed else []
+    if planned is not None and (new := [task_id for task_id in cascade.tasks if task_id not in planned]):
+        notes.append(f"new in the plan since the last run: {listed(new, MOST_NAMED)}")
+    return notes
 
 
 def earlier_runs(

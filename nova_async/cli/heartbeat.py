@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TextIO, final
 
-from nova_async._core.text import one_line
+from nova_async._core.text import listed, one_line
 from nova_async.cli.display import Display
 from nova_async.cli.say import write
 from nova_async.control.figures import clock_time
@@ -81,7 +81,9 @@ def heartbeat_line(tasks: Collection[TaskView]) -> str:
     now = datetime.now(UTC)
     named = [describe(task, now) for task in at_work[:MOST_NAMED]]
     named += [f"{len(at_work) - MOST_NAMED} more"] if len(at_work) > MOST_NAMED else []
-    if not at_work and (waits := sorted({doing(task, now) for task in tasks if is_waiting_for_a_limit(task)})):
+    if not at_work and (gates := [task.id for task in tasks if task.needs_approval]):
+        named = [f"{listed(gates, MOST_NAMED)} {'waits' if len(gates) == 1 else 'wait'} for approval"]
+    elif not at_work and (waits := sorted({doing(task, now) for task in tasks if is_waiting_for_a_limit(task)})):
         named = waits[:MOST_NAMED]
     counts = count_states([task.state for task in tasks])
     told = ", ".join(named) if named and not at_work else f"still running: {', '.join(named) or 'nothing'}"

@@ -39,7 +39,7 @@ from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.say import OutputError, stop_writing_to, tell
 from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen, quit_after
-from nova_async.cli.terminal import can_draw
+from nova_async.cli.terminal import can_draw, is_attended
 from nova_async.errors import NovaError
 from nova_async.views import RunReport, TaskView
 from nova_async.words import Permissions
@@ -272,6 +272,7 @@ async def supervise(
         fresh=options.fresh,
         only=only,
         trust_journal=options.trust_journal,
+        waits_for_approval=is_attended(sys.stdout, sys.stderr),  # or nobody would answer
         on_change=on_change,
     )
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))

@@ -87,7 +87,8 @@ def describe_run(report: RunReport, *, interrupted: bool, again: str = "nova run
         yield from describe_budget(budget, again)
         interrupted = interrupted and budget.task_id is not None
     held.update(task_id for budget in report.budgets for task_id in budget.waiting)
-    yield from describe_next_step(failed, open_tasks - len(held), again, interrupted=interrupted)
+    gates = [task.id for task in tasks if task.needs_approval]
+    yield from describe_next_step(failed, gates, open_tasks - len(held), again, interrupted=interrupted)
 
 
 def used_up(report: RunReport) -> list[BudgetView]:
@@ -209,10 +210,15 @@ def describe_hold(hold: Hold, again: str = "nova run") -> Iterator[Line]:
         yield f"  {one_line(cure, 1000)}"
 
 
-def describe_next_step(failed: list[TaskView], open_tasks: int, again: str, *, interrupted: bool) -> Iterator[str]:
-    """Say what can be done now."""
+def describe_next_step(
+    failed: list[TaskView], gates: list[str], open_tasks: int, again: str, *, interrupted: bool
+) -> Iterator[str]:
+    """Say what can be done now; ``gates`` are the tasks that wait for approval."""
     denied = [task.id for task in failed if task.outcome is Outcome.DENIED]
     failed = [task for task in failed if task.outcome is not Outcome.DENIED]
+    if gates:
+        yield ""
+        yield f"Approve with `nova approve {' '.join(gates[:MOST_TOLD])}`, then `{again}` goes on"
     if denied:
         yield ""
         yield f"Allow what was denied, then `{again}` runs {', '.join(denied[:MOST_TOLD])} again"
@@ -220,7 +226,7 @@ def describe_next_step(failed: list[TaskView], open_tasks: int, again: str, *, i
         ids = " ".join(task.id for task in failed[:MOST_TOLD])
         yield ""
         yield f"Try again with `nova retry {ids}`, then `{again}`; or `{again} --retry-failed`"
-    elif not denied and (open_tasks or interrupted):
+    elif not (denied or gates) and (open_tasks or interrupted):
         yield ""
         yield f"Resume with `{again}`"
 
@@ -283,6 +289,7 @@ def summary_object(report: RunReport) -> dict[str, Any]:
                 "outcome": task.outcome,
                 "error": task.error,
                 "blocked_by": task.blocked_by,
+                "needs_approval": task.needs_approval,
                 "duration_seconds": round(task.duration_seconds, 3),
                 "token_usage": task.usage.as_dict(),
                 "usage_is_final": task.usage_is_final,

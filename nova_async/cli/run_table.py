@@ -42,6 +42,14 @@ PERMANENT = {
     EventKind.LIMIT_RESET: Ink.BOLD,
     EventKind.MILESTONE: Ink.BOLD,
     EventKind.WARNING: Ink.AMBER,
+    EventKind.TASK_STOPPED: Ink.MAGENTA,
+    EventKind.TASK_REOPENED: Ink.MAGENTA,
+    EventKind.APPROVAL_NEEDED: Ink.AMBER,
+    EventKind.APPROVED: Ink.BOLD,
+    EventKind.PAUSED: Ink.BOLD,
+    EventKind.RESUMED: Ink.BOLD,
+    EventKind.WORKERS_CHANGED: Ink.BOLD,
+    EventKind.BUDGET_CHANGED: Ink.BOLD,
     EventKind.STOPPING: Ink.BOLD,
 }
 BAR = {TaskState.COMPLETED: Ink.GREEN, TaskState.FAILED: Ink.RED, TaskState.IN_PROGRESS: Ink.BLUE}

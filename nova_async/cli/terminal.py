@@ -8,7 +8,7 @@ from typing import Any, Self, TextIO, final
 
 from nova_async.cli.ink import is_terminal
 
-__all__ = ["Terminal", "can_draw"]
+__all__ = ["Terminal", "can_draw", "is_attended"]
 
 SIGNS = "✓✗▸↻⊘━─…·≥"  # what a table is made of
 
@@ -31,6 +31,11 @@ def can_draw(stream: TextIO | None) -> bool:
     except UnicodeEncodeError:
         return False
     return is_in_foreground(stream.fileno())
+
+
+def is_attended(*streams: TextIO | None) -> bool:
+    """Tell whether a person may read what is written to one of these streams, and answer."""
+    return any(stream is not None and is_terminal(stream) for stream in streams)
 
 
 def is_in_foreground(descriptor: int) -> bool:

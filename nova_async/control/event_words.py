@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nova_async._core.text import one_line
+from nova_async._core.money import dollars
+from nova_async._core.text import listed, one_line
 from nova_async.control.figures import UNKNOWN, cost_of_attempt, describe_duration, describe_tokens, until
 from nova_async.control.gauge_words import describe_gauge
-from nova_async.journal.foreign_json import as_moment, as_number
+from nova_async.journal.foreign_json import as_count, as_moment, as_number, as_texts
 from nova_async.records import Event
 from nova_async.words import EventKind, Outcome, Phase
 
 __all__ = ["describe_event"]
 
 LONGEST = 500  # characters of an error in one line
+MOST_NAMED = 10  # tasks in one line
 
 
 def describe_event(event: Event) -> str:
@@ -67,6 +69,56 @@ def held(event: Event) -> str:
         return f"waits: {data.get('reason')}"
     why = data.get("error") or data.get("outcome")
     return f"could not run (attempt {data.get('attempt', 1)}: {why}); it waits"
+
+
+def task_stopping(event: Event) -> str:
+    """Say that somebody wants a task to stop."""
+    return "is being stopped"
+
+
+def task_stopped(event: Event) -> str:
+    """Say that a task does not go on in this run, unless somebody wants it to."""
+    return f"stopped after {figures(event.data)}" if event.data.get("attempt") else "stopped before it began"
+
+
+def task_reopened(event: Event) -> str:
+    """Say that a task runs again, and what was built on it and stays as it is."""
+    stay = as_texts(event.data.get("stay_completed"))
+    return f"runs again; built on it, and left completed: {listed(stay, MOST_NAMED)}" if stay else "runs again"
+
+
+def approval_needed(event: Event) -> str:
+    """Say that a task waits for somebody."""
+    return f"waits for approval: `nova approve {event.task_id or 'TASK'}`"
+
+
+def approved(event: Event) -> str:
+    """Say that somebody has let a task begin."""
+    return "is approved"
+
+
+def paused(event: Event) -> str:
+    """Say that nothing new begins, and what still runs."""
+    running = as_texts(event.data.get("running"))
+    return f"paused: no new tasks will start{f'; still running: {listed(running, MOST_NAMED)}' if running else ''}"
+
+
+def resumed(event: Event) -> str:
+    """Say that the run goes on."""
+    return "resumed"
+
+
+def workers_changed(event: Event) -> str:
+    """Say how many tasks run at once from now on."""
+    return f"up to {as_count(event.data.get('max_workers'))} at once now ({as_count(event.data.get('before'))} before)"
+
+
+def budget_changed(event: Event) -> str:
+    """Say what the run may use from now on."""
+    usd, tokens = as_number(event.data.get("max_cost_usd")), as_count(event.data.get("max_tokens"))
+    parts = [dollars(usd)] if usd is not None else []
+    parts += [f"{tokens:,} tokens"] if tokens else []
+    return f"the run's budget is now {' and '.join(parts)}"
 
 
 def phase_started(event: Event) -> str:
@@ -162,6 +214,15 @@ TEXTS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.TASK_FAILED: failed,
     EventKind.TASK_RETRYING: retrying,
     EventKind.TASK_HELD: held,
+    EventKind.TASK_STOPPING: task_stopping,
+    EventKind.TASK_STOPPED: task_stopped,
+    EventKind.TASK_REOPENED: task_reopened,
+    EventKind.APPROVAL_NEEDED: approval_needed,
+    EventKind.APPROVED: approved,
+    EventKind.PAUSED: paused,
+    EventKind.RESUMED: resumed,
+    EventKind.WORKERS_CHANGED: workers_changed,
+    EventKind.BUDGET_CHANGED: budget_changed,
     EventKind.LIMIT_NEAR: limit_near,
     EventKind.LIMIT_REACHED: limit_reached,
     EventKind.LIMIT_RESET: limit_reset,

@@ -77,6 +77,8 @@ def look_of(task: TaskView, *, is_over: bool = False) -> Look:
         return NEEDS_APPROVAL
     if is_over and task.state in (TaskState.READY, TaskState.WAITING, TaskState.RETRYING):
         return Look("-", "stopped" if task.attempt else "not started", Tone.PLAIN)
+    if task.is_stopped and task.state is TaskState.WAITING:
+        return Look("-", "stopped", Tone.PLAIN)
     if is_on_hold(task):
         return ON_HOLD
     if task.state is not TaskState.IN_PROGRESS:
@@ -118,7 +120,7 @@ def _doing(task: TaskView, now: datetime, *, is_over: bool) -> str:
         case TaskState.WAITING if task.retry_at is not None and task.reason and not is_over:
             return f"{task.reason} {until(task.retry_at, now)}"
         case _:
-            is_plain = (is_over and not is_on_hold(task)) or not task.is_selected
+            is_plain = (is_over and not (is_on_hold(task) or task.needs_approval)) or not task.is_selected
             return "" if is_plain else task.reason or ""
 
 

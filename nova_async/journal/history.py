@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import final
 
-from nova_async.journal.columns import as_flag, as_moment, as_text, either, from_word, to_text
+from nova_async.journal.columns import as_flag, as_moment, as_text, as_texts, either, from_word, to_text
 from nova_async.journal.rows import ATTEMPT, RUN, attempt_of, names, run_of
 from nova_async.records import Attempt, RunStart
 from nova_async.words import RunEnd
 
-__all__ = ["History", "Run", "read_attempts", "read_history", "read_runs"]
+__all__ = ["History", "Run", "read_attempts", "read_history", "read_planned", "read_runs"]
 
 
 @final
@@ -42,6 +42,10 @@ class History:
     """All attempts ever of each task, oldest first, including those that no longer count."""
     milestones: Mapping[str, datetime] = field(default_factory=dict)
     """When each was reached."""
+    approved: Mapping[str, datetime] = field(default_factory=dict)
+    """When each task was approved that has been."""
+    planned: frozenset[str] | None = None
+    """The tasks that the plan had when it was last run; None before that, and where an earlier nova has run it."""
     unfinished_runs: tuple[RunStart, ...] = ()
     """The runs of all plans without an end: one that is running now, and those whose supervisor died."""
 
@@ -54,6 +58,7 @@ def read_history(connection: sqlite3.Connection, plan: str) -> History:
     for attempt in read_attempts(connection, "WHERE a.plan = ? ORDER BY a.task_id, a.number", to_text(plan)):
         attempts.setdefault(attempt.start.id.task_id, []).append(attempt)
     milestones = "SELECT milestone_id, reached_at FROM milestones WHERE plan = ? AND counts ORDER BY rowid"
+    approved = "SELECT task_id, approved_at FROM approvals WHERE plan = ? ORDER BY task_id"
     unfinished = read_runs(connection, "WHERE ended_at IS NULL ORDER BY rowid")
     boots = read_boots(connection) if unfinished else {}
     return History(
@@ -61,8 +66,16 @@ def read_history(connection: sqlite3.Connection, plan: str) -> History:
         started_at=runs[since].start.started_at if runs else None,
         attempts={task_id: tuple(found) for task_id, found in attempts.items()},
         milestones={as_text(name): as_moment(at) for name, at in connection.execute(milestones, (to_text(plan),))},
+        approved={as_text(name): as_moment(at) for name, at in connection.execute(approved, (to_text(plan),))},
+        planned=read_planned(connection, plan),
         unfinished_runs=tuple(replace(run.start, boot=boots.get(run.start.run_id, "")) for run in unfinished),
     )
+
+
+def read_planned(connection: sqlite3.Connection, plan: str) -> frozenset[str] | None:
+    """Read which tasks a plan had when it was last run."""
+    found = connection.execute("SELECT task_ids FROM planned WHERE plan = ?", (to_text(plan),)).fetchone()
+    return frozenset(as_texts(found[0])) if found else None
 
 
 def read_boots(connection: sqlite3.Connection) -> dict[str, str]:

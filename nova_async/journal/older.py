@@ -1,7 +1,7 @@
 """Converting a journal of an older format.
 
 Format 1 knew no plans, only one folder. Format 2 knew less about an attempt: the columns that it lacks keep their
-defaults.
+defaults; and it knew of no approvals.
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ from pathlib import Path
 from nova_async.journal.columns import as_text, to_text
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.rows import END, START, to_log
-from nova_async.journal.schema import SCHEMA_VERSION, make_tables
+from nova_async.journal.schema import MADE_LATER, SCHEMA_VERSION, make_tables
 from nova_async.records import LogRef
 
 __all__ = ["bring_up_to_date"]
@@ -62,6 +62,8 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
             if column.name not in present:
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.name} {column.kind}")
     connection.execute("ALTER TABLE runs ADD COLUMN control TEXT")
+    for statement in MADE_LATER:
+        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar, final
 from nova_async.errors import JournalError
 from nova_async.journal.columns import as_moment, as_text, as_whole, either, from_word, to_text, to_whole
 from nova_async.journal.explaining import understood
-from nova_async.journal.history import History, Run, read_attempts, read_history, read_runs
+from nova_async.journal.history import History, Run, read_attempts, read_history, read_planned, read_runs
 from nova_async.journal.older import bring_up_to_date
 from nova_async.journal.places import files_of, own_path
 from nova_async.journal.rows import EVENT, event_of, names
@@ -89,6 +89,10 @@ class JournalReader:
     def history(self, plan: str) -> History:
         """Return everything about a plan except its events."""
         return self._ask(lambda journal: read_history(journal, plan))
+
+    def planned(self, plan: str) -> frozenset[str] | None:
+        """Return the tasks that a plan had when it was last run; None where that is not known."""
+        return self._ask(lambda journal: read_planned(journal, plan))
 
     def phases(self, id: AttemptId) -> list[PhaseStart]:  # noqa: A002
         """Return the phases of an attempt so far, in the order in which they began."""

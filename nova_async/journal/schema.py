@@ -7,7 +7,7 @@ from pathlib import Path
 from nova_async.errors import JournalError
 from nova_async.journal.rows import END, EVENT, PROCESS, RUN, START, Column
 
-__all__ = ["BOOTS", "SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
+__all__ = ["BOOTS", "MADE_LATER", "SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
 
 SCHEMA_VERSION = 3
 
@@ -21,6 +21,13 @@ def listed(*parts: Sequence[Column]) -> str:
 BOOTS = "CREATE TABLE IF NOT EXISTS boots (run_id TEXT NOT NULL PRIMARY KEY, boot TEXT NOT NULL)"
 # By what a journal shows that it was written here; those of an earlier nova have none.
 SEAL = "CREATE TABLE seal (id TEXT NOT NULL, by_key TEXT, by_place TEXT)"
+
+# Who has approved which task of a plan, and when; and which tasks a plan had when it was last run.
+MADE_LATER = (
+    "CREATE TABLE approvals (plan TEXT NOT NULL, task_id TEXT NOT NULL, approved_at TEXT NOT NULL,"
+    " PRIMARY KEY (plan, task_id)) WITHOUT ROWID",
+    "CREATE TABLE planned (plan TEXT NOT NULL PRIMARY KEY, task_ids TEXT NOT NULL) WITHOUT ROWID",
+)
 
 # An attempt without an outcome has not ended. `finished` holds its agent's result when that phase was over; it is kept
 # even if the attempt then ends differently. `counts` is 0 for everything before a reset. Event numbers are never
@@ -43,6 +50,7 @@ TABLES = (
     f"CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, {listed(EVENT)})",
     SEAL,
     BOOTS,
+    *MADE_LATER,
 )
 
 

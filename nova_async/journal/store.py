@@ -182,6 +182,18 @@ class Journal:
         """Record durably that the attempts so far of these tasks of a plan no longer count."""
         await self._written(writing.reset(plan, task_ids))
 
+    async def approve(self, plan: str, task_ids: Iterable[str], at: datetime) -> None:
+        """Record durably that tasks of a plan are approved. The first time counts, until a fresh run of the plan."""
+        await self._written(writing.approval(plan, task_ids, at))
+
+    async def withdraw(self, plan: str, task_ids: Iterable[str]) -> None:
+        """Record durably that tasks of a plan need approval again."""
+        await self._written(writing.no_approval(plan, task_ids))
+
+    async def note_plan(self, plan: str, task_ids: Iterable[str]) -> None:
+        """Record durably which tasks a plan has."""
+        await self._written(writing.planned(plan, task_ids))
+
     async def reach_milestone(self, plan: str, milestone_id: str, at: datetime) -> None:
         """Record durably that a milestone of a plan is reached. The first time counts."""
         await self._written(writing.milestone(plan, milestone_id, at))

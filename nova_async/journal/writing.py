@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from nova_async.journal.columns import as_moment, cut, to_moment, to_real, to_text, to_whole, to_word
+from nova_async.journal.columns import as_moment, cut, to_json, to_moment, to_real, to_text, to_whole, to_word
 from nova_async.journal.rows import ATTEMPT, END, EVENT, RUN, START, Column, attempt_of, names, to_log, values
 from nova_async.journal.schema import BOOTS
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.words import Outcome, Phase, RunEnd
 
-__all__ = ["Write", "agent_end", "attempt_end", "attempt_start", "control", "event", "lost_attempts", "milestone",
-           "phase", "process", "reset", "run_end", "run_start"]  # fmt: skip
+__all__ = ["Write", "agent_end", "approval", "attempt_end", "attempt_start", "control", "event", "lost_attempts",
+           "milestone", "no_approval", "phase", "planned", "process", "reset", "run_end", "run_start"]  # fmt: skip
 
 Write = Callable[[sqlite3.Connection], Any]
 
@@ -38,6 +38,7 @@ def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()
             plan = (to_text(start.plan),)
             connection.execute(f"UPDATE attempts SET counts = 0 WHERE plan = ? AND {OVER}", plan)
             connection.execute("UPDATE milestones SET counts = 0 WHERE plan = ? AND counts", plan)
+            connection.execute("DELETE FROM approvals WHERE plan = ?", plan)
         for attempt in taken_over:
             attempt_start(attempt.start)(connection)
             if attempt.end is not None:
@@ -170,6 +171,26 @@ def reset(plan: str, task_ids: Iterable[str]) -> Write:
     rows = [(to_text(plan), to_text(task_id)) for task_id in task_ids]
     statement = f"UPDATE attempts SET counts = 0 WHERE plan = ? AND task_id = ? AND {OVER}"
     return lambda connection: connection.executemany(statement, rows).close()
+
+
+def approval(plan: str, task_ids: Iterable[str], approved_at: datetime) -> Write:
+    """Note that tasks of a plan are approved, unless they already were."""
+    rows = [(to_text(plan), to_text(task_id), to_moment(approved_at)) for task_id in task_ids]
+    statement = "INSERT OR IGNORE INTO approvals (plan, task_id, approved_at) VALUES (?, ?, ?)"
+    return lambda connection: connection.executemany(statement, rows).close()
+
+
+def no_approval(plan: str, task_ids: Iterable[str]) -> Write:
+    """Take back the approval of these tasks of a plan."""
+    rows = [(to_text(plan), to_text(task_id)) for task_id in task_ids]
+    statement = "DELETE FROM approvals WHERE plan = ? AND task_id = ?"
+    return lambda connection: connection.executemany(statement, rows).close()
+
+
+def planned(plan: str, task_ids: Iterable[str]) -> Write:
+    """Note which tasks a plan has now."""
+    row = (to_text(plan), to_json(list(task_ids)))
+    return lambda connection: connection.execute("REPLACE INTO planned (plan, task_ids) VALUES (?, ?)", row).close()
 
 
 def milestone(plan: str, milestone_id: str, reached_at: datetime) -> Write:

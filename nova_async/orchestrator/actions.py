@@ -11,21 +11,26 @@ from nova_async.views import GaugeView, Hold
 __all__ = [
     "Action",
     "Begin",
+    "CameToGate",
     "Closed",
     "Completed",
     "Failed",
     "Finish",
+    "Forget",
     "GiveUp",
     "HeldBack",
     "Near",
     "Opened",
     "OutOfBudget",
     "Overspent",
+    "PassedGate",
     "Reached",
+    "Reopened",
     "Retrying",
     "Share",
     "ShortOfMemory",
     "StopTask",
+    "Stopped",
     "Suspended",
     "WakeAt",
 ]
@@ -49,7 +54,7 @@ class StopTask:
     task_id: str
     grace: float
     why: str | None = None
-    """Why, in a few words; None where somebody wants the run to end."""
+    """Why, in a few words; None where somebody has asked for it."""
 
 
 @final
@@ -76,6 +81,49 @@ class Failed:
 
     task_id: str
     blocks: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Tell that a task that somebody wanted to stop has, or does not begin."""
+
+    task_id: str
+    has_run: bool
+    """Whether an attempt of it was ended."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """Tell that a task runs again, and which tasks that were built on it stay completed."""
+
+    task_id: str
+    stay_completed: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Write down that what these tasks have come to no longer counts, then come back with ``Forgotten``."""
+
+    task_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CameToGate:
+    """Tell that a task waits for nothing but somebody's approval."""
+
+    task_id: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PassedGate:
+    """Tell that somebody has approved a task."""
+
+    task_id: str
 
 
 @final
@@ -188,6 +236,7 @@ class Finish:
 
 
 Action = (
-    Begin | StopTask | Completed | Retrying | Failed | HeldBack | Suspended | Closed | Opened | Near | Share | Reached
-    | OutOfBudget | Overspent | ShortOfMemory | WakeAt | GiveUp | Finish
+    Begin | StopTask | Completed | Retrying | Failed | Stopped | Reopened | Forget | CameToGate | PassedGate | HeldBack
+    | Suspended | Closed | Opened | Near | Share | Reached | OutOfBudget | Overspent | ShortOfMemory | WakeAt | GiveUp
+    | Finish
 )  # fmt: skip

@@ -28,7 +28,7 @@ def may_begin(state: RunState) -> bool:
 def wait_for_memory(state: RunState, now: float) -> Iterable[Action]:
     """Arrange for another look if tasks wait for nothing but memory, and say so once."""
     memory, schedule = state.memory, state.schedule
-    has_room = 0 < schedule.slots_in_use < schedule.places and not schedule.is_draining
+    has_room = 0 < schedule.slots_in_use < schedule.places and not schedule.is_draining and not state.paused
     if not (memory.is_short and has_room and schedule.count(TaskState.READY)):
         memory.look_at = None
         return

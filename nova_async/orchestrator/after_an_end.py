@@ -22,7 +22,7 @@ def after_an_end(state: RunState, ended: Ended, now: float) -> Iterable[Action]:
     task_id, outcome = ended.task_id, ended.outcome
     note_end(state, ended)
     # An agent may also have given up at the cap that the rest of the budget had set it.
-    ours = state.stopping or state.budget.is_used_up or ended.is_at_its_share
+    ours = state.stopping or state.budget.is_used_up or ended.is_at_its_share or task_id in state.stopped
     if outcome is Outcome.CANCELLED and not ours:
         outcome = Outcome.LOST  # somebody else ended it: no verdict about the task, and no wish of the user's
     state.outcomes[task_id].append(outcome)

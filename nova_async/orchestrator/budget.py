@@ -161,6 +161,12 @@ class Budget:
         self._under_way = self._under_way.minus(self._running.pop(task_id, NOTHING))
         self.spent = self.spent.plus(spending)
 
+    def change(self, max_cost_usd: float | None, max_tokens: int | None) -> None:
+        """Set another limit; None leaves it as it is."""
+        self.max_cost_usd = self.max_cost_usd if max_cost_usd is None else max_cost_usd
+        self.max_tokens = self.max_tokens if max_tokens is None else max_tokens
+        self._told = min(self._told, 1.0 if self.is_used_up else self.used)
+
     def news(self) -> str | None:
         """Say that the budget has just become nearly or wholly used up; each comes once."""
         level = 1.0 if self.is_used_up else WARN_AT if self.used >= WARN_AT else 0.0

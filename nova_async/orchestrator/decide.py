@@ -21,26 +21,42 @@ from nova_async.orchestrator.gates import (
     try_first,
 )
 from nova_async.orchestrator.happenings import (
+    Again,
+    Approved,
     Begun,
     Ended,
+    Forgotten,
     Gauged,
     Happening,
     Heard,
     Kept,
     Memory,
+    NewBudget,
     Offset,
+    Pause,
     Refused,
+    Resume,
     Served,
     Spent,
     StartedWell,
     Starting,
     Stop,
+    StopOne,
     Told,
     Woken,
     Workers,
     Written,
 )
 from nova_async.orchestrator.holds import keep, note_account
+from nova_async.orchestrator.obeying import (
+    approve,
+    come_to_gates,
+    forgotten,
+    rest,
+    rest_if_stopped,
+    run_again,
+    stop_one,
+)
 from nova_async.orchestrator.pacing import (
     begin_account,
     end_account,
@@ -78,10 +94,10 @@ def decide(state: RunState, event: Happening, now: float) -> list[Action]:
     actions += open_gates(state, now)
     actions += keep_pace(state, now)
     actions += _begin_what_may(state)
+    actions += come_to_gates(state)
     actions += wait_for_memory(state, now)
     actions += _wake(state, now)
-    is_waiting = not state.schedule.is_draining and (is_waited_for(state) or bool(state.paced))
-    if state.schedule.is_over and not is_waiting and not state.finished:
+    if not state.finished and state.schedule.is_over and (state.schedule.is_draining or not _is_waiting(state)):
         state.finished = True
         actions.append(Finish())
     return actions
@@ -115,9 +131,12 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return ()
         case Ended():
             end_account(state, event)
-            return let_next_serve(state, event, after_an_end(state, event, now))
+            return rest_if_stopped(state, event, let_next_serve(state, event, after_an_end(state, event, now)))
         case Kept(task_id, account):
             state.budget.free_share(task_id)
+            if task_id in state.stopped:
+                state.schedule.put_back(task_id)
+                return (rest(state, task_id, has_run=False),)
             if may_try(state, account, now):
                 try_first(state, task_id, account)
                 state.schedule.give_back(task_id)
@@ -142,6 +161,21 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return ()
         case Stop(grace):
             return stop(state, grace)
+        case StopOne(task_id, grace):
+            return stop_one(state, task_id, grace)
+        case Again(task_ids):
+            return run_again(state, task_ids)
+        case Forgotten(task_ids):
+            return forgotten(state, task_ids)
+        case Approved(task_ids):
+            return approve(state, task_ids)
+        case Pause() | Resume():
+            state.paused = isinstance(event, Pause)
+            state.schedule.changed.update(state.schedule.with_state(TaskState.READY))
+            return ()
+        case NewBudget(max_cost_usd, max_tokens):
+            state.budget.change(max_cost_usd, max_tokens)
+            return ()
         case Workers(max_workers):  # pragma: no branch - the last that there is
             state.max_workers = state.schedule.places = max_workers
             return ()
@@ -154,7 +188,7 @@ def _refused(state: RunState, task_id: str, now: float) -> Iterable[Action]:
     trouble.times += 1
     trouble.again_at = now + pause(trouble.times, JOURNAL_PAUSE, state.chance)
     state.journal = trouble
-    return ()
+    return (rest(state, task_id, has_run=False),) if task_id in state.stopped else ()
 
 
 def _woken(state: RunState, now: float) -> Iterable[Action]:
@@ -164,7 +198,7 @@ def _woken(state: RunState, now: float) -> Iterable[Action]:
         state.schedule.retry_now(paused)
     state.wake_at = None
     trouble = state.journal
-    if trouble is None or trouble.again_at > now:
+    if trouble is None or trouble.again_at > now or state.paused:
         return
     if not state.schedule.slots_in_use and now - trouble.since > JOURNAL_PATIENCE:
         yield GiveUp()
@@ -178,7 +212,7 @@ def _woken(state: RunState, now: float) -> Iterable[Action]:
 
 def _begin_what_may(state: RunState) -> Iterable[Action]:
     """Begin whatever there is a place for. Whatever else may hold tasks back is asked here."""
-    while state.journal is None and may_begin(state) and (actions := begin_next(state)):
+    while not state.paused and state.journal is None and may_begin(state) and (actions := begin_next(state)):
         yield from actions
 
 
@@ -197,7 +231,8 @@ def _wake(state: RunState, now: float) -> Iterable[Action]:
     moments = [state.pauses[0][0]] if state.pauses else []
     if not state.schedule.is_draining and (gates := [*gate_moments(state), *pace_moments(state)]):
         moments.append(min(gates) if min(gates) - now <= LONGEST_SLEEP else _next_look(state, now))
-    if state.journal is not None and state.schedule.count(TaskState.READY) and not state.schedule.is_draining:
+    begins = state.schedule.count(TaskState.READY) and not state.schedule.is_draining and not state.paused
+    if state.journal is not None and begins:
         moments.append(state.journal.again_at)
     if state.memory.look_at is not None:
         moments.append(state.memory.look_at)
@@ -205,6 +240,11 @@ def _wake(state: RunState, now: float) -> Iterable[Action]:
     if first is not None and first != float("inf") and first != state.wake_at:
         state.wake_at = first
         yield WakeAt(first)
+
+
+def _is_waiting(state: RunState) -> bool:
+    """Tell whether there is more to come although nothing runs and nothing is ready."""
+    return is_waited_for(state) or bool(state.paced) or state.waits_for_somebody
 
 
 def _next_look(state: RunState, now: float) -> float:

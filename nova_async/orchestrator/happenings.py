@@ -11,20 +11,27 @@ from nova_async.views import Hold
 from nova_async.words import Outcome
 
 __all__ = [
+    "Again",
+    "Approved",
     "Begun",
     "Ended",
+    "Forgotten",
     "Gauged",
     "Happening",
     "Heard",
     "Kept",
     "Memory",
+    "NewBudget",
     "Offset",
+    "Pause",
     "Refused",
+    "Resume",
     "Served",
     "Spent",
     "StartedWell",
     "Starting",
     "Stop",
+    "StopOne",
     "Told",
     "Woken",
     "Workers",
@@ -202,7 +209,61 @@ class Workers:
     max_workers: int
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class StopOne:
+    """Somebody wants one task to stop, within its own grace or this many seconds, and the run to go on without it."""
+
+    task_id: str
+    grace: float | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Somebody wants these tasks to run again."""
+
+    task_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """By the journal, what these tasks have come to no longer counts: they may begin."""
+
+    task_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Somebody has approved these tasks, and that is in the journal."""
+
+    task_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody wants nothing new to begin for now; what runs goes on."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Somebody wants a paused run to go on."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NewBudget:
+    """From now on the run may use so much, with what has been used already; what is None stays as it is."""
+
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+
+
 Happening = (
     Begun | Kept | Starting | Written | Refused | StartedWell | Spent | Gauged | Heard | Served | Ended | Told | Offset
-    | Memory | Woken | Stop | Workers
+    | Memory | Woken | Stop | StopOne | Again | Forgotten | Approved | Pause | Resume | NewBudget | Workers
 )  # fmt: skip

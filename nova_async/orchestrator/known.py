@@ -120,6 +120,10 @@ class TaskKnown:
         self._began = time.monotonic() - max(0.0, lasted)
         self.placed = placed
 
+    def forget(self) -> None:
+        """Let no attempt so far count: the task is to run again as if it never had."""
+        self.attempts = [replace(attempt, counts=False) for attempt in self.attempts]
+
     def note_finished(self, finished: AttemptEnd) -> None:
         """Note what the running attempt's agent has come to; its check is still to come."""
         self.attempts[-1] = replace(self.attempts[-1], finished=finished)

@@ -25,6 +25,11 @@ class Machine:
         self._executor = executor
         self._max_workers = max_workers
 
+    def want(self, max_workers: int) -> Workers:
+        """Have at most so many attempts run at once from now on; return what happens by that."""
+        self._max_workers = max_workers
+        return Workers(capacity_of(self._executor, max_workers))
+
     def news(self, state: RunState, event: Happening, now: float) -> Iterator[Happening]:
         """Yield what is new when something happens; ``now`` is on the clock of the event loop.
 

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
 from nova_async._core.cancellation import insist, told_once
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
@@ -36,6 +35,7 @@ from nova_async.orchestrator.picture import Picture
 from nova_async.orchestrator.placing import Placed, close_executor
 from nova_async.orchestrator.preparing import Attempts, Prepared
 from nova_async.orchestrator.readiness import Readiness
+from nova_async.orchestrator.requests import Requests
 from nova_async.orchestrator.resume import resumed_state, take_over
 from nova_async.orchestrator.run_records import Earlier, RunRecords
 from nova_async.orchestrator.run_state import RunState
@@ -52,7 +52,7 @@ StrPath = str | os.PathLike[str]
 
 
 @final
-class Orchestrator:
+class Orchestrator(Requests):
     """Runs a cascade with a few workers at a time, durably: after any crash the next run completes the rest.
 
     ``agent`` overrides the plan's agents: one, or several in their order, each with or without ``@account``.
@@ -61,7 +61,8 @@ class Orchestrator:
     start from ``root``. ``fresh`` ignores what earlier runs have completed, ``retry_failed`` tries again what failed in
     them. ``only`` are the ids of the tasks that are to run, such as ``cascade.select`` returns: nothing is begun,
     forgotten or tried again of any other. ``trust_journal`` accepts a journal that another user or another machine has
-    written. ``redact`` adds names of variables, and patterns, to those of the plan.
+    written. ``redact`` adds names of variables, and patterns, to those of the plan. While nothing is left but tasks
+    that need approval (``gate``), the run waits for it, or with ``waits_for_approval=False`` ends.
 
     Raises ``ValueError`` for a number of workers below one, an agent that nobody knows and an id that is none, and
     ``TypeError`` for what is something else altogether, such as a path in place of a cascade.
@@ -85,13 +86,14 @@ class Orchestrator:
         only: Collection[str] | None = None,
         trust_journal: bool = False,
         redact: Collection[str] = (),
+        waits_for_approval: bool = True,
     ) -> None:
         check_arguments(cascade, agent, max_workers, {"command_for": command_for, "on_change": on_change}, executor)
         self.cascade = with_redact(cascade if agent is None else cascade.with_options(agent=agent), redact)
         self.max_workers = max_workers or cascade.settings.max_workers
         self._only = check_only(cascade, only)
         self._log_dir, self.journal = Path(log_dir), Path(journal)
-        self._fresh, self._retry_failed = fresh, retry_failed
+        self._fresh, self._retry_failed, self._waits_for_approval = fresh, retry_failed, waits_for_approval
         ours = [Path(path).absolute() for path in (log_dir, state_file, Path(journal).parent)]
         self.executor: Executor = executor or LocalExecutor(log_dir, ours=ours)
         self._machine = Machine(self.executor, self.max_workers)
@@ -182,17 +184,6 @@ class Orchestrator:
             raise self._cancelled
         return report
 
-    def stop(self, grace: float | None = None) -> None:
-        """Let nothing new begin, and end what runs: gently, or with ``grace=0`` at once. ``run`` then returns."""
-        grace = None if grace is None else as_seconds("grace", grace)
-        if self._over.is_set():
-            return
-        if not self._stopped.is_set():
-            self._stopped.set()  # first: a listener may call this again
-            self._telling.tell(EventKind.STOPPING, None, running=sorted(self._placed))
-        if self._has_begun:
-            self._happens(happenings.Stop(grace))
-
     def _cancel(self, cancelled: asyncio.CancelledError) -> None:
         """Stop for a cancellation of ``run``, which is delivered at its end; the second one kills."""
         self.stop(grace=None if self._cancelled is None else 0.0)
@@ -209,7 +200,8 @@ class Orchestrator:
         self._state = resumed_state(
             self.cascade, self._known, max_workers=self.max_workers, reached=self._records.milestones,
             running={attempt.task_id for attempt in earlier.running}, only=self._only,
-            capped=self._attempts.told_their_caps(),
+            capped=self._attempts.told_their_caps(), approved=earlier.history.approved,
+            waits_for_approval=self._waits_for_approval,
         )  # fmt: skip
         self._has_begun = True
         self._telling.begin(self._shown, self._state.schedule, self._only, self._notes)
@@ -279,6 +271,8 @@ class Orchestrator:
                 self._timer = asyncio.get_running_loop().call_at(moment, self._happens, happenings.Woken())
             case actions.Reached(milestone):
                 self._work.begin(self._records.reach_milestone(milestone.id, datetime.now(UTC)))
+            case actions.Forget(task_ids):
+                self._forget(task_ids)
             case actions.GiveUp():
                 self._failure = self._failure or JournalError(f"no task can start: cannot write {self._records.path}")
             case actions.Finish():

@@ -29,6 +29,8 @@ class Outlook:
     """Why each of the others would not begin, in file order."""
     to_check: frozenset[str]
     """Those of which only the check is left."""
+    to_approve: frozenset[str] = frozenset()
+    """Those that wait for somebody's approval first."""
     resumed: Mapping[str, str] = field(default_factory=dict)
     """The sessions that they would resume, by task."""
 
@@ -50,12 +52,14 @@ def look_ahead(
     """
     if only is not None:
         check_selection(cascade, history, only)
+    approved = {task_id for task_id in history.approved if not fresh or (only is not None and task_id not in only)}
     if fresh:
         history = History() if only is None else without_results(history, only)
     if retry_failed:
         history = without_results(history, [task for task in failed_tasks(history) if only is None or task in only])
     known = take_over(cascade, history)
-    state = resumed_state(cascade, known, max_workers=max_workers or cascade.settings.max_workers, only=only)
+    workers = max_workers or cascade.settings.max_workers
+    state = resumed_state(cascade, known, max_workers=workers, only=only, approved=cascade.tasks)
     schedule, rounds = state.schedule, []
     skipped = {}
     while not state.budget.is_used_up and (begun := next_round(state)):
@@ -75,7 +79,8 @@ def look_ahead(
             planned, attempts = cascade.tasks[task_id], known[task_id].attempts
             if (session := session_for(cascade, planned, attempts, folder_of(planned.options.cwd))) is not None:
                 resumed[task_id] = session.id
-    return Outlook(tuple(rounds), skipped, to_check, resumed)
+    to_approve = frozenset(each for each in begins if cascade.tasks[each].options.gate and each not in approved)
+    return Outlook(tuple(rounds), skipped, to_check, to_approve, resumed)
 
 
 def next_round(state: RunState) -> tuple[str, ...]:

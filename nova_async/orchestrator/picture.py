@@ -55,7 +55,8 @@ class Picture:
         state = self._state()
         is_over = self._is_over()
         return replace(
-            run, max_workers=state.max_workers, is_stopping=state.stopping and not is_over,
+            run, max_workers=state.max_workers, is_paused=state.paused and not is_over,
+            is_stopping=state.stopping and not is_over,
             holds=state.holds_now(), budgets=state.budgets_now(), gauges=gauges_now(state),
         )  # fmt: skip
 
@@ -73,9 +74,14 @@ class Picture:
         kept = state.budget_reason(task_id)
         if hold is not None:
             kept = hold.reason if self._is_over() else hold.waits_for or hold.reason
+        is_stopped, needs_approval = state.is_stopped(task_id), state.needs_approval(task_id)
+        if is_stopped or needs_approval:
+            kept = reporting.told_to_go_on(task_id, is_stopped=is_stopped, over=self._is_over())
         why = reporting.reason(
             where, blocked_by, schedule.waits_for(task_id), kept, over=self._is_over(),
-            selected=schedule.is_selected(task_id), is_short_of_memory=state.memory.is_short,
+            selected=schedule.is_selected(task_id), is_short_of_memory=state.memory.is_short, is_paused=state.paused,
         )  # fmt: skip
         view = self._known[task_id].view(where, blocked_by, why, retry_at)
+        if is_stopped or needs_approval:
+            view = replace(view, is_stopped=is_stopped, needs_approval=needs_approval)
         return view if schedule.is_selected(task_id) else replace(view, is_selected=False)

@@ -14,7 +14,7 @@ from nova_async.words import Permissions, Phase, TaskState
 
 __all__ = [
     "about", "about_gauge", "about_limit", "about_phase", "all_completed", "digest", "numbers", "reason", "run_report",
-    "warnings_in",
+    "told_to_go_on", "warnings_in",
 ]  # fmt: skip
 
 
@@ -32,10 +32,12 @@ def reason(
     over: bool,
     selected: bool = True,
     is_short_of_memory: bool = False,
+    is_paused: bool = False,
 ) -> str | None:
     """Say why a task does not run at this moment; None where that is plain.
 
-    ``kept`` says that its agent cannot work, or that its budget is used up. Once the run is over, nothing else waits.
+    ``kept`` says that its agent cannot work, that its budget is used up, or what somebody has to do. Once the run is
+    over, nothing else waits.
     """
     if state is TaskState.WAITING and not selected:
         return "not selected"
@@ -49,9 +51,20 @@ def reason(
         return "waits for its next attempt"
     if state is TaskState.WAITING and waits_for:
         return f"waits for {', '.join(waits_for)}"
+    if state is TaskState.READY and is_paused:
+        return "waits for the paused run to go on"
     if state is TaskState.READY and is_short_of_memory:
         return "waits until more memory is available (min_free_memory)"
     return "waits for a free worker" if state is TaskState.READY else None
+
+
+def told_to_go_on(task_id: str, *, is_stopped: bool, over: bool) -> str:
+    """Say what lets a task go on that somebody has stopped, or that needs approval."""
+    if not is_stopped:
+        return f"waits for approval: `nova approve {task_id}`"
+    return (
+        "stopped; the next `nova run` goes on with it" if over else f"stopped; `nova retry {task_id}` lets it run again"
+    )
 
 
 def all_completed(views: Mapping[str, TaskView]) -> bool:

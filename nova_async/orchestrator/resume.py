@@ -13,7 +13,8 @@ from nova_async.orchestrator.retry import FREE, NO_VERDICT, may_be_retried
 from nova_async.orchestrator.run_state import RunState
 from nova_async.words import OnBudget, Outcome
 
-__all__ = ["check_selection", "failed_tasks", "resumed_state", "take_over"]
+__all__ = ["built_on", "check_selection", "completed_tasks", "failed_tasks", "needed_by", "resumed_state",
+           "take_over"]  # fmt: skip
 
 
 def take_over(cascade: Cascade, history: History) -> dict[str, TaskKnown]:
@@ -41,10 +42,13 @@ def resumed_state(
     running: Iterable[str] = (),
     only: Collection[str] | None = None,
     capped: Iterable[str] = (),
+    approved: Collection[str] = (),
+    waits_for_approval: bool = True,
 ) -> RunState:
     """Return the state of a run that goes on from there; ``running`` are tasks that an executor never stopped.
 
-    With ``only`` no other task begins. ``capped`` are the tasks whose agents are told what they may cost.
+    With ``only`` no other task begins. ``capped`` are the tasks whose agents are told what they may cost, ``approved``
+    those that somebody has approved; ``waits_for_approval`` is whether the run waits for that of others.
     """
     running = set(running)
     completed = [task_id for task_id, task in known.items() if task_id not in running and is_completed(task)]
@@ -68,6 +72,8 @@ def resumed_state(
         spent=spent,
         to_check=[task_id for task_id, task in known.items() if task.left_to_check() is not None],
         capped=capped,
+        approved=approved,
+        waits_for_approval=waits_for_approval,
     )
 
 
@@ -87,6 +93,34 @@ def failed_tasks(history: History) -> list[str]:
         if outcomes and Outcome.OK not in outcomes and outcomes[-1] not in NO_VERDICT:
             failed.append(task_id)
     return failed
+
+
+def completed_tasks(history: History) -> set[str]:
+    """Return the tasks that an attempt has completed that still counts."""
+    return {
+        task_id for task_id, attempts in history.attempts.items()
+        if any(attempt.counts and attempt.end is not None and attempt.end.outcome is Outcome.OK for attempt in attempts)
+    }  # fmt: skip
+
+
+def built_on(cascade: Cascade, task_ids: Iterable[str]) -> set[str]:
+    """Return all that depends on these tasks, directly or through others."""
+    todo, found = list(task_ids), set[str]()
+    while todo:
+        more = [each for each in cascade.dependents(todo.pop()) if each not in found]
+        found.update(more)
+        todo += more
+    return found
+
+
+def needed_by(cascade: Cascade, task_id: str) -> set[str]:
+    """Return all that a task depends on, directly or through others."""
+    todo, found = [task_id], set[str]()
+    while todo:
+        more = [each for each in cascade.tasks[todo.pop()].depends_on if each not in found]
+        found.update(more)
+        todo += more
+    return found
 
 
 def is_completed(known: TaskKnown) -> bool:

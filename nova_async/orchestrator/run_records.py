@@ -183,24 +183,36 @@ class RunRecords:
     ) -> bool:
         """Write down how an attempt ended, however long the journal takes nothing; tell whether it was written.
 
-        What its agent had come to, where that says more than the end, is written first: it may not be there yet. It
-        is given up a while after the run is to stop, or after nothing else is under way.
+        What its agent had come to, where that says more than the end, is written first: it may not be there yet.
+        """
+
+        async def write() -> None:
+            if finished is not None and end.outcome in FREE:
+                await self.journal.finish_agent(finished)
+            await self.journal.end_attempt(end)
+
+        lost = f"{end.id.task_id} ended ({end.outcome}) but that could not be recorded: it will run again"
+        return await self.insist_on(write, lost, stopped, is_alone)
+
+    async def insist_on(
+        self, write: Callable[[], Awaitable[None]], lost: str, stopped: asyncio.Event, is_alone: Callable[[], bool]
+    ) -> bool:
+        """Have something written, however long the journal takes nothing; tell whether it was.
+
+        It is given up a while after the run is to stop, or after nothing else is under way; ``lost`` says what that
+        means.
         """
         loop = asyncio.get_running_loop()
         since, pause = loop.time(), END_PAUSE[0]
         while True:
             try:
-                if finished is not None and end.outcome in FREE:
-                    await self.journal.finish_agent(finished)
-                await self.journal.end_attempt(end)
+                await write()
                 return True
             except JournalError as error:
                 self._on_trouble(str(error))
                 waited = loop.time() - since
                 patience = STOPPED_PATIENCE if stopped.is_set() else IDLE_PATIENCE if is_alone() else math.inf
                 if self.is_lost or waited > patience:
-                    task = end.id.task_id
-                    lost = f"{task} ended ({end.outcome}) but that could not be recorded: it will run again"
                     self._on_trouble(f"{error}; {lost}")
                     return False
             with suppress(TimeoutError):
@@ -274,12 +286,16 @@ class RunRecords:
             boot=boot(),
         )
         taken_over = [] if history.runs else [found[-1] for found in history.attempts.values()]
-        await self.journal.begin_run(start, fresh=fresh and only is None, taken_over=taken_over)
+        await asyncio.gather(  # in one transaction
+            self.journal.begin_run(start, fresh=fresh and only is None, taken_over=taken_over),
+            self.journal.note_plan(self.plan, self._cascade.tasks),
+        )
         self._has_begun = True
         if said := save_original(self._state_path, len(taken_over)):
             self._on_trouble(said)
         if fresh and only is not None:
             await self.journal.reset(self.plan, only)
+            await self.journal.withdraw(self.plan, only)
         if retry_failed:
             failed = failed_tasks(await self.journal.history(self.plan))
             await self.journal.reset(self.plan, [task for task in failed if only is None or task in only])

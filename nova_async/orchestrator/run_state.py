@@ -95,6 +95,16 @@ class RunState:
     reached: set[str] = field(default_factory=set)
     """Milestones."""
     stopping: bool = False
+    paused: bool = False
+    """Whether somebody wants nothing new to begin for now."""
+    stopped: set[str] = field(default_factory=set)
+    """Tasks that somebody wanted to stop in this run; their attempts may not have ended yet."""
+    forgetting: set[str] = field(default_factory=set)
+    """Tasks that are to run again as soon as the journal has forgotten what they have come to."""
+    unapproved: set[str] = field(default_factory=set)
+    """Tasks behind a gate that nobody has approved."""
+    waits_for_approval: bool = True
+    """Whether the run goes on while nothing is left but tasks that need approval."""
     pauses: list[tuple[float, str]] = field(default_factory=list)
     """A heap of when each paused task is tried again."""
     paused_until: dict[str, float] = field(default_factory=dict)
@@ -146,14 +156,17 @@ class RunState:
         to_check: Iterable[str] = (),
         capped: Iterable[str] = (),
         chance: random.Random | None = None,
+        approved: Collection[str] = (),
+        waits_for_approval: bool = True,
         only: Collection[str] | None = None,
     ) -> "RunState":
         """Return the state of a run that is about to begin.
 
         ``completed`` and ``failed`` are the tasks that need no attempt in it, ``running`` those whose attempts of an
         earlier run still go on. ``spent`` is what earlier attempts of each task have used, ``to_check`` are those with
-        only the check left. With ``only`` no other task begins.
+        only the check left, ``approved`` those that somebody has approved. With ``only`` no other task begins.
         """
+        unapproved = {task.id for task in cascade.tasks.values() if task.options.gate and task.id not in approved}
         return cls(
             cascade=cascade,
             schedule=Schedule(
@@ -163,6 +176,7 @@ class RunState:
                 failed=list(failed),
                 running=list(running),
                 only=only,
+                barred=unapproved,
             ),
             outcomes={task: list((outcomes or {}).get(task, ())) for task in cascade.tasks},
             budget=budget or Budget(),
@@ -171,6 +185,8 @@ class RunState:
             capped=frozenset(capped),
             chance=chance or random.Random(),
             reached=set(reached),
+            unapproved=unapproved,
+            waits_for_approval=waits_for_approval,
             memory=FreeMemory(cascade.settings.min_free_memory),
             max_workers=max_workers,
         )
@@ -178,6 +194,23 @@ class RunState:
     def retry_at(self, task_id: str) -> float | None:
         """Return when a paused task is tried again."""
         return self.paused_until.get(task_id)
+
+    def is_stopped(self, task_id: str) -> bool:
+        """Tell whether a task waits because somebody has stopped it."""
+        return task_id in self.stopped and self.schedule.state(task_id) is not TaskState.IN_PROGRESS
+
+    def needs_approval(self, task_id: str) -> bool:
+        """Tell whether a task waits for nothing but somebody's approval."""
+        if task_id not in self.unapproved or task_id in self.stopped or task_id in self.forgetting:
+            return False
+        return self.schedule.is_free(task_id)
+
+    @property
+    def waits_for_somebody(self) -> bool:
+        """Whether some task will begin once it is approved, or once the journal has forgotten its end."""
+        if self.forgetting:
+            return True
+        return self.waits_for_approval and any(self.needs_approval(task_id) for task_id in self.unapproved)
 
     def held_by(self, task_id: str, account: Account) -> Account | None:
         """Return what is on hold, if that keeps a task from beginning on this account; None if it may begin.
@@ -205,8 +238,9 @@ class RunState:
 
     @property
     def has_halted(self) -> bool:
-        """Whether tasks are left for a reason other than a failure: a used-up budget, an agent on hold."""
-        return self.budget.is_used_up or (bool(self.holds or self.out_of_budget) and not self.schedule.failed)
+        """Whether tasks are left for a reason other than a failure: a used-up budget, an agent on hold, a gate."""
+        left = self.holds or self.out_of_budget or self.stopped or any(map(self.needs_approval, self.unapproved))
+        return self.budget.is_used_up or (bool(left) and not self.schedule.failed)
 
     def is_out_of_budget(self, task_id: str) -> bool:
         """Tell whether a task's own budget is used up, and it needs some to go on."""

@@ -10,6 +10,7 @@ from nova_async.words import TaskState
 __all__ = ["MOST_BLOCKERS", "Schedule"]
 
 UNFINISHED = (TaskState.WAITING, TaskState.READY, TaskState.IN_PROGRESS, TaskState.RETRYING)
+NEVER = (TaskState.FAILED, TaskState.BLOCKED)
 MOST_BLOCKERS = 20  # failed tasks named by a blocked one: a screen holds no more, and 5,000 times 5,000 fill the memory
 
 
@@ -17,7 +18,7 @@ class Schedule:
     """The tasks of a cascade on their way: waiting → ready → in progress → completed, failed or retrying.
 
     ``completed``, ``failed`` and ``running`` are those of earlier runs. A failed task's dependants are blocked; the
-    rest goes on. Tasks that are not in ``only`` never become ready.
+    rest goes on. Tasks that are not in ``only`` never become ready, and those in ``barred`` not before ``unbar``.
     """
 
     def __init__(
@@ -29,13 +30,17 @@ class Schedule:
         failed: Iterable[str] = (),
         running: Iterable[str] = (),
         only: Collection[str] | None = None,
+        barred: Iterable[str] = (),
     ) -> None:
         self.places = max_workers
         """How many there are now; that may change at any time, and then ends nothing that runs."""
         self.changed: set[str] = set(cascade.tasks)
         """Tasks whose state, or what it depends on, has changed since somebody cleared this."""
+        self.came_to_bar: list[str] = []
+        """Barred tasks that could begin otherwise, since somebody cleared this; they may be no longer so."""
         self._cascade = cascade
         self._only = only
+        self._barred = set(barred)
         self._states: dict[str, TaskState] = dict.fromkeys(cascade.tasks, TaskState.WAITING)
         self._counts: Counter[TaskState] = Counter(self._states.values())
         self._missing = {task.id: len(set(task.depends_on)) for task in cascade.tasks.values()}
@@ -85,6 +90,11 @@ class Schedule:
     def is_selected(self, task_id: str) -> bool:
         """Tell whether this run is to run a task."""
         return self._only is None or task_id in self._only
+
+    def is_free(self, task_id: str) -> bool:
+        """Tell whether a task waits although all it depends on has completed: something else keeps it."""
+        waits = self._states[task_id] == TaskState.WAITING and self.is_selected(task_id)
+        return waits and not self._missing[task_id]
 
     def count(self, state: TaskState) -> int:
         """Return how many tasks stand there."""
@@ -158,14 +168,17 @@ class Schedule:
         self._set(task_id, TaskState.RETRYING)
 
     def retry_now(self, task_id: str) -> None:
-        """Note that the pause is over."""
+        """Note that the pause is over; what is barred, or depends on a task that runs again, waits."""
+        if self._missing[task_id] or task_id in self._barred:
+            self._wait(task_id)
+            return
         self._set(task_id, TaskState.READY)
         heapq.heappush(self._ready[self._limited_class(task_id)], (self._cascade.order_key(task_id), task_id))
 
     def put_back(self, task_id: str) -> None:
         """Note that a running task was stopped before its end, or may not begin: it waits for the next run."""
         self._occupy(task_id, -1)
-        self._set(task_id, TaskState.WAITING)
+        self._wait(task_id)
 
     def give_back(self, task_id: str) -> None:
         """Note that a task that was to start has not: it is ready as before."""
@@ -176,7 +189,30 @@ class Schedule:
         """Let nothing new begin."""
         self._draining = True
         for task_id in self.with_state(TaskState.RETRYING):
-            self._set(task_id, TaskState.READY)
+            self.retry_now(task_id)
+
+    def bar(self, task_id: str) -> None:
+        """Keep a task from beginning; one that runs goes on."""
+        self._barred.add(task_id)
+        if self._states[task_id] in (TaskState.READY, TaskState.RETRYING):
+            self._wait(task_id)
+
+    def unbar(self, task_id: str) -> None:
+        """Let a task begin as any other."""
+        self._barred.discard(task_id)
+        self._make_ready_if_free(task_id)
+
+    def reopen(self, task_ids: Collection[str]) -> None:
+        """Note that completed and failed tasks are to run again: what depends on them and has not begun waits."""
+        for task_id in task_ids:
+            if self._states[task_id] == TaskState.COMPLETED:
+                self._await_again(task_id)
+            self.completed.discard(task_id)
+            self.failed.discard(task_id)
+            self._set(task_id, TaskState.WAITING)
+        self._find_blocked()
+        for task_id in task_ids:
+            self._make_ready_if_free(task_id)
 
     def _set(self, task_id: str, state: TaskState) -> None:
         self._counts[self._states[task_id]] -= 1
@@ -203,15 +239,37 @@ class Schedule:
         if name := self._cascade.tasks[task_id].options.task_class:
             self._classes[name] += by
 
+    def _wait(self, task_id: str) -> None:
+        self._set(task_id, TaskState.WAITING)
+        if any(self._states[needed] in NEVER for needed in self.waits_for(task_id)):
+            self._find_blocked()  # it was under way when that failed
+        elif task_id in self._barred and self.is_free(task_id):
+            self.came_to_bar.append(task_id)
+
     def _make_ready_if_free(self, task_id: str) -> None:
-        if self._missing[task_id] == 0 and self.is_selected(task_id) and self._states[task_id] == TaskState.WAITING:
+        if self.is_free(task_id):
             self.retry_now(task_id)
+
+    def _await_again(self, task_id: str) -> None:
+        for dependent in self._cascade.dependents(task_id):
+            self._missing[dependent] += 1
+            self.changed.add(dependent)
+            if self._states[dependent] in (TaskState.READY, TaskState.RETRYING):
+                self._set(dependent, TaskState.WAITING)
 
     def _release_dependents(self, task_id: str) -> None:
         for dependent in self._cascade.dependents(task_id):
             self._missing[dependent] -= 1
             self.changed.add(dependent)
             self._make_ready_if_free(dependent)
+
+    def _find_blocked(self) -> None:
+        """Find anew who waits for a failed task in vain."""
+        self._blockers.clear()
+        for task_id in self.with_state(TaskState.BLOCKED):
+            self._set(task_id, TaskState.WAITING)
+        for task_id in self.with_state(TaskState.FAILED):
+            self._block_dependents(task_id)
 
     def _block_dependents(self, task_id: str) -> list[str]:
         waiting, blocked = [task_id], []

@@ -94,6 +94,17 @@ class Telling:
                 self._tell_end(EventKind.TASK_RETRYING, task_id, delay_seconds=round(delay, 3))
             case actions.Failed(task_id, blocks):
                 self._tell_end(EventKind.TASK_FAILED, task_id, blocks=list(blocks))
+            case actions.Stopped(task_id, has_run):
+                if has_run:
+                    self._tell_end(EventKind.TASK_STOPPED, task_id)
+                else:
+                    self.tell(EventKind.TASK_STOPPED, task_id)
+            case actions.Reopened(task_id, stay):
+                self.tell(EventKind.TASK_REOPENED, task_id, **({"stay_completed": list(stay)} if stay else {}))
+            case actions.CameToGate(task_id):
+                self.tell(EventKind.APPROVAL_NEEDED, task_id)
+            case actions.PassedGate(task_id):
+                self.tell(EventKind.APPROVED, task_id)
             case actions.HeldBack(task_id, hold):
                 self._tell_end(EventKind.TASK_HELD, task_id, reason=hold.reason)
             case actions.OutOfBudget(task_id, reason):

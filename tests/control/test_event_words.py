@@ -33,6 +33,19 @@ USED = {"attempt": 1, "duration_seconds": 153.0, "tokens": 12_345, "cost_usd": 0
         ("task_retrying", {"outcome": Outcome.SESSION_REFUSED}, "begins a new session (attempt 1: session_refused)"),
         ("task_held", {"reason": "the budget is used up", "is_out_of_budget": True}, "waits: the budget is used up"),
         ("task_held", {"outcome": Outcome.AUTH}, "could not run (attempt 1: auth); it waits"),
+        ("task_stopping", {}, "is being stopped"),
+        ("task_stopped", USED, "stopped after 2 min 33 s · 12,345 tokens · $0.42"),
+        ("task_stopped", {}, "stopped before it began"),
+        ("task_reopened", {}, "runs again"),
+        ("task_reopened", {"stay_completed": ["A", "B"]}, "runs again; built on it, and left completed: A, B"),
+        ("approved", {}, "is approved"),
+        ("paused", {"running": ["F1"]}, "paused: no new tasks will start; still running: F1"),
+        ("paused", {}, "paused: no new tasks will start"),
+        ("resumed", {}, "resumed"),
+        ("workers_changed", {"max_workers": 8, "before": 3}, "up to 8 at once now (3 before)"),
+        ("budget_changed", {"max_cost_usd": 2.5, "max_tokens": 1000}, "the run's budget is now $2.50 and 1,000 tokens"),
+        ("budget_changed", {"max_tokens": 1000}, "the run's budget is now 1,000 tokens"),
+        ("budget_changed", {"max_cost_usd": 2.5}, "the run's budget is now $2.50"),
         ("phase_started", {"phase": Phase.VERIFY, "activity": "pytest"}, "checking: pytest"),
         ("phase_started", {"phase": Phase.VERIFY}, "checking"),
         ("phase_started", {"phase": Phase.SETTLE}, ""),
@@ -62,3 +75,10 @@ def test_events_in_words(kind: str, data: dict[str, Any], told: str) -> None:
     assert describe_event(Event(kind=EventKind(kind), at=NOON, data=data)) == told
     of_a_task = describe_event(Event(kind=EventKind(kind), at=NOON, task_id="F1", data=data))
     assert of_a_task == (f"F1 {told}" if told else "")
+
+
+def test_how_to_approve() -> None:
+    """Who is told that a task waits for approval is told how to give it."""
+    event = Event(kind=EventKind.APPROVAL_NEEDED, at=NOON, task_id="F1")
+    assert describe_event(event) == "F1 waits for approval: `nova approve F1`"
+    assert describe_event(Event(kind=EventKind.APPROVAL_NEEDED, at=NOON)) == "waits for approval: `nova approve TASK`"

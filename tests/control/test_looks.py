@@ -40,6 +40,7 @@ def task(state: TaskState, **more: Any) -> TaskView:
         (task(S.WAITING, is_selected=False), "- not selected", "- not selected"),
         (task(S.READY, reason="the key was rejected"), "⊘ on hold", "- not started"),
         (task(S.WAITING, needs_approval=True, reason="waits for approval"), "? to approve", "? to approve"),
+        (task(S.WAITING, reason="stopped; …", is_stopped=True, attempt=1), "- stopped", "- stopped"),
         (task(S.RETRYING, attempt=1), "↻ retrying", "- stopped"),
         (task(S.IN_PROGRESS), "▸ starting", "✗ lost"),
         (task(S.IN_PROGRESS, phase=Phase.VERIFY), "▸ checking", "✗ lost"),
@@ -77,6 +78,9 @@ def test_the_tone_of_a_state() -> None:
         (task(S.WAITING, reason="waits for F2"), "waits for F2", ""),
         (task(S.WAITING, reason="not selected", is_selected=False), "", ""),
         (task(S.READY, reason="the key was rejected"), "the key was rejected", "the key was rejected"),
+        (task(S.WAITING, reason="stopped; …", is_stopped=True), "stopped; …", "stopped; …"),
+        (task(S.WAITING, reason="waits for approval: …", needs_approval=True), "waits for approval: …",
+         "waits for approval: …"),
         (task(S.READY), "", ""),
     ],
 )  # fmt: skip

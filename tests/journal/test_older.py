@@ -137,7 +137,8 @@ async def test_a_run_brings_it_up_to_date(old: Path) -> None:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert tables == {
-        "runs", "attempts", "finished", "phases", "milestones", "events", "seal", "boots", "sqlite_sequence"
+        "runs", "attempts", "finished", "phases", "milestones", "events", "seal", "boots", "approvals", "planned",
+        "sqlite_sequence",
     }  # fmt: skip
 
 

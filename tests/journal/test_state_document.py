@@ -38,7 +38,8 @@ ATTEMPT = {
 }  # fmt: skip
 NOVA = {
     "name": str, "branch": str, "group": str, "depends_on": [str], "attempt": int, "agent": str,
-    "attempts": [ATTEMPT], "start_time": AMOUNT, "cookie": TEXT, "blocked_by": [str], "needs_approval": bool,
+    "attempts": [ATTEMPT], "start_time": AMOUNT, "cookie": TEXT, "blocked_by": [str],
+    "is_stopped": bool, "needs_approval": bool,
     "cost_usd": AMOUNT, "estimated_usd": AMOUNT, "usage_exact": bool,
     "usage_is_final": bool,
     "cost_is_complete": bool, "state": str, "selected": bool, "phase": TEXT, "phase_since": TIME, "is_stopping": bool,
@@ -137,7 +138,8 @@ def views(draw: st.DrawFn) -> TaskView:
     sessions = [found.end.session_id for found in attempts if found.end and found.end.session_id]
     return TaskView(
         id=task_id, name=draw(text), branch=draw(text), group=draw(text), depends_on=draw(several), state=state,
-        is_selected=draw(st.booleans()), agent=draw(text), needs_approval=draw(st.booleans()), result=draw(texts),
+        is_selected=draw(st.booleans()), agent=draw(text), is_stopped=draw(st.booleans()),
+        needs_approval=draw(st.booleans()), result=draw(texts),
         phase=draw(st.sampled_from(Phase)) if runs else None, phase_since=draw(moment) if runs else None,
         retry_at=None if runs else draw(st.none() | moment), is_stopping=runs and draw(st.booleans()),
         attempt=len(attempts),

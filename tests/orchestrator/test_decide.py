@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -16,20 +17,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from nova_async.cascade import Cascade, Task, parse_cascade
 from nova_async.cascade.options import TaskOptions
+from nova_async.errors import RequestError
 from nova_async.orchestrator import retry as room
 from nova_async.orchestrator.actions import (
     Action,
     Begin,
+    CameToGate,
     Closed,
     Completed,
     Failed,
     Finish,
+    Forget,
     GiveUp,
     HeldBack,
     Opened,
     OutOfBudget,
+    PassedGate,
     Reached,
+    Reopened,
     Retrying,
+    Stopped,
     StopTask,
     Suspended,
     WakeAt,
@@ -37,26 +44,34 @@ from nova_async.orchestrator.actions import (
 from nova_async.orchestrator.budget import NOTHING, Budget, Spending
 from nova_async.orchestrator.decide import JOURNAL_PATIENCE, decide
 from nova_async.orchestrator.happenings import (
+    Again,
+    Approved,
     Begun,
     Ended,
+    Forgotten,
     Gauged,
     Happening,
     Heard,
     Kept,
+    NewBudget,
     Offset,
+    Pause,
     Refused,
+    Resume,
     Served,
     Spent,
     StartedWell,
     Starting,
     Stop,
+    StopOne,
     Told,
     Woken,
     Workers,
     Written,
 )
-from nova_async.orchestrator.holding import Account, with_waiting
+from nova_async.orchestrator.holding import Account, with_dependents, with_waiting
 from nova_async.orchestrator.noticing import noticed
+from nova_async.orchestrator.obeying import check_approve, check_stop, to_run_again
 from nova_async.orchestrator.pace import Setting
 from nova_async.orchestrator.retry import BUSY, UNSERVED
 from nova_async.orchestrator.run_state import RunState
@@ -623,6 +638,8 @@ class AnyOrder(RuleBasedStateMachine):
         on_limit=st.sampled_from(["wait", "fail"]),
         max_wait=st.sampled_from([None, 0.0, 600.0]),
         pace=st.sampled_from(["on", "off", 0.3]),
+        gates=st.sets(st.integers(0, 7), max_size=3),
+        attended=st.booleans(),
     )
     def begin(
         self,
@@ -639,6 +656,8 @@ class AnyOrder(RuleBasedStateMachine):
         on_limit: Literal["wait", "fail"],
         max_wait: float | None,
         pace: Setting,
+        gates: set[int],
+        attended: bool,
     ) -> None:
         """Begin a run of eight tasks."""
         needs = {later: sorted({earlier for earlier, other in edges if other == later and earlier < later})
@@ -653,6 +672,7 @@ class AnyOrder(RuleBasedStateMachine):
                     on_failure=on_failure,
                     on_budget=on_budget,
                     budget_tokens=of_tasks[number],
+                    gate=number in gates,
                 ),
             )
             for number in range(8)
@@ -665,7 +685,13 @@ class AnyOrder(RuleBasedStateMachine):
         self.workers = workers
         self.accounts = {f"T{number}": account for number, account in enumerate(accounts)}
         self.now = 0.0
-        self.state = state_of(self.cascade, workers, budget=Budget(*budgets), capped=self.cascade.tasks)
+        self.state = state_of(
+            self.cascade, workers, budget=Budget(*budgets), capped=self.cascade.tasks, waits_for_approval=attended
+        )
+        self.approved: set[str] = set()
+        self.forgetting: list[tuple[str, ...]] = []
+        self.stopped: set[str] = set()  # and at rest
+        self.paused = False
         self.spent: dict[str, Spending] = {}  # by those that run
         self.rows: list[tuple[str, Spending]] = []  # what ended attempts have used
         self.shares: dict[str, float | None] = {}
@@ -699,6 +725,10 @@ class AnyOrder(RuleBasedStateMachine):
                     assert used >= (self.cascade.tasks[task_id].options.budget_tokens or 0)
                 case Begin(task_id, share):
                     assert not self.stopping, "nothing begins after a stop"
+                    assert not self.paused, "nothing begins while it is paused"
+                    assert task_id not in self.stopped, "what was stopped waits to be retried"
+                    assert not self.cascade.tasks[task_id].options.gate or task_id in self.approved
+                    assert not any(task_id in each for each in self.forgetting), "its old end still counts"
                     assert not self.state.budget.is_used_up, "nothing begins without money"
                     assert not self.state.is_out_of_budget(task_id)
                     self.shares[task_id] = share
@@ -718,11 +748,29 @@ class AnyOrder(RuleBasedStateMachine):
                     if isinstance(action, Failed) and isinstance(event, Ended) and event.outcome is Outcome.SIGNAL:
                         retries = self.cascade.tasks[task_id].options.retries
                         may_fail = self.signals[task_id] > retries or self.state.is_out_of_budget(task_id)
+                        self.signals[task_id] = 0
                         assert may_fail, "a limit or an overload has burnt a retry"
                     if isinstance(action, Completed):
                         self.done.add(task_id)
                 case StopTask(task_id):
                     assert task_id in self.asked | self.running
+                case Stopped(task_id):
+                    assert task_id not in self.asked | self.running
+                    assert task_id not in self.verdicts
+                    self.stopped.add(task_id)
+                case Reopened(task_id, stay):
+                    assert task_id not in self.asked | self.running
+                    assert self.done >= set(stay)
+                    self.verdicts.pop(task_id, None)
+                    self.stopped.discard(task_id)
+                    self.done.discard(task_id)
+                case Forget(task_ids):
+                    self.forgetting.append(task_ids)
+                case PassedGate(task_id):
+                    self.approved.add(task_id)
+                case CameToGate(task_id):
+                    assert set(self.cascade.tasks[task_id].depends_on) <= self.done
+                    assert task_id not in self.approved
                 case WakeAt(moment):
                     self.wake = moment
                 case GiveUp():
@@ -733,6 +781,8 @@ class AnyOrder(RuleBasedStateMachine):
                     waits = set(self.state.held.values()) & self.state.gates.keys()
                     assert not waits or self.state.schedule.is_draining, "a limit that is waited for would have reset"
                     self.finished = True
+                    may_go_on = self.forgetting or (self.state.waits_for_approval and self.at_gates())
+                    assert not may_go_on or self.state.schedule.is_draining
         for each in kept:
             self.happens(each)
 
@@ -851,6 +901,63 @@ class AnyOrder(RuleBasedStateMachine):
         self.now += seconds
         self.happens(Woken())
 
+    @precondition(lambda self: not self.finished)
+    @rule(data=st.data(), grace=st.sampled_from([None, 0.0]))
+    def somebody_stops_a_task(self, data: st.DataObject, grace: float | None) -> None:
+        """Want one task to stop, if that makes sense."""
+        task_id = data.draw(st.sampled_from(sorted(self.cascade.tasks)))
+        with suppress(RequestError):
+            check_stop(self.state, task_id)
+            self.happens(StopOne(task_id, grace))
+
+    @precondition(lambda self: not self.finished)
+    @rule(data=st.data(), downstream=st.booleans())
+    def somebody_retries(self, data: st.DataObject, downstream: bool) -> None:
+        """Want tasks to run again, if that makes sense."""
+        wanted = data.draw(st.lists(st.sampled_from(sorted(self.cascade.tasks)), min_size=1, max_size=2))
+        with suppress(RequestError):
+            again = to_run_again(self.state, wanted, downstream=downstream)
+            assert set(wanted) <= set(again)
+            self.signals.update({task_id: -self.signals[task_id] for task_id in again if task_id in self.verdicts})
+            self.happens(Again(again))
+
+    @precondition(lambda self: self.forgetting)
+    @rule()
+    def journal_forgets(self) -> None:
+        """Have it written down that the end of a task no longer counts."""
+        self.happens(Forgotten(self.forgetting.pop()))
+
+    @precondition(lambda self: not self.finished)
+    @rule(data=st.data())
+    def somebody_approves(self, data: st.DataObject) -> None:
+        """Approve a task that has a gate."""
+        task_id = data.draw(st.sampled_from(sorted(self.cascade.tasks)))
+        with suppress(RequestError):
+            check_approve(self.state, task_id)
+            self.happens(Approved((task_id,)))
+
+    @precondition(lambda self: not self.finished)
+    @rule(really=st.integers(0, 3))
+    def somebody_pauses(self, really: int) -> None:
+        """Pause the run, or let it go on."""
+        self.paused = really == 0
+        self.happens(Pause() if self.paused else Resume())
+
+    @precondition(lambda self: not self.finished)
+    @rule(usd=st.none() | st.floats(0.01, 90), tokens=st.none() | st.integers(1, 90))
+    def somebody_sets_the_budget(self, usd: float | None, tokens: int | None) -> None:
+        """Raise or lower what the run may use."""
+        self.happens(NewBudget(usd, tokens))
+
+    def at_gates(self) -> list[str]:
+        """Return the tasks that wait for nothing but approval."""
+        return [
+            task_id for task_id, task in self.cascade.tasks.items()
+            if task.options.gate and task_id not in self.approved | self.stopped | self.verdicts.keys()
+            and set(task.depends_on) <= self.done and task_id not in self.asked | self.running
+            and not any(task_id in each for each in self.forgetting)
+        ]  # fmt: skip
+
     @rule(limit=st.integers(1, 5))
     def workers_change(self, limit: int) -> None:
         """Want more or fewer at once."""
@@ -891,7 +998,8 @@ class AnyOrder(RuleBasedStateMachine):
         for account, hold in self.state.holds.items():
             if hold.outcome in BUSY:
                 assert self.state.trying[account] not in self.verdicts, "the others would wait for nobody"
-        if not self.finished and not self.asked | self.running:
+        waits_for_somebody = self.paused or self.forgetting or (self.state.waits_for_approval and self.at_gates())
+        if not self.finished and not self.asked | self.running and not waits_for_somebody:
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None
 
@@ -903,9 +1011,16 @@ class AnyOrder(RuleBasedStateMachine):
         """See that it reaches its end from wherever it stands, with every task accounted for."""
         if not hasattr(self, "state"):
             return
+        if self.paused and not self.finished:
+            self.paused = False
+            self.happens(Resume())
         for _ in range(2000):
             if self.finished:
                 break
+            while self.forgetting:
+                self.happens(Forgotten(self.forgetting.pop()))
+            if self.state.waits_for_approval and (waiting := self.at_gates()):
+                self.happens(Approved(tuple(waiting)))
             for task_id in sorted(self.asked):
                 self.asked.discard(task_id)
                 if self.is_starting(task_id):
@@ -922,6 +1037,8 @@ class AnyOrder(RuleBasedStateMachine):
         if not self.stopping and not self.state.schedule.is_draining:
             waiting = {task_id for hold in self.state.holds_now() for task_id in hold.waiting}
             waiting |= {task_id for each in self.state.budgets_now() if each.task_id for task_id in each.waiting}
+            kept = {*self.stopped, *self.at_gates()}
+            waiting |= set(with_dependents(kept, self.cascade, set(self.cascade.tasks) - self.verdicts.keys()))
             for task_id in self.cascade.tasks:
                 blocked = self.state.schedule.blocked_by(task_id)
                 assert task_id in self.verdicts or blocked or task_id in waiting, f"{task_id} was forgotten"
