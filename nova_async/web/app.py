@@ -9,13 +9,15 @@ from typing import Any, Protocol, final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import Request as WebRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
 from nova_async._core.threads import in_thread
+from nova_async.control.protocol import Request
 from nova_async.errors import NovaError
 from nova_async.web import security
+from nova_async.web.actions import RUN_ACTIONS, TASK_ACTIONS, ActionError, request_for
 from nova_async.web.answers import bytes_answer, json_answer, problem, said_in
 from nova_async.web.conversation import PART, Conversations, document
 from nova_async.web.feed import MOST_FEEDS, Feed, Stream
@@ -68,7 +70,7 @@ class Page:
 
     # What can be read.
 
-    async def run(self, request: Request) -> Response:
+    async def run(self, request: WebRequest) -> Response:
         """Answer with the run as it stands."""
         picture = self.source.picture
         if not picture.is_known:
@@ -76,7 +78,7 @@ class Page:
         await in_thread(picture.write)
         return bytes_answer(picture.snapshot())
 
-    async def events(self, request: Request) -> Response:
+    async def events(self, request: WebRequest) -> Response:
         """Answer with what changes, without end."""
         if self.feeds >= MOST_FEEDS:
             return problem(503, f"{self.feeds} pages are open already: close some", {"retry-after": "30"})
@@ -86,8 +88,8 @@ class Page:
         named = [name.rpartition("~") for name in wanted]
         logs = [(task_id, whole(number, "log")) for task_id, _, number in named]
         said = request.headers.get("last-event-id") or request.query_params.get("from") or ""
-        feed = Feed(self.source, last=int(said) if is_whole(said) else None, logs=logs)
-        return Stream(self._counted(feed), self.ended)
+        feed = Feed(self.source, self.ended, last=int(said) if is_whole(said) else None, logs=logs)
+        return Stream(self._counted(feed))
 
     async def _counted(self, feed: Feed) -> AsyncIterator[bytes]:
         self.feeds += 1
@@ -97,7 +99,7 @@ class Page:
         finally:
             self.feeds -= 1
 
-    async def task(self, request: Request) -> Response:
+    async def task(self, request: WebRequest) -> Response:
         """Answer with everything about a task."""
         task_id = request.path_params["task_id"]
         now = self.source.picture.task(task_id)
@@ -105,7 +107,7 @@ class Page:
             return no_task(task_id)
         return json_answer({**await in_thread(self.documents.task, task_id), "now": now})
 
-    async def log(self, request: Request) -> Response:
+    async def log(self, request: WebRequest) -> Response:
         """Answer with the log of an attempt, or a part of it."""
         task_id, number = request.path_params["task_id"], whole(request.path_params["number"], "attempt")
         log = await self._open(task_id, number)
@@ -114,7 +116,7 @@ class Page:
         is_read, is_kept = request.method != "HEAD", "download" in request.query_params
         return log_answer(log, request.headers.get("range"), is_read=is_read, is_kept=is_kept)
 
-    async def conversation(self, request: Request) -> Response:
+    async def conversation(self, request: WebRequest) -> Response:
         """Answer with a part of what an agent said and did."""
         task_id, number = request.path_params["task_id"], whole(request.path_params["number"], "attempt")
         begin = whole(request.query_params.get("from", "0"), "from", signed=True)
@@ -127,33 +129,33 @@ class Page:
                 shown = await in_thread(self.conversations.part, log, begin, most)
         return json_answer(document(log, shown))
 
-    async def cost(self, request: Request) -> Response:
+    async def cost(self, request: WebRequest) -> Response:
         """Answer with what the attempts have cost."""
         return json_answer(await in_thread(self.documents.cost))
 
-    async def plan(self, request: Request) -> Response:
+    async def plan(self, request: WebRequest) -> Response:
         """Answer with the plan."""
         return json_answer(await in_thread(self.documents.plan))
 
-    async def runs(self, request: Request) -> Response:
+    async def runs(self, request: WebRequest) -> Response:
         """Answer with the runs of the past."""
         return json_answer(await in_thread(self.documents.runs))
 
     # What the original answers.
 
-    async def status(self, request: Request) -> Response:
+    async def status(self, request: WebRequest) -> Response:
         """Answer with the run, as the original does."""
         if self.source.board is None:
             return problem(404, self.source.problem)
         return json_answer(await in_thread(original_status, self.source.board))
 
-    async def original_task(self, request: Request) -> Response:
+    async def original_task(self, request: WebRequest) -> Response:
         """Answer with a task, as the original does."""
         task_id = request.path_params["task_id"]
         task = self.source.board.tasks.get(task_id) if self.source.board is not None else None
         return no_task(task_id) if task is None else json_answer(original_task(task))
 
-    async def original_logs(self, request: Request) -> Response:
+    async def original_logs(self, request: WebRequest) -> Response:
         """Answer with a task's latest log, as the original does."""
         task_id, lines = request.path_params["task_id"], request.query_params.get("lines")
         most = whole(lines, "lines") if lines else None
@@ -166,7 +168,7 @@ class Page:
 
     # What can be told.
 
-    async def session(self, request: Request) -> Response:
+    async def session(self, request: WebRequest) -> Response:
         """Give the browser that shows the token a cookie, so that it need not keep the token where scripts see it."""
         said = await said_in(request)
         if not isinstance(said.get("token"), str) or not is_token(self.token, said["token"]):
@@ -175,6 +177,36 @@ class Page:
         name = security.cookie_name(security.request_of(request.scope))
         answer.set_cookie(name, self.token, path=security.COOKIE_PATH, httponly=True, samesite="strict")
         return answer
+
+    def on_run(self, kind: type[Request]) -> Callable[[WebRequest], Awaitable[Response]]:
+        """Return the route by which the run is asked to do something."""
+
+        async def act(request: WebRequest) -> Response:
+            return await self._act(kind, request)
+
+        return act
+
+    def on_task(self, kind: type[Request]) -> Callable[[WebRequest], Awaitable[Response]]:
+        """Return the route by which the run is asked to do something with a task."""
+
+        async def act(request: WebRequest) -> Response:
+            task_id = request.path_params["task_id"]
+            if self.source.picture.task(task_id) is None:
+                return no_task(task_id)
+            return await self._act(kind, request, task_id)
+
+        return act
+
+    async def _act(self, kind: type[Request], request: WebRequest, task_id: str | None = None) -> Response:
+        try:
+            asked = request_for(kind, await said_in(request), task_id)
+        except ActionError as error:
+            return problem(400, str(error))
+        try:
+            answer = await self.source.ask(asked)
+        except NovaError as error:
+            return problem(409, str(error))
+        return json_answer({name: value for name, value in answer.items() if name not in ("kind", "id")})
 
     async def _open(self, task_id: str, number: int | None = None) -> Log | None:
         return await self.source.open(task_id, number)
@@ -221,11 +253,13 @@ def application(source: Source, documents: Documents, token: str) -> tuple[secur
         Route(f"{api}/cost", here.cost, methods=["GET"]),
         Route(f"{api}/plan", here.plan, methods=["GET"]),
         Route(f"{api}/runs", here.runs, methods=["GET"]),
+        *(Route(f"{api}/{name}", here.on_run(kind), methods=["POST"]) for name, kind in RUN_ACTIONS.items()),
+        *(Route(f"{task}/{name}", here.on_task(kind), methods=["POST"]) for name, kind in TASK_ACTIONS.items()),
         Route("/api/status", here.status, methods=["GET"]),
         Route("/api/tasks/{task_id}", here.original_task, methods=["GET"]),
         Route("/api/tasks/{task_id}/logs", here.original_logs, methods=["GET"]),
     ]
-    handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+    handlers: dict[Any, Callable[[WebRequest, Any], Awaitable[Response]]] = {
         HTTPException: told, NovaError: refused, Exception: failed,
     }  # fmt: skip
     app = Starlette(routes=routes, exception_handlers=handlers)
@@ -233,19 +267,19 @@ def application(source: Source, documents: Documents, token: str) -> tuple[secur
     return security.Guard(app, token), here.ended
 
 
-async def told(request: Request, error: HTTPException) -> Response:
+async def told(request: WebRequest, error: HTTPException) -> Response:
     """Say what is wrong with a request."""
     usual = HTTPStatus(error.status_code).phrase
     text = {404: "there is nothing here", 405: "this cannot be asked in this way"}.get(error.status_code, error.detail)
     return problem(error.status_code, error.detail if error.detail != usual else text, error.headers)
 
 
-async def refused(request: Request, error: NovaError) -> Response:
+async def refused(request: WebRequest, error: NovaError) -> Response:
     """Say why there is nothing to tell."""
     return problem(404, str(error))
 
 
-async def failed(request: Request, error: Exception) -> Response:
+async def failed(request: WebRequest, error: Exception) -> Response:
     """Say that this is our own fault; what it was stands on the standard error of ``nova serve``."""
     logging.getLogger(__name__).debug("failed", exc_info=error)
     return problem(500, "nova has made a mistake here: see what `nova serve` printed")

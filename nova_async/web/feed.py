@@ -27,17 +27,16 @@ MOST_AT_ONCE = 200  # tasks written in the event loop; more of them in a thread
 
 @final
 class Stream(EventSourceResponse):
-    """The answer that an open page reads; it ends when ``ended`` is set.
+    """The answer that an open page reads.
 
-    The library would ask twice a second whether uvicorn is about to stop. We know when it is: nobody is woken for that.
+    The library would ask twice a second whether uvicorn is about to stop. A feed knows when it is: nobody is woken.
     """
 
-    def __init__(self, events: AsyncIterator[bytes], ended: asyncio.Event) -> None:
-        self._ended = ended
+    def __init__(self, events: AsyncIterator[bytes]) -> None:
         super().__init__(events, ping=BEAT_SECONDS, ping_message_factory=beat, sep="\n")
 
     async def _listen_for_exit_signal_with_grace(self) -> None:
-        await self._ended.wait()
+        await asyncio.Event().wait()  # until the feed has ended, or the page has gone
 
 
 def beat() -> ServerSentEvent:
@@ -53,16 +52,19 @@ def event(kind: str, data: bytes, number: int | None = None) -> bytes:
 
 @final
 class Feed:
-    """What one page is told: first where the run stands, then what changes."""
+    """What one page is told: first where the run stands, then what changes, until ``ended`` is set."""
 
-    def __init__(self, source: Source, *, last: int | None = None, logs: Sequence[tuple[str, int]] = ()) -> None:
+    def __init__(
+        self, source: Source, ended: asyncio.Event, *, last: int | None = None, logs: Sequence[tuple[str, int]] = ()
+    ) -> None:
         self._source = source
+        self._ended = ended
         self._last = last
         self._wanted = logs
         self._logs: dict[Log, int] = {}  # with the size that was told last
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Give the events, without end."""
+        """Give the events."""
         loop, picture = asyncio.get_running_loop(), self._source.picture
         with contextlib.ExitStack() as stack:
             grown = asyncio.Event()
@@ -75,13 +77,17 @@ class Feed:
             grown.set()
             turn = picture.turn_of(self._last) if self._last is not None else None
             number, was_over = self._last or 0, None
-            while True:
+            while not self._ended.is_set():
                 rung, sent = self._source.rung, loop.time()
                 if turn != picture.turn:
                     change = picture.since(turn, number) if turn is not None else None
                     turn, number = picture.turn, picture.number
-                    kind = "snapshot" if change is None else "change"
-                    yield event(kind, change if change is not None else await self._snapshot(), number)
+                    if not picture.is_known:
+                        yield event("nothing", as_json({"error": self._source.problem}))
+                    elif change is None:
+                        yield event("snapshot", await self._snapshot(), number)
+                    else:
+                        yield event("change", change, number)
                 is_over = bool(picture.head.get("is_over", True))
                 if is_over and was_over is False:
                     yield event("over", as_json({"condition": picture.head.get("condition")}), number)
@@ -90,7 +96,7 @@ class Feed:
                     grown.clear()
                     for line in self._growths():
                         yield line
-                await first_of(rung, grown)
+                await first_of(rung, grown, self._ended)
                 await asyncio.sleep(max(sent + GATHER_SECONDS - loop.time(), 0))
 
     async def _snapshot(self) -> bytes:

@@ -50,6 +50,7 @@ class Picture:
         """Whether there is a run at all."""
         self._head: dict[str, Any] = {}
         self._begun = 0  # the turn in which all became another: another run, or a plan with other tasks
+        self._begun_at = 0  # the number then
         self._tasks: dict[str, Entry] = {}
         self._latest: dict[str, None] = {}  # the tasks in the order of their changes
         self._events: deque[tuple[int, bytes]] = deque(maxlen=MOST_EVENTS)
@@ -82,7 +83,7 @@ class Picture:
         run = run_of(head)
         if not self.is_known or run != run_of(self._head) or list(tasks) != list(self._tasks) or number < self.number:
             self.turn += 1
-            self._begun, self.is_known = self.turn, True
+            self._begun, self._begun_at, self.is_known = self.turn, number, True
             self._tasks, self._latest = {}, {}
         return self.change(head, tasks, looks, number)
 
@@ -148,10 +149,9 @@ class Picture:
 
         Several changes may bear one number: he is told all of them again, which does no harm.
         """
-        if number < 1 or number > self.number or not self.is_known:
+        if not self._begun_at < number <= self.number or not self.is_known:
             return None
-        known = [entry.turn for entry in self._tasks.values() if entry.number < number]
-        return max([*known, self._begun]) if known else None
+        return max([self._begun, *(entry.turn for entry in self._tasks.values() if entry.number < number)])
 
     def _changed_since(self, turn: int) -> Iterator[tuple[str, Entry]]:
         for task_id in reversed(self._latest):

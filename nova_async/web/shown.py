@@ -1,6 +1,6 @@
 """What the page is told besides the document of the run: how it is, what needs somebody, how each task looks. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nova_async.control.board import Board
@@ -40,8 +40,8 @@ def board_document(board: Board) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def looks_of(board: Board) -> dict[str, dict[str, Any]]:
-    """Return how each task is shown: its sign, word and tone, what it does, and its figures in words."""
+def looks_of(board: Board, task_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return how these tasks are shown: their sign, word and tone, what they do, and their figures in words."""
     return {
         task.id: {
             **board.look(task)._asdict(),
@@ -49,5 +49,5 @@ def looks_of(board: Board) -> dict[str, dict[str, Any]]:
             "tokens": tokens_of(task, is_over=board.is_over),
             "cost": cost_of(task),
         }
-        for task in board.tasks.values()
+        for task in map(board.tasks.__getitem__, task_ids)
     }

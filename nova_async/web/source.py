@@ -1,17 +1,21 @@
-"""Where the page gets a run from: its files, read again whenever they have been replaced."""
+"""Where the page gets a run from: what it says while it is running, and its files before and after."""
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async._core.threads import DISK_THREADS, close_what_was_opened, in_thread
 from nova_async.control.board import Board
-from nova_async.errors import JournalError, StateFileError
+from nova_async.control.client import Control, connected
+from nova_async.control.protocol import Kind, Message, Request
+from nova_async.errors import JournalError, NoRunError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.log_files import log_of, open_log, places_of
 from nova_async.journal.reader import JournalReader
@@ -26,9 +30,11 @@ from nova_async.words import Condition
 
 __all__ = ["Places", "Source"]
 
-# A supervisor that was killed writes nothing any more, and a folder on a network may tell of no change.
-LOOK_SECONDS = 15.0  # between two looks at the files of a run that has not ended
+# Seconds between two looks at the files of a run that has not ended and cannot be reached: a killed one writes nothing
+# any more, one of an older nova has no socket, and a folder on a network may tell of no change.
+FIRST_LOOK, LAST_LOOK = 0.5, 15.0
 REST_SECONDS = 0.2  # between two readings of the files; a run replaces its state file once a second
+NO_RUN = "no run here: {} does not exist; start one with `nova run`"
 MOST_EVENTS = 500  # read at once
 
 
@@ -70,6 +76,9 @@ class Source:
         self.problem = "nothing has been read yet"
         """Why there is no run to show."""
         self.board: Board | None = None
+        self._run: dict[str, Any] = {}
+        self._control: Control | None = None
+        self._seen: os.stat_result | None = None
         self._rung = asyncio.Event()
         self._look = asyncio.Event()
 
@@ -91,32 +100,85 @@ class Source:
         """Set as soon as something has changed since it was asked for."""
         return self._rung
 
+    async def ask(self, request: Request) -> Message:
+        """Have the running run do something. Raises ``NovaError`` with the reason if it does not."""
+        if self._control is None:
+            raise NoRunError("no run is running here: start it with `nova run`")
+        return await self._control.ask(request)
+
     async def _follow(self) -> None:
+        """Listen to the run while it is running, and look at its files when that is over, or they are replaced."""
+        patience: float | None = None
         while True:
-            ends = self.board is not None and not self.board.is_over
+            if self.board is None or self.board.is_over:
+                patience = None
+            elif await self._listen():
+                patience = FIRST_LOOK
+            else:
+                patience = min(2 * (patience or FIRST_LOOK), LAST_LOOK)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if ends else None):
+                async with asyncio.timeout(patience):
                     await self._look.wait()
             await asyncio.sleep(REST_SECONDS)
             self._look.clear()
             await self._read()
 
+    async def _listen(self) -> bool:
+        """Take what the run says until it is over or gone; False if it said nothing."""
+        was_heard = False
+        try:
+            async with connected(self.places.journal) as control, aclosing(control.watch(self.picture.number)) as said:
+                async for message in said:
+                    was_heard, self._control = True, control
+                    self._take(message)
+        except NovaError:  # it cannot be reached, or has gone: its files say what has become of it
+            pass
+        finally:
+            self._control = None
+        return was_heard
+
+    def _take(self, message: Message) -> None:
+        """Take a snapshot or a change; what has become of a run that is over stands in its files."""
+        now = datetime.now(UTC)
+        if message["kind"] == Kind.SNAPSHOT:
+            self.board = Board.of(message, now)
+        elif message["kind"] == Kind.CHANGE and self.board is not None:
+            self.board = self.board.applied(message, now)
+        else:
+            self._look.set()
+            return
+        board = self.board
+        self._run |= {name: message[name] for name in ("project", "nova") if name in message}
+        documents = message.get("tasks", {})
+        looks = looks_of(board, documents)
+        self.picture.add_events((event.get("number", 0), event) for event in message.get("events", ()))
+        put = self.picture.show if message["kind"] == Kind.SNAPSHOT else self.picture.change
+        if put(head_of(board, self._run), documents, looks, board.number):
+            self._ring()
+
     async def _read(self) -> None:
         try:
+            seen = self.places.state.stat()
+            if self.board is not None and self.board.is_over and same_file(seen, self._seen):
+                return
             reading = await in_thread(read, self.places, self.picture.number)
-        except StateFileError as error:
-            self.problem, self.board = str(error), None
+        except (StateFileError, OSError) as error:
+            self.problem = str(error) if isinstance(error, StateFileError) else NO_RUN.format(self.places.state)
+            self.board, self._seen = None, None
             if self.picture.clear():
                 self._ring()
             return
+        self._seen = seen
         self._show(reading)
 
     def _show(self, reading: Reading) -> None:
         now = datetime.now(UTC)
         self.board = board = Board(reading.run, reading.tasks, now, reading.condition, reading.number).at(now)
         documents = {task.id: task_document(task) for task in reading.tasks.values()}
+        self._run = run_document(reading.run)
         self.picture.add_events((event.number, event.as_dict()) for event in reading.events)
-        if self.picture.show(head_of(board, run_document(reading.run)), documents, looks_of(board), reading.number):
+        looks = looks_of(board, documents)
+        if self.picture.show(head_of(board, self._run), documents, looks, reading.number):
             self._ring()
 
     def _ring(self) -> None:
@@ -164,3 +226,8 @@ def read(places: Places, after: int) -> Reading:
         events = reader.changes(max(after, number - MOST_EVENTS), MOST_EVENTS) if number > after else []
     events = [event for event in events if event.run_id == run.run_id]
     return Reading(run, tasks, condition_of(run, tasks.values()), number, tuple(events))
+
+
+def same_file(seen: os.stat_result, before: os.stat_result | None) -> bool:
+    """Tell whether a file is the one that was seen before, unchanged."""
+    return before is not None and (seen.st_ino, seen.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

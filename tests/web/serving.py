@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ class Served:
         about = {name.replace("_", "-"): value for name, value in headers.items() if name != "query"}
         async with self.client.stream("GET", f"/api/v1/events{headers.get('query', '')}", headers=about) as answer:
             assert answer.status_code == 200
-            yield Events(answer.aiter_lines())
+            events = Events(answer.aiter_lines())  # kept: the stream ends with its last reader
+            yield events
 
 
 @dataclass
@@ -80,9 +81,12 @@ class Events:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, sockets: list[socket.socket] | None = None) -> AsyncIterator[Served]:
+async def serving(
+    folder: Path, sockets: list[socket.socket] | None = None, *, state: Path | None = None
+) -> AsyncIterator[Served]:
     """Serve a folder meanwhile."""
     places = Places.of(folder)
+    places = replace(places, state=state or places.state)
     source = Source(places)
     app, ended = application(source, FolderDocuments(places), TOKEN)
     server = Server(app)
