@@ -259,6 +259,20 @@ def test_gemini_says_on_standard_error_that_it_waits_for_hours(line: bytes, told
     assert reader.report.waits_for is None
 
 
+def test_a_tool_that_takes_its_time_does_not_confirm_a_limit() -> None:
+    """Its server may have printed the line, and the agent is silent because it waits for the tool."""
+    reader = AGENTS["gemini"].reader("stream-json")
+    entrance = error_entrance(reader)
+    assert entrance is not None
+    reader.feed(b'{"type":"init","session_id":"s","model":"m"}\n')
+    reader.feed(b'{"type":"tool_use","tool_name":"run_shell_command","tool_id":"t1","parameters":{"command":"make"}}\n')
+    entrance(WAITS % b"3600s" + b"3715909ms...\n")
+    assert reader.report.waits_for is None
+    reader.feed(b'{"type":"tool_result","tool_id":"t1","status":"success"}\n')
+    entrance(WAITS % b"3600s" + b"3715909ms...\n")
+    assert reader.report.waits_for is not None
+
+
 def opencode_error(status: int | None, body: str, headers: Any = None, message: str = "no") -> AgentReport:
     """Return what opencode reports of an error of its provider."""
     data = {"message": message, "statusCode": status, "isRetryable": True}

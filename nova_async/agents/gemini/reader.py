@@ -148,8 +148,9 @@ class GeminiReader(EventReader):
         """Take a line of standard error, which tells of retries."""
         if (retry := retry_told(line)) is not None:
             self.activity = retry
-            wait = _WAIT.match(line)
-            if wait is not None and int(wait[2]) > 1000 * LONGEST_MOMENT and not self._takes_documents:
+            # While a tool works the model is not asked: its silence confirms nothing.
+            wait = _WAIT.match(line) if not (self._takes_documents or self._calls) else None
+            if wait is not None and int(wait[2]) > 1000 * LONGEST_MOMENT:
                 self.wait_for(wait[1].decode("utf-8", "replace"))
             return True
         quota = _QUOTA.match(line)
