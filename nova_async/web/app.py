@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol, final
 
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nova_async._core.threads import in_thread
+from nova_async.control.board import Board
 from nova_async.control.protocol import Request
 from nova_async.errors import NovaError
 from nova_async.web import security
@@ -23,6 +25,7 @@ from nova_async.web.conversation import PART, Conversations, document
 from nova_async.web.feed import MOST_FEEDS, Feed, Stream
 from nova_async.web.logs import Log, log_answer
 from nova_async.web.original import original_logs, original_status, original_task
+from nova_async.web.shown import graph_document, timeline_document
 from nova_async.web.source import Source
 from nova_async.web.static_files import page, static_file
 from nova_async.web.token import is_token
@@ -128,6 +131,21 @@ class Page:
             with log.file:
                 shown = await in_thread(self.conversations.part, log, begin, most)
         return json_answer(document(log, shown))
+
+    async def graph(self, request: WebRequest) -> Response:
+        """Answer with where each task stands in a drawing."""
+        return await self._drawn(graph_document)
+
+    async def timeline(self, request: WebRequest) -> Response:
+        """Answer with what each task did when, up to now."""
+        return await self._drawn(timeline_document)
+
+    async def _drawn(self, draw: Callable[[Board], Any]) -> Response:
+        board = self.source.board
+        if board is None:
+            return problem(404, self.source.problem)
+        async with self.rendering:
+            return json_answer(await in_thread(draw, board.at(datetime.now(UTC))))
 
     async def cost(self, request: WebRequest) -> Response:
         """Answer with what the attempts have cost."""
@@ -250,6 +268,8 @@ def application(source: Source, documents: Documents, token: str) -> tuple[secur
         Route(task, here.task, methods=["GET"]),
         Route(f"{task}/attempts/{{number}}/log", here.log, methods=["GET"]),
         Route(f"{task}/attempts/{{number}}/conversation", here.conversation, methods=["GET"]),
+        Route(f"{api}/graph", here.graph, methods=["GET"]),
+        Route(f"{api}/timeline", here.timeline, methods=["GET"]),
         Route(f"{api}/cost", here.cost, methods=["GET"]),
         Route(f"{api}/plan", here.plan, methods=["GET"]),
         Route(f"{api}/runs", here.runs, methods=["GET"]),

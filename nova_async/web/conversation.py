@@ -20,6 +20,7 @@ __all__ = ["Conversations", "document"]
 PART = 256 * 1024  # bytes of the log in one answer, at least one line: some hundred entries
 LONGEST_PART = 16 * 1024 * 1024  # bytes looked through for the end of a line that is longer than a part
 MOST_KEPT = 64  # renderers, each some kilobytes: as many pages may follow a conversation at once
+MOST_TEXT = 64 * 1024  # characters of one entry; no person reads on, and a page must lay it all out
 CHUNK = 256 * 1024  # bytes
 
 
@@ -127,11 +128,17 @@ def document(log: Log, shown: Shown) -> Mapping[str, Any]:
         "from": shown.begin,
         "next": shown.next,
         "size": shown.size,
-        "entries": [
-            {
-                "kind": piece.kind, "text": piece.text, "depth": piece.depth,
-                "continues": piece.continues, "is_open": piece.is_open,
-            }
-            for piece in shown.pieces
-        ],
-    }  # fmt: skip
+        "entries": [entry(piece) for piece in shown.pieces],
+    }
+
+
+def entry(piece: Piece) -> Mapping[str, Any]:
+    """Return a piece as a JSON object; of a very long one the beginning, for the whole of it is in the log."""
+    return {
+        "kind": piece.kind,
+        "text": piece.text[:MOST_TEXT],
+        "is_cut": len(piece.text) > MOST_TEXT,
+        "depth": piece.depth,
+        "continues": piece.continues,
+        "is_open": piece.is_open,
+    }

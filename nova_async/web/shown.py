@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nova_async.control.board import Board
+from nova_async.control.graph import HEIGHT, WIDTH, lay_out
 from nova_async.control.looks import cost_of, tokens_of
+from nova_async.control.timeline import timeline_of
+from nova_async.journal.state_document import written_moment
 
-__all__ = ["head_of", "looks_of"]
+__all__ = ["graph_document", "head_of", "looks_of", "timeline_document"]
 
 
 def head_of(board: Board, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,4 +53,31 @@ def looks_of(board: Board, task_ids: Iterable[str]) -> dict[str, dict[str, Any]]
             "cost": cost_of(task),
         }
         for task in map(board.tasks.__getitem__, task_ids)
+    }
+
+
+def graph_document(board: Board) -> dict[str, Any]:
+    """Return where each task stands when what depends on what is drawn."""
+    layout = lay_out({task.id: task.depends_on for task in board.tasks.values()})
+    return {
+        "width": layout.width,
+        "height": layout.height,
+        "node": {"width": WIDTH, "height": HEIGHT},
+        "nodes": [{"task": node.task_id, "layer": node.layer, "x": node.x, "y": node.y} for node in layout.nodes],
+        "edges": [edge._asdict() for edge in layout.edges],
+    }
+
+
+def timeline_document(board: Board) -> dict[str, Any]:
+    """Return what each task did when; places are shares of the whole width."""
+    timeline = timeline_of(board)
+    return {
+        "begin": written_moment(timeline.begin),
+        "end": written_moment(timeline.end),
+        "is_over": board.is_over,
+        "rows": [
+            {"task": row.task_id, "segments": [segment._asdict() for segment in row.segments]} for row in timeline.rows
+        ],
+        "gaps": [gap._asdict() for gap in timeline.gaps],
+        "ticks": [tick._asdict() for tick in timeline.ticks],
     }

@@ -13,6 +13,8 @@ from tests.views import attempt, by_id, log_at, run_view
 
 HOSTILE = "</script><script>alert(1)</script>\x1b]0;owned\x07\u202e\x00"
 
+RESULT = b'{"type":"result","subtype":"success","is_error":false,"result":"Done."}\n'
+
 
 def said(text: str) -> bytes:
     """Return a line in which Claude says something."""
@@ -40,7 +42,7 @@ async def publish(folder: Path, view: RunView, tasks: dict[str, TaskView]) -> No
 async def write_run(folder: Path, end: RunEnd | None = RunEnd.FAILED) -> dict[str, TaskView]:
     """Write the files of a run: T1 completed in two attempts, T2 failed, T3 is blocked by it."""
     first = log_in(folder, "T1~1.log", said("I try."))
-    second = log_in(folder, "T1.log", said("I work.") + b'{"type": "result", "is_error": false, "result": "Done."}\n')
+    second = log_in(folder, "T1.log", said("I work.") + RESULT)
     failed = log_in(folder, "T2.log", said(HOSTILE))
     tasks = by_id(
         TaskView(

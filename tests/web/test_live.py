@@ -164,3 +164,17 @@ async def test_pages_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                 async with served.client.stream("GET", "/api/v1/events") as answer:
                     status = answer.status_code
         assert status == 200
+
+
+async def test_the_graph_and_the_timeline(served: Served) -> None:
+    """Each task has a place in both, and what depends on another is beyond it."""
+    graph = await served.json("graph")
+    place = {node["task"]: node["x"] for node in graph["nodes"]}
+    assert list(place) == ["T1", "T2", "T3"]
+    assert [(edge["source"], edge["target"]) for edge in graph["edges"]] == [("T2", "T3")]
+    assert place["T2"] < place["T3"] <= graph["width"]
+    timeline = await served.json("timeline")
+    assert [row["task"] for row in timeline["rows"]] == ["T1", "T2", "T3"]
+    for segment in (segment for row in timeline["rows"] for segment in row["segments"]):
+        assert 0 <= segment["begin"] <= segment["end"] <= 1
+        assert segment["text"]
