@@ -49,7 +49,7 @@ DECIDING = (
     "sessions", "outlook", "reporting", "noticing", "pace", "pacing",
 )  # fmt: skip
 
-SHOWN = ("board", "denials", "event_words", "figures", "graph", "looks", "timeline")
+SHOWN = ("board", "denials", "event_words", "figures", "graph", "looks", "shown", "timeline")
 
 # What a pure room or file may import besides our own values: nothing here can wait, read a clock, or touch the system.
 PURE = (

@@ -320,7 +320,7 @@ def test_the_guide_names_every_option_of_exec(folder: Path) -> None:
     assert {option for option in options if option not in section} == set()
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "doctor", "plan", "status", "logs", "retry", "init"])
+@pytest.mark.parametrize("command", ["demo", "run", "doctor", "plan", "status", "logs", "runs", "retry", "init"])
 def test_the_guide_names_every_option_about_plans(command: str, folder: Path) -> None:
     """What the help of a command about plans lists stands in the guide's sections about plans."""
     shown = run(["nova", command, "--help"], folder)

@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "Show everything about one task: its state and why, its attempts, what it changed, and its answer.",
     "result": "Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.",
     "logs": "Show what a task printed: text, tool calls and results; in a pipe, the raw bytes.",
+    "runs": "List the runs of this folder, newest first: when, which plan, how it ended, tasks, tokens, cost and time.",
     "cost": "Show what the attempts of a plan have used and cost: as reported by agents, and as estimated by prices.",
     "serve": "Show a run as a page in the browser, and as JSON for programs.",
     "retry": "Let the next run try failed tasks again, with all their retries.",

@@ -1,20 +1,20 @@
 """One task, from the state file of its run and the journal: what `nova show` and `nova result` tell of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
-from nova_async.cli.say import tell
+from nova_async.cli.found_run import FoundRun, find_run, totals_of, view_of, warn_of_foreign
 from nova_async.errors import JournalError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.state_document import read_state
 from nova_async.records import Attempt, AttemptEnd, LogRef
-from nova_async.usage import Totals
 from nova_async.views import RunView, TaskView
-from nova_async.words import Condition, Outcome, TaskState
+from nova_async.words import Condition
+from nova_async.worker.log.file import find_log
 
 __all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task"]
 
@@ -34,6 +34,8 @@ class FoundTask:
     """The plan that it is of, where its path is known."""
     is_over: bool
     """Whether nothing of its run is running any more."""
+    of_run: bool = False
+    """Whether it is shown as it was in one run, which somebody has named."""
 
 
 @final
@@ -46,12 +48,16 @@ class Answer:
     """The one in which it was given."""
 
 
-def find_task(task_id: str, *, state: Path, journal: Path, plan: Path | None = None) -> FoundTask:
-    """Find a task of ``plan``, or else of the plan that was run last.
+def find_task(
+    task_id: str, *, state: Path, journal: Path, plan: Path | None = None, run_id: str | None = None
+) -> FoundTask:
+    """Find a task of ``plan``, or else of the plan that was run last; with ``run_id``, as it was in that run.
 
     The state file tells how it stands, the journal what its attempts were; either may be missing. Raises
     ``NoTaskError`` if neither knows it, and ``NovaError`` if neither can be read.
     """
+    if run_id is not None:
+        return find_task_of_run(task_id, find_run(run_id, journal=journal, state=state))
     run, views, problem = None, dict[str, TaskView](), None
     try:
         run, views = read_state(state)
@@ -75,13 +81,37 @@ def find_task(task_id: str, *, state: Path, journal: Path, plan: Path | None = N
     return FoundTask(completed(view or view_of(task_id, known), known), plan or plan_path(run, state), over)
 
 
+def find_task_of_run(task_id: str, run: FoundRun) -> FoundTask:
+    """Find a task as it was in a run. Raises ``NoTaskError``."""
+    if (view := run.tasks.get(task_id)) is None:
+        from nova_async.cascade.diagnostics import did_you_mean  # with all that reads plans
+
+        raise NoTaskError(f"no task {task_id} in run {run.view.run_id}{did_you_mean(task_id, sorted(run.tasks))}")
+    plan = run.plan if run.plan.is_file() else None
+    view = replace(view, attempts=tuple(map(with_log_as_it_lies, view.attempts)))
+    if end := view.attempts[-1].end if view.attempts else None:
+        view = replace(view, log_path=end.log.path if end.log else None)
+    return FoundTask(view, plan, run.condition is not Condition.RUNNING, of_run=True)
+
+
+def with_log_as_it_lies(attempt: Attempt) -> Attempt:
+    """Return an attempt with the path that its log has by now: later attempts move it aside."""
+    end = attempt.end
+    if end is None or end.log is None or end.log.device is None or end.log.inode is None:
+        return attempt
+    try:
+        path = find_log(Path(end.log.path), (end.log.device, end.log.inode))
+    except OSError:
+        return attempt  # it is gone
+    return replace(attempt, end=replace(end, log=replace(end.log, path=str(path))))
+
+
 def read_journal(
     journal: Path, run: RunView | None, plan: Path | None
 ) -> tuple[str | None, dict[str, tuple[Attempt, ...]]]:
     """Return under which name the journal keeps the plan, and its attempts by task."""
     reader = JournalReader(journal)
-    if not reader.is_ours():
-        tell(f"{journal} was not written by you on this machine: what it says may not be true")
+    warn_of_foreign(reader)
     if plan is not None:
         key = plan_key(plan, journal)
     else:
@@ -128,35 +158,6 @@ def with_log(attempt: Attempt, logs: Mapping[int, LogRef | None]) -> Attempt:
     """Return an attempt with its log where it lies by now."""
     log = logs.get(attempt.start.id.number)
     return attempt if log is None or attempt.end is None else replace(attempt, end=replace(attempt.end, log=log))
-
-
-def view_of(task_id: str, attempts: Sequence[Attempt]) -> TaskView:
-    """Return how a task stands by its attempts alone."""
-    last = attempts[-1]
-    end, total = last.end, totals_of(attempts)
-    state = TaskState.WAITING
-    if last.counts:
-        state = TaskState.IN_PROGRESS if end is None else TaskState.FAILED
-        state = TaskState.COMPLETED if end is not None and end.outcome is Outcome.OK else state
-    return TaskView(
-        id=task_id, state=state, attempt=last.start.id.number, outcome=end.outcome if end else None,
-        error=end.error if end else None, started_at=last.start.started_at, completed_at=end.ended_at if end else None,
-        usage=total.usage, usage_is_final=total.usage_is_final, cost_usd=total.cost_usd,
-        estimated_usd=total.estimated_usd, cost_is_complete=total.cost_is_complete,
-        duration_seconds=total.duration_seconds,
-        denied=end.denied if end else (), session_id=end.session_id if end else None,
-        log=end.log if end else None, log_path=end.log.path if end and end.log else None,
-        log_error=end.log_error if end else None, commit_sha=end.commit_sha if end else None,
-        files_changed=end.files_changed if end else (),
-    )  # fmt: skip
-
-
-def totals_of(attempts: Iterable[Attempt]) -> Totals:
-    """Add up what attempts have used."""
-    sums = Totals()
-    for end in (attempt.end for attempt in attempts if attempt.end):
-        end.add_to(sums)
-    return sums
 
 
 def answer_of(attempts: Sequence[Attempt]) -> Answer | None:

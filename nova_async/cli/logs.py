@@ -13,10 +13,10 @@ import click
 
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
-from nova_async.cli.options import argument, command_of, flag, option
-from nova_async.cli.places import LOG_DIR, STATE_FILE
+from nova_async.cli.options import argument, command_of, flag, option, run_option
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
-from nova_async.errors import StateFileError
+from nova_async.errors import NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.log_files import log_of, logs_by_name, open_log, open_own_log, places_of
 from nova_async.journal.state_document import read_state
@@ -46,11 +46,13 @@ class Options:
     attempt: int | None = option(
         type=click.IntRange(min=1), metavar="N", help="Show attempt number N instead of the latest."
     )
+    run: str | None = run_option()
     agent: str | None = option(
         metavar="NAME", show_default="as recorded by the run", help="Agent whose output format to read."
     )
     log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Folder of the logs (TASK.log).")
     state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
+    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal, for --run.")
 
 
 class NoLogError(Exception):
@@ -62,8 +64,10 @@ def show_log(options: Options) -> int:
 
     TASK is a task id. Attempts are numbered from 1, across all runs.
     """
-    source = Source(options)
+    if options.run is not None and options.follow:
+        raise click.UsageError("--run and --follow cannot be used together: leave --run out to follow what runs now")
     try:
+        source = Source(options)
         if options.agent is not None:
             check_agent(options.agent)
         if options.raw and options.text:
@@ -76,7 +80,7 @@ def show_log(options: Options) -> int:
                 output = output_for(log, options)
                 copy(log, output)
                 output.end(is_over=log.is_over)
-    except NoLogError as problem:
+    except (NoLogError, NovaError) as problem:
         tell(str(problem))
         return BAD_INPUT
     except BrokenPipeError:
@@ -138,18 +142,29 @@ class Log:
 
 @final
 class Source:
-    """Where a task's logs are: as the state file says, or by their names where no run knows the task."""
+    """Where a task's logs are: as the state file says, or by their names where no run knows the task.
+
+    With ``--run`` the journal says where they are; raises ``NovaError`` if it knows no such run or task.
+    """
 
     def __init__(self, options: Options) -> None:
         self.task_id = options.task
         self._log_dir = Path(options.log_dir)
         self._state = Path(options.state)
+        self._of_run: TaskView | None = None
+        if options.run is not None:
+            from nova_async.cli.found_task import find_task  # with SQLite
+
+            places = {"state": self._state, "journal": Path(options.journal)}
+            self._of_run = find_task(options.task, **places, run_id=options.run).view
         self._seen: os.stat_result | None = None
         self._run: RunView | None = None
         self._tasks: dict[str, TaskView] = {}
 
     def look(self) -> TaskView | None:
         """Return the task as it stands now; None where no run knows it. Reads the file only if it is a new one."""
+        if self._of_run is not None:
+            return self._of_run
         try:
             seen = self._state.stat()
             if self._seen is None or (seen.st_ino, seen.st_mtime_ns) != (self._seen.st_ino, self._seen.st_mtime_ns):

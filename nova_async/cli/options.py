@@ -10,7 +10,7 @@ import click
 from nova_async.cli.completing import completer_of
 from nova_async.words import PlanOrder
 
-__all__ = ["REDACT", "argument", "command_of", "flag", "option", "optional_flag", "order_option"]
+__all__ = ["REDACT", "argument", "command_of", "flag", "option", "optional_flag", "order_option", "run_option"]
 
 Options = TypeVar("Options")
 PARAMETER = "parameter"  # the key in a field's metadata
@@ -46,6 +46,13 @@ def order_option() -> Any:
 def optional_flag() -> Any:
     """Declare ``--with-optional``."""
     return flag(help="Run optional tasks too.")
+
+
+def run_option() -> Any:
+    """Declare ``--run``."""
+    return option(
+        metavar="RUN", show_default="the latest", help="A run of the past; the beginning of its id is enough."
+    )
 
 
 def argument(metavar: str, *, default: Any = MISSING, **more: Any) -> Any:

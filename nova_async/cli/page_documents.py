@@ -10,6 +10,7 @@ from nova_async.cli.found_task import FoundTask, find_task, plan_path
 from nova_async.cli.places import PLAN
 from nova_async.cli.plan import diagnostics_of
 from nova_async.cli.plan import document as plan_document
+from nova_async.cli.runs import runs_document, sums_of_runs
 from nova_async.cli.show import document as task_document
 from nova_async.cli.show import prompt_of
 from nova_async.control.looks import seconds_until
@@ -76,14 +77,4 @@ class FolderDocuments:
 
     def runs(self) -> dict[str, Any]:
         """Return the runs of the journal, the newest first."""
-        return {
-            "runs": [
-                {
-                    "run_id": found.start.run_id, "plan": found.start.plan, "project": found.start.project,
-                    "started_at": written_moment(found.start.started_at), "ended_at": written_moment(found.ended_at),
-                    "end": found.end, "fresh": found.fresh, "max_workers": found.start.max_workers,
-                    "pid": found.start.pid,
-                }
-                for found in JournalReader(self._places.journal).runs(MOST_RUNS)
-            ]
-        }  # fmt: skip
+        return runs_document(sums_of_runs(JournalReader(self._places.journal), MOST_RUNS), self._places.journal)

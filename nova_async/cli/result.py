@@ -4,13 +4,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from nova_async._core.advice import run_command
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.registry import PLAIN
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
-from nova_async.cli.options import argument, command_of, option
+from nova_async.cli.options import argument, command_of, option, run_option
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import NovaError
@@ -31,6 +33,7 @@ class Options:
 
     task: str = argument("TASK")
     plan: str | None = option(metavar="PLAN", help="The plan it belongs to; by default the one run last.")
+    run: str | None = run_option()
     state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
@@ -40,9 +43,13 @@ def show_result(options: Options) -> int:
 
     TASK is a task id. The exit code is 1 if there is no answer, 2 if there is no such task.
     """
+    if options.plan is not None and options.run is not None:
+        raise click.UsageError("--plan and --run cannot be used together: a run is one of a plan")
     plan = Path(options.plan) if options.plan is not None else None
     try:
-        task = find_task(options.task, state=Path(options.state), journal=Path(options.journal), plan=plan)
+        task = find_task(
+            options.task, state=Path(options.state), journal=Path(options.journal), plan=plan, run_id=options.run
+        )
     except NovaError as error:
         tell(str(error))
         return BAD_INPUT

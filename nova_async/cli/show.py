@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from nova_async._core.advice import run_command
 from nova_async._core.text import clean, listed, one_line
 from nova_async.agents.rendering import shortened
@@ -15,7 +17,7 @@ from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
-from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.options import argument, command_of, flag, option, run_option
 from nova_async.cli.places import JOURNAL, STATE_FILE
 from nova_async.cli.say import say, tell
 from nova_async.cli.tones import INKS
@@ -44,6 +46,7 @@ class Options:
 
     task: str = argument("TASK")
     plan: str | None = option(metavar="PLAN", help="The plan it belongs to; by default the one run last.")
+    run: str | None = run_option()
     state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
     json: bool = flag(help="Write one JSON document.")
@@ -54,9 +57,13 @@ def show_task(options: Options) -> int:
 
     TASK is a task id. The exit code is 2 if there is no such task.
     """
+    if options.plan is not None and options.run is not None:
+        raise click.UsageError("--plan and --run cannot be used together: a run is one of a plan")
     plan = Path(options.plan) if options.plan is not None else None
     try:
-        task = find_task(options.task, state=Path(options.state), journal=Path(options.journal), plan=plan)
+        task = find_task(
+            options.task, state=Path(options.state), journal=Path(options.journal), plan=plan, run_id=options.run
+        )
     except NovaError as error:
         tell(str(error))
         return BAD_INPUT
@@ -72,7 +79,7 @@ def show_task(options: Options) -> int:
 
 
 def prompt_of(task: FoundTask) -> str | None:
-    """Return a task's prompt as the plan has it now; None where it cannot be read."""
+    """Return a task's prompt as the plan has it now; None where it cannot be read, or an earlier run had another."""
     from nova_async.cascade import CascadeError, load_cascade
     from nova_async.cascade.load import find_settings
     from nova_async.orchestrator.secrets import Secrets
@@ -84,6 +91,12 @@ def prompt_of(task: FoundTask) -> str | None:
     except (CascadeError, OSError):
         return None
     found = cascade.tasks.get(task.view.id)
+    if found is not None and task.of_run:
+        from nova_async.orchestrator.reporting import digest
+
+        attempts = task.view.attempts
+        if not attempts or attempts[-1].start.prompt_digest != digest(found):
+            return None  # it was another one then, for all that is known
     return Secrets(cascade).redaction.text(found.description or found.name) if found is not None else None
 
 

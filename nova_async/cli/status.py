@@ -21,16 +21,19 @@ from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
 from nova_async.cli.tones import cell_of
 from nova_async.control.board import Board, Need, Why
 from nova_async.control.gauge_words import describe_gauge
+from nova_async.control.shown import head_of, looks_of, rollup_document
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
-from nova_async.journal.rollup import Rollup, roll_up, status_word
-from nova_async.journal.state_document import gauge_document, read_state, written_moment
+from nova_async.journal.rollup import roll_up
+from nova_async.journal.state_document import read_state, run_document, task_document
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition
 
 __all__ = ["command"]
 
 FAILED = 1
+STATUS_SCHEMA = 1
+"""Grows when something that programs read in the document means something else, or is gone; not for what is new."""
 A_SCREEN = 20  # tasks
 MOST_TOLD = 10  # failed tasks above the table
 NEAR = 0.8  # the used share from which a limit is told of
@@ -89,77 +92,17 @@ def board_of(run: RunView, tasks: Mapping[str, TaskView]) -> Board:
 
 
 def document(board: Board) -> dict[str, Any]:
-    """Return it all as one JSON object."""
-    run = board.run
+    """Return it all as one JSON object: what the state file says, with the clocks of now, and what is shown of it."""
     return {
-        "project": run.project,
-        "plan": run.cascade_file,
-        "condition": board.condition,
-        "run_id": run.run_id or None,
-        "supervisor_pid": run.pid,
-        "is_alive": supervisor_lives(run),
-        "started_at": written_moment(run.started_at),
-        "completed_at": written_moment(run.completed_at),
-        "end": run.end,
-        "warnings": run.warnings,
-        "gauges": [gauge_document(gauge) for gauge in run.gauges],
-        "total": rollup_document(board.total),
+        "schema": STATUS_SCHEMA,
+        **head_of(board, run_document(board.run)),
+        "is_alive": supervisor_lives(board.run),
         "groups": [
             {"branch": branch, "group": group, **rollup_document(roll_up(tasks))}
             for (branch, group), tasks in by_group(board.tasks.values()).items()
         ],
         "tasks": {task.id: task_document(task) for task in board.tasks.values()},
-        "milestones": {
-            found.id: {"message": found.message, "reached_at": written_moment(found.reached_at)}
-            for found in run.milestones
-        },
-    }
-
-
-def task_document(task: TaskView) -> dict[str, Any]:
-    """Return a task as a JSON object."""
-    return {
-        "status": status_word(task.state),
-        "state": task.state,
-        "phase": task.phase,
-        "current_step": task.activity or task.reason,
-        "attempt": task.attempt,
-        "agent": task.agent or None,
-        "outcome": task.outcome,
-        "duration_seconds": round(task.duration_seconds, 3),
-        "token_usage": task.usage.as_dict(),
-        "usage_is_final": task.usage_is_final,
-        "cost_usd": task.cost_usd,
-        "estimated_usd": task.estimated_usd,
-        "cost_is_complete": task.cost_is_complete,
-        "error": task.error,
-        "retry_at": written_moment(task.retry_at),
-        "blocked_by": task.blocked_by,
-        "denied": task.denied,
-        "pid": task.pid,
-        "log_path": task.log_path,
-        "log_error": task.log_error,
-    }
-
-
-def rollup_document(rollup: Rollup) -> dict[str, Any]:
-    """Return a roll-up as a JSON object."""
-    sums = rollup.sums
-    return {
-        "status": rollup.status,
-        "total": rollup.total,
-        "completed": rollup.completed,
-        "failed": rollup.failed,
-        "in_progress": rollup.in_progress,
-        "pending": rollup.pending,
-        "blocked": rollup.blocked,
-        "progress": round(rollup.progress, 4),
-        "duration_seconds": round(sums.duration_seconds, 3),
-        "usage": sums.usage.as_dict(),
-        "usage_is_final": sums.usage_is_final,
-        "cost_usd": sums.cost_usd,
-        "estimated_usd": sums.estimated_usd,
-        "cost_is_complete": sums.cost_is_complete,
+        "looks": looks_of(board, board.tasks),
     }
 
 

@@ -1,14 +1,19 @@
-"""The condition of a run, given only its state file: what the run itself wrote, and whether its supervisor is alive."""
+"""The condition of a run as seen from outside: what the run itself wrote, and whether its supervisor is alive."""
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from nova_async.journal.rollup import status_of, status_word
+from nova_async.process.boot import is_over
 from nova_async.process.signalling import is_still
 from nova_async.process.table import TABLE, ProcessId
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition, RunEnd, TaskStatus
 
-__all__ = ["ENDS", "condition_of", "supervisor_lives"]
+if TYPE_CHECKING:
+    from nova_async.journal.history import Run  # with SQLite, which a state file does not need
+
+__all__ = ["ENDS", "condition_of", "condition_of_run", "supervisor_lives"]
 
 ENDS = {
     RunEnd.COMPLETED: Condition.COMPLETED,
@@ -47,3 +52,12 @@ def condition_of(run: RunView, tasks: Collection[TaskView]) -> Condition:
     return {TaskStatus.COMPLETED: Condition.COMPLETED, TaskStatus.FAILED: Condition.FAILED}.get(
         status, Condition.STOPPED
     )
+
+
+def condition_of_run(run: "Run") -> Condition:
+    """Return the condition of a run, given what the journal has of it."""
+    if run.end is not None:
+        return ENDS[run.end]
+    start = run.start
+    lives = not is_over(start.boot) and is_still(TABLE, ProcessId(start.pid, start.pid_start_time))
+    return Condition.RUNNING if lives else Condition.DEAD

@@ -11,7 +11,7 @@ from nova_async.journal.rows import ATTEMPT, RUN, attempt_of, names, run_of
 from nova_async.records import Attempt, RunStart
 from nova_async.words import RunEnd
 
-__all__ = ["History", "Run", "read_attempts", "read_history", "read_planned", "read_runs"]
+__all__ = ["History", "Run", "read_attempts", "read_boots", "read_history", "read_planned", "read_runs"]
 
 
 @final

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +19,11 @@ from nova_async.journal.history import History, Run, read_attempts, read_history
 from nova_async.journal.older import bring_up_to_date
 from nova_async.journal.places import files_of, own_path
 from nova_async.journal.rows import EVENT, event_of, names
+from nova_async.journal.run_sums import RunSums, read_run_sums
 from nova_async.journal.schema import SCHEMA_VERSION, check_version
 from nova_async.journal.seal import is_ours, require_ours
 from nova_async.records import Attempt, AttemptId, Event
-from nova_async.words import Phase
+from nova_async.words import Outcome, Phase
 
 __all__ = ["JournalReader", "PhaseStart"]
 
@@ -71,6 +72,23 @@ class JournalReader:
     def runs(self, limit: int = 100) -> list[Run]:
         """Return the latest runs of all plans, newest first."""
         return self._ask(lambda journal: read_runs(journal, "ORDER BY rowid DESC LIMIT ?", to_whole(limit)))
+
+    def run_sums(self, limit: int, no_failures: Collection[Outcome] = ()) -> list[RunSums]:
+        """Return the latest runs of all plans, newest first, with what their own attempts came to.
+
+        A task whose last outcome in a run is of ``no_failures`` has not failed in it.
+        """
+        return self._ask(lambda journal: read_run_sums(journal, to_whole(limit) or 0, no_failures))
+
+    def runs_named(self, beginning: str, limit: int) -> list[Run]:
+        """Return the latest runs whose id begins so, newest first."""
+        which = "WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY rowid DESC LIMIT ?2"
+        return self._ask(lambda journal: read_runs(journal, which, to_text(beginning), to_whole(limit)))
+
+    def attempts_of_run(self, run_id: str) -> list[Attempt]:
+        """Return the attempts of one run, in the order in which they started."""
+        which = "WHERE a.run_id = ? ORDER BY a.rowid"
+        return self._ask(lambda journal: read_attempts(journal, which, to_text(run_id)))
 
     def attempts(self, plan: str, task_id: str | None = None) -> list[Attempt]:
         """Return all attempts of a plan, or of one of its tasks, in the order in which they started."""

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from nova_async._core.threads import in_thread
 from nova_async.control.board import Board
 from nova_async.control.protocol import Request
+from nova_async.control.shown import graph_document, timeline_document
 from nova_async.errors import NovaError
 from nova_async.web import security
 from nova_async.web.actions import RUN_ACTIONS, TASK_ACTIONS, ActionError, request_for
@@ -25,7 +26,6 @@ from nova_async.web.conversation import PART, Conversations, document
 from nova_async.web.feed import MOST_FEEDS, Feed, Stream
 from nova_async.web.logs import Log, log_answer
 from nova_async.web.original import original_logs, original_status, original_task
-from nova_async.web.shown import graph_document, timeline_document
 from nova_async.web.source import Source
 from nova_async.web.static_files import page, static_file
 from nova_async.web.token import is_token

@@ -15,6 +15,7 @@ from nova_async._core.threads import DISK_THREADS, close_what_was_opened, in_thr
 from nova_async.control.board import Board
 from nova_async.control.client import Control, connected
 from nova_async.control.protocol import Kind, Message, Request
+from nova_async.control.shown import head_of, looks_of
 from nova_async.errors import JournalError, NoRunError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.log_files import log_of, open_log, places_of
@@ -25,7 +26,6 @@ from nova_async.records import Attempt, Event
 from nova_async.views import RunView, TaskView
 from nova_async.web.logs import Log
 from nova_async.web.picture import Picture
-from nova_async.web.shown import head_of, looks_of
 from nova_async.words import Condition
 
 __all__ = ["Places", "Source"]

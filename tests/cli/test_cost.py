@@ -181,7 +181,7 @@ def test_what_a_run_has_cost(tmp_path: Path) -> None:
     assert nova("cost", "--csv", "--all", cwd=tmp_path).stdout.startswith("day,run,task,attempt,agent,account,model,")
     assert nova("cost", "--until", "2020-01-01", cwd=tmp_path).stdout == "no attempt ended in these days\n"
     assert "nova: other.md has not been run here yet" in nova("cost", "other.md", cwd=tmp_path).stderr
-    status = json.loads(nova("status", "--json", cwd=tmp_path).stdout)["tasks"]["T1"]
+    status = json.loads(nova("status", "--json", cwd=tmp_path).stdout)["tasks"]["T1"]["nova"]
     assert (status["cost_usd"], status["estimated_usd"], status["cost_is_complete"]) == (
         None,
         pytest.approx(0.2),

@@ -123,7 +123,7 @@ def test_agents_work_where_nova_was_started(tmp_path: Path) -> None:
     assert nova("run", "specs/001/CASCADE.md", "--fresh", "--cwd", "app", cwd=tmp_path).returncode == 0
     assert (tmp_path / "app/sub/where").read_text() == f"{tmp_path / 'app/sub'}\n"
     status = json.loads(nova("status", "--json", cwd=tmp_path).stdout)
-    assert status["tasks"]["F1"]["attempt"] == 3, "wherever it worked, the results are the plan's"
+    assert status["tasks"]["F1"]["nova"]["attempt"] == 3, "wherever it worked, the results are the plan's"
 
 
 def test_a_plan_with_errors_starts_nothing(tmp_path: Path) -> None:

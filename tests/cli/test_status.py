@@ -250,24 +250,38 @@ def test_a_long_name_fits_the_terminal(tmp_path: Path) -> None:
 
 
 def test_the_json_document(tmp_path: Path) -> None:
-    """--json holds the tasks, the groups and the sums, exactly, with times in UTC."""
+    """--json is the document of the state file with what is shown of it: numbers exact, times in UTC, a schema."""
     started = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
     done = task("F2", TaskState.COMPLETED, cost_usd=0.25, denied=("Bash",))
     write_state(tmp_path, ourselves(started_at=started), by_id(task("F1", TaskState.COMPLETED), done))
     found = nova("status", "--json", "--state", str(tmp_path / "cascade_state.json"), cwd=Path("/"))
     assert found.returncode == 0
     answer = json.loads(found.stdout)
-    assert (answer["condition"], answer["run_id"], answer["is_alive"]) == ("running", "r1", True)
-    assert (answer["started_at"], answer["end"]) == ("2030-01-02T03:04:05.000+00:00", None)
-    assert (answer["total"]["cost_usd"], answer["total"]["duration_seconds"]) == (0.75, 25.5)
-    assert answer["total"]["usage"]["cache_creation_tokens"] == 2000
+    assert (answer["schema"], answer["condition"], answer["is_alive"]) == (1, "running", True)
+    assert (answer["nova"]["run_id"], answer["nova"]["end"]) == ("r1", None)
+    assert answer["project"]["started_at"] == "2030-01-02T03:04:05.000+00:00"
+    total = answer["board"]["total"]
+    assert (total["cost_usd"], total["duration_seconds"]) == (0.75, 25.5)
+    assert total["token_usage"]["cache_creation_tokens"] == 2000
     assert answer["groups"][0]["group"] == "Base"
-    assert answer["tasks"]["F2"] | {"error": None} == {
-        "status": "completed", "state": "completed", "phase": None, "current_step": None, "attempt": 1, "agent": None,
-        "outcome": None, "duration_seconds": 12.75, "token_usage": USED.as_dict(), "usage_is_final": True,
-        "cost_usd": 0.25, "estimated_usd": None, "cost_is_complete": True, "error": None, "blocked_by": [],
-        "denied": ["Bash"], "pid": None, "log_path": None, "log_error": None, "retry_at": None,
-    }  # fmt: skip
+    assert answer["board"]["needs"][0]["why"] == "denied"
+    written = json.loads((tmp_path / "cascade_state.json").read_text())
+    assert {part: answer[part] for part in written} == written
+
+
+def test_all_that_the_table_shows_is_in_the_json_document(tmp_path: Path) -> None:
+    """Signs, words, activities, tokens and costs, what needs somebody and why: no program has to work them out."""
+    failed = task("F1", TaskState.FAILED)
+    busy = task("F2", TaskState.IN_PROGRESS, activity="Bash: pytest")
+    write_state(tmp_path, ourselves(), by_id(failed, busy, task("F3", TaskState.BLOCKED, blocked_by=("F1",))))
+    document = json.loads(nova("status", "--json", cwd=tmp_path).stdout)
+    lines = nova("status", cwd=tmp_path).stdout.splitlines()
+    for task_id, look in document["looks"].items():
+        [line] = [line for line in lines if line.startswith(task_id)]
+        assert all(look[fact] in line for fact in ("sign", "word", "doing", "tokens", "cost"))
+    assert lines[0] == f"Shop: {document['board']['alive']}"
+    assert lines[-1].partition(" of work")[0][:30] == document["board"]["sentence"][:30]
+    assert document["board"]["needs"][0]["blocks"] == ["F3"]
 
 
 def test_no_run_here(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the page is told besides the document of the run: how it is, what needs somebody, how each task looks. Pure."""
+"""What programs and pages are told besides a run's document: how it is, what needs somebody, how tasks look. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,9 +7,10 @@ from nova_async.control.board import Board
 from nova_async.control.graph import HEIGHT, WIDTH, lay_out
 from nova_async.control.looks import cost_of, tokens_of
 from nova_async.control.timeline import timeline_of
+from nova_async.journal.rollup import Rollup
 from nova_async.journal.state_document import written_moment
 
-__all__ = ["graph_document", "head_of", "looks_of", "timeline_document"]
+__all__ = ["graph_document", "head_of", "looks_of", "rollup_document", "timeline_document"]
 
 
 def head_of(board: Board, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,7 +20,6 @@ def head_of(board: Board, run: Mapping[str, Any]) -> dict[str, Any]:
 
 def board_document(board: Board) -> dict[str, Any]:
     """Return what is shown of a run as a whole."""
-    total = board.total
     return {
         "alive": board.alive,
         "sentence": board.sentence,
@@ -27,20 +27,36 @@ def board_document(board: Board) -> dict[str, Any]:
         "needs": [
             {
                 "why": need.why, "look": need.look._asdict(), "text": need.text,
-                "tasks": need.task_ids, "blocks": need.blocks,
+                "tasks": need.task_ids, "blocks": need.blocks, "cure": need.cure,
             }
             for need in board.needs
         ],
+        "spent": [spent._asdict() for spent in board.spent],
         "limits": [{"text": limit.text, "tasks": limit.task_ids} for limit in board.limits],
         "running": [task.id for task in board.running],
-        "total": {
-            "status": total.status, "tasks": total.total, "completed": total.completed, "failed": total.failed,
-            "in_progress": total.in_progress, "pending": total.pending, "blocked": total.blocked,
-            "progress": round(total.progress, 4), "token_usage": total.sums.usage.as_dict(),
-            "usage_is_final": total.sums.usage_is_final, "cost_usd": total.sums.cost_usd,
-            "estimated_usd": total.sums.estimated_usd, "cost_is_complete": total.sums.cost_is_complete,
-        },
+        "total": rollup_document(board.total),
     }  # fmt: skip
+
+
+def rollup_document(rollup: Rollup) -> dict[str, Any]:
+    """Return several tasks seen as one."""
+    sums = rollup.sums
+    return {
+        "status": rollup.status,
+        "tasks": rollup.total,
+        "completed": rollup.completed,
+        "failed": rollup.failed,
+        "in_progress": rollup.in_progress,
+        "pending": rollup.pending,
+        "blocked": rollup.blocked,
+        "progress": round(rollup.progress, 4),
+        "duration_seconds": round(sums.duration_seconds, 3),
+        "token_usage": sums.usage.as_dict(),
+        "usage_is_final": sums.usage_is_final,
+        "cost_usd": sums.cost_usd,
+        "estimated_usd": sums.estimated_usd,
+        "cost_is_complete": sums.cost_is_complete,
+    }
 
 
 def looks_of(board: Board, task_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
