@@ -124,12 +124,14 @@ class Page:
         task_id, number = request.path_params["task_id"], whole(request.path_params["number"], "attempt")
         begin = whole(request.query_params.get("from", "0"), "from", signed=True)
         most = whole(request.query_params.get("most", str(PART)), "most")
+        until = request.query_params.get("until")
+        last = whole(until, "until") if until is not None else None
         log = await self._open(task_id, number)
         if log is None:
             return self._no_log(task_id, number)
         async with self.rendering:  # one part at a time: it takes a processor
             with log.file:
-                shown = await in_thread(self.conversations.part, log, begin, most)
+                shown = await in_thread(self.conversations.part, log, begin, most, last)
         return json_answer(document(log, shown))
 
     async def graph(self, request: WebRequest) -> Response:

@@ -43,8 +43,11 @@ class Conversations:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[tuple[int, int], str, int], Renderer] = OrderedDict()
 
-    def part(self, log: Log, begin: int, most: int = PART) -> Shown:
-        """Render a part of a log that begins at a byte, or, if that is negative, so many bytes before its end."""
+    def part(self, log: Log, begin: int, most: int = PART, until: int | None = None) -> Shown:
+        """Render a part of a log that begins at a byte, or, if that is negative, so many bytes before its end.
+
+        With ``until`` it ends there at the latest: where another part begins, before which this one is to stand.
+        """
         size = log.size
         most = min(max(most, 1), PART)
         begin = max(size + begin, 0) if begin < 0 else min(begin, size)
@@ -52,7 +55,10 @@ class Conversations:
         if renderer is None:
             renderer = renderer_of(log.agent or None)
             begin = line_from(log.file, begin, size)
+        if until is not None and begin >= until:
+            return Shown([], until, until, size)
         end = end_of_part(log.file, begin, size, most, is_over=log.is_over)
+        end = end if until is None else min(end, until)
         pieces = feed(renderer, log.file, begin, end)
         if log.is_over and end >= size:
             return Shown([*pieces, *renderer.close()], begin, None, size)

@@ -182,3 +182,15 @@ async def test_growth_is_told_as_it_happens(tmp_path: Path) -> None:
         assert (kind, data["size"]) == ("log", len(said("First.") + said("Second.")))
         second = await served.json("tasks/T1/attempts/1/conversation", **{"from": first["next"]})
         assert [entry["text"] for entry in second["entries"]] == ["Second."]
+
+
+async def test_an_earlier_part_of_a_conversation_ends_where_another_begins(served: Served) -> None:
+    """Going back in a log, nothing is told twice: an earlier part ends where the known one begins."""
+    path = "tasks/T1/attempts/2/conversation"
+    whole = await served.json(path)
+    log = (await served.client.get("/api/v1/tasks/T1/attempts/2/log")).content
+    last = await served.json(path, **{"from": log.rindex(b"\n", 0, -1) + 1})
+    earlier = await served.json(path, **{"from": 0, "until": last["from"]})
+    assert earlier["next"] == last["from"]
+    assert [*earlier["entries"], *last["entries"]] == whole["entries"]
+    assert (await served.json(path, **{"from": last["from"], "until": last["from"]}))["entries"] == []
