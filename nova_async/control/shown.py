@@ -33,7 +33,6 @@ def board_document(board: Board) -> dict[str, Any]:
         ],
         "spent": [spent._asdict() for spent in board.spent],
         "limits": [{"text": limit.text, "tasks": limit.task_ids} for limit in board.limits],
-        "spent": [{"text": spent.text, "share": spent.share} for spent in board.spent],
         "running": [task.id for task in board.running],
         "total": rollup_document(board.total),
     }  # fmt: skip
