@@ -106,3 +106,11 @@ async def test_it_comes_without_anything_happening(monkeypatch: pytest.MonkeyPat
     painter.close()
     await painting
     assert looked <= output.getvalue().count("\n") + 1
+
+
+def test_a_run_that_waits_for_approval() -> None:
+    """While nothing runs, it says whom it waits for."""
+    gates = [TaskView(id=f"T{number}", state=TaskState.WAITING, needs_approval=True) for number in range(1, 3)]
+    assert heartbeat_line(gates[:1]) == "T1 waits for approval · 0 of 1 completed"
+    assert heartbeat_line(gates) == "T1, T2 wait for approval · 0 of 2 completed"
+    assert heartbeat_line([*gates, running("S1", "")]).startswith("still running: S1")

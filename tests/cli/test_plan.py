@@ -298,6 +298,8 @@ def test_what_earlier_runs_mean(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(row.format("second"))
     said = nova("plan", "a.md", cwd=tmp_path).stderr
     assert said == "nova: F1's prompt changed since it completed; skipped. `nova retry F1` runs it again\n"
+    (tmp_path / "a.md").write_text(row.format("first") + "| F3 | new |\n| F4 | new |\n")
+    assert nova("plan", "a.md", cwd=tmp_path).stderr == "nova: new in the plan since the last run: F3, F4\n"
     (tmp_path / "b.md").write_text(row.format("second"))
     said = nova("run", "b.md", "--command", "true", "--plain", cwd=tmp_path).stderr
     assert said == "", "another plan, although its tasks have the same names"

@@ -367,3 +367,18 @@ def test_a_changed_prompt_is_no_news_once_the_task_is_begun_anew(tmp_path: Path)
     assert "F1's prompt changed" in nova("plan", cwd=tmp_path).stderr
     nova("retry", "F1", cwd=tmp_path)
     assert nova("plan", cwd=tmp_path).stderr == ""
+
+
+def test_a_gate_where_nobody_answers(tmp_path: Path) -> None:
+    """The run ends with 1 and says what to approve; a look ahead says so, too."""
+    (tmp_path / "CASCADE.md").write_text("- [ ] F1 Types\n- [ ] F2 Publish (deps: F1)\n  - gate: yes\n- [ ] F3 Tell\n")
+    done = nova("run", "--plain", "--command", "true", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "F2 waits for approval: `nova approve F2`" in done.stdout
+    assert done.stdout.endswith("Approve with `nova approve F2`, then `nova run` goes on\n")
+    ahead = nova("run", "--dry-run", "--command", "true", cwd=tmp_path).stdout
+    assert "first `nova approve F2`" in ahead
+    said = json.loads(nova("run", "--dry-run", "--json", "--command", "true", cwd=tmp_path).stdout)
+    assert said["to_approve"] == ["F2"]
+    last = json.loads(nova("run", "--json", "--command", "true", cwd=tmp_path).stdout.splitlines()[-1])
+    assert last["tasks"]["F2"]["needs_approval"] is True

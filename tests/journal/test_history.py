@@ -38,6 +38,10 @@ async def test_every_value_comes_back(journal: Journal, path: Path) -> None:
     await journal.end_attempt(full_end())
     await journal.begin_attempt(odd)
     await journal.reach_milestone(PLAN, "half", moment(9))
+    await journal.approve(PLAN, ["F2", "ö"], moment(10))
+    await journal.approve(PLAN, ["F2"], moment(11))
+    await journal.note_plan(PLAN, ["F9"])
+    await journal.note_plan(PLAN, ["F1", "ö"])
     expected = History(
         runs=(run(),),
         started_at=NOON,
@@ -55,8 +59,11 @@ async def test_every_value_comes_back(journal: Journal, path: Path) -> None:
             "F2": (Attempt(start=odd),),
         },
         milestones={"half": moment(9)},
+        approved={"F2": moment(10), "ö": moment(10)},
+        planned=frozenset({"F1", "ö"}),
         unfinished_runs=(run(),),
     )
+    assert JournalReader(path).planned(PLAN) == {"F1", "ö"}
     assert await journal.history(PLAN) == expected
     assert JournalReader(path).history(PLAN) == expected
     await journal.close()
@@ -72,7 +79,9 @@ async def test_plans_share_nothing(journal: Journal) -> None:
         await journal.begin_attempt(start(run_id=run_id, plan=plan))
         await journal.end_attempt(end(run_id=run_id))
         await journal.reach_milestone(plan, "half", moment(3))
+        await journal.approve(plan, ["F1"], moment(3))
     await journal.reset(OTHER_PLAN, ["F1"])
+    assert (await journal.history(OTHER_PLAN)).approved, "what runs again does not ask again"
     await journal.begin_run(run("r3", OTHER_PLAN), fresh=True)
     mine, others = await journal.history(PLAN), await journal.history(OTHER_PLAN)
     assert [each.run_id for each in mine.runs] == ["r1"]
@@ -80,6 +89,10 @@ async def test_plans_share_nothing(journal: Journal) -> None:
     assert [each.counts for each in mine.attempts["F1"]] == [True]
     assert [each.counts for each in others.attempts["F1"]] == [False]
     assert (mine.milestones, others.milestones) == ({"half": moment(3)}, {})
+    assert (mine.approved, others.approved) == ({"F1": moment(3)}, {})
+    assert mine.planned is None
+    await journal.withdraw(PLAN, ["F1", "F2"])
+    assert (await journal.history(PLAN)).approved == {}
     assert [each.run_id for each in mine.unfinished_runs] == ["r1", "r2", "r3"]
 
 

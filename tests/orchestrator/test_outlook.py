@@ -16,7 +16,7 @@ from nova_async.records import Attempt
 from nova_async.usage import TokenUsage
 from nova_async.words import EventKind, Outcome
 from tests.orchestrator.test_running import plan, run
-from tests.views import attempt
+from tests.views import NOON, attempt
 
 PLAN = parse_cascade("""+++
 retries = 0
@@ -92,6 +92,19 @@ def test_a_task_without_budget_waits_and_so_does_what_needs_it() -> None:
     outlook = look_ahead(cascade, History(attempts={"A": (used,)}))
     assert outlook.rounds == (("C",),)
     assert outlook.skipped == {"A": "its budget of 3 tokens is used up (5 tokens spent)", "B": "waits for A"}
+
+
+def test_what_has_to_be_approved_first() -> None:
+    """A task with a gate is foretold as any other, and named; what was approved is not, unless all begins anew."""
+    cascade = Cascade.of(
+        Task(id=name, depends_on=needs, options=TaskOptions(gate=True)) for name, needs in (("A", ()), ("B", ("A",)))
+    )
+    outlook = look_ahead(cascade, History())
+    assert (outlook.rounds, outlook.to_approve) == ((("A",), ("B",)), {"A", "B"})
+    past = History(approved={"A": NOON, "B": NOON})
+    assert look_ahead(cascade, past).to_approve == set()
+    assert look_ahead(cascade, past, fresh=True).to_approve == {"A", "B"}
+    assert look_ahead(cascade, past, fresh=True, only={"A"}).to_approve == {"A"}
 
 
 async def test_a_run_does_what_was_foretold(tmp_path: Path) -> None:
