@@ -1,13 +1,15 @@
 """Finds the prices that a run of a plan would estimate by."""
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from nova_async.cascade import Cascade
 from nova_async.orchestrator.cost_sources import KnownPrices, models_without_entry
+from nova_async.orchestrator.countable import Counted
 from nova_async.prices import Prices
 from nova_async.worker.published_prices import PUBLISHED
 
-__all__ = ["find_prices"]
+__all__ = ["find_prices", "may_be_estimated"]
 
 
 def find_prices(cascade: Cascade, *, for_budgets: bool = False) -> KnownPrices:
@@ -22,6 +24,17 @@ def find_prices(cascade: Cascade, *, for_budgets: bool = False) -> KnownPrices:
     if any(models_without_entry(cascade, prices, with_budget=for_budgets)):
         PUBLISHED.read()
     return KnownPrices(prices, PUBLISHED.of, PUBLISHED.version or installed_version())
+
+
+def may_be_estimated(cascade: Cascade) -> Callable[[Counted], bool]:
+    """Return what tells whether a cost may be estimated, without reading the published prices for it."""
+    prices = KnownPrices(Prices(cascade.settings.prices))
+
+    def tell(counted: Counted) -> bool:
+        has_published = PUBLISHED.is_installed and counted.tells_tokens and bool(counted.agent.program)
+        return has_published or prices.has(counted)
+
+    return tell
 
 
 def installed_version() -> str:

@@ -5,7 +5,7 @@ No process is started for this, and each program and folder is checked once, how
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
@@ -21,7 +21,7 @@ from nova_async.errors import NotReadyError
 from nova_async.journal.history import History
 from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.orchestrator.outlook import look_ahead
-from nova_async.orchestrator.price_search import find_prices
+from nova_async.orchestrator.price_search import find_prices, may_be_estimated
 from nova_async.process.command import resolve
 
 __all__ = [
@@ -135,6 +135,16 @@ class Readiness:
         if found.problems:
             raise NotReadyError(found.sentences())
         return found.noted()
+
+    def of_budget(self, usd: float | None, tokens: int | None, tasks: Iterable[Task]) -> tuple[str, ...]:
+        """Say why the run's budget could not be enforced with these tasks, if somebody sets it while they run."""
+        if not self._knows_commands:
+            return ()
+        settings = replace(self._cascade.settings, budget_usd=usd, budget_tokens=tokens)
+        problems = budget_problems(
+            replace(self._cascade, settings=settings), tasks, may_be_estimated(self._cascade)
+        )  # the tasks' own budgets have been looked at
+        return tuple(map(told, problems.items()))
 
     def of_program(self, job: Job | None) -> str | None:
         """Say why a job's program cannot be started on this machine, if it runs here and cannot."""

@@ -8,12 +8,14 @@ from functools import partial
 
 from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
+from nova_async.cascade import Cascade
 from nova_async.errors import JournalError, RequestError
 from nova_async.orchestrator import happenings
 from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.machine import Machine
 from nova_async.orchestrator.obeying import check_approve, check_stop, to_run_again
 from nova_async.orchestrator.placing import Placed
+from nova_async.orchestrator.readiness import Readiness
 from nova_async.orchestrator.run_records import RunRecords
 from nova_async.orchestrator.run_state import RunState
 from nova_async.orchestrator.telling import Telling
@@ -30,7 +32,9 @@ class Requests:
     whole ``Orchestrator`` does: from another thread, use ``loop.call_soon_threadsafe``.
     """
 
+    cascade: Cascade
     max_workers: int
+    _readiness: Readiness
     _state: RunState
     _has_begun: bool
     _over: asyncio.Event
@@ -113,12 +117,19 @@ class Requests:
     def set_budget(self, usd: float | None = None, tokens: int | None = None) -> None:
         """Set what this run may use in all, with what earlier runs of the plan have used; None leaves it as it is.
 
-        Agents that run keep the share that they were told. A budget that is used up already ends the run, as always.
+        Agents that run keep the share that they were told. A budget that is used up already ends the run, as always,
+        and one that nothing could ever be counted against is refused, as at the start of a run.
         """
         check_budget(usd, tokens)
-        budget = self._changeable.budget
+        state = self._changeable
+        left = [
+            task for task in self.cascade.tasks.values() if state.schedule.state(task.id) is not TaskState.COMPLETED
+        ]
+        if problems := self._readiness.of_budget(usd, tokens, left):
+            raise RequestError(problems[0])
+        budget = state.budget
         about = {"max_cost_usd": budget.max_cost_usd, "max_tokens": budget.max_tokens}
-        after = {"max_cost_usd": about["max_cost_usd"] if usd is None else usd,
+        after = {"max_cost_usd": about["max_cost_usd"] if usd is None else float(usd),
                  "max_tokens": about["max_tokens"] if tokens is None else tokens}  # fmt: skip
         self._telling.tell(EventKind.BUDGET_CHANGED, None, **after, before=about)
         self._happens(happenings.NewBudget(usd, tokens))

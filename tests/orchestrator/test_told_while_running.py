@@ -315,6 +315,21 @@ async def test_a_budget_for_what_runs_already(tmp_path: Path) -> None:
     assert report.is_over_budget
 
 
+async def test_a_budget_that_nothing_counts_against(tmp_path: Path) -> None:
+    """It is refused as it would be before the start: nobody would ever know that it is used up."""
+    runner = orchestrator(plan("ID | What\nA1 | true"), tmp_path)
+    refused = []
+
+    def ask() -> None:
+        with pytest.raises(RequestError, match="A1: budget_usd cannot be enforced: `sh` reports no cost"):
+            runner.set_budget(usd=1.0)
+        runner.set_budget(tokens=10)
+        refused.append(runner.run_view.budgets)
+
+    report, _ = await told(runner, once(EventKind.ATTEMPT_STARTED, "A1", ask))
+    assert (report.ok, refused[0][0].max_tokens, refused[0][0].max_cost_usd) == (True, 10, None)
+
+
 def requests(runner: Orchestrator) -> list[Callable[[], object]]:
     """Return all that a run can be told."""
     return [
