@@ -127,6 +127,19 @@ def test_what_a_stopped_task_was_to_try_another_tries() -> None:
     assert begun(decide(state, Ended("A", Outcome.CANCELLED, account=ONE), 902.0)) == ["B"]
 
 
+def test_whoever_was_to_try_first_and_is_stopped_lets_the_next_one_try() -> None:
+    """Also if there was no place yet for it to try whether a limit is over."""
+    state = after(plan(("A", ""), ("B", ""), ("X", "")), Written("A", ONE), limited("A", 100.0), workers=1)
+    decide(state, Kept("B", ONE.parts()[2]), 2.0)
+    (gate,) = state.gates
+    assert begun(decide(state, Woken(), 900.0)) == []
+    assert state.trying == {gate: "A"}
+    check_stop(state, "A")
+    decide(state, StopOne("A"), 901.0)
+    assert state.trying == {gate: "B"}
+    assert begun(decide(state, Ended("X", Outcome.OK), 902.0)) == ["B"]
+
+
 def test_a_run_that_ends_stops_a_task_sooner() -> None:
     """While a run ends, one of its tasks can be killed."""
     state = after(CHAIN, Written("A"), Stop())

@@ -18,6 +18,7 @@ from nova_async.orchestrator.reporting import (
     reason,
     run_report,
     silent_denial,
+    told_to_go_on,
     warnings_in,
 )
 from nova_async.records import Attempt, AttemptFacts, AttemptId
@@ -44,6 +45,14 @@ def test_why_a_task_does_not_run(state: TaskState, told: str | None) -> None:
     """In words, while the run goes on; afterwards nothing waits but for what it is blocked by."""
     assert reason(state, ["X"], ["A", "B"], None, over=False) == told
     assert reason(state, ["X"], ["A", "B"], None, over=True) == (told if state is TaskState.BLOCKED else None)
+
+
+def test_what_somebody_has_to_do() -> None:
+    """A ready task of a paused run waits for it; a stopped one and a gate say which command lets them go on."""
+    assert reason(TaskState.READY, [], [], None, over=False, is_paused=True) == "waits for the paused run to go on"
+    assert told_to_go_on("A", is_stopped=False, over=False) == "waits for approval: `nova approve A`"
+    assert told_to_go_on("A", is_stopped=True, over=False) == "stopped; `nova retry A` lets it run again"
+    assert told_to_go_on("A", is_stopped=True, over=True) == "stopped; the next `nova run` goes on with it"
 
 
 def test_a_task_that_waits_for_nobody_has_no_reason() -> None:

@@ -288,9 +288,15 @@ async def test_more_workers(tmp_path: Path) -> None:
 async def test_another_budget_while_it_runs(tmp_path: Path) -> None:
     """What was used before there was one counts, too; a larger one lets the run go on beyond the first."""
     use = "echo Token usage: input=10, output=0, cache_read=0, cache_creation=0"
-    rows = "\n".join(f"T{number} | {use}" for number in range(1, 7))
+    until_raised = "[ $NOVA_TASK_ID = T1 ] \\|\\| until [ -e raised ]; do sleep 0.01; done"
+    rows = "\n".join(f"T{number} | {until_raised}; {use}" for number in range(1, 7))
     runner = orchestrator(plan(f"ID | What\n{rows}", "budget_tokens = 25"), tmp_path, max_workers=1)
-    report, events = await told(runner, once(EventKind.TASK_COMPLETED, "T1", lambda: runner.set_budget(tokens=45)))
+
+    def raise_it() -> None:
+        runner.set_budget(tokens=45)
+        (tmp_path / "raised").touch()
+
+    report, events = await told(runner, once(EventKind.TASK_COMPLETED, "T1", raise_it))
     assert [task.state for task in report.tasks.values()].count(TaskState.COMPLETED) == 5
     (changed,) = (event.data for event in events if event.kind is EventKind.BUDGET_CHANGED)
     assert changed == {
