@@ -12,7 +12,9 @@ from nova_async.usage import TokenUsage
 __all__ = ["Lookup", "ModelPrice", "Prices", "spellings"]
 
 PER_MILLION = 1e6  # tokens
-FOR_AN_HOUR = 2.0  # times the price of input, where the price of a cache entry that lives for an hour is not given
+# Times the price of input is what Anthropic takes for a cache entry that lives for an hour:
+# https://docs.claude.com/en/docs/build-with-claude/prompt-caching#pricing
+FOR_AN_HOUR = 2.0
 
 # A snapshot costs what its model costs: claude-sonnet-4-5-20250929, gpt-5-2025-08-07, claude-sonnet-4@20250514.
 SNAPSHOT = re.compile(r"(?:[-@]20\d{6}|-20\d\d-\d\d-\d\d|-latest)$")
@@ -133,10 +135,11 @@ class Prices:
         published: Lookup = no_price,
     ) -> dict[str, float]:
         """Return what the tokens of each model cost, in US dollars; models of unknown cost are left out."""
-        costs = {}
+        costs, kept = {}, kept_an_hour or {}
         for model, used in usage_by_model.items():
             price = self.of(model, published) if used.total else FREE
-            cost = None if price is None else price.cost_of(used, (kept_an_hour or {}).get(model))
+            long = kept.get(model, kept.get(model.removesuffix(LONG_CONTEXT)))  # its answers do not name that option
+            cost = None if price is None else price.cost_of(used, long)
             if cost is not None:
                 costs[model] = cost
         return costs

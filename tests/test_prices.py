@@ -152,3 +152,10 @@ def test_prices_travel() -> None:
     prices = Prices({"M": KNOWN}, listed=False)
     again = pickle.loads(pickle.dumps(prices))
     assert (again, again.of("m")) == (prices, KNOWN)
+
+
+def test_what_is_kept_is_found_by_the_name_without_its_option() -> None:
+    """Claude's totals name it, and its answers do not."""
+    used = {"m[1m]": TokenUsage(cache_creation_tokens=1_000_000)}
+    assert Prices({"m": KNOWN}, listed=False).estimate_by_model(used, kept_an_hour={"m": 400_000}) == {"m[1m]": 4.65}
+    assert Prices({"m": KNOWN}, listed=False).estimate_by_model(used, kept_an_hour={"m": 0}) == {"m[1m]": 3.75}

@@ -148,6 +148,8 @@ class EventReader(ABC):
         self.denied: dict[str, None] = {}  # in order, each once
         self.background = Background()
         self.ledger = UsageLedger()
+        self.an_hour = UsageLedger()
+        """Of what is written into caches, what is kept there for an hour; totals do not tell, so none replaces it."""
         self._mode = mode
         self._text = None if mode in ("json", "stream-json") else PlainReader(counts_usage=self.COUNTS_TEXT)
         self._lines = LineSplitter()
@@ -221,7 +223,7 @@ class EventReader(ABC):
         usage, by_model = self.ledger.read()
         source = UsageSource.LIVE if usage.total else UsageSource.NONE
         return AgentReport(
-            usage=usage, usage_by_model=by_model,
+            usage=usage, usage_by_model=by_model, kept_an_hour=self.an_hour.read_kept(),
             cost_usd=None if self.cost_usd is None else without_dust(self.cost_usd),
             cost_is_behind=self.COSTS_IN_TOTALS and self.cost_usd is not None and not self.ledger.is_settled,
             usage_source=UsageSource.FINAL if self.ledger.is_settled else source,

@@ -14,6 +14,7 @@ from nova_async.agents.reader import (
     AgentReader,
     AgentReport,
     Gauge,
+    KeptAnHour,
     UsageByModel,
     UsageLimit,
     error_entrance,
@@ -149,10 +150,11 @@ def _checked(report: object) -> AgentReport:
         value = getattr(report, name)
         if not fits(value):
             raise TypeError(f"report.{name} has an invalid value ({type(value).__name__})")
-    models = list(report.usage_by_model.items())[:MAX_MODELS]
+    models, kept = list(report.usage_by_model.items())[:MAX_MODELS], list(report.kept_an_hour.items())
     return replace(
         report,
         usage_by_model=UsageByModel({one_line(name, MAX_NAME): usage for name, usage in models}),
+        kept_an_hour=KeptAnHour({one_line(name, MAX_NAME): kept for name, kept in kept[:MAX_MODELS]}),
         usage_source=UsageSource(report.usage_source),
         cost_usd=None if report.cost_usd is None else float(report.cost_usd),
         session_id=plain_id(report.session_id),
@@ -196,6 +198,10 @@ def _is_by_model(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(name, str) and _is_usage(used) for name, used in value.items())
 
 
+def _is_kept(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(name, str) and _is_count(kept) for name, kept in value.items())
+
+
 def _is_cost(value: Any) -> bool:
     return value is None or (type(value) in (int, float) and math.isfinite(value) and 0 <= value <= MAX_COUNT)
 
@@ -234,6 +240,7 @@ FAILURES = frozenset({Outcome.AUTH, Outcome.NETWORK, Outcome.OVERLOAD, Outcome.B
 FIELDS: dict[str, Callable[[Any], bool]] = {
     "usage": _is_usage,
     "usage_by_model": _is_by_model,
+    "kept_an_hour": _is_kept,
     "usage_is_final": _is_flag,
     "usage_source": lambda value: value in list(UsageSource),
     "cost_usd": _is_cost,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
-from nova_async.agents.reader import UsageByModel
+from nova_async.agents.reader import KeptAnHour, UsageByModel
 from nova_async.usage import TokenUsage
 
 __all__ = ["MAX_COUNT", "NOTHING", "Counts", "UsageLedger", "bounded", "count", "less", "money"]
@@ -117,6 +117,11 @@ class UsageLedger:
             total += usage
         by_model.pop("", None)
         return bounded(total), UsageByModel({name: bounded(usage) for name, usage in by_model.items()})
+
+    def read_kept(self) -> KeptAnHour:
+        """Return the cache writes by model, of a ledger in which only those count that are kept for an hour."""
+        _, by_model = self.read()
+        return KeptAnHour({name: usage.cache_creation_tokens for name, usage in by_model.items()})
 
     def _by_model(self) -> dict[str, TokenUsage]:
         by_model = dict(self._before)

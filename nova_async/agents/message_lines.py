@@ -42,6 +42,8 @@ class Usage(msgspec.Struct, gc=False):
     output_tokens: Any = 0
     cache_read_input_tokens: Any = 0
     cache_creation_input_tokens: Any = 0
+    cache_creation: Any = None
+    """Of Claude: how long it is kept."""
 
 
 class ToolInput(msgspec.Struct, gc=False):

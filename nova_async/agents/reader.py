@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NoReturn, Protocol, final
+from typing import Any, NoReturn, Protocol, TypeVar, final
 
 from nova_async.agents.json_weight import WEIGHED_FROM, is_too_heavy
 from nova_async.usage import Gauge, TokenUsage
@@ -16,6 +16,7 @@ __all__ = [
     "AgentReader",
     "AgentReport",
     "Gauge",
+    "KeptAnHour",
     "LineSplitter",
     "UsageByModel",
     "UsageLimit",
@@ -117,9 +118,11 @@ class UsageLimit:
     model: str | None = None
 
 
-@final
-class UsageByModel(dict[str, TokenUsage]):
-    """Tokens by model, read-only; a dict, so that it can be copied, pickled and encoded as it is."""
+Part = TypeVar("Part")
+
+
+class _ByModel(dict[str, Part]):
+    """Something by model, read-only; a dict, so that it can be copied, pickled and encoded as it is."""
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a report does not change")
@@ -128,7 +131,17 @@ class UsageByModel(dict[str, TokenUsage]):
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return UsageByModel, (dict(self),)
+        return type(self), (dict(self),)
+
+
+@final
+class UsageByModel(_ByModel[TokenUsage]):
+    """Tokens by model."""
+
+
+@final
+class KeptAnHour(_ByModel[int]):
+    """How many of its ``cache_creation_tokens`` each model has written to be kept for an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +152,9 @@ class AgentReport:
     """Tokens of this process: the agent's own total once it printed one, the best live estimate before."""
     usage_by_model: Mapping[str, TokenUsage] = field(default_factory=lambda: UsageByModel())
     """The same by model, as far as the output names models; it may add up to less than ``usage``."""
+    kept_an_hour: Mapping[str, int] = field(default_factory=lambda: KeptAnHour())
+    """How many of the ``cache_creation_tokens`` of each model are kept for an hour, which costs more than five minutes
+    do; a model of which the agent does not tell is not in it."""
     usage_is_final: bool = False
     """Whether ``usage`` is a total that the agent itself printed, and nothing is known to be missing in it."""
     usage_source: UsageSource = UsageSource.NONE

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, final
 
 from nova_async.agents.ledger import UsageLedger, bounded, less
-from nova_async.agents.reader import AgentReport, Gauge, LineSplitter, UsageByModel
+from nova_async.agents.reader import AgentReport, Gauge, KeptAnHour, LineSplitter, UsageByModel
 from nova_async.usage import TokenUsage
 from nova_async.words import UsageSource
 
@@ -29,6 +29,8 @@ class SessionUsage:
     usage: TokenUsage = field(default_factory=TokenUsage)
     """Of the session and its sub-agents."""
     usage_by_model: UsageByModel = field(default_factory=UsageByModel)
+    kept_an_hour: KeptAnHour = field(default_factory=KeptAnHour)
+    """As in a report."""
     own: TokenUsage = field(default_factory=TokenUsage)
     """Of the session alone, without its sub-agents."""
     before: TokenUsage = field(default_factory=TokenUsage)
@@ -68,7 +70,7 @@ class SessionReader(ABC):
 
     def __init__(self, session_id: str, since: datetime | None = None) -> None:
         self.session_id = session_id
-        self.own, self.others = UsageLedger(), UsageLedger()
+        self.own, self.others, self.an_hour = UsageLedger(), UsageLedger(), UsageLedger()
         self._since = None if since is None else since - MILLISECOND
         self._files: dict[str, SessionFile] = {}
         self.gauges: dict[str, Gauge] = {}  # by their kinds
@@ -93,8 +95,8 @@ class SessionReader(ABC):
             models[name] = bounded(models[name] + used) if name in models else used
         is_cut = any(file.lines.oversize_lines for file in self._files.values())
         return SessionUsage(
-            usage=bounded(own + others), usage_by_model=UsageByModel(models), own=own, before=self.before,
-            gauges=tuple(self.gauges.values()), is_cut=is_cut,
+            usage=bounded(own + others), usage_by_model=UsageByModel(models), kept_an_hour=self.an_hour.read_kept(),
+            own=own, before=self.before, gauges=tuple(self.gauges.values()), is_cut=is_cut,
         )  # fmt: skip
 
     def ledger_of(self, file: SessionFile) -> UsageLedger:
@@ -201,6 +203,7 @@ def completed(
         report,
         usage=usage,
         usage_by_model=_parts(usage, told, report.model),
+        kept_an_hour=_more_kept(report.kept_an_hour, told.kept_an_hour),
         usage_source=UsageSource.SESSION_FILES,
         usage_is_final=ended_by_itself and are_whole and is_total and not told.is_cut and not report.unfinished,
         cost_usd=max(costs, default=None),
@@ -226,6 +229,10 @@ def _named(report: AgentReport, told: SessionUsage) -> AgentReport:
 
 def _larger(one: TokenUsage, other: TokenUsage) -> TokenUsage:
     return TokenUsage(*map(max, one.as_dict().values(), other.as_dict().values()))
+
+
+def _more_kept(one: Mapping[str, int], other: Mapping[str, int]) -> KeptAnHour:
+    return KeptAnHour({model: max(one.get(model, 0), other.get(model, 0)) for model in {**one, **other}})
 
 
 def _parts(usage: TokenUsage, told: SessionUsage, model: str | None) -> UsageByModel:

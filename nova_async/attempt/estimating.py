@@ -1,6 +1,6 @@
 """What an attempt has cost by prices, where its agent has not told: reckoned once, from its final numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nova_async.agents import AGENTS
@@ -13,15 +13,23 @@ from nova_async.worker.published_prices import PUBLISHED
 __all__ = ["waits_for_prices", "with_estimate"]
 
 
-def with_estimate(end: AttemptEnd, prices: Prices, agent: str, command: Sequence[str]) -> AttemptEnd:
+def with_estimate(
+    end: AttemptEnd,
+    prices: Prices,
+    agent: str,
+    command: Sequence[str],
+    kept_an_hour: Mapping[str, int] | None = None,
+) -> AttemptEnd:
     """Return the end of an attempt with the estimate of its cost, by all prices that are known now.
 
     There is none if its agent told the cost, if nothing was used, or if a price is not known. ``agent`` is whose output
-    it was, and ``command`` its command line, which names the model of agents that do not name it themselves.
+    it was, and ``command`` its command line, which names the model of agents that do not name it themselves;
+    ``kept_an_hour`` is that of its report.
     """
     if not end.usage.total:
         return end
-    return replace(end, estimated_usd=estimate_of(end, prices, AGENTS.get(agent, PLAIN).model_of(command)))
+    model = AGENTS.get(agent, PLAIN).model_of(command)
+    return replace(end, estimated_usd=estimate_of(end, prices, model, kept_an_hour))
 
 
 def waits_for_prices(end: AttemptEnd, prices: Prices) -> bool:

@@ -264,12 +264,13 @@ class LocalAttempt:
     async def _priced(self, end: AttemptEnd) -> AttemptEnd:
         """Return the agent's end with an estimate of what it has cost, where it did not tell."""
         job, agent = self._job, (self._worker.agent if self._worker is not None else None) or ""
-        is_behind = self._worker is not None and self._worker.report.cost_is_behind
+        report = self._worker.report if self._worker is not None else AgentReport()
+        is_behind, kept = report.cost_is_behind, report.kept_an_hour
         told = end if not is_behind else replace(end, cost_usd=None)  # an older figure: all of it is estimated
-        priced = with_estimate(told, job.prices, agent, job.command)
+        priced = with_estimate(told, job.prices, agent, job.command, kept)
         if waits_for_prices(priced, job.prices):
             await self._in_thread(PUBLISHED.read)
-            priced = with_estimate(told, job.prices, agent, job.command)
+            priced = with_estimate(told, job.prices, agent, job.command, kept)
         return priced if not is_behind or (priced.estimated_usd or 0.0) > (end.cost_usd or 0.0) else end
 
     async def _verify(self, end: AttemptEnd, command: tuple[str, ...]) -> AttemptEnd:

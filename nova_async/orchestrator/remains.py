@@ -67,16 +67,16 @@ def remains_of(
         model=report.model,
         log=LogRef(path=str(path), device=ref.device, inode=ref.inode),
     )
-    return end if prices is None else estimated(end, prices, start)
+    return end if prices is None else estimated(end, prices, start, report.kept_an_hour)
 
 
-def estimated(end: AttemptEnd, prices: Prices, start: AttemptStart) -> AttemptEnd:
+def estimated(end: AttemptEnd, prices: Prices, start: AttemptStart, kept_an_hour: Mapping[str, int]) -> AttemptEnd:
     """Return an end with what its tokens have cost, by all prices that there are."""
-    priced = with_estimate(end, prices, start.agent, start.command)
+    priced = with_estimate(end, prices, start.agent, start.command, kept_an_hour)
     if not waits_for_prices(priced, prices):
         return priced
     PUBLISHED.read()
-    return with_estimate(end, prices, start.agent, start.command)
+    return with_estimate(end, prices, start.agent, start.command, kept_an_hour)
 
 
 def environment_then(

@@ -35,7 +35,7 @@ class Pricing:
         if report is known:
             return estimate
         if what_counts(report) != what_counts(known):
-            estimate = estimate_of(report, self._prices, self._model)
+            estimate = estimate_of(report, self._prices, self._model, report.kept_an_hour)
         self._last = report, estimate
         return estimate
 
@@ -59,7 +59,7 @@ class Pricing:
 
 def what_counts(report: AgentReport) -> tuple[object, ...]:
     """Return what an estimate depends on."""
-    return report.usage, report.usage_by_model, report.cost_usd, report.model
+    return report.usage, report.usage_by_model, report.kept_an_hour, report.cost_usd, report.model
 
 
 class Told(Protocol):
@@ -75,14 +75,18 @@ class Told(Protocol):
     def model(self) -> str | None: ...
 
 
-def estimate_of(told: Told, prices: Prices, model: str | None) -> float | None:
+def estimate_of(
+    told: Told, prices: Prices, model: str | None, kept_an_hour: Mapping[str, int] | None = None
+) -> float | None:
     """Return what the tokens of an agent cost, by all prices that are known now; None where it told a cost itself.
 
     ``model`` is the one that its command line names, which counts where the agent names none.
     """
     if told.cost_usd is not None:
         return None
-    return prices.estimate(told.usage, told.usage_by_model, model=told.model or model, published=PUBLISHED.of)
+    return prices.estimate(
+        told.usage, told.usage_by_model, model=told.model or model, kept_an_hour=kept_an_hour, published=PUBLISHED.of
+    )
 
 
 def may_need_the_published(report: AgentReport, prices: Prices) -> bool:

@@ -18,7 +18,6 @@ PRICE_OF = {
     # Where one has no price of its own, it costs what input costs: so the package itself reckons.
     "cache_read": ("cache_read_mtok", "input_mtok"),
     "cache_write": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
 }
 
 
@@ -27,7 +26,7 @@ def main() -> None:
     sys.path[:] = dict.fromkeys([*json.load(sys.stdin), *sys.path])
     version = importlib.import_module("genai_prices").__version__
     providers = importlib.import_module("genai_prices.data_snapshot").get_snapshot().providers
-    prices: dict[str, list[float]] = {}
+    prices: dict[str, list[float | None]] = {}
     for provider in providers:
         for model in provider.models:
             price = prices_of(model)
@@ -38,20 +37,21 @@ def main() -> None:
     json.dump({"version": version, "prices": prices}, sys.stdout)
 
 
-def prices_of(model: Any) -> list[float]:
+def prices_of(model: Any) -> list[float | None]:
     """Return what a million tokens of each kind cost today; nothing where input or output have no price.
 
     Some models cost more in calls with long prompts; how long each prompt was is not known afterwards.
     """
     table = model.get_prices(datetime.now(UTC))
-    found = []
+    found = list[float | None]()
     for names in PRICE_OF.values():
         known = (getattr(table, name, None) for name in names)
         price = next((price for price in known if price is not None), None)
         if price is None:
             return []
         found.append(float(getattr(price, "base", price)))
-    return found
+    an_hour = getattr(table, "cache_write_1h_mtok", None)  # or the price of input tells what it costs
+    return [*found, None if an_hour is None else float(getattr(an_hour, "base", an_hour))]
 
 
 def names_in(match: Any, model: str) -> Iterator[str]:

@@ -118,6 +118,9 @@ NONSENSE: list[tuple[str, Any]] = [
     ("usage_by_model", {"m": 5}),
     ("usage_by_model", {5: TokenUsage()}),
     ("usage_by_model", [("m", TokenUsage())]),
+    ("kept_an_hour", {"m": -1}),
+    ("kept_an_hour", {5: 1}),
+    ("kept_an_hour", [("m", 1)]),
     ("usage_is_final", "yes"),
     ("usage_source", "guessed"),
     ("usage_source", []),
@@ -197,12 +200,13 @@ def test_texts_are_made_fit_to_be_shown() -> None:
     report = AgentReport(
         activity=odd, error="\n", result=odd, model=odd, session_id="--resume", denied=(odd,) * 99,
         usage_by_model={odd: TokenUsage(1), **{f"m{n}": TokenUsage(1) for n in range(999)}},
+        kept_an_hour={odd: 1, **{f"m{n}": 1 for n in range(999)}},
     )  # fmt: skip
     shown = use(GuardedReader(lambda: Scripted(report)))[-1]
     assert shown.session_id is None
     assert shown.error is None
-    assert len(shown.usage_by_model) == len(shown.denied) == 64
-    for text in (shown.activity, shown.model, *shown.denied, *shown.usage_by_model):
+    assert len(shown.usage_by_model) == len(shown.kept_an_hour) == len(shown.denied) == 64
+    for text in (shown.activity, shown.model, *shown.denied, *shown.usage_by_model, *shown.kept_an_hour):
         assert text is not None
         assert text.isprintable()
         assert len(text) <= 200

@@ -17,6 +17,7 @@ from nova_async.worker.limits import Limits
 from tests.children import program
 
 GAUGED = Path(__file__).parents[1] / "data/claude/oauth-ratelimit.sj.stdout"
+KILLED = Path(__file__).parents[1] / "data/claude/sleeptool.sj-term-pid.stdout"
 ANSWER = TokenUsage(100, 5, 10, 0)
 
 
@@ -85,3 +86,19 @@ async def test_how_full_the_account_is_stays_known_to_the_end(tmp_path: Path) ->
     [gauges] = {facts.gauges for facts in told if facts.gauges}
     assert [(gauge.kind, gauge.used) for gauge in gauges] == [("five_hour", 0.91)]
     assert {facts.phase for facts in told if facts.gauges} >= {Phase.RUN, Phase.VERIFY}
+
+
+async def test_a_claude_that_was_killed_is_priced_by_how_long_its_caches_last(tmp_path: Path) -> None:
+    """Its answers say what is kept for an hour, which is dearer, and what for five minutes."""
+    prices = Prices({"claude-sonnet-4-6": ModelPrice(3.0, 15.0, 0.3, 3.75, 6.0)}, listed=False)
+    job = Job(
+        id=AttemptId("run", "A1", 1), command=("cat", str(KILLED)), agent="claude", cwd=str(tmp_path),
+        log_name="A1.log", prices=prices,
+    )  # fmt: skip
+    told: list[AttemptFacts] = []
+    end = await run_attempt(job, told.append, log_dir=tmp_path / "logs")
+    used = end.usage
+    assert (end.cost_usd, used.cache_creation_tokens) == (None, 8004)
+    by_hand = 3 * used.input_tokens + 15 * used.output_tokens + 0.3 * used.cache_read_tokens + 6 * 5003 + 3.75 * 3001
+    assert end.estimated_usd == pytest.approx(by_hand / 1e6)
+    assert told[-1].estimated_usd in (None, end.estimated_usd)

@@ -17,6 +17,7 @@ from nova_async.words import Outcome, UsageSource
 from tests.children import program
 
 PRICES = Prices({"gpt-x": ModelPrice(input=1.0, output=10.0, cache_read=0.1)}, listed=False)
+DATA = Path(__file__).parents[1] / "data"
 ANSWER = TokenUsage(100, 5, 10, 0)
 CALL = ("codex", "exec", "--json", "Do the thing.")
 
@@ -96,3 +97,20 @@ def test_the_files_of_its_session_are_where_its_own_account_has_them(
 
     end = left_by(tmp_path / folder, "1", "fail", account=account, cwd=str(tmp_path / "task"), then=then)
     assert end.usage == ANSWER
+
+
+def test_what_a_killed_claude_has_written_into_caches_is_priced_by_how_long_it_is_kept(tmp_path: Path) -> None:
+    """Its log says that of each answer: 5,003 tokens for an hour, 3,001 for five minutes."""
+    log = tmp_path / "T1.log"
+    log.write_bytes((DATA / "claude/sleeptool.sj-term-pid.stdout").read_bytes())
+    start = AttemptStart(
+        id=AttemptId("r", "T1", 1), plan="p", started_at=datetime.now(UTC), agent="claude", prompt_digest="",
+        command=("claude", "-p", "x", "--output-format", "stream-json"),
+    )  # fmt: skip
+    ref = LogRef(path=str(log), device=log.stat().st_dev, inode=log.stat().st_ino)
+    prices = Prices({"claude-sonnet-4-6": ModelPrice(3.0, 15.0, 0.3, 3.75)}, listed=False)
+    end = remains_of(Attempt(start=start, log=ref), None, prices, {"HOME": str(tmp_path)})
+    assert end is not None
+    used = end.usage
+    by_hand = 3 * used.input_tokens + 15 * used.output_tokens + 0.3 * used.cache_read_tokens + 6 * 5003 + 3.75 * 3001
+    assert end.estimated_usd == pytest.approx(by_hand / 1e6)

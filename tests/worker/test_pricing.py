@@ -149,10 +149,10 @@ def test_published_prices_are_read_by_another_process(package: Path) -> None:
     published = PublishedPrices()
     assert (published.is_installed, published.of("spend-1")) == (True, None)
     published.read()
-    full = ModelPrice(2.0, 8.0, 0.5, 2.0, 2.0)
+    full = ModelPrice(2.0, 8.0, 0.5, 2.0)
     assert (published.version, published.is_settled) == ("9.8.7", True)
     assert published.of("spend-1") == published.of("spend-one") == published.of("maker/spend-1") == full
-    assert published.of("reseller/spend-1") == ModelPrice(3.0, 9.0, 3.0, 3.0, 3.0)
+    assert published.of("reseller/spend-1") == ModelPrice(3.0, 9.0, 3.0, 3.0)
     assert (published.of("spend-2"), published.of("spend.*"), published.of("reseller/spend-2")) == (None, None, None)
     assert sys.modules.get("genai_prices.data_snapshot") is None or not package.is_relative_to(
         Path(sys.modules["genai_prices"].__file__ or "")
@@ -198,7 +198,7 @@ def test_the_real_package() -> None:
     published.read()
     prices = Prices()
     assert prices.of("claude-sonnet-4-5-20250929", published.of) == ModelPrice(3.0, 15.0, 0.3, 3.75, 6.0)
-    assert prices.of("openai/gpt-5-codex", published.of) == ModelPrice(1.25, 10.0, 0.125, 1.25, 1.25)
+    assert prices.of("openai/gpt-5-codex", published.of) == ModelPrice(1.25, 10.0, 0.125, 1.25)
     assert prices.of("gemini-2.5-pro", published.of) is not None
     assert prices.of("claude-opus-4-9", published.of) is None
     assert "genai_prices" not in sys.modules

@@ -46,7 +46,7 @@ from nova_async.agents.reader import MAX_RESULT
 from nova_async.agents.wording import plain_text
 from nova_async.words import Outcome
 
-__all__ = ["ClaudeReader", "counts_of"]
+__all__ = ["ClaudeReader", "counts_of", "kept_an_hour"]
 
 # Nine lines of ten with partial messages. A line that begins like this can be nothing else, and has nothing to count.
 SKIPPED = (
@@ -94,12 +94,24 @@ def _counts(usage: Usage) -> Counts:
     return count(fresh), count(output), count(read), count(created)
 
 
+def _kept_an_hour(usage: Usage) -> Counts | None:
+    told = usage.cache_creation
+    return (0, 0, 0, count(told.get("ephemeral_1h_input_tokens"))) if isinstance(told, dict) else None
+
+
 def counts_of(used: Any) -> Counts:
     """Return the four counts of a message's ``usage``, as it stands on a line or in a session file."""
+    return _counts(_usage_of(used))
+
+
+def kept_an_hour(used: Any) -> Counts | None:
+    """Return what of it is kept in a cache for an hour, as a count of cache creation; None where that is not told."""
+    return _kept_an_hour(_usage_of(used))
+
+
+def _usage_of(used: Any) -> Usage:
     fields = Usage.__struct_fields__
-    return _counts(
-        Usage(**{field: used[field] for field in fields if field in used}) if isinstance(used, dict) else Usage()
-    )
+    return Usage(**{field: used[field] for field in fields if field in used}) if isinstance(used, dict) else Usage()
 
 
 @final
@@ -208,7 +220,10 @@ class ClaudeReader(MessageReader):
             self._raise(self._speaking[speaker], event.usage, None, parent)  # this brings the exact output
 
     def _raise(self, message: str, usage: Usage, model: Any, parent: Any) -> None:
-        self.ledger.raise_to(message, _counts(usage), model if isinstance(model, str) else "")
+        name = model if isinstance(model, str) else ""
+        self.ledger.raise_to(message, _counts(usage), name)
+        if (kept := _kept_an_hour(usage)) is not None:
+            self.an_hour.raise_to(message, kept, name)
         if parent is not None and (counts := self.ledger.of(message)) is not None:
             self._sub_agent_calls[counts[0], counts[2], counts[3]] = message
             if len(self._sub_agent_calls) > 2 * MAX_MESSAGES:
@@ -229,6 +244,8 @@ class ClaudeReader(MessageReader):
             else:
                 model = ended.resolvedModel if isinstance(ended.resolvedModel, str) else ""
                 self.ledger.put(f"agent:{ended.agentId}", counts, model)
+                if (kept := kept_an_hour(ended.usage)) is not None:
+                    self.an_hour.put(f"agent:{ended.agentId}", kept, model)
 
     def _read_system(self, said: _SystemLine) -> None:
         self._tells_steps = True

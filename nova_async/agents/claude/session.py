@@ -10,7 +10,7 @@ from typing import Any, final
 
 import msgspec
 
-from nova_async.agents.claude.reader import counts_of
+from nova_async.agents.claude.reader import counts_of, kept_an_hour
 from nova_async.agents.event_reader import decode
 from nova_async.agents.ledger import MAX_MESSAGES, Counts
 from nova_async.agents.newest import forget_oldest
@@ -67,7 +67,10 @@ class ClaudeSession(SessionReader):
 
     def _read_answer(self, name: str, message: _Message, file: SessionFile) -> None:
         counts = counts_of(message.usage)
-        self.ledger_of(file).raise_to(name, counts, message.model if isinstance(message.model, str) else "")
+        model = message.model if isinstance(message.model, str) else ""
+        self.ledger_of(file).raise_to(name, counts, model)
+        if (kept := kept_an_hour(message.usage)) is not None:
+            self.an_hour.raise_to(name, kept, model)
         if not file.is_own:
             call = counts[0], counts[2], counts[3]
             self._calls[call] = name

@@ -73,7 +73,7 @@ _Line = AssistantLine | EventLine | UserLine | _SystemLine | _ResultLine
 _LINE: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
 
 
-def _counts_of(used: Any, names: tuple[str, ...] = Usage.__struct_fields__) -> Counts:
+def _counts_of(used: Any, names: tuple[str, ...] = Usage.__struct_fields__[:4]) -> Counts:
     """Return the four counts of an object whose input contains what was read from the cache."""
     fields = used if isinstance(used, dict) else {}
     whole, output, read, created = (count(fields.get(name)) for name in names)
