@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         StateFileError,
         WorkerStateError,
     )
+    from nova_async.notice.notifying import notifying
     from nova_async.orchestrator.orchestrator import Orchestrator
     from nova_async.prices import ModelPrice, Prices
     from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
@@ -86,6 +87,7 @@ __all__ = [
     "WorkerStateError",
     "WorkerStatus",
     "load_cascade",
+    "notifying",
     "parse_cascade",
 ]
 
@@ -139,6 +141,7 @@ ROOMS = {
     "WorkerStateError": "errors",
     "WorkerStatus": "words",
     "load_cascade": "cascade",
+    "notifying": "notice.notifying",
     "parse_cascade": "cascade",
 }
 

@@ -6,6 +6,7 @@ __all__ = [
     "Condition",
     "EventKind",
     "Leftovers",
+    "NoticeKind",
     "OnBudget",
     "OnFailure",
     "Outcome",
@@ -179,6 +180,21 @@ class EventKind(StrEnum):
     BUDGET_CHANGED = "budget_changed"
     STOPPING = "stopping"
     RUN_ENDED = "run_ended"
+
+
+class NoticeKind(StrEnum):
+    """Of what somebody may be notified."""
+
+    END = "end"
+    """The run has ended."""
+    FAILURE = "failure"
+    """The first task has failed."""
+    BLOCKED = "blocked"
+    """Something waits for a person: a gate to approve, an agent to log in, a tool that was denied."""
+    LIMIT = "limit"
+    """An account has reached its usage limit."""
+    BUDGET = "budget"
+    """A budget is nearly used up, or used up."""
 
 
 class RunEnd(StrEnum):

@@ -32,14 +32,15 @@ MAY_KNOW: dict[str, set[str]] = {
     "attempt": VALUES | {"_core", "redaction", "agents", "process", "worker"},
     "orchestrator": VALUES | {"_core", "redaction", "agents", "cascade", "process", "worker", "journal", "attempt"},
     "demo_agent": set(),  # a program by itself
+    "notice": VALUES | {"_core", "redaction", "cascade", "process", "worker", "attempt", "orchestrator", "control"},
     "control": VALUES
     | {"_core", "redaction", "agents", "cascade", "process", "worker", "journal", "attempt", "orchestrator"},
     "cli": VALUES
     | {"_core", "redaction", "demo_agent", "attempt", "agents", "cascade", "process", "worker", "journal"}
-    | {"orchestrator", "control", "web", ""},  # web is loaded by `nova serve` only
+    | {"orchestrator", "control", "notice", "web", ""},  # web is loaded by `nova serve` only
     "web": VALUES | {"_core", "agents", "journal", "control"},
     "__main__": {"cli"},
-    "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator"},
+    "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator", "notice"},
 }
 
 DECIDING = (
@@ -57,6 +58,7 @@ PURE = (
     | {"redaction", "agents", "cascade"}
     | {f"orchestrator/{name}.py" for name in DECIDING}
     | {f"control/{name}.py" for name in SHOWN}
+    | {"notice/due.py"}
 )
 PURE_IMPORTS = {
     "__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",

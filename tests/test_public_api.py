@@ -23,7 +23,7 @@ PROMISED = {
         "StateFileError",
     ),
     *("Cascade", "Task", "CascadeError", "parse_cascade", "load_cascade"),
-    *("Orchestrator", "RunReport", "RunView", "TaskView", "Hold", "BudgetView", "MilestoneView", "Event"),
+    *("Orchestrator", "RunReport", "RunView", "TaskView", "Hold", "notifying", "BudgetView", "MilestoneView", "Event"),
     *("ModelPrice", "Prices"),
     *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),
     *("LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),

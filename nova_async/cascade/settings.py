@@ -8,6 +8,7 @@ from typing import Any, Literal, final
 from nova_async.cascade import values
 from nova_async.cascade.diagnostics import did_you_mean, shown
 from nova_async.cascade.milestones import Milestone
+from nova_async.cascade.notify import Notify, parse_notify
 from nova_async.cascade.options import joined_options, text_of_toml
 from nova_async.cascade.shell_words import needs_a_shell, refuse_open_placeholders
 from nova_async.prices import ModelPrice
@@ -63,8 +64,8 @@ class RunSettings:
     redact: tuple[str, ...] = ()
     """Names of variables whose values are not to be written down, and patterns between slashes."""
     base_branch: str = "HEAD"
-    notify: tuple[str, ...] = ()
-    """Commands or URLs."""
+    notify: tuple[Notify, ...] = ()
+    """Who is notified of what happens to the run."""
     prices: Mapping[str, ModelPrice] = field(default_factory=dict, hash=False)
     """Prices by model, above the published ones."""
     budget_usd: float | None = None
@@ -249,7 +250,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "isolate_config": _from_text(values.parse_yes_no),
     "redact": _redact,
     "base_branch": _text,
-    "notify": _texts,
+    "notify": parse_notify,
     "prices": _prices,
     "budget_usd": _from_text(values.unless_off(values.parse_money)),
     "budget_tokens": _from_text(values.unless_off(values.whole_number(1, "a budget must be above 0"))),

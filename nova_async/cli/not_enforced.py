@@ -9,7 +9,6 @@ __all__ = ["not_enforced"]
 
 # Keys of the front matter, each with what does not happen.
 SETTINGS = {
-    "notify": "nobody is notified",
     "base_branch": "no worktrees are made",
 }
 

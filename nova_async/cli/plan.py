@@ -187,7 +187,8 @@ def diagnostics_of(diagnostics: tuple[Any, ...]) -> list[dict[str, Any]]:
 def settings_written(settings: RunSettings) -> dict[str, Any]:
     """Return the settings of the run that the author set."""
     fields = [field.name for field in dataclasses.fields(settings)]
-    return {name: getattr(settings, name) for name in fields if name in settings.written}
+    written = {name: getattr(settings, name) for name in fields if name in settings.written}
+    return written | ({"notify": [*map(str, settings.notify)]} if "notify" in written else {})
 
 
 def options_unlike(options: TaskOptions, usual: TaskOptions) -> dict[str, Any]:
@@ -289,6 +290,8 @@ def describe_value(name: str, value: Any) -> str:
         return "..".join(map(write_seconds, value))
     if name in ("command", "verify", "agent_args"):
         return shlex.join(value)
+    if name == "notify":
+        return "; ".join(value) or "none"
     if isinstance(value, tuple | list):
         return " ".join(map(str, value)) or "none"
     if isinstance(value, dict):

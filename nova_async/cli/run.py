@@ -1,7 +1,6 @@
 """``nova run``: a whole plan, shown while it runs, and summed up."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from nova_async._core.advice import run_command
-from nova_async.agents import AGENTS
 from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
-from nova_async.cascade.agent_order import check_accounts, choices_of
-from nova_async.cascade.diagnostics import did_you_mean, shown
-from nova_async.cascade.settings import parse_agent_command, parse_pass_env
+from nova_async.cli.above_the_plan import with_command_line
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
@@ -26,14 +22,14 @@ from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs, retry_co
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
-from nova_async.cli.limit_options import LIMITS, limit, with_limits
+from nova_async.cli.limit_options import limit
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
-from nova_async.cli.redacting import warn_of_no_effect
 from nova_async.cli.reports import Reports, open_reports
+from nova_async.cli.ringing import Ringing
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
@@ -113,6 +109,12 @@ class Options:
     retry_failed: bool = flag(help="Run failed tasks again.")
     fresh: bool = flag(help="Start over; ignore earlier results.")
     trust_journal: bool = flag(help="Accept a journal that was written by another user or on another machine.")
+    notify: tuple[str, ...] = option(
+        multiple=True,
+        default=(),
+        metavar="WHAT",
+        help='Notify this: "PROG {text}", a URL, bell, osc9 or none; repeatable.',
+    )
     json: bool = flag(help="Write one JSON line per event, then a summary.")
     plain: bool = flag(help="Write lines instead of a table.")
     joblog: str | None = option(metavar="FILE", help="Append one line per attempt, in GNU parallel's joblog format.")
@@ -181,76 +183,11 @@ def tell_skipped(tasks: Sequence[str], outlook: "Outlook", cascade: Cascade, jou
             tell(f"{task_id} will not run: {why}{cure}")
 
 
-def with_command_line(cascade: Cascade, options: Options) -> Cascade:
-    """Put what the command line says above what is written in the plan.
-
-    Raises ``click.UsageError`` for an unknown agent, and for a command that names no program.
-    """
-    if options.permissions is not None:
-        cascade = cascade.with_options(permissions=Permissions(options.permissions))
-    cascade = with_limits(cascade, {key: getattr(options, key) for key in LIMITS})
-    if options.agent_arg:
-        cascade = cascade.with_options(agent_args=options.agent_arg)
-    if options.pass_env:
-        try:
-            names = parse_pass_env([name for name in options.pass_env if name != "none"])
-        except ValueError as error:
-            raise click.UsageError(f"--pass-env: {error}") from error
-        cascade = replace(cascade, settings=replace(cascade.settings, pass_env=names))
-    if options.redact:
-        from nova_async.orchestrator.secrets import with_redact
-
-        try:
-            cascade = with_redact(cascade, options.redact)
-        except ValueError as error:
-            raise click.UsageError(f"--redact: {error}") from error
-        warn_of_no_effect(options.redact, os.environ, cascade.settings.env)
-    if options.agent is not None:
-        agents = agents_of(options.agent, cascade, has_command=options.command is not None)
-        # Who names an agent wants it, not the plan's command.
-        cascade = replace(cascade, settings=cascade.settings.with_command(None)).with_options(agent=agents)
-    if options.command is not None:
-        try:
-            words = parse_agent_command(options.command)
-        except ValueError as error:
-            raise click.UsageError(f"--command: {error}") from error
-        cascade = replace(cascade, settings=cascade.settings.with_command(words))
-        if options.agent is None:  # the program tells whose output it is, whatever the plan was written for
-            cascade = without_agents(cascade)
-    return cascade
-
-
-def agents_of(text: str, cascade: Cascade, *, has_command: bool) -> tuple[str, ...]:
-    """Read the agents of ``--agent``, in their order; raises ``click.UsageError`` for what is none or no account."""
-    agents = tuple(word.strip() for word in text.split(","))
-    # Without a program of its own, an agent needs a command.
-    known = [name for name, agent in AGENTS.items() if agent.program or has_command]
-    for choice in choices_of(agents):
-        if choice.agent not in known:
-            guess = did_you_mean(choice.agent, known)
-            raise click.UsageError(f"--agent: {shown(choice.agent)} is not one of {', '.join(known)}{guess}")
-    try:
-        check_accounts(agents, cascade.settings.accounts)
-    except ValueError as error:
-        raise click.UsageError(f"--{error}") from error
-    return agents
-
-
-def without_agents(cascade: Cascade) -> Cascade:
-    """Forget which agents the plan names."""
-
-    def rest(options: object) -> dict[str, object]:
-        return {name: value for name, value in dict(options).items() if name != "agent"}  # type: ignore[call-overload]
-
-    settings = replace(cascade.settings, task_options=rest(cascade.settings.task_options))
-    tasks = {task_id: replace(task, written=rest(task.written)) for task_id, task in cascade.tasks.items()}
-    return replace(cascade, tasks=tasks, settings=settings).with_options()
-
-
 async def supervise(
     cascade: Cascade, only: frozenset[str] | None, options: Options, reports: Reports, fence: Fence | None
 ) -> int:
     """Run, show, sum up. ``fence`` is there where a runner of GitHub reads us."""
+    from nova_async.notice.notifying import notifying
     from nova_async.orchestrator.orchestrator import Orchestrator  # not before there is something to run
 
     painter: Painter | None = None
@@ -280,13 +217,15 @@ async def supervise(
         stack.enter_context(adopting_orphans())
         total = len(only or cascade.tasks)
         view = choose_view(cascade, total, orchestrator, options, fence, interruption)
-        painter = Painter(view, lambda: selected(orchestrator.views), lost_our_reader)
+        ringing = Ringing(view)
+        painter = Painter(ringing, lambda: selected(orchestrator.views), lost_our_reader)
         if isinstance(view, RunTable):
             interruption.leaving = view.leave_at_once
         stack.enter_context(listen(interruption, terminal_signals(orchestrator.executor, view, painter)))
-        stack.enter_context(view)
+        stack.enter_context(ringing)
         try:
-            report = await run_and_show(orchestrator, painter, reports)
+            async with notifying(orchestrator, ring=None if options.json else ringing.ring, on_trouble=tell):
+                report = await run_and_show(orchestrator, painter, reports)
         except NovaError as error:
             problem = error
     if report is None:

@@ -205,6 +205,9 @@ class Overspent:
     """Tell that a budget is used up, or nearly, or was exceeded by what has succeeded."""
 
     text: str
+    task_id: str | None = None
+    """The task whose budget it is; None for the run's."""
+    is_used_up: bool = True
 
 
 @final

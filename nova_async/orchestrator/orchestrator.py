@@ -116,7 +116,7 @@ class Orchestrator(Requests):
         )  # fmt: skip
         self._state = RunState.of(self.cascade, max_workers=self.max_workers, only=self._only)  # to begin with
         self._telling = Telling(self._records, self._picture, self._known, self._secrets, on_change)
-        self.listen, self.note_control = self._telling.listen, self._telling.note_control
+        self.listen, self.note_control, self.warn = self._telling.listen, self._telling.note_control, self._telling.warn
         self._limits = SharedLimits(self._telling.warn)
         self._placed: dict[str, Placed] = {}
         self._ending = 0  # attempts that are over, and not yet written down so

@@ -110,14 +110,16 @@ class Telling:
             case actions.OutOfBudget(task_id, reason):
                 self._tell_end(EventKind.TASK_HELD, task_id, reason=reason, is_out_of_budget=True)
             case actions.Suspended(hold):
-                self.warn(warning_of(hold))
+                self.warn(warning_of(hold), held=hold.agent, outcome=str(hold.outcome))
             case actions.Closed(_, hold):
                 self.tell(EventKind.LIMIT_REACHED, **reporting.about_limit(hold))
             case actions.Opened(_, hold):
                 self.tell(EventKind.LIMIT_RESET, agent=hold.agent, model=hold.model)
             case actions.Near(gauge):
                 self.tell(EventKind.LIMIT_NEAR, **reporting.about_gauge(gauge))
-            case actions.Overspent(text) | actions.ShortOfMemory(text):
+            case actions.Overspent(text, task_of_budget, is_used_up):
+                self.warn(text, budget_of=task_of_budget, is_used_up=is_used_up)
+            case actions.ShortOfMemory(text):
                 self.warn(text)
             case actions.Reached(milestone):
                 self.tell(EventKind.MILESTONE, id=milestone.id, message=milestone.message, hint=milestone.hint)
@@ -127,12 +129,12 @@ class Telling:
     def _tell_end(self, kind: EventKind, task_id: str, **more: Any) -> None:
         self.tell(kind, task_id, **reporting.about(self._known[task_id].last_end), **more)
 
-    def warn(self, text: str) -> None:
-        """Tell that something is wrong that costs no task; each sentence once."""
+    def warn(self, text: str, **more: Any) -> None:
+        """Tell that something is wrong that costs no task, and what it is about; each sentence once."""
         text = self._secrets.redaction.text(text)
         if text not in self._records.warnings and len(self._records.warnings) < MOST_WARNINGS:
             self._records.warnings.append(text)
-            self.tell(EventKind.WARNING, message=text)
+            self.tell(EventKind.WARNING, message=text, **more)
 
     def changed(self, task_id: str | None) -> None:
         """Tell that something about a task, or about the run, looks different now."""

@@ -81,7 +81,8 @@ def watch_budgets(state: RunState, event: Happening) -> Iterable[Action]:
     budget = state.budget
     if (news := budget.news()) is not None:
         goes_on = budget.is_used_up and not state.schedule.is_over
-        yield Overspent(f"{news}{'; nothing more starts, and running agents are asked to stop' if goes_on else ''}")
+        text = f"{news}{'; nothing more starts, and running agents are asked to stop' if goes_on else ''}"
+        yield Overspent(text, is_used_up=budget.is_used_up)
     if not budget.is_used_up:
         return
     if not state.stopping:
@@ -106,6 +107,6 @@ def _news_of_a_task(state: RunState, event: Spent | Ended, task_id: str) -> Iter
     if isinstance(event, Spent):
         # The end of the attempt tells what becomes of a task whose budget is used up.
         if news is not None and not budget.is_used_up:
-            yield Overspent(news)
+            yield Overspent(news, task_id, is_used_up=False)
     elif event.outcome is Outcome.OK and budget.is_exceeded:
-        yield Overspent(f"{budget} was exceeded by what succeeded ({budget.used_in_words} spent)")
+        yield Overspent(f"{budget} was exceeded by what succeeded ({budget.used_in_words} spent)", task_id)

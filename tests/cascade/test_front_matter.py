@@ -3,6 +3,7 @@
 import pytest
 
 from nova_async.cascade import CascadeError, RunSettings, parse_cascade
+from nova_async.cascade.notify import Notify
 from nova_async.cascade.reading import read_plan
 from nova_async.cascade.toml_lines import TomlLines
 from nova_async.prices import ModelPrice
@@ -68,7 +69,7 @@ budget_tokens = 1_000_000
         ("API_*", "/sk-[a-z]{9,}/"),
         "main",
     )
-    assert settings.notify == ("say done", "https://example.org/hook")
+    assert settings.notify == (Notify(command=("say", "done")), Notify(url="https://example.org/hook"))
     assert settings.prices == {"big": ModelPrice(3.0, 15.0, 0.3, None)}
     assert (settings.budget_usd, settings.budget_tokens) == (25.0, 1_000_000)
     assert {"command", "prices", "linger"} <= settings.written

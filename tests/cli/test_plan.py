@@ -245,15 +245,15 @@ def test_agents_that_may_do_everything_stand_out() -> None:
 
 def test_what_is_not_enforced_is_said(folder: Path) -> None:
     """A setting that has no effect yet is warned about, in the plan's own words."""
-    text = '+++\nbudget_usd = 5\nnotify = ["x"]\non_usage_limit = "fail"\n+++\n' + PLAN.partition("+++\n# ")[2]
+    text = '+++\nbudget_usd = 5\nbase_branch = "x"\non_usage_limit = "fail"\n+++\n' + PLAN.partition("+++\n# ")[2]
     cascade = parse_cascade(text.replace("| Timeout |", "| Max Turns |").replace("1h30m", "7"))
-    assert [sentence.split(" ")[0] for sentence in not_enforced(cascade)] == ["notify"]
+    assert [sentence.split(" ")[0] for sentence in not_enforced(cascade)] == ["base_branch"]
     codex = cascade.with_options(agent="codex", worktree=True)
     assert [sentence.split(" ")[0] for sentence in not_enforced(codex)][1:] == ["worktree", "max_turns"]
     (folder / "b.md").write_text(text)
     done = nova("plan", "b.md", cwd=folder)
     assert done.returncode == 0
-    assert "b.md: notify is not enforced yet" in done.stderr
+    assert "b.md: base_branch is not enforced yet" in done.stderr
 
 
 def test_init_writes_a_plan_that_is_right(tmp_path: Path) -> None:

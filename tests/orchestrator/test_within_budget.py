@@ -213,7 +213,7 @@ def test_what_succeeds_over_its_budget_is_completed() -> None:
     assert decide(state, Spent("A", cents(101)), 0.5) == []
     completed, warning, begin = decide(state, Ended("A", Outcome.OK, cents(101)), 1.0)
     assert (completed, begin) == (Completed("A"), Begin("B"))
-    assert warning == Overspent("A's budget of $1.00 was exceeded by what succeeded ($1.01 spent)")
+    assert warning == Overspent("A's budget of $1.00 was exceeded by what succeeded ($1.01 spent)", "A")
 
 
 def test_a_task_is_told_to_be_near_its_budget_once() -> None:
