@@ -1,11 +1,13 @@
 """What earlier runs in this place mean for a plan: said before anything is skipped because of them."""
 
 import shlex
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_async._core.text import listed
-from nova_async.cascade import Cascade
+from nova_async.cascade import Cascade, CascadeError, load_cascade
+from nova_async.cascade.load import find_settings
 from nova_async.errors import NovaError
 from nova_async.words import Outcome
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from nova_async.journal.history import History
     from nova_async.orchestrator.outlook import Outlook
 
-__all__ = ["earlier_runs", "next_run", "notes_on_earlier_runs", "retry_command"]
+__all__ = ["earlier_runs", "next_run", "note_on_growth", "notes_on_earlier_runs", "retry_command"]
 
 MOST_NAMED = 10  # tasks in one line
 
@@ -46,6 +48,19 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
     if planned is not None and (new := [task_id for task_id in cascade.tasks if task_id not in planned]):
         notes.append(f"new in the plan since the last run: {listed(new, MOST_NAMED)}")
     return notes
+
+
+def note_on_growth(cascade: Cascade, since: datetime, again: str) -> str | None:
+    """Say which tasks the plan has got since then: an agent may have planned more; None where there are none."""
+    path = Path(cascade.name)
+    try:
+        if path.stat().st_mtime < since.timestamp():
+            return None
+        now = load_cascade(path, settings=find_settings(".", path.parent))
+    except (OSError, CascadeError):
+        return None  # the next run says what is wrong with it
+    new = [task_id for task_id in now.tasks if task_id not in cascade.tasks]
+    return f"new in the plan since this run began: {listed(new, MOST_NAMED)}; `{again}` runs them" if new else None
 
 
 def earlier_runs(

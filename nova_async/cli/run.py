@@ -18,7 +18,7 @@ from nova_async.cli.above_the_plan import with_command_line
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
-from nova_async.cli.earlier import earlier_runs, notes_on_earlier_runs, retry_command
+from nova_async.cli.earlier import earlier_runs, note_on_growth, notes_on_earlier_runs, retry_command
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Annotated, Fence, is_github
 from nova_async.cli.heartbeat import Heartbeat
@@ -234,6 +234,8 @@ async def supervise(
     reports.finish(report)
     with suppress(OutputError):  # the run is over, and how it ended is its exit code
         sum_up(report, options, interrupted=interruption.signal is not None)
+        if grown := note_on_growth(cascade, report.started_at, run_command(cascade.name)):
+            tell(grown)
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
 
 

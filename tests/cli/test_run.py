@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -367,6 +368,18 @@ def test_a_changed_prompt_is_no_news_once_the_task_is_begun_anew(tmp_path: Path)
     assert "F1's prompt changed" in nova("plan", cwd=tmp_path).stderr
     nova("retry", "F1", cwd=tmp_path)
     assert nova("plan", cwd=tmp_path).stderr == ""
+
+
+def test_a_plan_that_grows_while_it_is_run(tmp_path: Path) -> None:
+    """An agent may plan more: which tasks are new is said at the end, and which command runs them."""
+    (tmp_path / "CASCADE.md").write_text("- [ ] T1 Plan\n")
+    grow = "printf -- '- [ ] T2 More\\n- [ ] T3 More\\n' >> CASCADE.md"
+    done = nova("run", "--plain", "--command", shlex.join(["sh", "-c", grow]), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        0, "nova: new in the plan since this run began: T2, T3; `nova run` runs them\n",
+    )  # fmt: skip
+    done = nova("run", "--plain", "--command", "sh -c 'echo nonsense > nova.toml; touch CASCADE.md'", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "nova: new in the plan since the last run: T2, T3\n")
 
 
 def test_a_gate_where_nobody_answers(tmp_path: Path) -> None:
