@@ -58,7 +58,7 @@ PURE = (
     | {"redaction", "agents", "cascade"}
     | {f"orchestrator/{name}.py" for name in DECIDING}
     | {f"control/{name}.py" for name in SHOWN}
-    | {"notice/due.py"}
+    | {"notice/due.py", "web/metrics.py"}
 )
 PURE_IMPORTS = {
     "__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",

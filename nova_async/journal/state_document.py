@@ -155,6 +155,7 @@ def task_document(view: TaskView) -> dict[str, Any]:
             "needs_approval": view.needs_approval,
             "cost_usd": view.cost_usd,
             "estimated_usd": view.estimated_usd,
+            "usage_by_model": {model: used.as_dict() for model, used in view.usage_by_model.items()},
             "usage_exact": view.usage_is_final,
             "usage_is_final": view.usage_is_final,
             "cost_is_complete": view.cost_is_complete,
@@ -280,6 +281,12 @@ def read_budget(said: Mapping[str, Any]) -> BudgetView:
     )
 
 
+def read_usage(said: Any) -> TokenUsage:
+    """Read the four counts of tokens."""
+    usage = as_table(said)
+    return TokenUsage(*(as_count(usage.get(kind)) for kind in KINDS))
+
+
 def read_gauge(said: Mapping[str, Any]) -> GaugeView:
     """Read what the document says about how full a usage limit is."""
     return GaugeView(
@@ -298,7 +305,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
     runs = state is TaskState.IN_PROGRESS
     step, cost = as_text(task.get("current_step")), as_number(nova.get("cost_usd"))
     estimated = as_number(nova.get("estimated_usd"))
-    used = TokenUsage(*(as_count(usage.get(kind)) for kind in KINDS))
+    used = read_usage(usage)
     attempts = read_attempts(task_id, nova.get("attempts"), as_moment(task.get("started_at")))
     end = attempts[-1].end if attempts else None
     log = read_log(as_table(nova["attempts"][-1])) if attempts else None
@@ -333,6 +340,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
         completed_at=as_moment(task.get("completed_at")),
         duration_seconds=as_number(task.get("duration_seconds")) or 0.0 if seconds is None else seconds,
         usage=used,
+        usage_by_model={model: read_usage(said) for model, said in as_table(nova.get("usage_by_model")).items()},
         usage_is_final=as_flag(nova.get("usage_is_final"), is_exact),
         cost_usd=cost,
         estimated_usd=estimated,

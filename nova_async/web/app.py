@@ -25,6 +25,7 @@ from nova_async.web.answers import bytes_answer, json_answer, problem, said_in
 from nova_async.web.conversation import PART, Conversations, document
 from nova_async.web.feed import MOST_FEEDS, Feed, Stream
 from nova_async.web.logs import Log, log_answer
+from nova_async.web.metrics import METRICS_TYPE, metrics
 from nova_async.web.original import original_logs, original_status, original_task
 from nova_async.web.source import Source
 from nova_async.web.static_files import page, static_file
@@ -149,6 +150,11 @@ class Page:
         async with self.rendering:
             return json_answer(await in_thread(draw, board.at(datetime.now(UTC))))
 
+    async def metrics(self, request: WebRequest) -> Response:
+        """Answer with what Prometheus reads."""
+        text = await in_thread(metrics, self.source.board)
+        return Response(text, headers={"cache-control": "no-store", "content-type": METRICS_TYPE})
+
     async def cost(self, request: WebRequest) -> Response:
         """Answer with what the attempts have cost."""
         return json_answer(await in_thread(self.documents.cost))
@@ -272,6 +278,7 @@ def application(source: Source, documents: Documents, token: str) -> tuple[secur
         Route(f"{task}/attempts/{{number}}/conversation", here.conversation, methods=["GET"]),
         Route(f"{api}/graph", here.graph, methods=["GET"]),
         Route(f"{api}/timeline", here.timeline, methods=["GET"]),
+        Route("/metrics", here.metrics, methods=["GET"]),
         Route(f"{api}/cost", here.cost, methods=["GET"]),
         Route(f"{api}/plan", here.plan, methods=["GET"]),
         Route(f"{api}/runs", here.runs, methods=["GET"]),
