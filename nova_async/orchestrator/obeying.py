@@ -125,8 +125,8 @@ def to_run_again(state: RunState, task_ids: Iterable[str], *, downstream: bool) 
         check_task(state, task_id)
         check_retry(state, task_id)
         wanted.add(task_id)
-        if state.schedule.state(task_id) is TaskState.BLOCKED:
-            wanted |= needed_by(state.cascade, task_id) & state.schedule.failed
+    blocked = [task_id for task_id in wanted if state.schedule.state(task_id) is TaskState.BLOCKED]
+    wanted |= needed_by(state.cascade, blocked) & state.schedule.failed
     if downstream:
         wanted |= {task_id for task_id in built_on(state.cascade, wanted) if is_to_follow(state, task_id)}
     return tuple(task_id for task_id in state.cascade.tasks if task_id in wanted)

@@ -113,9 +113,9 @@ def built_on(cascade: Cascade, task_ids: Iterable[str]) -> set[str]:
     return found
 
 
-def needed_by(cascade: Cascade, task_id: str) -> set[str]:
-    """Return all that a task depends on, directly or through others."""
-    todo, found = [task_id], set[str]()
+def needed_by(cascade: Cascade, task_ids: Iterable[str]) -> set[str]:
+    """Return all that these tasks depend on, directly or through others."""
+    todo, found = list(task_ids), set[str]()
     while todo:
         more = [each for each in cascade.tasks[todo.pop()].depends_on if each not in found]
         found.update(more)

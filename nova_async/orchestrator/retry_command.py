@@ -68,7 +68,7 @@ def to_begin_anew(history: History, cascade: Cascade | None, task_id: str) -> se
         return {task_id}
     failed = set[str]()
     if cascade is not None and task_id in cascade.tasks:
-        failed = needed_by(cascade, task_id) & set(failed_tasks(history))
+        failed = needed_by(cascade, (task_id,)) & set(failed_tasks(history))
     if not failed:
         raise KeyError(task_id)
     return failed

@@ -1,5 +1,7 @@
 """What a running run can be told of its tasks, and what follows from it."""
 
+import time
+
 import pytest
 
 from nova_async.cascade import Cascade, parse_cascade
@@ -409,3 +411,15 @@ def test_another_budget() -> None:
     actions = decide(state, NewBudget(None, 500), 5.0)
     assert {action.task_id for action in actions if isinstance(action, StopTask)} == {"A", "X"}
     assert state.stopping
+
+
+def test_thousands_of_tasks_run_again_in_linear_time() -> None:
+    """Whether a whole chain is blocked or completed: each task is looked at a few times, not once for each other."""
+    names = [f"T{number}" for number in range(5000)]
+    chain = plan(("X", ""), *((name, names[place - 1] if place else "") for place, name in enumerate(names)))
+    began = time.process_time()
+    for state in (after(chain, failed=["T0"]), after(chain, completed=names)):
+        again = to_run_again(state, names, downstream=True)
+        decide(state, Again(again), 2.0)
+        assert begun(decide(state, Forgotten(again), 3.0)) == ["T0"]
+    assert time.process_time() - began < 1.5, "a tenth of that is usual; a walk for each of them takes three seconds"
