@@ -31,7 +31,14 @@ class NoRunError(NovaError, LookupError):
 
 
 class ControlError(NovaError):
-    """A run cannot be asked, or does not do what it was asked for; the message says why, and what to do."""
+    """A run cannot be asked, or does not do what it was asked for; the message says why, and what to do.
+
+    ``reason`` is a word for programs, where there is one.
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class StateFileError(NovaError, ValueError):

@@ -15,12 +15,13 @@ OURS = frozenset({".log", ".db"})  # suffixes of the files in a folder that an e
 def own_folder(path: Path) -> None:
     """Create a folder for our files, with a ``.gitignore`` that hides all of it.
 
-    An existing folder that contains anybody else's files is left as it is.
+    ``.nova`` is this user's alone: what is in there steers runs. An existing folder that contains anybody else's files
+    is left as it is.
 
     Raises the system's ``OSError`` if it cannot be created.
     """
     try:
-        path.mkdir(parents=True)
+        path.mkdir(0o700 if path.name == ".nova" else 0o777, parents=True)
     except FileExistsError:
         if not path.is_dir():
             raise

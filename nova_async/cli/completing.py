@@ -9,7 +9,7 @@ from typing import TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
-from nova_async.cli.places import STATE_FILE
+from nova_async.cli.places import STATE_FILE, folder_and_tasks
 
 __all__ = ["completer_of"]
 
@@ -47,9 +47,10 @@ def files(_: click.Context, incomplete: str) -> Iterable[Item]:
     yield CompletionItem(incomplete, type="file")
 
 
-def folders(_: click.Context, incomplete: str) -> Iterable[Item]:
-    """Let the shell offer folders."""
-    yield CompletionItem(incomplete, type="dir")
+def folders(ctx: click.Context, incomplete: str) -> Iterable[Item]:
+    """Let the shell offer folders, before the first task."""
+    if not words_of(ctx):
+        yield CompletionItem(incomplete, type="dir")
 
 
 def agents(_: click.Context, incomplete: str) -> Iterable[Item]:
@@ -75,7 +76,8 @@ def words_of(ctx: click.Context) -> tuple[str, ...]:
 
 def of_state(ctx: click.Context) -> dict[str, str]:
     """Return the ids in the state file, each with its name; none where there is no such file."""
-    path = Path(ctx.params.get("state") or STATE_FILE)
+    folder, _ = folder_and_tasks(words_of(ctx))
+    path = Path(ctx.params.get("state") or folder / STATE_FILE)
     if not path.is_file() or path.stat().st_size > LARGEST:
         return {}
     tasks = json.loads(path.read_bytes())["tasks"]

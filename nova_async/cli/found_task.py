@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from nova_async.cli.found_run import FoundRun, find_run, totals_of, view_of, warn_of_foreign
 from nova_async.errors import JournalError, NovaError, StateFileError
@@ -16,7 +16,10 @@ from nova_async.views import RunView, TaskView
 from nova_async.words import Condition
 from nova_async.worker.log.file import find_log
 
-__all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task"]
+if TYPE_CHECKING:
+    from nova_async.cascade import Cascade
+
+__all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task", "read_plan_of"]
 
 
 class NoTaskError(NovaError):
@@ -104,6 +107,19 @@ def with_log_as_it_lies(attempt: Attempt) -> Attempt:
     except OSError:
         return attempt  # it is gone
     return replace(attempt, end=replace(end, log=replace(end.log, path=str(path))))
+
+
+def read_plan_of(task: FoundTask) -> "Cascade":
+    """Read the plan that a task is of. Raises ``NoTaskError`` where that cannot be done."""
+    from nova_async.cascade import CascadeError, load_cascade
+    from nova_async.cascade.load import find_settings
+
+    if task.plan is None:
+        raise NoTaskError(f"the plan of {task.view.id} is not where it was: name it with --plan PLAN")
+    try:
+        return load_cascade(task.plan, settings=find_settings(".", task.plan.parent), with_optional=True)
+    except (CascadeError, OSError) as error:
+        raise NoTaskError(f"{task.plan} cannot be read: {error}") from error
 
 
 def read_journal(

@@ -1,6 +1,16 @@
-"""The files that every command knows by the same name unless told otherwise."""
+"""The files that every command knows by the same name unless told otherwise, and the folder that they are in."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from nova_async._core.advice import PLAN
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
 
-__all__ = ["JOURNAL", "LOG_DIR", "PLAN", "STATE_FILE"]
+__all__ = ["JOURNAL", "LOG_DIR", "PLAN", "STATE_FILE", "folder_and_tasks"]
+
+
+def folder_and_tasks(words: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
+    """Tell the folder of a run from tasks in ``[DIR] [TASK…]``: no task's id has a slash, or is a dot."""
+    if words and ("/" in words[0] or words[0] in (".", "..")):
+        return Path(words[0]), tuple(words[1:])
+    return Path(), tuple(words)

@@ -1,16 +1,19 @@
-"""``nova retry``: failed tasks get another chance in the next run."""
+"""``nova retry``: tasks that have come to their end get another chance, in the running run or in the next one."""
 
 import asyncio
+import json
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from nova_async._core.advice import run_command
-from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.options import argument, command_of, option
-from nova_async.cli.places import JOURNAL, STATE_FILE
-from nova_async.cli.say import say, tell
-from nova_async.errors import NovaError
+from nova_async.cli.asking import answered, failed, journal_of, require_tasks
+from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.places import STATE_FILE, folder_and_tasks
+from nova_async.cli.say import say
+from nova_async.control.protocol import Retry
+from nova_async.errors import NoRunError, NovaError
 
 __all__ = ["command"]
 
@@ -19,51 +22,107 @@ __all__ = ["command"]
 class Options:
     """What the command line says."""
 
-    tasks: tuple[str, ...] = argument("TASK…", nargs=-1)
+    tasks: tuple[str, ...] = argument("[DIR] TASK…", nargs=-1)
+    downstream: bool = flag(help="Run again all that depends on them, too.")
     plan: str | None = option(metavar="PLAN", help="The plan they belong to; by default the one run last.")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
-    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
+    state: str | None = option(metavar="FILE", help="The state file, if it is elsewhere.")
+    journal: str | None = option(metavar="FILE", help="The run's journal, if it is elsewhere.")
+    json: bool = flag(help="Write one JSON line.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is meant by that."""
+
+    folder: Path
+    tasks: tuple[str, ...]
+    journal: Path
+    state: Path
+    plan: Path | None
 
 
 def retry(options: Options) -> int:
-    """Let the next run try failed tasks again, with all their retries."""
-    if not Path(options.journal).is_file():
-        tell(f"no run here: {options.journal} does not exist")
-        return BAD_INPUT
-    from nova_async.orchestrator.retry_command import retry_tasks
+    """Let failed tasks run again, with all their retries: in the running run, or else in the next one.
 
+    DIR is the folder of the run; by default, this folder. The exit code is 1 if the running run refuses, 2 if there is
+    no such task or nothing has been run here.
+    """
+    folder, tasks = folder_and_tasks(options.tasks)
+    require_tasks(tasks)
+    state = folder / STATE_FILE if options.state is None else Path(options.state)
+    plan = None if options.plan is None else Path(options.plan)
+    wanted = Wanted(folder=folder, tasks=tasks, journal=journal_of(folder, options.journal), state=state, plan=plan)
+    if not wanted.journal.is_file():
+        return failed(NoRunError(f"no run here: {wanted.journal} does not exist"), as_json=options.json)
     try:
-        plan = Path(options.plan) if options.plan is not None else None
-        asyncio.run(retry_tasks(Path(options.journal), options.tasks, plan=plan))
-    except KeyError as error:
-        tell(why_not(error.args[0], options))
-        return BAD_INPUT
+        again = in_the_run(wanted, options)
+        if again is not None:
+            told = f"{', '.join(again)} {'runs' if len(again) == 1 else 'run'} again"
+        else:
+            again, told = in_the_next_run(wanted, options)
     except NovaError as error:
-        tell(str(error))
-        return BAD_INPUT
-    say(f"{', '.join(options.tasks)} will run again with the next `{again(options)}`")
+        return failed(error, as_json=options.json)
+    say(json.dumps({"ok": True, "tasks": again}) if options.json else told)
     return 0
 
 
-def again(options: Options) -> str:
-    """Return the command that runs these tasks."""
-    from nova_async.cli.found_task import find_task
+def in_the_run(wanted: Wanted, options: Options) -> tuple[str, ...] | None:
+    """Have the running run do it, and return the tasks that run again; None if no run of that plan is running."""
+    asked = Retry(tasks=wanted.tasks, downstream=options.downstream)
+    try:
+        done = asyncio.run(answered(wanted.journal, asked, plan=wanted.plan))
+    except NoRunError:
+        return None
+    return tuple(done.answer.get("tasks", wanted.tasks))
 
-    if options.plan is not None:
-        return run_command(options.plan)
+
+def in_the_next_run(wanted: Wanted, options: Options) -> tuple[tuple[str, ...], str]:
+    """Have the journal forget what the tasks have come to; return those that run again, and a sentence about it.
+
+    Raises ``NovaError`` with the reason where that cannot be.
+    """
+    from nova_async.cli.found_task import NoTaskError, find_task, read_plan_of
+    from nova_async.orchestrator.retry_command import retry_tasks
+
+    found = cascade = None
     with suppress(NovaError):
-        task = find_task(options.tasks[0], state=Path(options.state), journal=Path(options.journal))
-        return run_command(str(task.plan or ""))
-    return run_command()
+        found = find_task(wanted.tasks[0], state=wanted.state, journal=wanted.journal, plan=wanted.plan)
+    if found is not None:
+        try:
+            cascade = read_plan_of(found)
+        except NoTaskError:
+            if options.downstream:
+                raise
+    try:
+        retried = asyncio.run(
+            retry_tasks(wanted.journal, wanted.tasks, plan=wanted.plan, cascade=cascade, downstream=options.downstream)
+        )
+    except KeyError as error:
+        raise NoTaskError(why_not(error.args[0], wanted)) from None
+    told = f"{', '.join(retried.again)} will run again with the next `{next_run(wanted, found and found.plan)}`"
+    if retried.stay_completed:
+        which = ", ".join(retried.stay_completed)
+        told += f"; what is built on {'it' if len(retried.again) == 1 else 'them'} stays completed: {which}"
+        told += " (--downstream runs it again)"
+    return retried.again, told
 
 
-def why_not(task_id: str, options: Options) -> str:
+def next_run(wanted: Wanted, plan: Path | None) -> str:
+    """Return the command that runs the tasks, from the folder in which we are."""
+    plan = wanted.plan or plan or Path()
+    if wanted.folder == Path():
+        return run_command("" if plan == Path() else str(plan))
+    if plan.is_relative_to(wanted.folder):
+        plan = plan.relative_to(wanted.folder)
+    return f"cd {shlex.quote(str(wanted.folder))} && {run_command('' if plan == Path() else str(plan))}"
+
+
+def why_not(task_id: str, wanted: Wanted) -> str:
     """Say why a task that the journal has never seen cannot be tried again."""
     from nova_async.cli.found_task import find_task
 
-    plan = Path(options.plan) if options.plan is not None else None
     try:
-        task = find_task(task_id, state=Path(options.state), journal=Path(options.journal), plan=plan)
+        task = find_task(task_id, state=wanted.state, journal=wanted.journal, plan=wanted.plan)
     except NovaError as error:
         return str(error)
     runs = f"`{run_command(str(task.plan or ''))}` runs it"

@@ -16,6 +16,7 @@ from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
 from nova_async.cli.above_the_plan import with_command_line
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
+from nova_async.cli.detach import Begun, detach
 from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
 from nova_async.cli.earlier import earlier_runs, note_on_growth, notes_on_earlier_runs, retry_command
@@ -115,7 +116,8 @@ class Options:
         metavar="WHAT",
         help='Notify this: "PROG {text}", a URL, bell, osc9 or none; repeatable.',
     )
-    json: bool = flag(help="Write one JSON line per event, then a summary.")
+    detach: bool = flag(help="Once the run has begun, let it go on without this terminal; nova stop ends it.")
+    json: bool = flag(help="Write one JSON line per event, then a summary; with --detach, where the run is.")
     plain: bool = flag(help="Write lines instead of a table.")
     joblog: str | None = option(metavar="FILE", help="Append one line per attempt, in GNU parallel's joblog format.")
     junit: str | None = option(metavar="FILE", help="Write the results as JUnit XML.")
@@ -150,10 +152,13 @@ def run_plan(options: Options) -> int:
         if options.dry_run:
             show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
             return 0
+    begun = detach(Path(options.journal), as_json=options.json) if options.detach else lambda _: None
+    if isinstance(begun, int):
+        return begun
     prepare_process(workers)
     fence = Fence() if is_github() and not options.json else None
     with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
-        return asyncio.run(supervise(cascade, only, options, reports, fence))
+        return asyncio.run(supervise(cascade, only, options, reports, fence, begun))
 
 
 def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options) -> "Outlook":
@@ -184,7 +189,7 @@ def tell_skipped(tasks: Sequence[str], outlook: "Outlook", cascade: Cascade, jou
 
 
 async def supervise(
-    cascade: Cascade, only: frozenset[str] | None, options: Options, reports: Reports, fence: Fence | None
+    cascade: Cascade, only: frozenset[str] | None, options: Options, reports: Reports, fence: Fence | None, begun: Begun
 ) -> int:
     """Run, show, sum up. ``fence`` is there where a runner of GitHub reads us."""
     from nova_async.notice.notifying import notifying
@@ -209,7 +214,7 @@ async def supervise(
         fresh=options.fresh,
         only=only,
         trust_journal=options.trust_journal,
-        waits_for_approval=is_attended(sys.stdout, sys.stderr),  # or nobody would answer
+        waits_for_approval=options.detach or is_attended(sys.stdout, sys.stderr),  # or nobody would answer
         on_change=on_change,
     )
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
@@ -225,7 +230,7 @@ async def supervise(
         stack.enter_context(ringing)
         try:
             async with notifying(orchestrator, ring=None if options.json else ringing.ring, on_trouble=tell):
-                report = await run_and_show(orchestrator, painter, reports)
+                report = await run_and_show(orchestrator, painter, reports, begun)
         except NovaError as error:
             problem = error
     if report is None:
@@ -260,13 +265,16 @@ def terminal_signals(executor: Executor, view: Display, painter: Painter) -> dic
     return handlers
 
 
-async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: Reports) -> RunReport:
-    """Run to the end, while it is shown."""
+async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: Reports, begun: Begun) -> RunReport:
+    """Run to the end, while it is shown, and answers others; ``begun`` is told where."""
+    from nova_async.control.server import listening
+
     following = asyncio.create_task(painter.follow(orchestrator.events()))
     reporting = asyncio.create_task(reports.follow(orchestrator.events(), lambda: orchestrator.views))
     painting = asyncio.create_task(painter.paint())
     try:
-        report = await orchestrator.run()
+        async with listening(orchestrator, begun):
+            report = await orchestrator.run()
         await asyncio.wait((following, reporting))
         return report
     finally:

@@ -28,6 +28,8 @@ class RunningRun(NamedTuple):
     """A run that is running, and where it can be reached."""
 
     run_id: str
+    plan: str
+    """By the name that the journal has for it."""
     pid: int
     address: Path
 
@@ -49,7 +51,7 @@ def running_run(journal: Path) -> RunningRun:
             raise NoRunError(f"no run is running here ({journal}): pid {run.start.pid} has died")
         raise ControlError(f"the run here (pid {run.start.pid}) cannot be reached: it has no socket, or not yet")
     reader.require_ours()  # it says where we connect to
-    return RunningRun(run.start.run_id, run.start.pid, place_of(Path(run.control), journal))
+    return RunningRun(run.start.run_id, run.start.plan, run.start.pid, place_of(Path(run.control), journal))
 
 
 def place_of(address: Path, journal: Path) -> Path:
@@ -124,7 +126,9 @@ class Control:
             raise self._why_closed or ControlError("the run has closed the connection")
         said: Message = answer.result()
         if not said.get("ok"):
-            raise ControlError(str(said.get("error") or "the run did not say why"))
+            raise ControlError(
+                str(said.get("error") or "the run did not say why"), reason=str(said.get("reason") or "")
+            )
         return said
 
     async def watch(self, since: int | None = None) -> AsyncGenerator[Message, None]:

@@ -1,10 +1,11 @@
 """What the clients of a run are sent: each change is written once, for all of them, and nothing where nobody looks."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import final
+from typing import TypeAlias, final
 
 from nova_async._core.threads import in_thread
 from nova_async.control.protocol import Kind, change, encoded_event, snapshot
@@ -17,9 +18,14 @@ from nova_async.views import RunView, TaskView
 __all__ = ["Feed"]
 
 PAUSE = 0.05  # seconds between two changes, as long as they keep coming; less than a person sees
+LONGEST_PAUSE = 1.0  # seconds, where thousands of tasks keep changing
+SHARE = 100  # a round that takes a millisecond comes every 100 of them at most: a hundredth of a core
 A_FEW = 20  # tasks that are written in the event loop: a millisecond; more are written in a thread
 A_LINE = 64 * 1024  # bytes of a change that is joined once for all clients
 MOST_EVENTS = 1000  # kept for clients that come back: some minutes of a busy run; the journal has all of them
+
+Written: TypeAlias = tuple[dict[str, bytes], dict[str, bytes]]
+"""The parts of the document, and its tasks."""
 
 
 @final
@@ -44,7 +50,9 @@ class Feed:
         self._not_before = 0.0
 
     def told(self, event: Event) -> None:
-        """Take note of what has happened."""
+        """Take note of what has happened, if it is in the journal, as all is once the run has begun."""
+        if not event.number:
+            return
         if len(self._events) == MOST_EVENTS:
             self._before = self._events[0].number
         elif not self._events:
@@ -105,23 +113,32 @@ class Feed:
                     async with asyncio.timeout(pause):
                         await self._hurry.wait()
             self._has_news = False
-            self._not_before = loop.time() + PAUSE
+            cost = 0.0
             try:
-                await self._go_round()
+                cost = await self._go_round()
             except Exception as error:  # a wrong line is a bug, but the run is worth more than those who look at it
                 loop.call_exception_handler({"message": "the clients of a run were not told", "exception": error})
+            self._not_before = loop.time() + min(max(PAUSE, SHARE * cost), LONGEST_PAUSE)
 
-    async def _go_round(self) -> None:
+    async def _go_round(self) -> float:
+        """Write what is new, and hand it to everybody; return what that took, in seconds of a core."""
+        began = time.thread_time()
         events, self._new_events = self._new_events, []
-        number, before, kept = self._number, self._before, list(self._events)
+        number, before = self._number, self._before
         views, run = self._orchestrator.views, self._orchestrator.run_view
         known = self._tasks
         stale, self._stale = self._stale if known else views.keys(), set()
-        written = await self._written([views[task_id] for task_id in stale], run)
+        stale_views = [views[task_id] for task_id in stale]
+        elsewhere = 0.0
+        if len(stale_views) <= A_FEW:
+            found = written(stale_views, run)
+        else:
+            found, elsewhere = await in_thread(timed, stale_views, run)
+            began = time.thread_time()
         if self._tasks is not known:  # the last one has left meanwhile
             self._has_news = True
-            return
-        parts, tasks = news(self._parts, written[0]), news(known, written[1])
+            return elsewhere
+        parts, tasks = news(self._parts, found[0]), news(known, found[1])
         self._parts.update(parts)
         self._tasks.update(tasks)
         up_to_date = [watcher for watcher in self._watchers if not watcher.is_behind]
@@ -133,21 +150,19 @@ class Feed:
                 watcher.since = number
         for watcher in [each for each in self._watchers if each.is_behind and each.is_ready]:
             since = number if watcher.since is None else watcher.since
-            missed = [encoded_event(event) for event in kept if event.number > since]
+            missed = [encoded_event(event) for event in self._events if since < event.number <= number]
             watcher.is_behind, watcher.since = False, number
             watcher.put(Kind.SNAPSHOT, snapshot(self._parts, self._tasks.values(), number, missed, max(since, before)))
-
-    async def _written(self, views: Sequence[TaskView], run: RunView) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """Write the document's parts and those tasks; many of them in a thread."""
-        if len(views) <= A_FEW:
-            return written(views, run)
-        try:
-            return await in_thread(written, views, run)
-        except OSError:  # no thread is to be had
-            return written(views, run)
+        return elsewhere + time.thread_time() - began
 
 
-def written(views: Sequence[TaskView], run: RunView) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def timed(views: Sequence[TaskView], run: RunView) -> tuple[Written, float]:
+    """Write, and tell how long it took, in seconds of a core."""
+    began = time.thread_time()
+    return written(views, run), time.thread_time() - began
+
+
+def written(views: Sequence[TaskView], run: RunView) -> Written:
     """Write the parts of the document, and tasks, each as it stands in a line."""
     parts = {name: encoded(part) for name, part in run_document(run).items()}
     return parts, {view.id: encoded(view.id) + b":" + encoded(task_document(view)) for view in views}

@@ -8,15 +8,14 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import DecodeError, Meta, Struct, ValidationError, convert, field
 from msgspec import json as fast_json
 
-from nova_async.errors import ControlError
-from nova_async.journal.columns import finite
+from nova_async.errors import ControlError, NovaError
 from nova_async.journal.state_document import encoded
 from nova_async.records import Event
 
 __all__ = [
-    "MOST_MESSAGE", "MOST_REQUEST", "PROTOCOL", "Approve", "Budget", "Kind", "Message", "Pause", "Request", "Resume",
-    "Retry", "Stop", "StopTask", "Watch", "Workers", "answer", "change", "encoded_event", "message_of", "over",
-    "refusal", "request_line", "request_of", "snapshot",
+    "MOST_MESSAGE", "MOST_REQUEST", "PROTOCOL", "UNKNOWN_TASK", "Approve", "Budget", "Kind", "Message", "Pause",
+    "Request", "Resume", "Retry", "Stop", "StopTask", "Watch", "Workers", "answer", "change", "encoded_event", "id_of",
+    "message_of", "over", "refusal", "request_line", "request_of", "snapshot",
 ]  # fmt: skip
 
 PROTOCOL = 1
@@ -24,6 +23,9 @@ PROTOCOL = 1
 
 MOST_REQUEST = 1024 * 1024  # bytes of a line from a client; a command that names 10,000 tasks is a tenth of it
 MOST_MESSAGE = 256 * 1024 * 1024  # bytes of a line from a run, as of a state file; 10,000 tasks are a tenth of it
+
+UNKNOWN_TASK = "unknown_task"
+"""The reason of a refusal: the plan has no such task."""
 
 Message: TypeAlias = Mapping[str, Any]
 """One line from a run, read."""
@@ -205,11 +207,7 @@ def separated(tasks: Iterable[bytes]) -> Iterable[bytes]:
 
 def encoded_event(event: Event) -> bytes:
     """Write an event as ``nova run --json`` does, with its number."""
-    said = {**event.as_dict(), "number": event.number}
-    try:
-        return encoded(said)
-    except ValueError:  # NaN or infinity, which JSON does not have
-        return encoded(finite(said))
+    return encoded({**event.as_dict(), "number": event.number})
 
 
 def answer(id: int | None, **more: Any) -> bytes:  # noqa: A002 - the protocol's own word
@@ -217,9 +215,10 @@ def answer(id: int | None, **more: Any) -> bytes:  # noqa: A002 - the protocol's
     return encoded({"kind": Kind.ANSWER, "id": id, "ok": True, **more}) + b"\n"
 
 
-def refusal(id: int | None, error: str) -> bytes:  # noqa: A002
+def refusal(id: int | None, error: NovaError) -> bytes:  # noqa: A002
     """Write why a command was not obeyed."""
-    return encoded({"kind": Kind.ANSWER, "id": id, "ok": False, "error": error}) + b"\n"
+    reason = {"reason": error.reason} if isinstance(error, ControlError) and error.reason else {}
+    return encoded({"kind": Kind.ANSWER, "id": id, "ok": False, "error": str(error), **reason}) + b"\n"
 
 
 def over(end: str | None) -> bytes:

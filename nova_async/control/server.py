@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import final
 
@@ -14,7 +14,7 @@ from nova_async.control.obeying import obey
 from nova_async.control.peer import is_trusted
 from nova_async.control.protocol import MOST_REQUEST, Kind, Watch, answer, id_of, over, refusal, request_of
 from nova_async.control.subscriber import Subscriber
-from nova_async.errors import JournalError, NovaError
+from nova_async.errors import ControlError, JournalError, NovaError
 from nova_async.journal.taken_away import Watch as FolderWatch
 from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.records import Event
@@ -29,19 +29,22 @@ LAST_WORD = 1.0  # seconds for all clients to take what is left for them
 MOST_MISTAKES = 10  # lines that are no requests: it is not for us
 PAUSE = 1.0  # seconds until connections are accepted again after the system had no descriptor for one
 
-FULL = f"this run has {MOST_CLIENTS} clients already: close one of them"
-NOT_YOURS = "this run belongs to another user"
-TOO_LONG = f"a line may have {MOST_REQUEST:,} bytes at most"
+FULL = ControlError(f"this run has {MOST_CLIENTS} clients already: close one of them")
+NOT_YOURS = ControlError("this run belongs to another user")
+TOO_LONG = ControlError(f"a line may have {MOST_REQUEST:,} bytes at most")
 
 
 @asynccontextmanager
-async def listening(orchestrator: Orchestrator) -> AsyncIterator[None]:
+async def listening(
+    orchestrator: Orchestrator, on_begin: Callable[[str | None], object] = lambda address: None
+) -> AsyncIterator[None]:
     """Let others watch and steer a run, from its beginning, which must be within this context, to its end.
 
     It listens as soon as the run's journal is its own, which names the address from then on, as ``run_view.control``
-    does. Where it cannot listen the run goes on, with a warning. The end of the run is told to all who are connected.
+    does. Where it cannot listen the run goes on, with a warning. ``on_begin`` is called once, when that is known, with
+    the address or None. The end of the run is told to all who are connected.
     """
-    server = Server(orchestrator)
+    server = Server(orchestrator, on_begin)
     no_more = orchestrator.listen(server.changed, server.told)
     try:
         yield
@@ -54,11 +57,13 @@ async def listening(orchestrator: Orchestrator) -> AsyncIterator[None]:
 class Server:
     """The socket of a run, and its clients."""
 
-    def __init__(self, orchestrator: Orchestrator) -> None:
+    def __init__(self, orchestrator: Orchestrator, on_begin: Callable[[str | None], object]) -> None:
         self._orchestrator = orchestrator
+        self._on_begin = on_begin
         self._feed = Feed(orchestrator)
         self._clients: set[Subscriber] = set()
         self._serving: set[asyncio.Task[None]] = set()
+        self._has_begun = False
         self._listener: Listener | None = None
         self._opening: asyncio.Task[None] | None = None
         self._accepting: asyncio.Task[None] | None = None
@@ -76,6 +81,8 @@ class Server:
 
     async def close(self) -> None:
         """Tell the clients how the run has ended, if they read it soon, and let them go."""
+        if self._opening is not None and not self._has_begun:  # the run was quicker than we
+            await asyncio.wait((self._opening,), timeout=LAST_WORD)
         await ended(self._opening)
         await ended(self._accepting)
         if self._folder is not None:
@@ -111,6 +118,9 @@ class Server:
             trouble = f"nobody can watch or steer this run from elsewhere: {told(error)}"
         with suppress(JournalError):  # told by the journal itself
             await self._orchestrator.note_control(address, trouble)
+        if not self._has_begun:
+            self._has_begun = True
+            self._on_begin(address)
 
     def _follow(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
@@ -191,7 +201,7 @@ class Server:
         try:
             request = request_of(line)
         except NovaError as error:
-            client.put(Kind.ANSWER, [refusal(id_of(line), str(error))])
+            client.put(Kind.ANSWER, [refusal(id_of(line), error)])
             return False
         if isinstance(request, Watch):
             self._feed.add(client, request.since)
@@ -199,7 +209,7 @@ class Server:
         try:
             said = answer(request.id, **obey(self._orchestrator, request))
         except NovaError as error:
-            said = refusal(request.id, str(error))
+            said = refusal(request.id, error)
         client.put(Kind.ANSWER, [said])
         return True
 
@@ -218,7 +228,7 @@ async def ended(task: asyncio.Task[None] | None) -> None:
         await asyncio.wait([task])
 
 
-def turn_away(connection: socket.socket, why: str) -> None:
+def turn_away(connection: socket.socket, why: NovaError) -> None:
     """Say why not, and close the connection."""
     with connection, suppress(OSError):
         connection.send(refusal(None, why))

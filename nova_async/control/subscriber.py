@@ -38,7 +38,7 @@ class Subscriber:
 
     def put(self, kind: Kind, line: Sequence[bytes]) -> None:
         """Send a line, now or when there is room: changes that do not fit are replaced by a snapshot later."""
-        if kind is Kind.CHANGE and (self.is_behind or (self._lines and self._unsent > MOST_UNSENT)):
+        if kind is Kind.CHANGE and (self.is_behind or self._unsent > MOST_UNSENT):
             self._skip_changes()
             return
         if self._sending is None and len(line) == 1 and self._is_idle():
@@ -59,9 +59,11 @@ class Subscriber:
         """Wait until all has been handed to the system."""
         while self._sending is not None:
             await asyncio.wait([self._sending])
-        with suppress(OSError):
-            self._writer.transport.set_write_buffer_limits(high=0)
-            await self._writer.drain()
+        transport = self._writer.transport
+        if not transport.is_closing():  # uvloop raises otherwise
+            transport.set_write_buffer_limits(high=0)
+            with suppress(OSError):
+                await self._writer.drain()
 
     def abort(self) -> None:
         """Let it go, with whatever it has not read."""
@@ -78,22 +80,26 @@ class Subscriber:
         return self._writer.transport.get_write_buffer_size() == 0
 
     def _skip_changes(self) -> None:
-        self.is_behind = True
-        kept = [(kind, line) for kind, line in self._lines if kind is not Kind.CHANGE]
-        self._lines = deque(kept)
-        self._unsent = sum(sum(map(len, line)) for _, line in kept)
+        if not self.is_behind:
+            self.is_behind = True
+            skipped = sum(sum(map(len, line)) for kind, line in self._lines if kind is Kind.CHANGE)
+            self._lines = deque((kind, line) for kind, line in self._lines if kind is not Kind.CHANGE)
+            self._unsent -= skipped
 
     async def _send(self) -> None:
         try:
             while self._lines:
                 _, line = self._lines.popleft()
+                size = sum(map(len, line))
                 for chunk in in_chunks(line):
                     self._writer.write(chunk)
                     await self._writer.drain()
-                self._unsent = sum(sum(map(len, line)) for _, line in self._lines)
-                self._has_room.set()
+                self._unsent -= size
+                if self._unsent <= MOST_UNSENT:
+                    self._has_room.set()
         except OSError:  # it has gone; whoever reads from it finds out
             self._lines.clear()
+            self._unsent = 0
         finally:
             self._sending = None
             self._has_room.set()

@@ -12,6 +12,7 @@ from nova_async._core.own_places import read_file
 from nova_async._core.text import UNSEEN
 from nova_async.errors import StateFileError
 from nova_async.journal.attempt_document import attempt_document, read_attempts, read_log
+from nova_async.journal.columns import finite
 from nova_async.journal.foreign_json import (
     SURROGATES,
     as_count,
@@ -184,11 +185,20 @@ def encoded(value: Any) -> bytes:
     """Encode as JSON that every reader accepts.
 
     A name that is not UTF-8 reaches us with lone surrogates, which jq and others reject: they are spelled out. So is
-    what could act on the terminal of somebody who prints the file. Raises ``ValueError`` for a number that JSON does
-    not have.
+    what could act on the terminal of somebody who prints the file. Infinity and NaN, which JSON does not have, are
+    null.
     """
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    text = SURROGATES.sub(lambda half: "\\" + spelled(half), text)  # in JSON a backslash is two
+    from msgspec import json as fast_json  # who only reads a document does not need it
+
+    try:
+        said = fast_json.encode(value)
+    except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers beyond 64 bits
+        text = json.dumps(finite(value), separators=(",", ":"), ensure_ascii=False)
+        text = SURROGATES.sub(lambda half: "\\" + spelled(half), text)  # in JSON a backslash is two
+    else:
+        text = said.decode()
+        if text.isascii() and text.isprintable():
+            return said
     return UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], text).encode()
 
 

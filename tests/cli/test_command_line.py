@@ -41,7 +41,7 @@ def test_every_command_has_help(flag: str, tmp_path: Path) -> None:
         (["run", "--max-worker", "3"], "--max-workers"),
         (["plan", "a.md", "b.md"], "unexpected extra argument"),
         (["logs"], "Missing argument 'TASK'"),
-        (["retry"], "Missing argument 'TASK…'"),
+        (["retry"], "Missing argument '[DIR] TASK…'"),
         (["logs", "F1", "--attempt", "0"], "not in the range"),
         (["plan", "--json", "--mermaid"], "cannot be used together"),
         (["exec", "--leftovers", "sell", "true"], "'kill', 'leave'"),

@@ -19,6 +19,7 @@ CALLS = {
     "show": "show F1",
     "result": "result F1",  # a plain command answers nothing
     "logs": "logs F1",
+    **{name: f"{name} --help" for name in ("stop", "pause", "resume", "jobs", "approve")},  # no run is running
     "retry": "retry F1",
     "exec": "exec --task E1 sh -c 'echo hi; echo no >&2; exit 3'",
     "completion": "completion bash",

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import shutil
 import socket
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -204,16 +206,32 @@ async def test_a_thousand_connections(tmp_path: Path) -> None:
             await control.ask(Stop())
 
 
-async def test_the_folder_is_removed_under_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("remove", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("elsewhere"))])
+async def test_the_folder_is_removed_under_the_run(tmp_path: Path, remove: Callable[[Path], object]) -> None:
     """Who is connected stays so, and others find the run again."""
     make_fifo(tmp_path)
     async with answering(ROWS, tmp_path) as run, connected(run.journal) as early:
         watched = early.watch()
         await anext(watched)
-        (tmp_path / ".nova").rename(tmp_path / "elsewhere")
+        remove(tmp_path / ".nova")
         await ready(run, lambda: any("restored" in warning for warning in run.warnings()) and run.address.exists())
         async with connected(run.journal) as late:
             assert (await late.ask(Stop()))["ok"]
+        assert [message async for message in watched][-1]["end"] == RunEnd.STOPPED
+        await watched.aclose()
+
+
+async def test_a_client_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has said nothing whole for a while is hung up on; who has may be silent as long as it likes."""
+    monkeypatch.setattr("nova_async.control.server.FIRST_WORD", 0.2)
+    make_fifo(tmp_path)
+    async with answering(ROWS, tmp_path) as run, connected(run.journal) as control:
+        watched = control.watch()
+        await anext(watched)
+        with connect(run.address) as slow:
+            slow.sendall(b'{"do"')
+            assert await in_thread(slow.recv, 1) == b""
+        await control.ask(Stop())
         assert [message async for message in watched][-1]["end"] == RunEnd.STOPPED
         await watched.aclose()
 
