@@ -29,7 +29,7 @@ from nova_async.control.protocol import (
     request_line,
     request_of,
 )  # fmt: skip
-from nova_async.errors import ControlError
+from nova_async.errors import ControlError, NovaError
 from nova_async.records import Event
 from nova_async.words import EventKind
 
@@ -126,6 +126,24 @@ def test_what_is_wrong_is_said(line: bytes, error: str) -> None:
     """A program's author is told which key is wrong, and which protocol this is."""
     with pytest.raises(ControlError, match=f"^{error}"):
         request_of(line)
+
+
+def test_a_long_word_is_cut() -> None:
+    """What is told of a stranger's line fits into a sentence."""
+    with pytest.raises(ControlError) as refused:
+        request_of(json.dumps({"do": "x" * 10_000}).encode())
+    assert len(str(refused.value)) < 250
+
+
+def test_what_is_answered() -> None:
+    """That it was done, or why not, with the number of the command; and how the run ended."""
+    done = message_of(protocol.answer(3, running=2))
+    assert done == {"kind": Kind.ANSWER, "id": 3, "ok": True, "running": 2}
+    refused = message_of(protocol.refusal(None, NovaError("not now")))
+    assert refused == {"kind": Kind.ANSWER, "id": None, "ok": False, "error": "not now"}
+    unknown = message_of(protocol.refusal(4, ControlError("no task T9", reason=protocol.UNKNOWN_TASK)))
+    assert unknown["reason"] == "unknown_task"
+    assert message_of(protocol.over("failed")) == {"kind": Kind.OVER, "end": "failed"}
 
 
 def test_unknown_keys_are_ignored() -> None:
