@@ -6,6 +6,7 @@ Taken when six of its tasks are completed and three run, one of them for the sec
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from nova_async.cli.demo import demo_plan
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.run_lines import text_line
 from nova_async.cli.run_table import PERMANENT, RunTable
+from nova_async.control.board import Board
 from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.records import Event
 from nova_async.words import TaskState
@@ -39,7 +41,8 @@ async def take_picture() -> list[Line]:
         cascade, log_dir=f"{folder}/logs", state_file=f"{folder}/state.json", journal=f"{folder}/journal.db",
         root=folder,
     )  # fmt: skip
-    table, said, taken = RunTable(cascade.project, len(cascade.tasks), runner.max_workers), list[Event](), list[Line]()
+    table = RunTable(lambda views: Board(runner.run_view, views, datetime.now(UTC)))
+    said, taken = list[Event](), list[Line]()
     events, running = runner.events(), asyncio.create_task(runner.run())
     remembering = asyncio.create_task(remember(events, said))
     while not running.done():

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Run a plan, a few tasks at a time; completed tasks are skipped.",
     "plan": "Check a plan and show the order it would run in; starts nothing.",
     "init": "Write a first plan, with a comment on everything it can contain.",
+    "watch": "Watch a run live from any terminal, and steer it: ? shows the keys.",
     "status": "Show the status of a run, during it or after.",
     "show": "Show everything about one task: its state and why, its attempts, what it changed, and its answer.",
     "result": "Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.",

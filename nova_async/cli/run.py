@@ -1,9 +1,8 @@
 """``nova run``: a whole plan, shown while it runs, and summed up."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from nova_async._core.advice import run_command
-from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
 from nova_async.cli.above_the_plan import with_command_line
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.detach import Begun, detach
-from nova_async.cli.display import Display
 from nova_async.cli.dry_run import show_dry_run
 from nova_async.cli.earlier import earlier_runs, note_on_growth, notes_on_earlier_runs, retry_command
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.github import Annotated, Fence, is_github
-from nova_async.cli.heartbeat import Heartbeat
+from nova_async.cli.github import Fence, is_github
 from nova_async.cli.limit_options import limit
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.painter import Painter
@@ -31,14 +27,14 @@ from nova_async.cli.plan import read_cascade
 from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.reports import Reports, open_reports
 from nova_async.cli.ringing import Ringing
-from nova_async.cli.run_lines import RunLines
+from nova_async.cli.run_display import choose_view, keys_of, terminal_signals, views_for
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.say import OutputError, stop_writing_to, tell
-from nova_async.cli.signals import Interruption, Suspension, exit_code_of, listen, quit_after
-from nova_async.cli.terminal import can_draw, is_attended
+from nova_async.cli.signals import Interruption, exit_code_of, listen
+from nova_async.cli.terminal import is_attended
 from nova_async.errors import NovaError
-from nova_async.views import RunReport, TaskView
+from nova_async.views import RunReport
 from nova_async.words import Permissions
 
 if TYPE_CHECKING:
@@ -220,14 +216,17 @@ async def supervise(
     interruption = Interruption(once=orchestrator.stop, twice=lambda: orchestrator.stop(grace=0.0))
     with ExitStack() as stack:
         stack.enter_context(adopting_orphans())
-        total = len(only or cascade.tasks)
-        view = choose_view(cascade, total, orchestrator, options, fence, interruption)
+        view = choose_view(
+            cascade, orchestrator, fence, interruption, state=options.state, log_dir=options.log_dir,
+            as_json=options.json, as_lines=options.plain,
+        )  # fmt: skip
         ringing = Ringing(view)
-        painter = Painter(ringing, lambda: selected(orchestrator.views), lost_our_reader)
+        painter = Painter(ringing, views_for(view, orchestrator), lost_our_reader)
         if isinstance(view, RunTable):
             interruption.leaving = view.leave_at_once
         stack.enter_context(listen(interruption, terminal_signals(orchestrator.executor, view, painter)))
         stack.enter_context(ringing)
+        stack.enter_context(keys_of(view, orchestrator, painter))
         try:
             async with notifying(orchestrator, ring=None if options.json else ringing.ring, on_trouble=tell):
                 report = await run_and_show(orchestrator, painter, reports, begun)
@@ -242,27 +241,6 @@ async def supervise(
         if grown := note_on_growth(cascade, report.started_at, run_command(cascade.name)):
             tell(grown)
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
-
-
-def terminal_signals(executor: Executor, view: Display, painter: Painter) -> dict[int, Callable[[int], object]]:
-    """Return what is done for the signals of a terminal: Ctrl-Z stops agents too, a new size has the table redrawn."""
-    table = view if isinstance(view, RunTable) else None
-
-    async def leave() -> None:
-        await suspend(executor)
-        if table is not None:
-            table.suspend()
-
-    def come_back() -> None:
-        resume(executor)
-        if table is not None:
-            table.resume()
-        painter.changed()
-
-    handlers = Suspension(leave, come_back).handlers
-    if table is not None:
-        handlers |= {signal.SIGWINCH: lambda _: painter.changed(), signal.SIGQUIT: quit_after(table.leave_at_once)}
-    return handlers
 
 
 async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: Reports, begun: Begun) -> RunReport:
@@ -282,41 +260,6 @@ async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: 
         reporting.cancel()
         painter.close()
         await asyncio.wait((following, reporting, painting))
-
-
-def selected(views: Mapping[str, TaskView]) -> Mapping[str, TaskView]:
-    """Return the tasks that the run is about: the others take no room on a screen."""
-    return {task_id: view for task_id, view in views.items() if view.is_selected}
-
-
-def choose_view(
-    cascade: Cascade,
-    total: int,
-    orchestrator: "Orchestrator",
-    options: Options,
-    fence: Fence | None,
-    interruption: Interruption,
-) -> Display:
-    """Take a table for a person at a terminal, else lines."""
-
-    def can_insist() -> bool:
-        return interruption.signal == signal.SIGINT
-
-    if options.json:
-        return RunLines(as_json=True)
-    if options.plain or not can_draw(sys.stdout):
-        lines = Heartbeat(RunLines(can_insist=can_insist))
-        return lines if fence is None else Annotated(lines, fence)
-    return RunTable(
-        orchestrator.run_view.project or cascade.name,
-        total,
-        orchestrator.max_workers,
-        remaining_path=cascade.remaining_path,
-        can_insist=can_insist,
-        # Of some tasks alone the sums are not what the budget has been used by.
-        budget_usd=cascade.settings.budget_usd if total == len(cascade.tasks) else None,
-        budget_tokens=cascade.settings.budget_tokens if total == len(cascade.tasks) else None,
-    )
 
 
 def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:

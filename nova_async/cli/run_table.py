@@ -1,33 +1,40 @@
 """A run on a terminal: a table that is drawn over itself, with what must not be missed above it."""
 
+import asyncio
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Self, final
 
 from nova_async._core.text import one_line
+from nova_async.cli.browsing import Browsing, Pane
 from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
 from nova_async.cli.columns import cut, width_of
 from nova_async.cli.ink import Ink, Line, Span, colours_of
+from nova_async.cli.key_reader import KeyReader
+from nova_async.cli.log_pane import LogPane
+from nova_async.cli.panes import foot_of, pane_picture
 from nova_async.cli.run_lines import text_line
 from nova_async.cli.say import write
-from nova_async.cli.task_rows import Choice, choose, describe_left_out, groups_of, task_table
-from nova_async.cli.terminal import Terminal
+from nova_async.cli.task_rows import Choice, choose, choose_around, describe_left_out, groups_of, task_table
+from nova_async.cli.terminal import Terminal, sends_keys
 from nova_async.cli.time_left import time_left
-from nova_async.control.figures import cost_of_all, describe_cost, describe_duration, short_count, stopwatch
-from nova_async.journal.rollup import sum_up
+from nova_async.control.board import Board
+from nova_async.control.figures import UNKNOWN, describe_duration, stopwatch
 from nova_async.records import Event
 from nova_async.views import TaskView
-from nova_async.words import EventKind, TaskState
+from nova_async.words import Condition, EventKind, TaskState
 
 __all__ = ["RunTable"]
 
 CLOCK = 1.0  # seconds
+LOOK_AGAIN = 0.25  # seconds between two looks at a log that is shown; nothing portable would tell that it has grown
 SHORTEST = 3  # rows of tasks, on however low a terminal
 HEAD = 3  # lines above the tasks: two of progress, and the titles
 LONGEST_TABLE = 60  # rows that stay at the end; of a larger plan, finished groups are folded
@@ -52,6 +59,7 @@ PERMANENT = {
     EventKind.BUDGET_CHANGED: Ink.BOLD,
     EventKind.STOPPING: Ink.BOLD,
 }
+ENDS = {Condition.COMPLETED: Ink.GREEN, Condition.STOPPED: Ink.BOLD}
 BAR = {TaskState.COMPLETED: Ink.GREEN, TaskState.FAILED: Ink.RED, TaskState.IN_PROGRESS: Ink.BLUE}
 
 
@@ -59,36 +67,41 @@ BAR = {TaskState.COMPLETED: Ink.GREEN, TaskState.FAILED: Ink.RED, TaskState.IN_P
 class RunTable:
     """Shows all tasks that fit, those that run first; a context manager that leaves the terminal as it was.
 
-    ``can_insist`` tells whether a second Ctrl-C would kill what is being stopped.
+    ``look`` makes a board of the tasks, ``since`` is when the run began, and ``can_insist`` tells whether a second
+    Ctrl-C would kill what is being stopped. With ``browsing`` the keys of the terminal are read.
     """
 
     wants_views = True
 
     def __init__(
         self,
-        project: str,
-        total: int,
-        max_workers: int,
+        look: Callable[[Mapping[str, TaskView]], Board | None],
         *,
+        since: datetime | None = None,
         remaining_path: Callable[[str], int] | None = None,
         can_insist: Callable[[], bool] = lambda: False,
-        budget_usd: float | None = None,
-        budget_tokens: int | None = None,
+        browsing: Browsing | None = None,
+        log: LogPane | None = None,
     ) -> None:
-        self._of_usd = "" if budget_usd is None else f" of {describe_cost(budget_usd)}"
-        self._of_tokens = "" if budget_tokens is None else f" of {short_count(budget_tokens)} tokens"
-        self._project = one_line(project) or "nova run"
-        self._total = total
-        self._max_workers = max_workers
+        self._look = look
+        self._since = since
+        before = 0.0 if since is None else (datetime.now(UTC) - since).total_seconds()
+        self._started = time.monotonic() - before
         self._remaining_path = remaining_path
         self._can_insist = can_insist
-        self._views: Mapping[str, TaskView] = {}
+        self.browsing = browsing or Browsing()
+        self._log = log or LogPane(Path(), Path())
+        self.board: Board | None = None
+        """The run as it was when it was last shown."""
         self._said: deque[Event] = deque()
-        self._started = time.monotonic()
-        self._terminal = Terminal(sys.stdout)
+        self._reads_keys = browsing is not None and sends_keys(sys.stdin, sys.stdout)
+        self._terminal = Terminal(sys.stdout, reads_keys=self._reads_keys)
         self._canvas = Canvas(lambda text: write(text, sys.stdout), colours_of(sys.stdout))
         self._drawing = Lock()
         self._on_exit = ExitStack()
+        self._key_reader: KeyReader | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_watched = browsing is not None and browsing.can_leave
 
     def __enter__(self) -> Self:
         self._on_exit.enter_context(self._terminal)
@@ -100,17 +113,38 @@ class RunTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._on_exit, suppress(OSError):
-            if kind is None and self._views:
-                self._draw(self.last_picture(self._terminal.size.columns))
+            if kind is None and self.board is not None:
+                columns, lines = self._terminal.size
+                self.browsing, self._reads_keys = Browsing(), False  # what stays is the table, and no key does anything
+                goes_on = self._is_watched and not self.board.is_over
+                self._draw(self.picture(columns, lines) if goes_on else self.last_picture(columns))
+            self._log.close()
             write(SHOW_CURSOR, sys.stdout)
 
-    def rest(self) -> float:
-        """Return when the times in it are to go on, even if nothing happens."""
-        return CLOCK
+    def rest(self) -> float | None:
+        """Return when the times in it are to go on, even if nothing happens; None once the run is over."""
+        if self.board is not None and self.board.is_over:
+            return None
+        return LOOK_AGAIN if self.browsing.pane in (Pane.LOG, Pane.TASK) else CLOCK
+
+    @contextmanager
+    def keys(self, press: Callable[[Browsing, str, Board], object]) -> Iterator[None]:
+        """Read keys within this context and hand them to ``press``; for within the event loop."""
+        if not self._reads_keys:
+            yield
+            return
+
+        def pressed(key: str) -> None:
+            if self.board is not None:
+                press(self.browsing, key, self.board)
+
+        with KeyReader(sys.stdin.fileno(), pressed) as self._key_reader:
+            self._loop = asyncio.get_running_loop()
+            yield
 
     def show(self, views: Mapping[str, TaskView]) -> None:
         """Take note of how all tasks stand."""
-        self._views = views
+        self.board = self._look(views)
 
     def say(self, event: Event) -> None:
         """Take note of what happened; failures, retries and milestones get a line that stays."""
@@ -122,10 +156,14 @@ class RunTable:
         if self._terminal.is_ours:
             if self._terminal.take():  # `fg` after `bg`, of which no signal tells
                 write(HIDE_CURSOR, sys.stdout)
+                if self._key_reader is not None and self._loop is not None:
+                    self._loop.call_soon_threadsafe(self._key_reader.resume)
             self._draw(self.picture(*self._terminal.size))
 
     def suspend(self) -> None:
         """Leave the terminal to others: the picture stays, and the cursor is below it."""
+        if self._key_reader is not None:
+            self._key_reader.pause()
         ours = self._drawing.acquire(timeout=SHORT)  # the drawing may wait for a terminal that takes nothing
         try:
             self._canvas.leave()
@@ -139,6 +177,8 @@ class RunTable:
         """Have the terminal again; the next picture comes below whatever others wrote."""
         if self._terminal.take():
             self._write_if_possible(HIDE_CURSOR)
+        if self._key_reader is not None:
+            self._key_reader.resume()
 
     def leave_at_once(self) -> None:
         """Leave the terminal as it was, without waiting for anything."""
@@ -165,45 +205,75 @@ class RunTable:
             self._canvas.draw(picture, self._terminal.size.columns, said)
 
     def picture(self, columns: int, lines: int) -> list[Line]:
-        """Return the progress and as much of the table as fits, as they are now."""
-        views = self._views
-        rows = max(lines - HEAD - 1, SHORTEST)  # one line less than there are, or the terminal scrolls
-        choice = choose(groups_of(views.values()), rows)
-        table = task_table(choice, datetime.now(UTC), width=min(columns, WIDEST))
-        picture = [*self._progress(views, columns), *table, *_foot(choice)]
-        return [cut(line, columns) for line in picture]
+        """Return what is looked at, as it is now: the progress and as much of the table as fits, or a task."""
+        board, browsing = self.board, self.browsing
+        if board is None:
+            return []
+        foot = list(foot_of(browsing, board, columns))
+        lines -= 1 + len(foot)  # one line less than there are, or the terminal scrolls
+        if browsing.pane is Pane.TABLE:
+            picture = self._table(board, browsing, columns, max(lines - HEAD, SHORTEST))
+        else:
+            picture = pane_picture(browsing, board, self._log, columns, max(lines, SHORTEST))
+        return [cut(line, columns) for line in [*picture, *foot]]
+
+    def _table(self, board: Board, browsing: Browsing, columns: int, rows: int) -> list[Line]:
+        groups = groups_of(browsing.tasks(board).values())
+        selected = browsing.selected
+        folds = not board.is_over or sum(len(group.tasks) + 1 for group in groups) > rows
+        choice = choose(groups, rows, folds=folds) if selected is None else choose_around(groups, selected, rows)
+        width = min(columns, WIDEST)
+        table = task_table(choice, board.now, width=width, is_over=board.is_over, selected=selected, fills=True)
+        return [*self._progress(board, columns), *table, *_foot(choice, is_over=board.is_over)]
 
     def last_picture(self, columns: int) -> list[Line]:
         """Return the table that stays when the run is over: a line for each task, or for each group that is done."""
-        groups = groups_of(self._views.values())
+        board = self.board
+        if board is None:
+            return []
+        groups = groups_of(board.tasks.values())
         choice = choose(groups, None, folds=False)
         if len(choice.tasks) + len(choice.headings) > LONGEST_TABLE:
-            failed = sum(view.state is TaskState.FAILED for view in self._views.values())
-            choice = choose(groups, max(LONGEST_TABLE, failed + len(groups)))
-        picture = [*task_table(choice, datetime.now(UTC), width=columns, is_over=True), *_foot(choice, is_over=True)]
+            choice = choose(groups, max(LONGEST_TABLE, board.total.failed + len(groups)))
+        picture = [*task_table(choice, board.now, width=columns, is_over=True), *_foot(choice, is_over=True)]
         return [cut(line, columns) for line in picture]
 
-    def _progress(self, views: Mapping[str, TaskView], width: int) -> list[Line]:
-        states = Counter(view.state for view in views.values())
+    def _progress(self, board: Board, width: int) -> list[Line]:
+        run, total, states = board.run, len(board.tasks), Counter(view.state for view in board.tasks.values())
         done, failed, blocked = (states[state] for state in (TaskState.COMPLETED, TaskState.FAILED, TaskState.BLOCKED))
-        name = Span(one_line(self._project, max(width // 3, 10)), Ink.BOLD)
-        head: list[Span] = [name, Span("  "), *_bar(states, self._total, max(min(width // 3, 60), 8))]
-        head.append(Span(f"  {done}/{self._total}"))
+        name = one_line(run.project) or one_line(run.cascade_file) or "nova run"
+        head: list[Span] = [Span(one_line(name, max(width // 3, 10)), Ink.BOLD), Span("  ")]
+        head += [*_bar(states, total, max(min(width // 3, 60), 8)), Span(f"  {done}/{total}")]
         head += [Span(f"  {failed} failed", Ink.RED)] if failed else []
         head += [Span(f"  {blocked} blocked")] if blocked else []
-        parts = [f"{stopwatch(time.monotonic() - self._started)} elapsed"]
-        left = time_left(views.values(), self._max_workers, self._remaining_path)
-        parts += [f"~{describe_duration(left) if left >= 10 else f'{left:.0f} s'} left"] if left is not None else []
-        parts.append(f"{states[TaskState.IN_PROGRESS]}/{self._max_workers} busy")
-        sums = sum_up(views.values())
-        if sums.usage.total:
-            given = sums.usage.output_tokens
-            parts.append(f"{short_count(sums.usage.total - given)} in, {short_count(given)} out{self._of_tokens}")
-        if sums.cost_usd or sums.estimated_usd:
-            parts.append(cost_of_all(sums) + self._of_usd)
+        head += _how_it_is(board)
+        parts = [f"{stopwatch(self._elapsed(board))} elapsed"]
+        if not board.is_over:
+            left = time_left(board.tasks.values(), run.max_workers, self._remaining_path)
+            about = "" if left is None else describe_duration(left) if left >= 10 else f"{left:.0f} s"
+            parts += [f"~{about} left"] if about else []
+            parts.append(f"{states[TaskState.IN_PROGRESS]}/{run.max_workers} busy")
+        parts += [spent.text for spent in board.spent if spent.text != UNKNOWN]
         if width_of(" · ".join(parts)) > width:  # what it costs stands last, and must not be what is cut
             parts[0] = parts[0].removesuffix(" elapsed")
-        return [head, [Span(" · ".join(parts), Ink.GREY)]]
+        hint = " · ? help" if self._reads_keys and width_of(" · ".join(parts)) + 9 <= width else ""
+        return [head, [Span(" · ".join(parts) + hint, Ink.GREY)]]
+
+    def _elapsed(self, board: Board) -> float:
+        """Return for how long the run has gone on; not by the clock on the wall, which may be set."""
+        if board.is_over and board.run.completed_at is not None and self._since is not None:
+            return (board.run.completed_at - self._since).total_seconds()
+        return time.monotonic() - self._started
+
+
+def _how_it_is(board: Board) -> list[Span]:
+    """Say of a run what is not plain from its tasks."""
+    if board.is_over:
+        return [Span(f"  run {board.condition}", ENDS.get(board.condition, Ink.RED))]
+    gates = sum(task.needs_approval for task in board.tasks.values())
+    how = ["stopping"] if board.run.is_stopping else ["paused"] if board.run.is_paused else []
+    how += [f"{gates} to approve"] if gates else []
+    return [Span(f"  {word}", Ink.AMBER) for word in how]
 
 
 def _bar(states: Counter[TaskState], total: int, width: int) -> list[Span]:

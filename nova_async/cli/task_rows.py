@@ -15,7 +15,7 @@ from nova_async.journal.rollup import sum_up
 from nova_async.views import TaskView
 from nova_async.words import TaskState
 
-__all__ = ["Choice", "Group", "by_group", "choose", "describe_left_out", "groups_of", "task_table"]
+__all__ = ["Choice", "Group", "by_group", "choose", "choose_around", "describe_left_out", "groups_of", "task_table"]
 
 TITLES = ("task", "state", "agent", "doing", "try", "tokens", "cost", "time")
 NARROW = {5: 70, 2: 60, 6: 50}  # below so many columns there is no room for tokens, the agent, and then none for cost
@@ -33,6 +33,7 @@ IMPORTANCE = {
     TaskState.BLOCKED: 6,
     TaskState.COMPLETED: 7,
 }
+MARK = "→ "  # before the selected task
 HEADINGS = 3  # how important those of groups are, where there are not too many of them
 
 
@@ -124,15 +125,38 @@ def _candidates(
                 yield IMPORTANCE[task.state], -number if is_done else number, place, task.id
 
 
+def choose_around(groups: Sequence[Group], task_id: str, rows: int) -> Choice:
+    """Choose what to show in so many rows around one task, as the plan has it; one row is left for what is left out."""
+    entries = [
+        (place, name)
+        for place, group in enumerate(groups)
+        for name in ([""] if len(groups) > 1 else []) + [task.id for task in group.tasks]
+    ]
+    room = rows if len(entries) <= rows else rows - 1
+    at = next((number for number, (_, name) in enumerate(entries) if name == task_id), 0)
+    begin = max(min(at - room // 2, len(entries) - room), 0)
+    shown = entries[begin : begin + room]
+    headings = frozenset(place for place, name in shown if not name)
+    return Choice(groups, headings, frozenset(name for _, name in shown if name))
+
+
 def task_table(
-    choice: Choice, now: datetime, *, width: int | None, is_over: bool = False, folds_text: bool = False
+    choice: Choice,
+    now: datetime,
+    *,
+    width: int | None,
+    is_over: bool = False,
+    folds_text: bool = False,
+    selected: str | None = None,
+    fills: bool = False,
 ) -> list[list[Span]]:
     """Return the lines of the table: headings and tasks in the order of the plan, below the titles of the columns.
 
     With ``folds_text`` what a task is and does is folded, else cut. The number of an attempt is told from the second
-    one on, and who serves a task where not all are served by the same agent and account.
+    one on, and who serves a task where not all are served by the same agent and account. The ``selected`` task has a
+    mark before it. What is drawn again and again ``fills`` the width, so that it keeps its shape.
     """
-    rows = list(_rows(choice, now, is_over=is_over))
+    rows = list(_rows(choice, now, is_over=is_over, selected=selected))
     for place, least in NARROW.items():
         if width is not None and width < least:
             rows = [[*row[:place], "", *row[place + 1 :]] for row in rows]
@@ -141,19 +165,20 @@ def task_table(
     rows.insert(0, titles)
     if width is None or folds_text:
         return list(table_lines(rows, width=width, right=NUMBERS, folding=[TASK, DOING], cutting=None))
-    most = {TASK: max(width // 2 if is_over else width * 3 // 10, 16), DOING: width}
-    return list(table_lines(rows, width=width, right=NUMBERS, cutting=most, filling=None if is_over else DOING))
+    stays = is_over and not fills
+    most = {TASK: max(width // 2 if stays else width * 3 // 10, 16), DOING: width}
+    return list(table_lines(rows, width=width, right=NUMBERS, cutting=most, filling=None if stays else DOING))
 
 
-def _rows(choice: Choice, now: datetime, *, is_over: bool) -> Iterator[list[Line]]:
+def _rows(choice: Choice, now: datetime, *, is_over: bool, selected: str | None) -> Iterator[list[Line]]:
     several = len({task.agent for group in choice.groups for task in group.tasks if task.state in SERVED}) > 1
     for place, group in enumerate(choice.groups):
         if place in choice.headings:
             yield _heading(group, is_over=is_over)
-        indent = "  " if choice.headings else ""
+        indent = "  " if choice.headings or selected is not None else ""
         for task in group.tasks:
             if task.id in choice.tasks:
-                yield _row(task, indent, now, is_over=is_over, names_agent=several)
+                yield _row(task, MARK if task.id == selected else indent, now, is_over=is_over, names_agent=several)
 
 
 def _heading(group: Group, *, is_over: bool) -> list[Line]:
@@ -177,7 +202,7 @@ def _row(task: TaskView, indent: str, now: datetime, *, is_over: bool, names_age
     if is_waiting_for_a_limit(task):  # its state says that it waits; the words would leave no room for the time
         what = what.removeprefix("waits for the ")
     return [
-        [Span(indent), Span(one_line(task.id), Ink.BOLD), *name],
+        [Span(indent, Ink.BLUE if indent == MARK else Ink.PLAIN), Span(one_line(task.id), Ink.BOLD), *name],
         cell_of(look),
         [Span(one_line(task.agent), Ink.GREY)] if names_agent and task.agent and task.state in SERVED else "",
         [Span(what, Ink.RED)] if what and task.state is TaskState.FAILED else what,

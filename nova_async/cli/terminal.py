@@ -8,11 +8,11 @@ from typing import Any, Self, TextIO, final
 
 from nova_async.cli.ink import is_terminal
 
-__all__ = ["Terminal", "can_draw", "is_attended"]
+__all__ = ["Terminal", "can_draw", "is_attended", "sends_keys"]
 
-SIGNS = "✓✗▸↻⊘━─…·≥"  # what a table is made of
+SIGNS = "✓✗▸↻⊘━─…·≥→│"  # what a table is made of
 
-LOCAL_MODES = 3  # where a terminal's attributes have them
+LOCAL_MODES, CHARACTERS = 3, 6  # where a terminal's attributes have them
 FALLBACK = os.terminal_size((80, 24))  # for a terminal that does not know its own size
 
 
@@ -46,15 +46,26 @@ def is_in_foreground(descriptor: int) -> bool:
         return True
 
 
+def sends_keys(stream: TextIO | None, output: TextIO) -> bool:
+    """Tell whether the keys of the terminal that we draw on can be read from a stream."""
+    try:
+        if stream is None or not is_terminal(stream):
+            return False
+        return os.fstat(stream.fileno()).st_rdev == os.fstat(output.fileno()).st_rdev
+    except (OSError, ValueError):
+        return False
+
+
 @final
 class Terminal:
     """A terminal that is ours from ``take`` to ``give_back``; neither waits for a terminal that takes nothing now.
 
-    As a context manager it is given back on every way out.
+    As a context manager it is given back on every way out. With ``reads_keys`` each key can be read at once.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, reads_keys: bool = False) -> None:
         self._stream = stream
+        self._reads_keys = reads_keys
         self._descriptor = -1
         self._before: list[Any] | None = None
 
@@ -91,6 +102,10 @@ class Terminal:
             before = termios.tcgetattr(self._descriptor)
             wanted = [*before]
             wanted[LOCAL_MODES] &= ~(termios.ECHO | termios.ECHONL)
+            if self._reads_keys:
+                wanted[LOCAL_MODES] &= ~termios.ICANON
+                wanted[CHARACTERS] = [*before[CHARACTERS]]
+                wanted[CHARACTERS][termios.VMIN], wanted[CHARACTERS][termios.VTIME] = 1, 0
             termios.tcsetattr(self._descriptor, termios.TCSANOW, wanted)
             self._before = before
         return self._before is not None

@@ -137,6 +137,14 @@ class Board:
         return replace(self, tasks=tasks, now=now)
 
     @property
+    def selection(self) -> "Board":
+        """The tasks that the run is to run, alone; what they have used is then not what its budget has been used by."""
+        tasks = {task.id: task for task in self.tasks.values() if task.is_selected}
+        if len(tasks) == len(self.tasks):
+            return self
+        return replace(self, tasks=tasks, run=replace(self.run, budgets=()))
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing of it runs any more."""
         return self.condition is not Condition.RUNNING

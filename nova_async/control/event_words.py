@@ -7,12 +7,13 @@ from nova_async._core.money import dollars
 from nova_async._core.text import listed, one_line
 from nova_async.control.figures import UNKNOWN, cost_of_attempt, describe_duration, describe_tokens, until
 from nova_async.control.gauge_words import describe_gauge
-from nova_async.journal.foreign_json import as_count, as_moment, as_number, as_texts
+from nova_async.journal.foreign_json import as_count, as_moment, as_number, as_text, as_texts, as_word
 from nova_async.records import Event
 from nova_async.words import EventKind, Outcome, Phase
 
-__all__ = ["describe_event"]
+__all__ = ["describe_event", "read_event"]
 
+ABOUT = frozenset({"event", "at", "schema", "task", "number"})  # of an event, what is not its data
 LONGEST = 500  # characters of an error in one line
 MOST_NAMED = 10  # tasks in one line
 
@@ -26,6 +27,15 @@ def describe_event(event: Event) -> str:
     if not text:
         return ""
     return f"{event.task_id} {text}" if event.task_id is not None else text
+
+
+def read_event(said: Mapping[str, Any]) -> Event | None:
+    """Read what ``Event.as_dict`` has written; None for a kind that another version knows."""
+    kind, at = as_word(EventKind, said.get("event")), as_moment(said.get("at"))
+    if kind is None or at is None:
+        return None
+    data = {name: value for name, value in said.items() if name not in ABOUT}
+    return Event(kind=kind, at=at, task_id=as_text(said.get("task")), data=data, number=as_count(said.get("number")))
 
 
 def started(event: Event) -> str:

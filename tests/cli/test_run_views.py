@@ -17,12 +17,13 @@ from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_summary import describe_run, hanging, summary_object
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.time_left import time_left
+from nova_async.control.board import Board
 from nova_async.journal.rollup import sum_up
 from nova_async.records import Event
 from nova_async.usage import TokenUsage
 from nova_async.views import BudgetView, RunReport, TaskView
 from nova_async.words import EventKind, Outcome, Phase, TaskState
-from tests.views import by_id
+from tests.views import by_id, run_view
 
 NOON = datetime(2026, 1, 2, 12, 0, 0).astimezone()
 USED = TokenUsage(1_000, 2_000, 30_000, 400)
@@ -43,24 +44,29 @@ def happened(kind: str, task_id: str | None = None, **data: Any) -> Event:
     return Event(kind=EventKind(kind), at=NOON, task_id=task_id, data=data)
 
 
-def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24, total: int | None = None) -> list[str]:
-    """Return the lines of a table of that size, without colours."""
-    table = RunTable("Shop", total or len(tasks), 3)
+def table_of(tasks: Mapping[str, TaskView], *budgets: BudgetView) -> RunTable:
+    """Return the table of a run with three workers."""
+    run = run_view(max_workers=3, budgets=budgets)
+    table = RunTable(lambda views: Board(run, views, datetime.now(UTC)))
     table.show(tasks)
-    return [plain(line) for line in table.picture(width, height)]
+    return table
+
+
+def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24) -> list[str]:
+    """Return the lines of a table of that size, without colours."""
+    return [plain(line) for line in table_of(tasks).picture(width, height)]
 
 
 def test_the_table_shows_what_is_spent_of_the_runs_budget() -> None:
     """Beside what was used, so that nobody has to look it up."""
-    table = RunTable("Shop", 1, 3, budget_usd=5.0, budget_tokens=2_000_000)
-    table.show(by_id(view("F1", "in_progress")))
+    table = table_of(by_id(view("F1", "in_progress")), BudgetView(max_cost_usd=5.0, max_tokens=2_000_000))
     assert plain(table.picture(100, 24)[1]).endswith("1/3 busy · 31.4k in, 2.0k out of 2.0M tokens · $0.50 of $5.00")
 
 
 def test_what_is_spent_fits_a_narrow_terminal() -> None:
     """The sums of money are what a person looks for, so other words go first."""
-    table = RunTable("Shop", 1, 3, budget_usd=500.0)
-    table.show(by_id(view("F1", "in_progress", estimated_usd=12.5, cost_usd=100.0)))
+    spent = view("F1", "in_progress", estimated_usd=12.5, cost_usd=100.0)
+    table = table_of(by_id(spent), BudgetView(max_cost_usd=500.0))
     assert plain(table.picture(70, 24)[1]).endswith("$100.00 + ~$12.50 of $500.00")
 
 
@@ -198,9 +204,7 @@ def test_the_table_keeps_its_shape(columns: int) -> None:
 
 def last_picture(tasks: Mapping[str, TaskView]) -> list[str]:
     """Return the lines that stay at the end of a run."""
-    table = RunTable("Shop", len(tasks), 3)
-    table.show(tasks)
-    return [plain(line) for line in table.last_picture(80)]
+    return [plain(line) for line in table_of(tasks).last_picture(80)]
 
 
 def test_what_stays_at_the_end() -> None:

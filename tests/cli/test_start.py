@@ -15,6 +15,7 @@ CALLS = {
     "demo": "demo --help",
     "plan": "plan",
     "run": "run --plain --command true",
+    "watch": "watch",  # of a finished run
     "status": "status",
     "show": "show F1",
     "result": "result F1",  # a plain command answers nothing

@@ -148,6 +148,15 @@ def test_usage_limits_with_their_ends() -> None:
     assert board(*waiting, condition=Condition.STOPPED).limits == []
 
 
+def test_the_tasks_that_the_run_is_to_run() -> None:
+    """Without the others, what was used says nothing about the budget of all."""
+    budget = BudgetView(max_cost_usd=5.0)
+    whole = board(task("F1"), task("F2"), budgets=(budget,))
+    assert whole.selection is whole
+    part = board(task("F1"), task("F2", is_selected=False), budgets=(budget,)).selection
+    assert (list(part.tasks), part.run.budgets) == (["F1"], ())
+
+
 def test_it_is_summed_up() -> None:
     """One line tells how much is done, how much was used, and how long that took."""
     tasks = (

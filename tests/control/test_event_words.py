@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nova_async.control.event_words import describe_event
+from nova_async.control.event_words import describe_event, read_event
 from nova_async.records import Event
 from nova_async.words import EventKind, Outcome, Phase
 
@@ -82,3 +82,12 @@ def test_how_to_approve() -> None:
     event = Event(kind=EventKind.APPROVAL_NEEDED, at=NOON, task_id="F1")
     assert describe_event(event) == "F1 waits for approval: `nova approve F1`"
     assert describe_event(Event(kind=EventKind.APPROVAL_NEEDED, at=NOON)) == "waits for approval: `nova approve TASK`"
+
+
+def test_an_event_is_read_as_it_was_written() -> None:
+    """What a run tells others is the same event there; one of a newer version is passed over."""
+    event = Event(kind=EventKind.TASK_FAILED, at=NOON, task_id="F1", data={"error": "x"}, number=7)
+    assert read_event({**event.as_dict(), "number": 7}) == event
+    assert read_event(Event(kind=EventKind.STOPPING, at=NOON).as_dict()) == Event(kind=EventKind.STOPPING, at=NOON)
+    assert read_event({"event": "danced", "at": NOON.isoformat()}) is None
+    assert read_event({"event": "stopping", "at": "noon"}) is None
