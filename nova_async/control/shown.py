@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nova_async.control.board import Board
-from nova_async.control.graph import HEIGHT, WIDTH, lay_out
 from nova_async.control.looks import cost_of, tokens_of
 from nova_async.control.timeline import timeline_of
 from nova_async.journal.rollup import Rollup
@@ -74,6 +73,8 @@ def looks_of(board: Board, task_ids: Iterable[str]) -> dict[str, dict[str, Any]]
 
 def graph_document(board: Board) -> dict[str, Any]:
     """Return where each task stands when what depends on what is drawn."""
+    from nova_async.control.graph import HEIGHT, WIDTH, lay_out  # with all that reads plans: not for a status
+
     layout = lay_out({task.id: task.depends_on for task in board.tasks.values()})
     return {
         "width": layout.width,

@@ -15,6 +15,7 @@ CALLS = {
     "demo": "demo --help",
     "plan": "plan",
     "run": "run --plain --command true",
+    "runs": "runs --help",  # its ids and times are as wide as they happen to be
     "watch": "watch",  # of a finished run
     "status": "status",
     "show": "show F1",
