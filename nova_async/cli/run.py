@@ -28,6 +28,7 @@ from nova_async.cli.process_wide import adopting_orphans, prepare_process
 from nova_async.cli.reports import Reports, open_reports
 from nova_async.cli.ringing import Ringing
 from nova_async.cli.run_display import choose_view, keys_of, terminal_signals, views_for
+from nova_async.cli.run_page import page_served
 from nova_async.cli.run_summary import write_json_summary, write_run_summary
 from nova_async.cli.run_table import RunTable
 from nova_async.cli.say import OutputError, stop_writing_to, tell
@@ -112,6 +113,7 @@ class Options:
         metavar="WHAT",
         help='Notify this: "PROG {text}", a URL, bell, osc9 or none; repeatable.',
     )
+    serve: bool = flag(help="Show the run as a page in the browser, too (see nova serve).")
     detach: bool = flag(help="Once the run has begun, let it go on without this terminal; nova stop ends it.")
     json: bool = flag(help="Write one JSON line per event, then a summary; with --detach, where the run is.")
     plain: bool = flag(help="Write lines instead of a table.")
@@ -129,6 +131,8 @@ def run_plan(options: Options) -> int:
     code is 0 if all of them completed, 1 if not, 2 for bad input, and 130, 143 or 129 after Ctrl-C, SIGTERM or
     SIGHUP. Ctrl-C once asks the agents to stop, twice kills them; the next run continues from there.
     """
+    if options.serve and options.detach:
+        raise click.UsageError("--serve and --detach cannot be used together: `nova serve` shows any run")
     plan, tasks = plan_and_tasks(options.words)
     cascade = read_cascade(plan, order=options.order, with_optional=options.with_optional)
     cascade = with_command_line(cascade, options)
@@ -153,7 +157,11 @@ def run_plan(options: Options) -> int:
         return begun
     prepare_process(workers)
     fence = Fence() if is_github() and not options.json else None
-    with open_reports(options.joblog, options.junit) as reports, fence.around() if fence else nullcontext():
+    with (
+        page_served(options.state, options.journal, options.log_dir) if options.serve else nullcontext(),
+        open_reports(options.joblog, options.junit) as reports,
+        fence.around() if fence else nullcontext(),
+    ):
         return asyncio.run(supervise(cascade, only, options, reports, fence, begun))
 
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import importlib.util
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from nova_async.cli.signals import Interruption, listen
 from nova_async.errors import NovaError
 
 if TYPE_CHECKING:
-    pass
+    from nova_async.web.app import Page
+    from nova_async.web.source import Places
 
 __all__ = ["command"]
 
@@ -38,6 +40,12 @@ class Options:
     uds: str | None = option(metavar="PATH", help="Listen on a Unix socket that only you can open, on no port.")
     host: str | None = option(metavar="NAME", show_default="127.0.0.1 and ::1", help="Only loopback is served.")
     open: bool = flag(help="Open the page in the browser.")
+    state: str | None = option(metavar="FILE", show_default="in DIR", help="Path of the state file.")
+    journal: str | None = option(metavar="FILE", show_default="in DIR", help="Path of the run journal.")
+    log_dir: str | None = option(metavar="DIR", show_default="in DIR", help="Folder of the logs.")
+    with_run: bool = option(
+        is_flag=True, default=False, hidden=True, help="End when standard input ends and nobody has the page open."
+    )
 
 
 def serve(options: Options) -> int:
@@ -72,7 +80,7 @@ def serve(options: Options) -> int:
         tell(str(error))
         return BAD_INPUT
     try:
-        asyncio.run(serve_on(sockets, folder, token, options))
+        asyncio.run(serve_on(sockets, places_of(options), token, options))
     finally:
         for listening in sockets:
             listening.close()
@@ -81,27 +89,50 @@ def serve(options: Options) -> int:
     return 0
 
 
-async def serve_on(sockets: list[socket.socket], folder: Path, token: str, options: Options) -> None:
+def places_of(options: Options) -> "Places":
+    """Return where the files of the run are."""
+    from nova_async.web.source import Places
+
+    usual = Places.of(Path(options.directory))
+    named = {"state": options.state, "journal": options.journal, "log_dir": options.log_dir}
+    return replace(usual, **{name: Path(path) for name, path in named.items() if path is not None})
+
+
+async def serve_on(sockets: list[socket.socket], places: "Places", token: str, options: Options) -> None:
     """Serve until somebody interrupts it."""
     from nova_async.cli.page_documents import FolderDocuments
     from nova_async.web.app import application
     from nova_async.web.server import Server
-    from nova_async.web.source import Places, Source
+    from nova_async.web.source import Source
 
-    places = Places.of(folder)
     source = Source(places)
-    app, ended = application(source, FolderDocuments(places), token)
+    app, pages = application(source, FolderDocuments(places), token)
     server = Server(app)
 
     def stop() -> None:
-        ended.set()  # or the open pages would keep it from ending
+        pages.ended.set()  # or the open pages would keep it from ending
         server.stop()
 
     async with source.following():
         with listen(Interruption(stop, stop)):
             serving = asyncio.create_task(server.serve(sockets))
             announce(sockets, token, options)
+            leaving = asyncio.create_task(leave(pages, stop)) if options.with_run else None
             await serving
+            if leaving is not None:
+                leaving.cancel()
+
+
+async def leave(pages: "Page", stop: Callable[[], None]) -> None:
+    """End with the run, which holds our standard input open as long as it lives; but not before the last page."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(0, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(0)
+    await pages.unwatched()
+    stop()
 
 
 def announce(sockets: list[socket.socket], token: str, options: Options) -> None:

@@ -31,8 +31,9 @@ from nova_async.web.source import Source
 from nova_async.web.static_files import page, static_file
 from nova_async.web.token import is_token
 
-__all__ = ["Documents", "application"]
+__all__ = ["Documents", "Page", "application"]
 
+RELOAD_SECONDS = 5.0  # for a browser to come back
 MOST_LOGS = 8  # whose growth one page is told of
 
 
@@ -68,9 +69,19 @@ class Page:
     documents: Documents
     token: str
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to end the streams of all open pages."""
     conversations: Conversations = field(default_factory=Conversations)
     rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
     feeds: int = 0
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever somebody closes the page."""
+
+    async def unwatched(self) -> None:
+        """Wait until nobody has the page open; one that is loaded again counts as open meanwhile."""
+        while self.feeds:
+            self.closed.clear()
+            await self.closed.wait()
+            await asyncio.sleep(RELOAD_SECONDS)
 
     # What can be read.
 
@@ -102,6 +113,7 @@ class Page:
                 yield event
         finally:
             self.feeds -= 1
+            self.closed.set()
 
     async def task(self, request: WebRequest) -> Response:
         """Answer with everything about a task."""
@@ -263,8 +275,8 @@ def whole(text: str, what: str, *, signed: bool = False) -> int:
     return int(text)
 
 
-def application(source: Source, documents: Documents, token: str) -> tuple[security.Guard, asyncio.Event]:
-    """Make the application, and the event that ends all its streams when it is set."""
+def application(source: Source, documents: Documents, token: str) -> tuple[security.Guard, Page]:
+    """Make the application, and what its routes share."""
     here = Page(source, documents, token)
     api, task = "/api/v1", "/api/v1/tasks/{task_id}"
     routes = [
@@ -293,7 +305,7 @@ def application(source: Source, documents: Documents, token: str) -> tuple[secur
     }  # fmt: skip
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False  # a redirect names our host in the words of whoever asks
-    return security.Guard(app, token), here.ended
+    return security.Guard(app, token), here
 
 
 async def told(request: WebRequest, error: HTTPException) -> Response:

@@ -23,15 +23,15 @@ class Entry:
     """The turn in which it changed last."""
     number: int
     """The number of the journal's latest event then."""
-    written: bytes | None = None
-    """Its document as JSON, once somebody wanted it."""
-    look_written: bytes = b""
+    written: tuple[bytes, bytes] | None = None
+    """Its document and its look as they stand in the JSON, once somebody wanted them."""
 
-    def write(self) -> None:
+    def write(self, task_id: str) -> tuple[bytes, bytes]:
         """Write it as JSON, unless it is written."""
         if self.written is None:
-            self.look_written = as_json(self.look)  # first: another thread may look at the other meanwhile
-            self.written = as_json(self.document)
+            key = as_json(task_id) + b":"
+            self.written = key + as_json(self.document), key + as_json(self.look)
+        return self.written
 
 
 @final
@@ -128,8 +128,8 @@ class Picture:
 
     def write(self) -> None:
         """Write all tasks as JSON that are not written yet; in any thread."""
-        for entry in list(self._tasks.values()):
-            entry.write()
+        for task_id, entry in list(self._tasks.items()):
+            entry.write(task_id)
 
     def snapshot(self) -> bytes:
         """Return it all as JSON."""
@@ -161,14 +161,10 @@ class Picture:
             yield task_id, entry
 
     def _written(self, entries: Iterable[tuple[str, Entry]], events: Iterable[bytes] = ()) -> bytes:
-        tasks, looks = [], []
-        for task_id, entry in entries:
-            entry.write()
-            key = as_json(task_id) + b":"
-            tasks.append(key + (entry.written or b"{}"))
-            looks.append(key + entry.look_written)
+        written = [entry.write(task_id) for task_id, entry in entries]
         head = as_json({"number": self.number, **self._head})[:-1]
-        parts = head, b",".join(tasks), b",".join(looks), b",".join(events)
+        tasks, looks = b",".join(task for task, _ in written), b",".join(look for _, look in written)
+        parts = head, tasks, looks, b",".join(events)
         return b'%b,"tasks":{%b},"looks":{%b},"events":[%b]}' % parts
 
 

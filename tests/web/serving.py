@@ -88,7 +88,7 @@ async def serving(
     places = Places.of(folder)
     places = replace(places, state=state or places.state)
     source = Source(places)
-    app, ended = application(source, FolderDocuments(places), TOKEN)
+    app, pages = application(source, FolderDocuments(places), TOKEN)
     server = Server(app)
     sockets = sockets or listen_on(0)
     port = sockets[0].getsockname()[1] if sockets[0].family != socket.AF_UNIX else 0
@@ -97,8 +97,8 @@ async def serving(
         headers = {"authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=QUICK) as client:
             try:
-                yield Served(folder, port, source, client, server, ended)
+                yield Served(folder, port, source, client, server, pages.ended)
             finally:
-                ended.set()
+                pages.ended.set()
                 server.stop()
                 await running

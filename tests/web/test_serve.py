@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.command import NOVA, nova
 from tests.web.runs import write_run
-from tests.web.serving import TOKEN
+from tests.web.serving import TOKEN, Events
 
 
 @contextmanager
@@ -118,3 +118,62 @@ def test_without_the_extra(tmp_path: Path) -> None:
     done = nova("serve", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "hidden")})
     assert done.returncode == 2
     assert "pip install 'nova-async[web]'" in done.stderr
+
+
+@contextmanager
+def run_served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a plan with its page until the fifo is written, and return the process and the page's address."""
+    (folder / "CASCADE.md").write_text("| ID | What |\n|---|---|\n| A1 | wait |\n")
+    os.mkfifo(folder / "fifo")
+    with subprocess.Popen(
+        [*NOVA, "run", "--serve", "--plain", "--command", "cat fifo"], cwd=folder, text=True, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            assert line.startswith("nova: page: http://127.0.0.1:"), line
+            yield process, line.removeprefix("nova: page: ").strip()
+        finally:
+            process.kill()
+            process.communicate()
+
+
+async def is_gone(address: str) -> bool:
+    """Wait until nobody answers there."""
+    async with httpx.AsyncClient(timeout=20) as client:
+        while True:
+            try:
+                await client.get(address)
+            except httpx.TransportError:
+                return True
+
+
+async def test_a_run_with_its_page(tmp_path: Path) -> None:
+    """The page is there from the beginning, shows the end as long as somebody looks, and then ends by itself."""
+    with run_served(tmp_path) as (process, line):
+        address, _, token = line.partition("#token=")
+        bearer = {"authorization": f"Bearer {token}"}
+        async with (
+            httpx.AsyncClient(base_url=address, headers=bearer) as client,
+            client.stream("GET", "/api/v1/events", timeout=20) as page,
+        ):
+            events = Events(page.aiter_lines())
+            await events.next()
+            (tmp_path / "fifo").write_text("")
+            assert process.wait(20) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == "nova: the page stays as long as it is open in a browser\n"
+            data = {}
+            while data.get("condition") != "completed":
+                _, _, data = await events.next()
+        assert await is_gone(address)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+async def test_the_page_ends_with_the_run(how: signal.Signals, tmp_path: Path) -> None:
+    """However the run ends, no server is left that nobody looks at."""
+    with run_served(tmp_path) as (process, line):
+        os.kill(process.pid, how)
+        process.wait(20)
+        assert await is_gone(line.partition("#")[0])

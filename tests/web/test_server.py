@@ -80,9 +80,7 @@ async def test_a_body_must_come_in_time_and_have_an_end(served: Served, monkeypa
     writer.close()
 
 
-async def test_a_client_that_reads_nothing_loses_its_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answer waits for it, in its system and in 64 KiB of ours, for so long and no longer."""
     monkeypatch.setattr(server, "STALL_SECONDS", 0.5)
     await write_run(tmp_path)
