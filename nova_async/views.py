@@ -46,6 +46,8 @@ class TaskView:
     """When its next attempt starts, while it pauses before a retry or waits for a usage limit to reset."""
     activity: str | None = None
     """What the agent or the task's check is doing now."""
+    last_output_at: datetime | None = None
+    """When its agent last printed something; None where it does not run, or nobody has looked at its log."""
     blocked_by: tuple[str, ...] = ()
     is_stopped: bool = False
     """Whether somebody has stopped it: it waits to be retried, or for the next run."""

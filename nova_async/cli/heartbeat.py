@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO, final
 
@@ -12,6 +13,7 @@ from nova_async.cli.display import Display
 from nova_async.cli.say import write
 from nova_async.control.figures import clock_time
 from nova_async.control.looks import count_states, doing, is_waiting_for_a_limit, look_of
+from nova_async.journal.last_output import with_last_output
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import TaskState
@@ -79,7 +81,7 @@ def heartbeat_line(tasks: Collection[TaskView]) -> str:
     running = [task for task in tasks if task.state is TaskState.IN_PROGRESS]
     at_work = running or [task for task in tasks if task.state is TaskState.RETRYING]
     now = datetime.now(UTC)
-    named = [describe(task, now) for task in at_work[:MOST_NAMED]]
+    named = [describe(with_last_output(task, Path()), now) for task in at_work[:MOST_NAMED]]
     named += [f"{len(at_work) - MOST_NAMED} more"] if len(at_work) > MOST_NAMED else []
     if not at_work and (gates := [task.id for task in tasks if task.needs_approval]):
         named = [f"{listed(gates, MOST_NAMED)} {'waits' if len(gates) == 1 else 'wait'} for approval"]

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Thread
@@ -27,6 +28,7 @@ from nova_async.cli.terminal import Terminal, sends_keys
 from nova_async.cli.time_left import time_left
 from nova_async.control.board import Board
 from nova_async.control.figures import UNKNOWN, describe_duration, stopwatch
+from nova_async.journal.last_output import with_last_output
 from nova_async.records import Event
 from nova_async.views import TaskView
 from nova_async.words import Condition, EventKind, TaskState
@@ -209,6 +211,8 @@ class RunTable:
         board, browsing = self.board, self.browsing
         if board is None:
             return []
+        heard = {task.id: with_last_output(task, Path()) for task in board.running}
+        board = replace(board, tasks={**board.tasks, **heard})
         foot = list(foot_of(browsing, board, columns))
         lines -= 1 + len(foot)  # one line less than there are, or the terminal scrolls
         if browsing.pane is Pane.TABLE:

@@ -23,8 +23,9 @@ from nova_async.cli.say import say, tell
 from nova_async.cli.tones import INKS
 from nova_async.control.denials import cure_of
 from nova_async.control.figures import clock_time, cost_of_attempt, describe_duration, describe_kinds, describe_tokens
-from nova_async.control.looks import cost_of, doing, look_of, seconds_until
+from nova_async.control.looks import cost_of, doing, look_of, seconds_until, silent_seconds
 from nova_async.errors import NovaError
+from nova_async.journal.last_output import with_last_output
 from nova_async.journal.rollup import status_word
 from nova_async.journal.state_document import written_moment
 from nova_async.records import Attempt
@@ -68,7 +69,7 @@ def show_task(options: Options) -> int:
         tell(str(error))
         return BAD_INPUT
     if not task.is_over:
-        view = task.view
+        view = with_last_output(task.view, Path(options.state).parent)
         task = replace(task, view=replace(view, duration_seconds=seconds_until(datetime.now(UTC), view)))
     prompt = prompt_of(task)
     if options.json:
@@ -210,8 +211,9 @@ def row_of(attempt: Attempt, view: TaskView) -> list[Line]:
 
 def document(task: FoundTask, prompt: str | None) -> dict[str, Any]:
     """Return it all as one JSON object."""
-    view = task.view
+    view, now = task.view, datetime.now(UTC)
     answer = answer_of(view.attempts)
+    silent = None if task.is_over else silent_seconds(view, now)
     return {
         "id": view.id,
         "name": view.name,
@@ -221,7 +223,8 @@ def document(task: FoundTask, prompt: str | None) -> dict[str, Any]:
         "status": status_word(view.state),
         "state": view.state,
         "phase": view.phase,
-        "doing": doing(view, datetime.now(UTC), is_over=task.is_over) or None,
+        "doing": doing(view, now, is_over=task.is_over) or None,
+        "silent_seconds": None if silent is None else int(silent),
         "is_running": view.state is TaskState.IN_PROGRESS and not task.is_over,
         "outcome": view.outcome,
         "error": view.error,

@@ -24,6 +24,7 @@ from nova_async.control.gauge_words import describe_gauge
 from nova_async.control.shown import head_of, looks_of, rollup_document
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
+from nova_async.journal.last_output import with_last_output
 from nova_async.journal.rollup import roll_up
 from nova_async.journal.state_document import read_state, run_document, task_document
 from nova_async.views import RunView, TaskView
@@ -57,7 +58,8 @@ def show_status(options: Options) -> int:
     """
     path = Path(options.state) if options.state is not None else Path(options.directory) / STATE_FILE
     try:
-        board = board_of(*read_state(path))
+        run, tasks = read_state(path)
+        board = board_of(run, {task.id: with_last_output(task, path.parent) for task in tasks.values()})
     except StateFileError as error:
         tell(str(error))
         return BAD_INPUT

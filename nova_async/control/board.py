@@ -167,6 +167,11 @@ class Board:
         """Say what a task does, why it failed, or what it waits for."""
         return looks.doing(task, self.now, is_over=self.is_over)
 
+    def silent_seconds(self, task: TaskView) -> int | None:
+        """Return for how many whole seconds a running agent has printed nothing, if that is worth a word."""
+        seconds = None if self.is_over else looks.silent_seconds(task, self.now)
+        return None if seconds is None else int(seconds)
+
     @property
     def alive(self) -> str:
         """Say how the run is: ``running (pid 4711), started 12:01:07``."""

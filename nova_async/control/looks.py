@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from nova_async.control.figures import cost_of_all, describe_tokens, stopwatch, until
+from nova_async.control.figures import cost_of_all, describe_duration, describe_tokens, stopwatch, until
 from nova_async.views import TaskView
 from nova_async.words import Phase, TaskState
 
@@ -22,6 +22,7 @@ __all__ = [
     "is_waiting_for_a_limit",
     "look_of",
     "seconds_until",
+    "silent_seconds",
     "time_of",
     "tokens_of",
 ]
@@ -63,6 +64,7 @@ LOOKS = {
 }
 NEEDS_APPROVAL = Look("?", "to approve", Tone.WARNING)
 ON_HOLD = Look("⊘", "on hold", Tone.WARNING)
+SILENT = 60.0  # seconds without output; agents think for half a minute
 AT_WORK = {Phase.PREPARE: "starting", Phase.RUN: "running", Phase.VERIFY: "checking", Phase.SETTLE: "finishing"}
 
 
@@ -98,10 +100,31 @@ def count_states(states: Sequence[TaskState]) -> list[str]:
 def doing(task: TaskView, now: datetime, *, is_over: bool = False) -> str:
     """Say what a task does, why it failed, or what it waits for; once the run ``is_over`` it waits for nothing.
 
-    What is missing in its log is said with it, whatever it does.
+    That its agent is silent is said with it, and what is missing in its log, whatever it does.
     """
+    silent = "" if is_over else describe_silence(task, now)
     missing = f"log error: {task.log_error}" if task.log_error else ""
-    return " · ".join(filter(None, (_doing(task, now, is_over=is_over), missing)))
+    return " · ".join(filter(None, (_doing(task, now, is_over=is_over), silent, missing)))
+
+
+def silent_seconds(task: TaskView, now: datetime) -> float | None:
+    """Return for how long a running agent has printed nothing, if that is worth a word; None otherwise."""
+    if task.state is not TaskState.IN_PROGRESS or task.last_output_at is None:
+        return None
+    seconds = (now - task.last_output_at).total_seconds()
+    return seconds if seconds >= SILENT else None
+
+
+def describe_silence(task: TaskView, now: datetime) -> str:
+    """Say for how long a running agent has printed nothing, and what it may be waiting for; empty for a moment."""
+    seconds = silent_seconds(task, now)
+    if seconds is None:
+        return ""
+    from nova_async.agents.wording import why_silent  # with all agents: seldom needed
+
+    # Without an activity it may be no agent, or one that prints only at its end; what it retries stands before.
+    why = why_silent(task.activity) if task.activity and not task.activity.startswith("retrying") else ""
+    return f"silent for {describe_duration(seconds)}{why}"
 
 
 def _doing(task: TaskView, now: datetime, *, is_over: bool) -> str:

@@ -64,6 +64,7 @@ def looks_of(board: Board, task_ids: Iterable[str]) -> dict[str, dict[str, Any]]
         task.id: {
             **board.look(task)._asdict(),
             "doing": board.doing(task),
+            "silent_seconds": board.silent_seconds(task),
             "tokens": tokens_of(task, is_over=board.is_over),
             "cost": cost_of(task),
         }

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +24,7 @@ from nova_async.records import Event
 from nova_async.usage import TokenUsage
 from nova_async.views import BudgetView, RunReport, TaskView
 from nova_async.words import EventKind, Outcome, Phase, TaskState
-from tests.views import by_id, run_view
+from tests.views import by_id, log_at, run_view
 
 NOON = datetime(2026, 1, 2, 12, 0, 0).astimezone()
 USED = TokenUsage(1_000, 2_000, 30_000, 400)
@@ -55,6 +56,15 @@ def table_of(tasks: Mapping[str, TaskView], *budgets: BudgetView) -> RunTable:
 def picture(tasks: Mapping[str, TaskView], *, width: int = 80, height: int = 24) -> list[str]:
     """Return the lines of a table of that size, without colours."""
     return [plain(line) for line in table_of(tasks).picture(width, height)]
+
+
+def test_the_table_says_that_an_agent_is_silent(tmp_path: Path) -> None:
+    """By the time of its log, which nobody else has to write down."""
+    log, ago = tmp_path / "F1.log", datetime.now(UTC) - timedelta(seconds=125)
+    log.write_text("Hello\n")
+    os.utime(log, (0, ago.timestamp()))
+    silent = view("F1", "in_progress", activity="Bash: make", phase=Phase.RUN, phase_since=ago, log=log_at(log))
+    assert any("Bash: make · silent for 2 min" in line for line in picture({"F1": silent}, width=120))
 
 
 def test_the_table_shows_what_is_spent_of_the_runs_budget() -> None:

@@ -18,7 +18,7 @@ from nova_async.usage import TokenUsage
 from nova_async.views import BudgetView, GaugeView, Hold, RunView, TaskView
 from nova_async.words import Condition, Outcome, Phase, RunEnd, TaskState
 from tests.cli.command import HAS_SETSID, in_a_terminal, nova, read_to_the_end
-from tests.views import attempt, by_id, run_view, write_state
+from tests.views import attempt, by_id, log_at, run_view, write_state
 
 USED = TokenUsage(1, 2, 3, 1000)
 GROUP = {"branch": "App", "group": "Base"}
@@ -95,6 +95,23 @@ def test_what_an_attempt_is_at(tmp_path: Path, phase: Phase, activity: str | Non
     """In every phase one sees what is done, and the clock goes on."""
     doing = status(tmp_path, ourselves(), task("F1", TaskState.IN_PROGRESS, phase=phase, activity=activity))[2]
     assert doing.startswith(f"F1 ▸ {told} 1.0k - 1:4")
+
+
+def test_a_silent_agent(tmp_path: Path) -> None:
+    """The table and the JSON document say for how long, by the time of its log; ``nova show`` says the same."""
+    log, ago = tmp_path / "F1.log", datetime.now(UTC) - timedelta(seconds=125)
+    log.write_text("Hello\n")
+    os.utime(log, (0, ago.timestamp()))
+    view = task("F1", TaskState.IN_PROGRESS, activity="thinking", phase_since=ago, log=log_at(log), log_path=str(log))
+    lines = status(tmp_path, ourselves(), view)
+    assert any("thinking · silent for 2 min" in line for line in lines), lines
+    looks = json.loads(nova("status", "--json", cwd=tmp_path).stdout)["looks"]["F1"]
+    assert 125 <= looks["silent_seconds"] < 300
+    assert looks["doing"].endswith("; the agent may be waiting for its provider")
+    shown = nova("show", "F1", cwd=tmp_path).stdout
+    assert "silent for 2 min" in shown
+    told = json.loads(nova("show", "F1", "--json", cwd=tmp_path).stdout)
+    assert 125 <= told["silent_seconds"] < 300
 
 
 def test_a_task_that_is_being_stopped(tmp_path: Path) -> None:

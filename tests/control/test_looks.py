@@ -13,6 +13,7 @@ from nova_async.control.looks import (
     is_waiting_for_a_limit,
     look_of,
     seconds_until,
+    silent_seconds,
     time_of,
     tokens_of,
 )
@@ -87,6 +88,26 @@ def test_the_tone_of_a_state() -> None:
 def test_what_a_task_does(view: TaskView, at_work: str, over: str) -> None:
     """Its activity, why it failed, or what it waits for; of a run that is over, only what still is so."""
     assert (doing(view, NOON), doing(view, NOON, is_over=True)) == (at_work, over)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "activity", "told"),
+    [
+        (59.9, "thinking", "thinking"),
+        (60, "thinking", "thinking · silent for 1 min 0 s; the agent may be waiting for its provider"),
+        (3725, "Bash: make", "Bash: make · silent for 1 h 2 min"),
+        (95, "retrying (529 overloaded), 3/10", "retrying (529 overloaded), 3/10 · silent for 1 min 35 s"),
+        (95, None, "silent for 1 min 35 s"),
+        (-5, None, ""),
+    ],
+)
+def test_that_an_agent_is_silent_is_said_after_a_minute(seconds: float, activity: str | None, told: str) -> None:
+    """With what it may be waiting for; not where a tool works, nor where nothing shows that it is an agent."""
+    view = task(S.IN_PROGRESS, activity=activity, last_output_at=NOON - timedelta(seconds=seconds))
+    assert doing(view, NOON) == told
+    assert (silent_seconds(view, NOON) is None) is (seconds < 60)
+    assert doing(view, NOON, is_over=True) == ""
+    assert silent_seconds(task(S.COMPLETED, last_output_at=NOON), LATER) is None
 
 
 def test_what_a_task_has_used() -> None:
