@@ -125,4 +125,4 @@ def say_begun(said: dict[str, Any], journal: Path, *, as_json: bool) -> None:
     with suppress(ValueError):
         output = output.relative_to(Path.cwd())
     say(f"the run has begun (pid {said['pid']}) and goes on without this terminal")
-    say(f"  stop it: nova stop{which} · what it prints: {shlex.quote(str(output))}")
+    say(f"  watch it: nova watch{which} · stop it: nova stop{which} · what it prints: {shlex.quote(str(output))}")

@@ -96,7 +96,8 @@ def test_people_are_told_what_to_do(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     begun, rest = done.stdout.splitlines()
     assert begun.startswith("the run has begun (pid ")
-    assert "nova stop" in rest
+    assert "nova watch · " in rest
+    assert "nova stop · " in rest
     assert ".nova/journal.db.out" in rest
 
 
