@@ -190,8 +190,8 @@ class Browsing:
         task = self.task(board)
         if task is None:
             self.question = Question("stop the run? Its agents are asked to end. y/n", Stop())
-        elif task.state not in (TaskState.IN_PROGRESS, TaskState.RETRYING):
-            self.message = f"{task.id} is not at work"
+        elif task.state in (TaskState.COMPLETED, TaskState.FAILED):
+            self.message = f"{task.id} has ended already"
         else:
             self.question = Question(f"stop {task.id}? y/n", StopTask(tasks=(task.id,)))
 

@@ -101,7 +101,7 @@ def test_the_filter_looks_at_all_words_of_a_task() -> None:
 
 
 def test_to_stop_something_is_asked_first() -> None:
-    """Only a y does it; without a selected task it is about the run, and of a task that is not at work one is told."""
+    """Only a y does it; without a selected task it is about the run, and of a task that has ended one is told."""
     browsing = Browsing()
     assert press(browsing, "s") is None
     assert browsing.question is not None
