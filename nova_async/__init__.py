@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nova_async.orchestrator.orchestrator import Orchestrator
     from nova_async.prices import ModelPrice, Prices
     from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
+    from nova_async.tracing.tracing import traced
     from nova_async.usage import TokenUsage
     from nova_async.views import BudgetView, Hold, MilestoneView, RunReport, RunView, TaskView
     from nova_async.words import (
@@ -89,6 +90,7 @@ __all__ = [
     "load_cascade",
     "notifying",
     "parse_cascade",
+    "traced",
 ]
 
 # Each name is loaded on first access: the command starts in a fifth of the time, and nobody pays for what they do not
@@ -143,6 +145,7 @@ ROOMS = {
     "load_cascade": "cascade",
     "notifying": "notice.notifying",
     "parse_cascade": "cascade",
+    "traced": "tracing.tracing",
 }
 
 

@@ -63,6 +63,10 @@ class SelectionError(NovaError, ValueError):
         return SelectionError, (self.unmet,)  # otherwise it would be made anew of its sentence
 
 
+class ExtraMissingError(NovaError, ImportError):
+    """Something needs an extra of this package that is not installed; the message says which, and how to get it."""
+
+
 class RequestError(NovaError, ValueError):
     """A run was asked for what it cannot do now; the message says why, and what to do instead."""
 

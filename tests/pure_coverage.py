@@ -17,6 +17,7 @@ TESTS = [
     "tests/control/test_figures.py", "tests/control/test_event_words.py", "tests/control/test_graph.py",
     "tests/control/test_timeline.py", "tests/notice/test_due.py", "tests/web/test_metrics.py",
     "tests/control/test_protocol.py",
+    "tests/tracing/test_spans.py",
     *(f"tests/orchestrator/test_{name}.py"
       for name in ("accounts", "admission", "cost_sources", "countable", "decide", "decisions", "gates", "holding",
                    "obeying", "outlook", "pace", "reporting", "resume", "schedule", "serving", "sessions",

@@ -33,14 +33,15 @@ MAY_KNOW: dict[str, set[str]] = {
     "orchestrator": VALUES | {"_core", "redaction", "agents", "cascade", "process", "worker", "journal", "attempt"},
     "demo_agent": set(),  # a program by itself
     "notice": VALUES | {"_core", "redaction", "cascade", "process", "worker", "attempt", "orchestrator", "control"},
+    "tracing": VALUES | {"_core", "agents", "cascade", "orchestrator"},
     "control": VALUES
     | {"_core", "redaction", "agents", "cascade", "process", "worker", "journal", "attempt", "orchestrator"},
     "cli": VALUES
     | {"_core", "redaction", "demo_agent", "attempt", "agents", "cascade", "process", "worker", "journal"}
-    | {"orchestrator", "control", "notice", "web", ""},  # web is loaded by `nova serve` only
+    | {"orchestrator", "control", "notice", "tracing", "web", ""},  # web is loaded by `nova serve` only
     "web": VALUES | {"_core", "agents", "journal", "control"},
     "__main__": {"cli"},
-    "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator", "notice"},
+    "": VALUES | {"attempt", "agents", "cascade", "process", "worker", "journal", "orchestrator", "notice", "tracing"},
 }
 
 DECIDING = (
@@ -58,7 +59,7 @@ PURE = (
     | {"redaction", "agents", "cascade"}
     | {f"orchestrator/{name}.py" for name in DECIDING}
     | {f"control/{name}.py" for name in SHOWN}
-    | {"notice/due.py", "web/metrics.py"}
+    | {"notice/due.py", "web/metrics.py", "tracing/context.py", "tracing/spans.py"}
 )
 PURE_IMPORTS = {
     "__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "fnmatch",
@@ -72,6 +73,7 @@ DOORS = {
     "cascade/load.py": {"pathlib", "os"},  # plans lie on the disk
     "errors.py": {"socket"},  # names this machine, where a lock is another's
     "orchestrator/reporting.py": {"hashlib"},  # a number of a text
+    "tracing/context.py": {"hashlib"},  # the same
     "orchestrator/retry.py": {"random"},  # jitter, from a source that is handed in
     "orchestrator/run_state.py": {"random"},  # jitter, from a source that is handed in
     "orchestrator/gates.py": {"random"},  # the same

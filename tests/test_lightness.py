@@ -58,6 +58,21 @@ def test_asking_for_the_version_is_light() -> None:
     assert rooms == {"cli"}
 
 
+def test_a_plain_run_loads_nothing_that_tells_others(tmp_path: Path) -> None:
+    """Who notifies nobody and wants no traces pays for neither."""
+    (tmp_path / "p.md").write_text("+++\ncommand = ['true']\n+++\n- [ ] T1 x\n")
+    places = f"'--state', '{tmp_path}/s', '--journal', '{tmp_path}/j/j', '--log-dir', '{tmp_path}/l'"
+    loaded = loaded_by(
+        "import os, sys; [os.environ.pop(name) for name in list(os.environ) if name.startswith('OTEL_')]\n"
+        f"sys.argv = ['nova', 'run', '{tmp_path}/p.md', '--plain', {places}]\n"
+        "from nova_async.cli.main import main\ntry: main()\nexcept SystemExit as end: assert not end.code"
+    )
+    rooms = {module.split(".")[1] for module in loaded if module.startswith("nova_async.")}
+    assert "orchestrator" in rooms
+    assert rooms & {"notice", "tracing", "web"} == set()
+    assert loaded & {"opentelemetry", "requests", "http.client", "starlette"} == set()
+
+
 def test_the_guard_loads_next_to_nothing(tmp_path: Path) -> None:
     """From its start to the end of its work, what the guard loads is on a short list."""
     listed = tmp_path / "modules"

@@ -143,6 +143,8 @@ class Agent:
     """Whether it prints which of its tool calls were denied."""
     not_for_root: Mapping[Permissions, str] = field(default_factory=dict)
     """Permissions that it refuses to root, each with the variable that lifts this where it is ``1``."""
+    provider: str = ""
+    """Whose models it uses, in OpenTelemetry's word for it; empty where that is the user's choice."""
     names_models: bool = False
     """Whether its output names the models with their tokens; of the others only a command line can name one."""
     whole_account_limits: frozenset[str] = frozenset()

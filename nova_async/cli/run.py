@@ -21,6 +21,7 @@ from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Fence, is_github
 from nova_async.cli.limit_options import limit
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
+from nova_async.cli.others_told import others_told
 from nova_async.cli.painter import Painter
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.plan import read_cascade
@@ -196,7 +197,6 @@ async def supervise(
     cascade: Cascade, only: frozenset[str] | None, options: Options, reports: Reports, fence: Fence | None, begun: Begun
 ) -> int:
     """Run, show, sum up. ``fence`` is there where a runner of GitHub reads us."""
-    from nova_async.notice.notifying import notifying
     from nova_async.orchestrator.orchestrator import Orchestrator  # not before there is something to run
 
     painter: Painter | None = None
@@ -236,7 +236,7 @@ async def supervise(
         stack.enter_context(ringing)
         stack.enter_context(keys_of(view, orchestrator, painter))
         try:
-            async with notifying(orchestrator, ring=None if options.json else ringing.ring, on_trouble=tell):
+            async with others_told(orchestrator, ring=None if options.json else ringing.ring):
                 report = await run_and_show(orchestrator, painter, reports, begun)
         except NovaError as error:
             problem = error

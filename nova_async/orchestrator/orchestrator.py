@@ -148,6 +148,10 @@ class Orchestrator(Requests):
         """Iterate over what happens from now on, until the run is over."""
         return self._telling.events.follow()
 
+    def add_variables(self, variables_of: Callable[[AttemptId], Mapping[str, str]]) -> None:
+        """Have the programs of each attempt see more variables; to be called before the run."""
+        self._attempts.variables_of = variables_of
+
     async def run(self) -> RunReport:
         """Run until nothing is left that could run, and report.
 

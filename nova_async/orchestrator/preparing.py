@@ -72,7 +72,7 @@ class Prepared:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Attempts:
     """Prepares the attempts of one run."""
 
@@ -82,6 +82,8 @@ class Attempts:
     agent: str | None
     command_for: CommandMaker | None
     secrets: Secrets
+    variables_of: Callable[[AttemptId], Mapping[str, str]] = lambda attempt: {}
+    """What the programs of an attempt see besides the plan's variables."""
     _logins: dict[tuple[object, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What chooses the login of each kind of job, once it was worked out."""
 
@@ -171,6 +173,7 @@ class Attempts:
         account = None
         if job is not None:
             account = account_of(job, task, by_plan=self.command_for is None, key=self._login_of(job))
+            job = replace(job, env={**job.env, **self.variables_of(attempt)})  # last: no login depends on them
         return Prepared(
             job=job, refusal=refusal, account=account, share_usd=share_usd, _secrets=self.secrets,
             _digest=digest, known=known,

@@ -67,6 +67,7 @@ class Telling:
                       run_id=self._records.run_id)  # fmt: skip
         event = self._records.record(event)
         self.events.put(event)
+        self._picture.touch(() if task_id is None else (task_id,))  # who is told may look at it at once
         for listener in self._listeners:
             with suppress(Exception):
                 listener.told(event)

@@ -60,6 +60,7 @@ def renderer(mode: str | None) -> Renderer:
 CLAUDE = Agent(
     name="claude",
     program="claude",
+    provider="anthropic",
     packages=("@anthropic-ai/claude-code",),
     install="npm install -g @anthropic-ai/claude-code",
     login="run `claude` and type /login, or set ANTHROPIC_API_KEY",

@@ -42,6 +42,7 @@ def renderer(mode: str | None) -> Renderer:
 CODEX = Agent(
     name="codex",
     program="codex",
+    provider="openai",
     packages=("@openai/codex",),
     install="npm install -g @openai/codex",
     login="run `codex login`, or set CODEX_API_KEY",

@@ -44,6 +44,7 @@ def renderer(mode: str | None) -> Renderer:
 GEMINI = Agent(
     name="gemini",
     program="gemini",
+    provider="gcp.gemini",
     packages=("@google/gemini-cli",),
     install="npm install -g @google/gemini-cli",
     login="run `gemini` and choose how to log in, or set GEMINI_API_KEY",
