@@ -95,6 +95,8 @@ class Page:
 
     async def events(self, request: WebRequest) -> Response:
         """Answer with what changes, without end."""
+        if request.method == "HEAD":  # older versions of the library would begin a stream that nobody reads
+            return Response(media_type="text/event-stream")
         if self.feeds >= MOST_FEEDS:
             return problem(503, f"{self.feeds} pages are open already: close some", {"retry-after": "30"})
         wanted = request.query_params.getlist("log")
