@@ -1,7 +1,8 @@
 """Converting a journal of an older format.
 
 Format 1 knew no plans, only one folder. Format 2 knew less about an attempt: the columns that it lacks keep their
-defaults; and it knew of no approvals.
+defaults. Neither these nor format 3 knew of sockets and approvals, but for journals of format 3 that were made while
+format 4 came about.
 """
 
 import sqlite3
@@ -16,6 +17,13 @@ from nova_async.records import LogRef
 __all__ = ["bring_up_to_date"]
 
 OLD_TABLES = ("runs", "attempts", "milestones", "events")
+
+# What formats 2 and 3 may lack.
+LATER_COLUMNS = {
+    "attempts": [(column.name, column.kind) for column in (*START, *END)],
+    "finished": [(column.name, column.kind) for column in END],
+    "runs": [("control", "TEXT")],
+}
 
 COPY = (
     "INSERT INTO runs (run_id, plan, project, started_at, supervisor, pid, pid_start_time, max_workers, fresh,"
@@ -56,12 +64,11 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     if version == 1:
         convert_all(connection, path)
         return
-    for table, columns in (("attempts", (*START, *END)), ("finished", END)):
+    for table, columns in LATER_COLUMNS.items():
         present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
-        for column in columns:
-            if column.name not in present:
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.name} {column.kind}")
-    connection.execute("ALTER TABLE runs ADD COLUMN control TEXT")
+        for name, kind in columns:
+            if name not in present:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
     for statement in MADE_LATER:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

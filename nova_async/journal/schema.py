@@ -9,7 +9,7 @@ from nova_async.journal.rows import END, EVENT, PROCESS, RUN, START, Column
 
 __all__ = ["BOOTS", "MADE_LATER", "SCHEMA_VERSION", "SEAL", "TABLES", "check_version", "make_tables"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def listed(*parts: Sequence[Column]) -> str:
@@ -24,9 +24,9 @@ SEAL = "CREATE TABLE seal (id TEXT NOT NULL, by_key TEXT, by_place TEXT)"
 
 # Who has approved which task of a plan, and when; and which tasks a plan had when it was last run.
 MADE_LATER = (
-    "CREATE TABLE approvals (plan TEXT NOT NULL, task_id TEXT NOT NULL, approved_at TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS approvals (plan TEXT NOT NULL, task_id TEXT NOT NULL, approved_at TEXT NOT NULL,"
     " PRIMARY KEY (plan, task_id)) WITHOUT ROWID",
-    "CREATE TABLE planned (plan TEXT NOT NULL PRIMARY KEY, task_ids TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS planned (plan TEXT NOT NULL PRIMARY KEY, task_ids TEXT NOT NULL) WITHOUT ROWID",
 )
 
 # An attempt without an outcome has not ended. `finished` holds its agent's result when that phase was over; it is kept

@@ -1,5 +1,6 @@
 """Journals of an older nova are brought up to date by the next run, and read as they are by everybody else."""
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from nova_async.errors import JournalError
 from nova_async.journal.history import History
 from nova_async.journal.reader import JournalReader
+from nova_async.journal.schema import MADE_LATER, SCHEMA_VERSION, TABLES
 from nova_async.journal.store import Journal
 from nova_async.records import Attempt, AttemptId, AttemptStart, Event, LogRef
 from nova_async.usage import TokenUsage
@@ -17,7 +19,7 @@ from nova_async.words import EventKind, Outcome, Phase, RunEnd, UsageSource
 from tests.journal.making import NOON, OTHER_PLAN, PLAN, full_end, full_start, moment, run, start
 
 DATA = Path(__file__).with_name("data")
-# What only a journal of format 3 knows of the end of an attempt.
+# What only journals since format 3 know of the end of an attempt.
 LATER_THAN_2 = {
     "usage_source": UsageSource.NONE, "estimated_usd": None, "limit_kind": None, "limit_resets_at": None,
     "retry_after": None,
@@ -153,6 +155,49 @@ async def test_one_of_format_2_lacks_only_what_is_new(path: Path) -> None:
         assert (first.start, first.end, first.finished) == (started, ended, ended)
         assert still_open.start == start("F2")
     assert before.attempts["F2"][0].end is None
+
+
+CONTROL = "ALTER TABLE runs ADD COLUMN control TEXT"
+
+
+@pytest.mark.parametrize("made_since", [(), (CONTROL,), (CONTROL, *MADE_LATER)])
+async def test_one_of_format_3_lacks_no_attempt(path: Path, made_since: tuple[str, ...]) -> None:
+    """All of it is read as it is and converted by the next run, also if it has some of format 4 already."""
+    made_from("version_3.sql", path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in made_since:
+            database.execute(statement)
+    assert [each.control for each in JournalReader(path).runs()] == [None]
+    before = JournalReader(path).history(PLAN)
+    after = await converted(path)
+    for history in (before, after):
+        first, still_open = history.attempts["F1"][0], history.attempts["F2"][0]
+        assert (first.start, first.end, first.finished) == (full_start(), full_end(), full_end())
+        assert (still_open.start, history.approved) == (start("F2"), {})
+    assert (before.planned, before.attempts["F2"][0].end) == (None, None)
+
+
+@pytest.mark.parametrize("sql", ["version_1.sql", "version_2.sql", "version_3.sql"])
+async def test_every_older_one_gets_all_that_a_new_one_has(path: Path, tmp_path: Path, sql: str) -> None:
+    """Once it is converted it has each table and each column, so that nothing can fail for want of one."""
+    made_from(sql, path)
+    columns = []
+    for journal in (path, tmp_path / "new" / "journal.db"):
+        await (await Journal.open(journal, trusts=True)).close()
+        columns.append(columns_of(journal))
+    assert columns[0] == columns[1]
+
+
+def columns_of(path: Path) -> set[tuple[str, str]]:
+    """Return all columns, each with its table."""
+    query = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    with closing(sqlite3.connect(path)) as database:
+        return set(database.execute(query))
+
+
+def test_a_format_never_changes() -> None:
+    """Other tables are another format: a journal that already has this one's number would be taken for damaged."""
+    assert (SCHEMA_VERSION, hashlib.sha256("\n".join(TABLES).encode()).hexdigest()[:12]) == (4, "33be642bbc95")
 
 
 async def converted(path: Path) -> History:

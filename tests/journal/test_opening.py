@@ -14,6 +14,7 @@ import pytest
 from nova_async.errors import JournalError
 from nova_async.journal.lock import RunLock
 from nova_async.journal.reader import JournalReader
+from nova_async.journal.schema import SCHEMA_VERSION
 from nova_async.journal.store import Journal
 from tests.journal.making import PLAN, end, run, start
 
@@ -44,9 +45,10 @@ async def test_a_newer_journal(journal: Journal, path: Path) -> None:
     """A journal of a later version is refused, by writers and readers, and stays as it is."""
     await journal.close()
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 4")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     before = path.read_bytes()
-    sentence = f"{path} was written by a newer nova (format 4; this version reads up to 3): upgrade nova"
+    formats = f"format {SCHEMA_VERSION + 1}; this version reads up to {SCHEMA_VERSION}"
+    sentence = f"{path} was written by a newer nova ({formats}): upgrade nova"
     assert (await refusal(path)).startswith(sentence)
     with pytest.raises(JournalError, match="upgrade nova"):
         JournalReader(path).runs()
