@@ -24,7 +24,7 @@ OF_THE_PLAN = frozenset({"run", "plan"})  # commands that are about tasks that m
 def completer_of(metavar: str) -> Completer | None:
     """Return what offers values for a parameter, by the word that stands for it in the help; None for any text."""
     # Files first: bash forgets what was offered before them, and offers them only where nothing else fits.
-    known = {"PLAN": files, "FILE": files, "DIR": folders, "AGENT": agents, "TASK": task_ids}
+    known = {"PLAN": files, "FILE": files, "DIR": folders, "AGENT": agents, "TASK": task_ids, "WHAT": receivers}
     words = re.findall(r"\w+", metavar)
     offers = [offer for word, offer in known.items() if word in words]
     return guarded(*offers) if offers else None
@@ -58,6 +58,11 @@ def agents(_: click.Context, incomplete: str) -> Iterable[Item]:
     from nova_async.agents import AGENTS
 
     return (CompletionItem(name) for name in AGENTS if name.startswith(incomplete))
+
+
+def receivers(_: click.Context, incomplete: str) -> Iterable[Item]:
+    """Offer the words that somebody who is to be notified may be."""
+    return (CompletionItem(word) for word in ("bell", "osc9", "none") if word.startswith(incomplete))
 
 
 def task_ids(ctx: click.Context, incomplete: str) -> Iterable[Item]:

@@ -21,7 +21,7 @@ from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.orchestrator.secrets import Secrets
 from nova_async.process.command import resolve
 from nova_async.records import Event
-from nova_async.words import EventKind
+from nova_async.words import EventKind, NoticeKind
 
 __all__ = ["notifying"]
 
@@ -82,7 +82,7 @@ class Desk:
         self._env = {**passed(os.environ, settings.pass_env), **settings.env}
         self._secrets = Secrets(orchestrator.cascade)
         self._due = Due(orchestrator.cascade.project, orchestrator.cascade.name)
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turn, self._last_turn = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
         self._is_over = False
 
@@ -117,13 +117,16 @@ class Desk:
             if self._ring is not None:
                 self._ring("\a" if receiver.bell is Bell.BELL else f"\x1b]9;{self._shown(notice.text)}\x1b\\")
             return
+        # The end is told beside whatever still waits for its turn: it has the least time.
         try:
-            async with self._turn:
+            async with self._last_turn if notice.kind is NoticeKind.END else self._turn:
                 trouble = await self._run(receiver, notice) if receiver.command else await self._post(receiver, notice)
         except asyncio.CancelledError:
             if self._is_over:
                 self._complain(receiver, f"given up {LAST_SECONDS:g} s after the end of the run")
             raise
+        except Exception as error:  # whatever it is: the run goes on
+            trouble = str(error) or type(error).__name__
         if trouble is not None:
             self._complain(receiver, trouble)
 

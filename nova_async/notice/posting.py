@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, final
@@ -59,7 +60,7 @@ class Post:
     def _connect(self, seconds: float) -> "HTTPConnection":
         """Prepare a connection, through the proxy of the environment if there is one."""
         from http.client import HTTPConnection, HTTPSConnection  # 20 ms: for those who have something to post
-        from urllib.parse import urlsplit
+        from urllib.parse import unquote, urlsplit
         from urllib.request import getproxies, proxy_bypass
 
         to = self._address
@@ -69,7 +70,9 @@ class Post:
         if not proxy.hostname or proxy_bypass(to.host):
             return HTTPSConnection(to.host, to.port, timeout=seconds)
         connection = HTTPSConnection(proxy.hostname, proxy.port or 8080, timeout=seconds)
-        connection.set_tunnel(to.host, to.port)
+        login = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
+        basic = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"} if proxy.username else {}
+        connection.set_tunnel(to.host, to.port, basic)
         return connection
 
     def _give_up(self) -> None:

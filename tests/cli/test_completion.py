@@ -63,6 +63,7 @@ def test_commands(folder: Path) -> None:
         ("nova run other.md ", ["file", "X1"]),
         ("nova run --until ", ["P1", "P2"]),
         ("nova run --agent qw", ["qwen"]),
+        ("nova run --notify ", ["bell", "osc9", "none"]),
         ("nova run --permissions ", ["read", "edit", "full", "own"]),
         ("nova run --joblog ", ["file"]),
         ("nova exec --cwd ", ["dir"]),
@@ -95,7 +96,9 @@ def test_before_the_first_run(tmp_path: Path) -> None:
 
 def test_which_words_stand_for_what() -> None:
     """A parameter is completed by the word that stands for it in the help; any other text is nobody's to guess."""
-    assert all(completer_of(word) for word in ("TASK", "TASK…", "[PLAN]", "FILE", "DIR", "AGENT", "[PLAN] [TASK…]"))
+    assert all(
+        completer_of(word) for word in ("TASK", "TASK…", "[PLAN]", "FILE", "DIR", "AGENT", "WHAT", "[PLAN] [TASK…]")
+    )
     assert not any(completer_of(word) for word in ("TIME", "USD", "N", "", '"PROG … {prompt}"'))
 
 

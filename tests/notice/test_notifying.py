@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from nova_async.notice import notifying as room
 from nova_async.notice.notifying import notifying
 from nova_async.views import RunReport
 from nova_async.words import Outcome
-from tests.cli.command import in_a_terminal, nova, read_raw
+from tests.cli.command import NOVA, in_a_terminal, nova, read_raw
 from tests.notice.hook import OK, Hook, hooked
 from tests.orchestrator.test_agents_on_hold import DATA, recorded
 from tests.orchestrator.test_running import orchestrator, plan
@@ -251,6 +253,68 @@ async def test_nobody_there(tmp_path: Path) -> None:
     assert report.ok
     assert sorted(trouble.split(": ")[1] for trouble in troubles) == sorted(["127.0.0.1:1", f"127.0.0.1:{port}"])
     assert "SSL" in "".join(troubles)
+
+
+async def test_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address elsewhere is reached through the proxy of the environment, which is told who we are."""
+    asked: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    monkeypatch.setenv("https_proxy", f"http://me:p%40ss@127.0.0.1:{port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    _, troubles = await run(receivers(plan("ID | What\nT1 | true"), "https://hooks.example.org/x"), tmp_path)
+    proxy.close()
+    assert asked[0].startswith("CONNECT hooks.example.org:443 HTTP/1.")
+    assert "Proxy-Authorization: Basic bWU6cEBzcw==" in asked[0]
+    assert "403" in troubles[0]
+
+
+async def test_the_end_is_told_beside_what_still_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many notices hang, that of the end has its turn."""
+    monkeypatch.setattr(room, "LAST_SECONDS", 1.0)
+    notes = tmp_path / "notes"
+    hanging = [{"command": ["sleep", "60"], "on": "failure"} for _ in range(2 * room.AT_ONCE)]
+    cascade = receivers(plan("ID | What\nT1 | exit 3"), *hanging, {"command": [*NOTIFIED, str(notes)], "on": "end"})
+    await run(cascade, tmp_path)
+    assert [note["notice"]["notice"] for note in told(notes)] == ["end"]
+
+
+def test_a_killed_run_leaves_no_notice(tmp_path: Path) -> None:
+    """Two seconds after `kill -9` of a run, what it had started to notify somebody is gone."""
+    (tmp_path / "CASCADE.md").write_text(
+        "+++\ncommand = ['sh', '-c', '[ $NOVA_TASK_ID = T2 ] && sleep 60']\n"
+        "notify = [{command = ['sh', '-c', 'echo $$ > pid; exec sleep 60'], on = 'failure'}]\n+++\n"
+        "- [ ] T1 x\n- [ ] T2 y\n"
+    )
+    with subprocess.Popen([*NOVA, "run", "--order", "deps"], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip() != "")
+        process.kill()
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() and not is_alive(pid), seconds=2.0)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_terminal_rings(tmp_path: Path) -> None:
