@@ -34,7 +34,7 @@ export async function stopRun(state) {
 export async function stopTask(state, task) {
   if (isOver(state)) return;
   if (!isAtWork(task)) return void notice(`${task.id} is not at work.`, "warning");
-  const text = "Its agent is asked to end, and the task fails. What it has changed stays.";
+  const text = "Its agent is asked to end; what it has changed stays. The task waits until it is run again, in the same session.";
   if (await confirm({ title: `Stop ${oneLine(task.id, 60)}?`, text, yes: "Stop it", no: "Let it run", tone: "danger" })) {
     await act(`${taskPath(task.id)}/stop`, {}, `${task.id} is asked to stop.`);
   }

@@ -101,7 +101,6 @@ function App() {
   }, [shown, route]);
   if (shown.link === "refused") return html`<${TokenPage} />`;
   return html`
-    <a class="skip" href="#tasks" onClick=${skip}>Skip to the table of tasks</a>
     <${Head} state=${shown} page=${route.page} />
     <${Lost} state=${shown} />
     <main id="main" tabindex="-1">${pageOf(shown, route)}</main>
@@ -109,10 +108,9 @@ function App() {
     <${Keys} state=${shown} route=${route} nova=${nova} />`;
 }
 
-function skip(event) {
+function skip(event, target) {
   event.preventDefault();
-  if (routeOf(location.hash).page) nova.go("");
-  requestAnimationFrame(() => document.getElementById("tasks")?.focus());
+  document.getElementById(target)?.focus();
 }
 
 function pageOf(shown, { page, rest }) {
@@ -136,7 +134,9 @@ function titleOf({ head, tasks }, { page, rest }) {
 }
 
 function Head({ state: { link, head }, page }) {
+  const target = page || !head ? "main" : "tasks";
   return html`<header class="head">
+    <a class="skip" href=${`#${target}`} onClick=${(event) => skip(event, target)}>Skip to the ${target === "tasks" ? "table of tasks" : "content"}</a>
     <a class="brand" href="#/" aria-label="nova, the run"><svg width="18" height="18" viewBox="0 0 32 32" aria-hidden="true"><path d="M16 2l3.4 10.6L30 16l-10.6 3.4L16 30l-3.4-10.6L2 16l10.6-3.4z" /></svg><span>nova</span></a>
     <nav aria-label="Pages">${PAGES.map(([path, name]) => html`
       <a href="#/${path}" aria-current=${page === path || (!path && page === "task") ? "page" : null}>${name}</a>`)}</nav>

@@ -17,6 +17,7 @@ const HELP = [
   ["a", "approve the task, which waits for that"],
   ["p", "pause the run: nothing new begins; again: go on"],
   ["+ -", "one worker more or less"],
+  ["y n", "answer a question that was asked"],
   ["b", "change the run's budget"],
   ["g t", "the graph · the run with its table"],
   ["?", "this help"],
@@ -114,6 +115,8 @@ function step(state, id, by, nova) {
 }
 
 function toFilter(route, nova) {
+  const filter = document.getElementById("filter");
+  if (filter) return void filter.focus();
   if (route.page) nova.go("");
   requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("filter")?.focus()));
 }

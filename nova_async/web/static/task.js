@@ -61,7 +61,8 @@ function arrow(event, id, tab) {
 function Top({ state, task, nova }) {
   const { id, now, look } = task, canAct = !state.head.is_over, at = useClock(nova, canAct && isAtWork(task));
   const seconds = secondsOf(now, at, state.head.is_over), after = dependents(state.tasks).get(id) ?? [];
-  const hasEnded = ["completed", "failed", "blocked"].includes(now.nova.state);
+  const { state: word, attempt, retry_at: retryAt } = now.nova, wasStopped = word === "waiting" && attempt > 0 && !retryAt;
+  const hasEnded = wasStopped || ["completed", "failed", "blocked"].includes(word);
   return html`<header class="top">
     <p class="quiet path"><a href="#/">Tasks</a>${[now.nova.branch, now.nova.group].filter(Boolean).map((each) => html` <span aria-hidden="true">›</span> ${oneLine(each, 100)}`)}</p>
     <h1 id="task"><span class="id">${oneLine(id, 100)}</span> ${oneLine(now.nova.name, 300)}</h1>

@@ -49,11 +49,11 @@ export function Tasks({ state, nova }) {
       <thead><tr><th scope="col">State</th><th scope="col">Task</th>${!isNarrow && html`
         <th scope="col">Doing</th><th scope="col">Agent</th><th scope="col" class="number">Time</th><th scope="col" class="number">Tokens</th><th scope="col" class="number">Cost</th>`}</tr></thead>
       <tbody ref=${box}>
-        ${first > 0 && html`<tr key="above" aria-hidden="true"><td colspan=${columns} class="space" height=${first * height}></td></tr>`}
+        ${first > 0 && html`<tr key="above" aria-hidden="true"><td colspan=${columns} class="space" style=${{ height: `${first * height}px` }}></td></tr>`}
         ${rows.slice(first, last).map((row, place) => (row.look
           ? html`<${Row} key=${row.id} task=${row} isNarrow=${isNarrow} isSelected=${row.id === view.selected} seconds=${Math.floor(secondsOf(row.now, at, head.is_over))} index=${first + place + 2} />`
           : html`<tr key=${row.key} class="group" aria-rowindex=${first + place + 2}><th colspan=${columns} scope="colgroup">${row.branch}${row.branch && row.group ? html` <span aria-hidden="true">›</span> ` : ""}${row.group}</th></tr>`))}
-        ${last < rows.length && html`<tr key="below" aria-hidden="true"><td colspan=${columns} class="space" height=${(rows.length - last) * height}></td></tr>`}
+        ${last < rows.length && html`<tr key="below" aria-hidden="true"><td colspan=${columns} class="space" style=${{ height: `${(rows.length - last) * height}px` }}></td></tr>`}
       </tbody>
     </table>
     ${rows.length === 0 && html`<p class="quiet empty">No task matches. <button class="as-link" onClick=${() => setFilter("", "")}>Show all</button></p>`}`;
