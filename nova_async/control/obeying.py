@@ -34,8 +34,7 @@ def obey(orchestrator: Orchestrator, request: Request) -> dict[str, Any]:
             orchestrator.stop(grace_of(request))
         case StopTask():
             check_known(orchestrator, request.tasks)
-            for task_id in request.tasks:
-                orchestrator.stop_task(task_id, grace_of(request))
+            orchestrator.stop_tasks(request.tasks, grace_of(request))
         case Retry():
             check_known(orchestrator, request.tasks)
             more["tasks"] = list(orchestrator.retry(request.tasks, downstream=request.downstream))

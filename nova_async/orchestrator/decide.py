@@ -23,6 +23,7 @@ from nova_async.orchestrator.gates import (
 from nova_async.orchestrator.happenings import (
     Again,
     Approved,
+    Approving,
     Begun,
     Ended,
     Forgotten,
@@ -167,6 +168,9 @@ def _note(state: RunState, event: Happening, now: float) -> Iterable[Action]:
             return run_again(state, task_ids)
         case Forgotten(task_ids):
             return forgotten(state, task_ids)
+        case Approving(task_ids):
+            state.approving.update(task_ids)
+            return ()
         case Approved(task_ids):
             return approve(state, task_ids)
         case Pause() | Resume():

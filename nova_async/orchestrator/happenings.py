@@ -13,6 +13,7 @@ from nova_async.words import Outcome
 __all__ = [
     "Again",
     "Approved",
+    "Approving",
     "Begun",
     "Ended",
     "Forgotten",
@@ -236,6 +237,14 @@ class Forgotten:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Approving:
+    """Somebody has approved these tasks, which is being written down: the run does not end meanwhile."""
+
+    task_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Approved:
     """Somebody has approved these tasks, and that is in the journal."""
 
@@ -265,5 +274,5 @@ class NewBudget:
 
 Happening = (
     Begun | Kept | Starting | Written | Refused | StartedWell | Spent | Gauged | Heard | Served | Ended | Told | Offset
-    | Memory | Woken | Stop | StopOne | Again | Forgotten | Approved | Pause | Resume | NewBudget | Workers
+    | Memory | Woken | Stop | StopOne | Again | Forgotten | Approving | Approved | Pause | Resume | NewBudget | Workers
 )  # fmt: skip

@@ -245,8 +245,9 @@ def check_approve(state: RunState, task_id: str) -> None:
         raise RequestError(f"{task_id} is approved already")
 
 
-def approve(state: RunState, task_ids: Iterable[str]) -> Iterable[Action]:
+def approve(state: RunState, task_ids: Collection[str]) -> Iterable[Action]:
     """Let these tasks begin as any others."""
+    state.approving.difference_update(task_ids)
     for task_id in [each for each in task_ids if each in state.unapproved]:
         state.unapproved.discard(task_id)
         allow(state, task_id)

@@ -65,11 +65,18 @@ class Requests:
         The task then waits for ``retry`` or for the next run, which resumes its session; so do those that need it. If
         it comes to its end before it hears of this, that end counts.
         """
+        self.stop_tasks((task_id,), grace)
+
+    def stop_tasks(self, task_ids: Iterable[str], grace: float | None = None) -> None:
+        """Do the same with several tasks, or with none of them if one cannot be stopped."""
         grace = None if grace is None else as_seconds("grace", grace)
-        check_stop(self._now, task_id)
-        if self._now.schedule.state(task_id) is TaskState.IN_PROGRESS:
-            self._telling.tell(EventKind.TASK_STOPPING, task_id)
-        self._happens(happenings.StopOne(task_id, grace))
+        wanted = ids_of(task_ids)
+        for task_id in wanted:
+            check_stop(self._now, task_id)
+        for task_id in wanted:
+            if self._state.schedule.state(task_id) is TaskState.IN_PROGRESS:
+                self._telling.tell(EventKind.TASK_STOPPING, task_id)
+            self._happens(happenings.StopOne(task_id, grace))
 
     def retry(self, task_ids: Iterable[str], *, downstream: bool = False) -> tuple[str, ...]:
         """Let tasks run again that failed, completed, were stopped or are blocked; return all that run again for it.
@@ -87,6 +94,7 @@ class Requests:
         wanted = ids_of(task_ids)
         for task_id in wanted:
             check_approve(self._now, task_id)
+        self._happens(happenings.Approving(wanted))
         self._work.begin(self._write_approval(wanted))
 
     def pause(self) -> None:

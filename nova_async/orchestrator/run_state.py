@@ -103,6 +103,8 @@ class RunState:
     """Tasks that are to run again as soon as the journal has forgotten what they have come to."""
     unapproved: set[str] = field(default_factory=set)
     """Tasks behind a gate that nobody has approved."""
+    approving: set[str] = field(default_factory=set)
+    """Those of them that somebody has approved, which the journal has not taken yet."""
     waits_for_approval: bool = True
     """Whether the run goes on while nothing is left but tasks that need approval."""
     pauses: list[tuple[float, str]] = field(default_factory=list)
@@ -207,8 +209,8 @@ class RunState:
 
     @property
     def waits_for_somebody(self) -> bool:
-        """Whether some task will begin once it is approved, or once the journal has forgotten its end."""
-        if self.forgetting:
+        """Whether some task will begin once it is approved, or once the journal has taken that or forgotten its end."""
+        if self.forgetting or self.approving:
             return True
         return self.waits_for_approval and any(self.needs_approval(task_id) for task_id in self.unapproved)
 

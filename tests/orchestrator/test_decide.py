@@ -46,6 +46,7 @@ from nova_async.orchestrator.decide import JOURNAL_PATIENCE, decide
 from nova_async.orchestrator.happenings import (
     Again,
     Approved,
+    Approving,
     Begun,
     Ended,
     Forgotten,
@@ -689,6 +690,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.cascade, workers, budget=Budget(*budgets), capped=self.cascade.tasks, waits_for_approval=attended
         )
         self.approved: set[str] = set()
+        self.approving: list[str] = []  # in the journal soon
         self.forgetting: list[tuple[str, ...]] = []
         self.stopped: set[str] = set()  # and at rest
         self.paused = False
@@ -725,6 +727,7 @@ class AnyOrder(RuleBasedStateMachine):
                     assert used >= (self.cascade.tasks[task_id].options.budget_tokens or 0)
                 case Begin(task_id, share):
                     assert not self.stopping, "nothing begins after a stop"
+                    assert not self.finished, "nothing begins after the end"
                     assert not self.paused, "nothing begins while it is paused"
                     assert task_id not in self.stopped, "what was stopped waits to be retried"
                     assert not self.cascade.tasks[task_id].options.gate or task_id in self.approved
@@ -934,7 +937,14 @@ class AnyOrder(RuleBasedStateMachine):
         task_id = data.draw(st.sampled_from(sorted(self.cascade.tasks)))
         with suppress(RequestError):
             check_approve(self.state, task_id)
-            self.happens(Approved((task_id,)))
+            self.approving.append(task_id)
+            self.happens(Approving((task_id,)))
+
+    @precondition(lambda self: self.approving)
+    @rule()
+    def journal_takes_an_approval(self) -> None:
+        """Have it written down that a task is approved; the run may be over by then."""
+        self.happens(Approved((self.approving.pop(),)))
 
     @precondition(lambda self: not self.finished)
     @rule(really=st.integers(0, 3))
@@ -998,7 +1008,9 @@ class AnyOrder(RuleBasedStateMachine):
         for account, hold in self.state.holds.items():
             if hold.outcome in BUSY:
                 assert self.state.trying[account] not in self.verdicts, "the others would wait for nobody"
-        waits_for_somebody = self.paused or self.forgetting or (self.state.waits_for_approval and self.at_gates())
+        waits_for_somebody = (
+            self.paused or self.forgetting or self.approving or (self.state.waits_for_approval and self.at_gates())
+        )
         if not self.finished and not self.asked | self.running and not waits_for_somebody:
             assert self.wake is not None, "it would wait for ever"
             assert self.state.wake_at is not None
@@ -1019,6 +1031,8 @@ class AnyOrder(RuleBasedStateMachine):
                 break
             while self.forgetting:
                 self.happens(Forgotten(self.forgetting.pop()))
+            while self.approving:
+                self.happens(Approved((self.approving.pop(),)))
             if self.state.waits_for_approval and (waiting := self.at_gates()):
                 self.happens(Approved(tuple(waiting)))
             for task_id in sorted(self.asked):

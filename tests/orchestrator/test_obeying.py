@@ -22,6 +22,7 @@ from nova_async.orchestrator.decide import decide
 from nova_async.orchestrator.happenings import (
     Again,
     Approved,
+    Approving,
     Begun,
     Ended,
     Forgotten,
@@ -334,6 +335,17 @@ def test_a_run_that_nobody_attends_ends_at_its_gates() -> None:
     state = after(GATE, waits_for_approval=False)
     assert decide(state, Ended("A", Outcome.OK), 2.0) == [Completed("A"), CameToGate("B"), Finish()]
     assert state.has_halted
+
+
+def test_a_run_does_not_end_while_an_approval_is_written() -> None:
+    """Nothing begins after the end, where nobody could stop it; so what was approved in time begins before."""
+    state = after(plan(("A", ""), ("B", ""), B={"gate": True}), Approving(("B",)), waits_for_approval=False)
+    assert decide(state, Ended("A", Outcome.OK), 2.0) == [Completed("A")]
+    assert decide(state, Approved(("B",)), 3.0) == [PassedGate("B"), Begin("B")]
+    assert decide(state, Ended("B", Outcome.OK), 4.0) == [Completed("B"), Finish()]
+    state = after(GATE, Approving(("B",)), Stop())
+    assert decide(state, Ended("A", Outcome.CANCELLED), 2.0) == [Finish()]
+    assert decide(state, Approved(("B",)), 3.0) == [PassedGate("B")]
 
 
 def test_a_task_may_be_approved_before_its_turn() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from nova_async.control.obeying import obey
+from nova_async.control.protocol import StopTask
 from nova_async.errors import JournalError, RequestError
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader
@@ -115,6 +117,26 @@ async def test_a_task_that_was_stopped_by_mistake(tmp_path: Path) -> None:
     assert seen == [(True, "stopped; `nova retry A1` lets it run again", "waits for A1")]
     assert [attempt.counts for attempt in report.tasks["A1"].attempts] == [True, True]
     assert "task_retrying" not in kinds(events, "A1")
+
+
+async def test_several_tasks_are_stopped_or_none(tmp_path: Path) -> None:
+    """Where one of them has ended, what is refused is not half done; all are checked before the first is stopped."""
+    cascade = plan(f"""ID | What | Deps
+        B1 | true | -
+        A1 | {FOR_EVER} | B1
+        A2 | true | A1""")
+    runner = orchestrator(cascade, tmp_path)
+
+    def stop() -> None:
+        with pytest.raises(RequestError, match="B1 has completed already"):
+            obey(runner, StopTask(tasks=("A1", "B1"), kill=True))
+        assert not runner.views["A1"].is_stopping
+        obey(runner, StopTask(tasks=("A2", "A1", "A1"), kill=True))
+
+    report, events = await told(runner, once(EventKind.ATTEMPT_STARTED, "A1", stop))
+    assert states(report) == {"B1": "completed", "A1": "waiting", "A2": "waiting"}
+    assert kinds(events, "A1") == ["attempt_started", "task_stopping", "attempt_ended", "task_stopped"]
+    assert kinds(events, "A2") == ["task_stopped"]
 
 
 async def test_failed_tasks_run_again_in_the_same_run(tmp_path: Path) -> None:
