@@ -40,6 +40,8 @@ PLAIN = "3.11"
 WITHOUT_AGENTS = ("--ignore", "tests/live")
 # A storm takes the longest of all and is about processes and users: one as root and one as an ordinary user will do.
 WITHOUT_STORM = ("--ignore", "tests/storm")
+# A browser cares for no version of ours either: one run with it is enough.
+WITHOUT_BROWSER = ("--ignore-glob", "tests/web/test_page*.py")
 # What only decides knows of no user.
 WITHOUT_PURE = ("--ignore", "tests/agents", "--ignore", "tests/cascade", "--ignore", "tests/redaction")
 
@@ -86,5 +88,6 @@ class Cell:
         elif self.built:
             arguments += INSTALLED
         elif self.name != PLAIN:
-            arguments += [*WITHOUT_AGENTS, *(WITHOUT_PURE if "user" in self.flags else WITHOUT_STORM)]
+            rooms = WITHOUT_PURE if "user" in self.flags else WITHOUT_STORM
+            arguments += [*WITHOUT_AGENTS, *WITHOUT_BROWSER, *rooms]
         return arguments
