@@ -16,6 +16,7 @@ __all__ = ["PLACEHOLDERS", "Address", "Bell", "Notify", "address_of", "filled", 
 
 NOBODY = ("none", "off")
 PLACEHOLDERS = ("{title}", "{text}", "{notice}")
+MOST = 32  # receivers: each notice is a process or a connection for each of them
 KEYS = ("command", "url", "headers", "on")
 VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII)
 ADDRESS = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?([/?][!-~]*)?", re.ASCII)
@@ -78,6 +79,8 @@ def parse_notify(value: object) -> tuple[Notify, ...]:
     Raises ``ValueError`` for anything else.
     """
     receivers = value if isinstance(value, list) else [value]
+    if len(receivers) > MOST:
+        raise ValueError(f"{len(receivers)} receivers are more than {MOST}: let one command tell the others")
     only = receivers[0] if len(receivers) == 1 else None
     if isinstance(only, str) and only.strip().casefold() in NOBODY:
         return ()
@@ -140,7 +143,7 @@ def _refuse_placeholders_in_scripts(words: Sequence[str]) -> None:
         refuse_open_placeholders(stand_in)
     except ValueError:
         raise ValueError(
-            f"{shown(' '.join(words))}: a shell would run what the placeholder says: "
+            f"{shown(' '.join(words))}: a shell or an interpreter would run what the placeholder says: "
             'use "$NOVA_TEXT" or "$NOVA_TITLE" there, or read the JSON on standard input'
         ) from None
 

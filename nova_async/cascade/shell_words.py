@@ -21,6 +21,7 @@ CODE_FLAGS = {
     "python": ("-c",), "pypy": ("-c",), "su": ("-c", "--command"), "runuser": ("-c", "--command"), "script": ("-c",),
     "node": ("-e", "--eval", "-p", "--print"), "deno": ("eval",), "bun": ("-e", "--eval"), "perl": ("-e", "-E"),
     "ruby": ("-e",), "php": ("-r",), "lua": ("-e",),
+    "osascript": ("-e",), "pwsh": ("-c", "-Command"), "powershell": ("-c", "-Command"),
 }  # fmt: skip
 VERSION = re.compile(r"[0-9.]+$")
 

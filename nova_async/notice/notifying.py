@@ -81,7 +81,9 @@ class Desk:
         # The same as the plan's commands get, and with the same left out.
         self._env = {**passed(os.environ, settings.pass_env), **settings.env}
         self._secrets = Secrets(orchestrator.cascade)
-        self._due = Due(orchestrator.cascade.project, orchestrator.cascade.name)
+        # Redacted before anything is cut: half of a secret is not found any more.
+        project, plan = self._secrets.redaction.texts((orchestrator.cascade.project, orchestrator.cascade.name))
+        self._due = Due(project, plan)
         self._turn, self._last_turn = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
         self._is_over = False
@@ -93,7 +95,7 @@ class Desk:
             loop.call_soon(self._check)
         if (notice := self._due.notice(event)) is None:
             return
-        self._is_over = event.kind is EventKind.RUN_ENDED
+        self._is_over = self._is_over or event.kind is EventKind.RUN_ENDED
         for receiver in self._receivers:
             if notice.kind in receiver.on:
                 sending = loop.create_task(self._send(receiver, notice))
@@ -123,7 +125,7 @@ class Desk:
                 trouble = await self._run(receiver, notice) if receiver.command else await self._post(receiver, notice)
         except asyncio.CancelledError:
             if self._is_over:
-                self._complain(receiver, f"given up {LAST_SECONDS:g} s after the end of the run")
+                self._complain(receiver, "given up, because the run is over")
             raise
         except Exception as error:  # whatever it is: the run goes on
             trouble = str(error) or type(error).__name__

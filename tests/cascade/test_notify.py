@@ -26,6 +26,8 @@ HOOK = "https://hooks.example.org/services/T0/B0"
         (["sh -c 'curl -d \"$NOVA_TEXT\" https://ntfy.example/x'"],
          [Notify(command=("sh", "-c", 'curl -d "$NOVA_TEXT" https://ntfy.example/x'))]),
         ([["sh"]], None),
+        ([{"command": ["osascript", "-e", "on run a", "-e", "end run", "{text}"]}],
+         [Notify(command=("osascript", "-e", "on run a", "-e", "end run", "{text}"))]),
         ([{"command": ["sh", "-c", 'say "$1"', "sh", "{text}"]}],
          [Notify(command=("sh", "-c", 'say "$1"', "sh", "{text}"))]),
         (HOOK, [Notify(url=HOOK)]),
@@ -50,6 +52,8 @@ def test_receivers(value: Any, expected: list[Notify] | None) -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
+        (["bell"] * 33, "more than 32"),
+        ([{"command": ["osascript", "-e", 'display notification "{text}"']}], "would run what the placeholder says"),
         (7, "neither a string nor a table"),
         ([""], "names no program"),
         ([{"command": []}], "no program given"),
@@ -76,10 +80,10 @@ def test_receivers(value: Any, expected: list[Notify] | None) -> None:
         ("https://example.org/a b", "not an address"),
         ("https://${HOST}/x", "whole address, or behind the host"),
         ("https://example.org/${}", "written ${NAME}"),
-        ([{"command": ["sh", "-c", "say {text}"]}], "a shell would run"),
-        ([{"command": ["sh", "-c", "{text}"]}], "a shell would run"),
-        ([{"command": ["ssh", "desk", "say", "{title}"]}], "a shell would run"),
-        ([{"command": ["python3", "-c", "print('{text}')"]}], "a shell would run"),
+        ([{"command": ["sh", "-c", "say {text}"]}], "would run what the placeholder says"),
+        ([{"command": ["sh", "-c", "{text}"]}], "would run what the placeholder says"),
+        ([{"command": ["ssh", "desk", "say", "{title}"]}], "would run what the placeholder says"),
+        ([{"command": ["python3", "-c", "print('{text}')"]}], "would run what the placeholder says"),
     ],
 )
 def test_what_is_no_receiver(value: Any, told: str) -> None:

@@ -25,7 +25,7 @@ from tests.orchestrator.test_agents_on_hold import DATA, recorded
 from tests.orchestrator.test_running import orchestrator, plan
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
-GIVEN_UP = "given up 0.5 s after the end of the run"
+GIVEN_UP = "given up, because the run is over"
 NOTIFIED = [sys.executable, str(PROGRAMS / "notified.py")]
 
 
@@ -114,7 +114,8 @@ async def test_no_secret_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SHOP_KEY", "key-of-the-shop")
     notes = tmp_path / "notes"
     cascade = plan("ID | What\nT1 | echo key-of-the-shop; exit 3")
-    cascade = replace(cascade, project="Shop key-of-the-shop", name="key-of-the-shop.md")
+    project = f"{'Shop ' * 17}key-of-the-shop"  # where a title is cut
+    cascade = replace(cascade, project=project, name="key-of-the-shop.md")
     cascade = receivers(
         cascade, {"command": [*NOTIFIED, str(notes), "{title}", "{text}"], "on": ["end"]},
         {"command": ["sh", "-c", "echo key-of-the-shop; exit 5"], "on": ["failure"]}, redact=("SHOP_KEY",),
@@ -122,7 +123,7 @@ async def test_no_secret_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     report, troubles = await run(cascade, tmp_path)
     [note] = told(notes)
     said = json.dumps([note["notice"], note["arguments"], note["variables"]["NOVA_TITLE"]])
-    assert "key-of-the-shop" not in said + "".join(report.warnings + tuple(troubles))
+    assert "key-of" not in said + "".join(report.warnings + tuple(troubles))
     assert "exited with code 5: [redacted]" in "".join(report.warnings + tuple(troubles))
 
 
