@@ -59,8 +59,8 @@ class AccountPace:
     """By the agent's word for the limit."""
     started_at: float | None = None
     """When anybody has last started something there, in seconds of UTC."""
-    before: dict[str, float | None] = field(default_factory=dict)
-    """For each task that is about to start, when the one before it has: it may not start after all."""
+    before: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    """For each task that is about to start, when, and when the one before it has: it may not start after all."""
     hold: Hold | None = None
     """What keeps its tasks from starting now."""
     next_task: str | None = None

@@ -35,7 +35,8 @@ def begin_account(state: RunState, task_id: str, account: Account | None, now: f
     state.serving[task_id] = account
     login = account.parts()[1]
     pace = state.paces.setdefault(login, AccountPace())
-    pace.before[task_id], pace.started_at = pace.started_at, now + state.utc_offset
+    utc = now + state.utc_offset
+    pace.before[task_id], pace.started_at = (utc, pace.started_at), utc
     if pace.windows:
         yield share(login, pace)
 
@@ -44,7 +45,13 @@ def take_back(state: RunState, task_id: str) -> None:
     """Note that a task has not started after all."""
     if (account := state.serving.pop(task_id, None)) is not None:
         pace = state.paces[account.parts()[1]]
-        pace.started_at = pace.before.pop(task_id, None)
+        here, earlier = pace.before.pop(task_id)
+        if pace.started_at == here:
+            pace.started_at = earlier
+        else:  # another has started since
+            pace.before = {
+                other: (at, earlier if before == here else before) for other, (at, before) in pace.before.items()
+            }
 
 
 def end_account(state: RunState, ended: Ended) -> None:
@@ -196,9 +203,10 @@ def gauges_now(state: RunState) -> tuple[GaugeView, ...]:
 
 def pace_moments(state: RunState) -> Iterable[float]:
     """Yield when the next task may start that waits for its account, on the clock of ``now``."""
-    for account in set(state.paced.values()):
-        pace = state.paces[account]
-        if pace.hold is not None and pace.hold.until is not None and pace.next_task is None:
+    for account, pace in state.paces.items():
+        if pace.hold is None or pace.hold.until is None or pace.next_task is not None:
+            continue
+        if any(where == account for where in state.paced.values()):  # nearly always the first of thousands is
             yield pace.hold.until.timestamp() - state.utc_offset
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from nova_async.cascade import Cascade
 from nova_async.words import TaskState
 
-__all__ = ["MOST_BLOCKERS", "Schedule"]
+__all__ = ["MOST_BLOCKERS", "UNFINISHED", "Schedule"]
 
 UNFINISHED = (TaskState.WAITING, TaskState.READY, TaskState.IN_PROGRESS, TaskState.RETRYING)
 NEVER = (TaskState.FAILED, TaskState.BLOCKED)
@@ -43,6 +43,7 @@ class Schedule:
         self._barred = set(barred)
         self._states: dict[str, TaskState] = dict.fromkeys(cascade.tasks, TaskState.WAITING)
         self._counts: Counter[TaskState] = Counter(self._states.values())
+        self._left = sum(map(self.is_selected, cascade.tasks))
         self._missing = {task.id: len(set(task.depends_on)) for task in cascade.tasks.values()}
         self._blockers: dict[str, set[str]] = {}
         # By class, as far as that has a limit: so those of a full one need not be gone through each time.
@@ -119,10 +120,7 @@ class Schedule:
     @property
     def left(self) -> int:
         """How many tasks have still to run to their end, those that run included."""
-        if self._only is None:
-            blocked = self._counts[TaskState.BLOCKED]
-            return len(self._states) - len(self.completed) - len(self.failed) - blocked
-        return sum(self.is_selected(task_id) for task_id in self.with_state(*UNFINISHED))
+        return self._left
 
     def start_next(self) -> str | None:
         """Take the most urgent task that there is a place for, if any, and count it as in progress.
@@ -215,8 +213,11 @@ class Schedule:
             self._make_ready_if_free(task_id)
 
     def _set(self, task_id: str, state: TaskState) -> None:
-        self._counts[self._states[task_id]] -= 1
+        before = self._states[task_id]
+        self._counts[before] -= 1
         self._counts[state] += 1
+        if self.is_selected(task_id):
+            self._left += (state in UNFINISHED) - (before in UNFINISHED)
         self._states[task_id] = state
         self.changed.add(task_id)
         if state == TaskState.COMPLETED:

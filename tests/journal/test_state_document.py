@@ -98,7 +98,7 @@ amounts = st.none() | amount
 counts = st.integers(0, 2**63 - 1)
 usages = st.builds(TokenUsage, counts, counts, counts, counts)
 pids = st.none() | st.integers(1, 2**22)
-inodes = st.none() | st.tuples(st.integers(0, 2**64), st.integers(0, 2**64))
+inodes = st.none() | st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 logs = st.builds(
     lambda path, found: LogRef(path=path, device=found and found[0], inode=found and found[1]), text, inodes
 )

@@ -76,6 +76,7 @@ from nova_async.orchestrator.obeying import check_approve, check_stop, to_run_ag
 from nova_async.orchestrator.pace import Setting
 from nova_async.orchestrator.retry import BUSY, UNSERVED
 from nova_async.orchestrator.run_state import RunState
+from nova_async.orchestrator.schedule import UNFINISHED
 from nova_async.records import AttemptFacts
 from nova_async.usage import Gauge, TokenUsage
 from nova_async.views import Hold
@@ -993,6 +994,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert schedule.state(task_id) is TaskState.WAITING
         assert set(schedule.with_state(TaskState.IN_PROGRESS)) == self.asked | self.running
         assert schedule.completed == self.done
+        assert schedule.left == len(schedule.with_state(*UNFINISHED))
         slots = sum(min(self.cascade.tasks[task].options.slots, 9) for task in self.asked | self.running)
         assert slots >= schedule.slots_in_use
         paused = schedule.with_state(TaskState.RETRYING)

@@ -1,5 +1,6 @@
 """When the next task of an account may start whose usage limit is near, and what is told of it."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -313,6 +314,32 @@ def test_a_start_that_came_to_nothing_counts_for_nothing() -> None:
     assert state.last_start(LOGIN) == 5.0
     assert decide(state, Starting("A", None), 52.0) == []
     assert state.serving == {}
+
+
+@pytest.mark.parametrize("refused", ["ABC", "BAC", "CBA", "AB", "A", "B"])
+def test_starts_that_came_to_nothing_hide_no_others(refused: str) -> None:
+    """Whichever of several did not start after all: the last start is that of the others."""
+    state = run_of("ABC")
+    decide(state, Heard(LOGIN, (), 5.0), 10.0)
+    for moment, task_id in enumerate("ABC"):
+        decide(state, Starting(task_id, ONE), 50.0 + moment)
+    for task_id in refused:
+        decide(state, Refused(task_id), 60.0)
+    assert state.last_start(LOGIN) == {"C": 52.0, "": 5.0}["C" if "C" not in refused else ""]
+
+
+def test_thousands_of_tasks_are_paced_in_linear_time() -> None:
+    """Neither those that wait nor those that are not to run are looked at whenever something happens."""
+    names = [f"T{number}" for number in range(10_000)]
+    state = state_of(plan(*((name, "") for name in names)), len(names), only=frozenset(names))
+    decide(state, Begun(), 0.0)
+    began = time.process_time()
+    start(state, "T0", 0.0)
+    decide(state, Gauged("T0", (gauge(0.95, kind="five_hour"),)), 0.0)
+    for name in names[1:]:
+        start(state, name, 0.0)
+    assert len(state.paced) == 9_999
+    assert time.process_time() - began < 1.5, "a fifth of that is usual"
 
 
 def test_attempts_that_asked_nobody_have_used_nothing() -> None:
