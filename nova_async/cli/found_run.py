@@ -20,6 +20,7 @@ from nova_async.words import Condition, Outcome, TaskState
 
 __all__ = ["FoundRun", "NoRunError", "find_run", "plan_of_key", "totals_of", "view_of", "warn_of_foreign"]
 
+ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 MOST_KNOWN = 1000  # runs among which a mistyped id is looked for
 MOST_NAMED = 5  # runs that an ambiguous id may mean
 
@@ -35,7 +36,7 @@ class FoundRun:
 
     view: RunView
     tasks: Mapping[str, TaskView]
-    """Those that it has begun, and where its state file is still there the others too; in file order as far as known.
+    """Those that it has begun, and where its state file is still there those that wait; in file order if that is known.
 
     Their sums and attempts are those of this run alone.
     """
@@ -66,8 +67,11 @@ def find_run(beginning: str, *, journal: Path, state: Path) -> FoundRun:
         return FoundRun(view, tasks_of(attempts, {}), condition, plan)
     if told.run_id == run.start.run_id:
         view = replace(told, started_at=run.start.started_at)
-        others = {task_id: without_attempts(task) for task_id, task in known.items()}
-        return FoundRun(view, {**others, **tasks_of(attempts, known)}, condition, plan)
+        others = {task_id: without_attempts(task) for task_id, task in known.items() if task.state not in ENDED}
+        begun = tasks_of(attempts, known)
+        order = [task_id for task_id in known if task_id in begun or task_id in others]
+        tasks = {**{task_id: begun.get(task_id) or others[task_id] for task_id in order}, **begun}
+        return FoundRun(view, tasks, condition, plan)
     is_same_plan = (state.parent / told.cascade_file).resolve() == plan.resolve()
     return FoundRun(view, tasks_of(attempts, known if is_same_plan else {}), condition, plan)
 

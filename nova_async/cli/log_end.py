@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from nova_async._core.text import one_line
 from nova_async.agents import AGENTS, Layout, Piece, PieceKind
@@ -9,7 +10,7 @@ from nova_async.agents.registry import PLAIN
 from nova_async.views import TaskView
 from nova_async.words import Outcome
 
-__all__ = ["end_of_log", "last_lines", "log_that_tells"]
+__all__ = ["end_of_log", "last_lines", "lines_at_end", "log_that_tells"]
 
 LINES = 10
 LOOK_AT = 256 * 1024  # bytes at the end of a log that are read for them; one event of an agent may be a megabyte
@@ -44,12 +45,17 @@ def last_lines(path: Path, count: int = LINES, *, agent: str | None = None) -> l
     """
     try:
         with path.open("rb") as log:
-            size = log.seek(0, 2)
-            log.seek(max(size - LOOK_AT, 0))
-            end = log.read(LOOK_AT)
+            return lines_at_end(log, count, agent=agent)
     except (OSError, ValueError):
         return []
-    if size > LOOK_AT and b"\n" in end:
+
+
+def lines_at_end(log: BinaryIO, count: int, *, agent: str | None = None, most: int = LOOK_AT) -> list[str]:
+    """Return the last lines of a log that is open, of which at most so many bytes are read. Raises ``OSError``."""
+    size = log.seek(0, 2)
+    log.seek(max(size - most, 0))
+    end = log.read(most)
+    if size > most and b"\n" in end:
         end = end[end.index(b"\n") + 1 :]  # the first line may be cut
     known = AGENTS.get(agent) if agent else None
     pieces = (known or PLAIN).render(end)

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -15,6 +15,7 @@ from nova_async.cli.joblog import JobLog
 from nova_async.cli.junit import write_junit
 from nova_async.cli.say import tell
 from nova_async.cli.step_summary import write_step_summary
+from nova_async.errors import NovaError
 from nova_async.records import Event
 from nova_async.views import RunReport, TaskView
 from nova_async.words import EventKind
@@ -26,9 +27,11 @@ __all__ = ["Reports", "open_reports"]
 class Reports:
     """Writes them. A file that cannot be written is told once, and is no reason to stop a run or to call it failed."""
 
-    def __init__(self, joblog: JobLog | None, junit: Path | None) -> None:
+    def __init__(self, joblog: JobLog | None, junit: Path | None, page: Path | None, places: Sequence[str]) -> None:
         self._joblog = joblog
         self._junit = junit
+        self._page = page
+        self._places = places
 
     async def follow(self, events: AsyncGenerator[Event, None], views: Callable[[], Mapping[str, TaskView]]) -> None:
         """Write a line of the job log for each attempt as it ends, to the last."""
@@ -57,28 +60,36 @@ class Reports:
         except OSError as error:
             tell_unwritten("--junit", error)
         try:
+            if self._page is not None:
+                write_page(self._page, self._places)
+        except (OSError, NovaError) as error:
+            tell_unwritten("--report", error)
+        try:
             write_step_summary(report)
         except OSError as error:
             tell_unwritten("the step summary", error)
 
 
 @contextmanager
-def open_reports(joblog: str | None, junit: str | None) -> Iterator[Reports]:
-    """Open what is written during a run, and make the folder of what is written after it.
+def open_reports(
+    joblog: str | None, junit: str | None, page: str | None = None, places: Sequence[str] = ()
+) -> Iterator[Reports]:
+    """Open what is written during a run, and make the folders of what is written after it.
 
-    Raises ``click.UsageError`` where that is not possible: after hours of work would be late to say so.
+    ``places`` are those of the state file, the journal and the logs, which the ``page`` is made from. Raises
+    ``click.UsageError`` where something cannot be written: after hours of work would be late to say so.
     """
-    try:
-        if junit is not None:
-            check(Path(junit))
-    except OSError as error:
-        raise click.UsageError(f"cannot write {junit}: {error.strerror}") from error
+    for later in filter(None, (junit, page)):
+        try:
+            check(Path(later))
+        except OSError as error:
+            raise click.UsageError(f"cannot write {later}: {error.strerror}") from error
     try:
         log = JobLog(Path(joblog)) if joblog is not None else None
     except OSError as error:
         raise click.UsageError(f"cannot write {joblog}: {error.strerror}") from error
     try:
-        yield Reports(log, Path(junit) if junit is not None else None)
+        yield Reports(log, Path(junit) if junit is not None else None, Path(page) if page is not None else None, places)
     finally:
         if log is not None:
             log.close()
@@ -93,6 +104,15 @@ def check(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
-def tell_unwritten(what: str, error: OSError) -> None:
+def write_page(path: Path, places: Sequence[str]) -> None:
+    """Write the run as one page. Raises ``OSError``, and ``NovaError`` if nothing of it can be read."""
+    from nova_async.cli.report import html_report
+    from nova_async.cli.report_reading import ReportPlaces
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(html_report(ReportPlaces(*map(Path, places))))
+
+
+def tell_unwritten(what: str, error: Exception) -> None:
     """Say what could not be written."""
     tell(f"{what} could not be written: {error}")

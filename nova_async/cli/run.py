@@ -120,6 +120,7 @@ class Options:
     plain: bool = flag(help="Write lines instead of a table.")
     joblog: str | None = option(metavar="FILE", help="Append one line per attempt, in GNU parallel's joblog format.")
     junit: str | None = option(metavar="FILE", help="Write the results as JUnit XML.")
+    report: str | None = option(metavar="FILE", help="Write the run as an HTML page when it ends.")
     log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Folder for the logs (TASK.log).")
     state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
@@ -158,9 +159,10 @@ def run_plan(options: Options) -> int:
         return begun
     prepare_process(workers)
     fence = Fence() if is_github() and not options.json else None
+    places = options.state, options.journal, options.log_dir
     with (
-        page_served(options.state, options.journal, options.log_dir) if options.serve else nullcontext(),
-        open_reports(options.joblog, options.junit) as reports,
+        page_served(*places) if options.serve else nullcontext(),
+        open_reports(options.joblog, options.junit, options.report, places) as reports,
         fence.around() if fence else nullcontext(),
     ):
         return asyncio.run(supervise(cascade, only, options, reports, fence, begun))

@@ -18,6 +18,7 @@ __all__ = ["Gap", "Segment", "Spell", "Tick", "Timeline", "TimelineRow", "timeli
 LONG_GAP = 30.0  # seconds in which nobody works; a shorter one is shown as long as it is
 SHARE_OF_A_GAP = 1 / 10  # of the time in which somebody works: nor is a gap collapsed that is shorter than that
 ROOM_OF_A_GAP = 1 / 40  # of the time in which somebody works is what a collapsed gap is drawn like
+A_CHECK = timedelta(seconds=1)  # at least, to be told from that look
 MOST_TICKS = 8
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)  # seconds
 
@@ -146,7 +147,9 @@ def stretches_of_attempt(attempt: Attempt, task: TaskView, board: Board) -> Iter
         end = max(last_sign, begin)
         checked_since = task.phase_since if task.phase is Phase.VERIFY else None
         tone, how = (Tone.BUSY, f"attempt {number}") if runs else (Tone.BAD, f"attempt {number}: lost")
-    if checked_since is None or not begin < checked_since < end:
+    # What is shorter after an agent that did well was no check: what it has changed was looked at.
+    may_be_no_check = checked_since is not None and ended is not None and ended.outcome is not Outcome.VERIFY
+    if checked_since is None or not begin < checked_since < end or (may_be_no_check and end - checked_since < A_CHECK):
         yield Stretch(Spell.RUNS, begin, end, tone, how, number)
         return
     yield Stretch(Spell.RUNS, begin, checked_since, tone, how, number)

@@ -122,7 +122,7 @@ def test_what_an_agent_prints(replayed: Path) -> None:
     views = [nova(*words, cwd=replayed) for words in (
         ["status"], ["status", "--json"], ["show", "A1"], ["show", "A2"], ["show", "A3", "--json"],
         ["result", "A1", "--json"], ["logs", "A1", "--text"], ["logs", "A2", "--text"], ["logs", "A3", "--text"],
-        ["doctor"], ["run", "--json", "--fresh"],
+        ["doctor"], ["runs"], ["report", "--ctrf"], ["run", "--json", "--fresh"],
     )]  # fmt: skip
     for view in (done, *views):
         assert_harmless(view.stdout + view.stderr)

@@ -74,7 +74,8 @@ def test_a_run_tells_no_secret(tmp_path: Path, environment: dict[str, str]) -> N
     again = ["run", "--retry-failed", "--plain", *words[-2:]]
     shown = [nova(*view, cwd=tmp_path, env=environment) for view in (
         ["status"], ["status", "--json"], ["show", "A1"], ["show", "A1", "--json"], ["show", "B1"],
-        ["logs", "A1", "--raw"], ["result", "A1"], again,
+        ["logs", "A1", "--raw"], ["result", "A1"], ["runs"], ["report"], ["report", "--markdown"], ["report", "--ctrf"],
+        again,
     )]  # fmt: skip
     everything = said(done, *shown) + all_written(tmp_path)
     for spelled in (KEY, KEY[:12], json.dumps(KEY)[1:-1], "plan-tok", UNSEEN):
