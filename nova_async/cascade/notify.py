@@ -31,7 +31,7 @@ class Bell(StrEnum):
     BELL = "bell"
     """It rings, or flashes."""
     OSC9 = "osc9"
-    """It shows a notification of the desktop, if it is one that can: iTerm2, WezTerm, Ghostty, Windows Terminal."""
+    """It shows a notification of the desktop, if it is one that can: iTerm2, WezTerm, Ghostty, kitty."""
 
 
 @final
