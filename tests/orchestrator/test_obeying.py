@@ -435,3 +435,26 @@ def test_thousands_of_tasks_run_again_in_linear_time() -> None:
         decide(state, Again(again), 2.0)
         assert begun(decide(state, Forgotten(again), 3.0)) == ["T0"]
     assert time.process_time() - began < 1.5, "a tenth of that is usual; a walk for each of them takes three seconds"
+
+
+def test_an_approval_does_not_begin_what_the_journal_has_not_forgotten() -> None:
+    """A failed task that has got a gate since needs both, in either order."""
+    state = after(plan(("B", ""), ("X", ""), B={"gate": True}), failed=["B"])
+    again = to_run_again(state, ["B"], downstream=False)
+    decide(state, Again(again), 2.0)
+    assert begun(decide(state, Approved(("B",)), 3.0)) == []
+    assert begun(decide(state, Forgotten(again), 4.0)) == ["B"]
+
+
+def test_what_runs_again_begins_with_nothing_counted() -> None:
+    """Neither its refusals nor that only its check was left is held for or against its new attempts."""
+    state = after(CHAIN, failed=["A"], to_check=["A"])
+    state.overloads["A"] = state.lost["A"] = 3
+    decide(state, Again(to_run_again(state, ["A"], downstream=False)), 2.0)
+    assert (state.overloads["A"], state.lost["A"], state.to_check) == (0, 0, set())
+
+
+def test_a_stopped_attempt_is_not_a_lost_one() -> None:
+    """Somebody wanted its end: only one that nobody wanted is counted as lost."""
+    state = after(CHAIN, StopOne("A"), Ended("A", Outcome.CANCELLED))
+    assert (state.outcomes["A"], state.lost["A"]) == ([Outcome.CANCELLED], 0)
