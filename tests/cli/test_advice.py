@@ -6,15 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nova_async.cli.denials import cure
 
 from nova_async._core.advice import run_command
 from nova_async.cascade import parse_cascade
-from nova_async.cli import init, retry, status
+from nova_async.cli import init, status
 from nova_async.cli.earlier import notes_on_earlier_runs
+from nova_async.control.denials import cure_of
 from nova_async.orchestrator.orchestrator import Orchestrator
 from nova_async.views import TaskView
 from nova_async.words import EventKind, TaskState
+from tests.cli.command import nova
 from tests.orchestrator.test_agents_on_hold import eight, run_refused
 from tests.views import by_id, run_view, write_state
 
@@ -69,9 +70,7 @@ def test_a_first_plan_is_checked_and_run_by_its_name(
     assert advised(capsys.readouterr().out) == ["nova plan", "nova run"]
 
 
-async def test_a_retry_is_of_the_plan_that_was_spoken_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_retry_is_of_the_plan_that_was_spoken_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not of the one that was run last; and what it lets run again, the command that is advised then runs."""
     monkeypatch.chdir(tmp_path)
     for name in (PLAN, "other.md"):
@@ -83,10 +82,10 @@ async def test_a_retry_is_of_the_plan_that_was_spoken_of(
         changed = replace(parse_cascade("- [ ] F1 Do that\n"), name=name)
         [note] = notes_on_earlier_runs(changed, Path(".nova/journal.db"))
         assert advised(note) == [command]
-    assert retry.again(retry.Options(tasks=("F1",), plan=PLAN)) == CALLED
-    assert retry.again(retry.Options(tasks=("F1",))) == "nova run other.md"
+    assert advised(nova("retry", "F1", "--plan", PLAN, cwd=tmp_path).stdout) == [CALLED]
+    assert advised(nova("retry", "F1", cwd=tmp_path).stdout) == ["nova run other.md"]
 
 
 def test_wider_permissions_are_given_to_the_plan() -> None:
     """A denied tool is cured by running the plan that met it."""
-    assert advised(cure(["Bash"], CALLED)) == [f"{CALLED} --permissions full"]
+    assert advised(cure_of(["Bash"], CALLED)) == [f"{CALLED} --permissions full"]
