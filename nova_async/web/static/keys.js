@@ -26,7 +26,7 @@ const HELP = [
 let openHelp = () => {};
 
 export function HelpButton() {
-  return html`<button class="icon" onClick=${() => openHelp()} aria-label="Keys" title="Keys  ?"><span aria-hidden="true">?</span></button>`;
+  return html`<button class="icon keys-button" onClick=${() => openHelp()} aria-label="Keys" title="Keys  ?"><span aria-hidden="true">?</span></button>`;
 }
 
 export function Keys({ state, route, nova }) {

@@ -15,11 +15,11 @@ export function RunsPage({ state }) {
   const now = state.head && !state.head.is_over ? state.head.nova.run_id : null;
   return html`<section aria-labelledby="runs"><h1 id="runs">Runs <span class="count">${told.runs.length}</span></h1>
     <div class="wide"><table class="plain-table"><caption class="unseen">Runs of this folder, the newest first</caption>
-      <thead><tr><th scope="col">State</th><th scope="col">Project</th><th scope="col">Plan</th><th scope="col">Started</th><th scope="col" class="number">Took</th><th scope="col" class="number">Workers</th><th scope="col">Run</th></tr></thead>
+      <thead><tr><th scope="col">State</th><th scope="col">Project</th><th scope="col">Plan</th><th scope="col" class="number">Started</th><th scope="col" class="number">Took</th><th scope="col" class="number">Workers</th><th scope="col" class="run-id">Run</th></tr></thead>
       <tbody>${told.runs.map((run) => html`<tr key=${run.run_id}>
         <td><${State} look=${run.run_id === now ? { sign: "▸", word: "running", tone: "busy" } : LOOKS[run.end] ?? { sign: "■", word: run.end, tone: "warning" }} /></td>
         <td>${run.run_id === state.head?.nova.run_id ? html`<a href="#/">${oneLine(run.project, 80) || "Run"}</a>` : oneLine(run.project, 80)}</td><td class="quiet">${oneLine(run.plan, 80)}${run.fresh ? " (afresh)" : ""}</td>
         <td class="number">${clock(run.started_at)}</td><td class="number">${run.ended_at ? duration((Date.parse(run.ended_at) - Date.parse(run.started_at)) / 1000) : ""}</td>
-        <td class="number">${run.max_workers}</td><td class="quiet"><code>${oneLine(run.run_id, 20)}</code></td></tr>`)}</tbody></table></div>
+        <td class="number">${run.max_workers}</td><td class="quiet run-id"><code>${oneLine(run.run_id, 20)}</code></td></tr>`)}</tbody></table></div>
     <p class="quiet">${plural(told.runs.length, "run")} of this folder. What each of them did: <code>nova runs</code>.</p></section>`;
 }

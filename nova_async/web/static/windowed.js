@@ -2,6 +2,7 @@
 import { useEffect, useState } from "./html.js";
 
 const AROUND = 12; // rows drawn beyond either edge, so that scrolling shows no blank before the next frame
+const LEAST = 40; // rows drawn even where none is in sight, for those who do not look but listen
 const ALWAYS = 120; // rows: a list that is no longer is drawn whole, and can be searched by the browser
 
 // `box` is the element whose first row is at its top. Gives [first, last) of what to draw.
@@ -18,7 +19,7 @@ export function useWindowed(box, length, height) {
       const from = scroller ? scroller.getBoundingClientRect().top : 0;
       const room = scroller ? scroller.clientHeight : innerHeight;
       const first = Math.max(Math.floor((from - top) / height) - AROUND, 0);
-      const last = Math.ceil((from - top + room) / height) + AROUND;
+      const last = Math.max(Math.ceil((from - top + room) / height) + AROUND, first + LEAST);
       setSeen((before) => (before[0] === first && before[1] === last ? before : [first, last]));
     };
     const soon = () => {
