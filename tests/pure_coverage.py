@@ -18,6 +18,7 @@ TESTS = [
     "tests/control/test_timeline.py", "tests/notice/test_due.py", "tests/web/test_metrics.py",
     "tests/control/test_protocol.py",
     "tests/tracing/test_spans.py",
+    *(f"tests/cli/test_report_{name}.py" for name in ("ctrf", "markdown", "page", "sparse")),
     *(f"tests/orchestrator/test_{name}.py"
       for name in ("accounts", "admission", "cost_sources", "countable", "decide", "decisions", "gates", "holding",
                    "obeying", "outlook", "pace", "reporting", "resume", "schedule", "serving", "sessions",

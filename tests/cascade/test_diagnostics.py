@@ -85,6 +85,10 @@ CASES = {
         "> " + TABLE.replace("\n|", "\n> |"),
         [IGNORED, "1: W113 task table inside a list or quote: ignored"],
     ),
+    "table of something else in a quote": (
+        f"{TABLE}\n> | Colour | Size |\n> |---|---|\n> | red | 3 |\n",
+        [],
+    ),
     "task item in a quote": (
         "> - [ ] T001 Begin\n",
         [IGNORED, "1: W113 task item inside a quote: ignored"],
