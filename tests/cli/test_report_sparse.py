@@ -36,7 +36,7 @@ def test_a_run_that_cost_nothing() -> None:
 
 def test_several_models_are_added_up() -> None:
     """Below their costs stands the sum."""
-    other = {
+    other: dict[str, Any] = {
         "usage": USED,
         "usage_by_model": {"other": USED},
         "usage_is_final": True,
