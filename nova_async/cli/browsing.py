@@ -26,10 +26,10 @@ HELP = (
     ("f", "follow: select nothing and show what runs; in a log, its end"),
     ("/", "filter the tasks by their words; Esc ends it"),
     ("r", "run the selected task again"),
-    ("s", "stop the selected task, or the run where none is selected (asks)"),
+    ("s", "stop the selected task, or the run if none is selected (asks)"),
     ("p", "pause the run: nothing new begins; again: go on"),
     ("+ -", "one worker more or less"),
-    ("a", "approve the selected task, which waits for that"),
+    ("a", "approve the selected task, if it waits for approval"),
     ("q", "leave; the run goes on"),
 )
 
@@ -64,7 +64,7 @@ class Browsing:
         self.message = ""
         """What is to be told about the last key, until the next one."""
         self.offset = 0
-        """How many lines above its end the log is looked at; 0 follows it."""
+        """How many lines above its end the log is looked at (0 follows it), or below their top the keys."""
         self.has_left = False
         self._stays = stays
 
@@ -80,13 +80,16 @@ class Browsing:
             question, self.question = self.question, None
             if key == "y":
                 return question.request
-            self.message = "not done"
+            self.message = "not stopped"
             return None
         if self.is_typing:
             self._type(key)
             return None
         if self.pane is Pane.HELP:
-            self.pane = Pane.TABLE
+            if key in MOVES:
+                self.offset = max(self.offset + MOVES[key], 0)  # its end is found when it is drawn
+            else:
+                self.pane, self.offset = Pane.TABLE, 0
             return None
         if key in MOVES:
             self._move(MOVES[key], board)
@@ -175,7 +178,7 @@ class Browsing:
         self.pane, self.is_typing, self.filter = Pane.TABLE, True, ""
 
     def _help(self, board: Board) -> None:
-        self.pane = Pane.HELP
+        self.pane, self.offset = Pane.HELP, 0
 
     def _ask(self, key: str, board: Board) -> Request | None:
         wish = WISHES.get(key)
@@ -186,31 +189,37 @@ class Browsing:
             return None
         return wish(self, board)
 
-    def _stop(self, board: Board) -> None:
+    def _seen(self, board: Board) -> TaskView | None:
+        """Return the selected task, unless the filter hides it: nobody would see what a key acts on."""
         task = self.task(board)
+        is_hidden = task is not None and self.pane is Pane.TABLE and task.id not in self.tasks(board)
+        return None if is_hidden else task
+
+    def _stop(self, board: Board) -> None:
+        task = self._seen(board)
         if task is None:
-            self.question = Question("stop the run? Its agents are asked to end. y/n", Stop())
+            self.question = Question("stop the run? Its agents are asked to end.", Stop())
         elif task.state in (TaskState.COMPLETED, TaskState.FAILED):
             self.message = f"{task.id} has ended already"
         else:
-            self.question = Question(f"stop {task.id}? y/n", StopTask(tasks=(task.id,)))
+            self.question = Question(f"stop {task.id}?", StopTask(tasks=(task.id,)))
 
     def _retry(self, board: Board) -> Request | None:
-        if self.selected is None:
+        if (task := self._seen(board)) is None:
             self.message = "select a task first: j, k or the arrows"
             return None
-        return Retry(tasks=(self.selected,))
+        return Retry(tasks=(task.id,))
 
     def _approve(self, board: Board) -> Request | None:
         """Approve what somebody sees selected: a key that was pressed by mistake must not let anything through."""
-        task = self.task(board)
+        task = self._seen(board)
         if task is not None and task.needs_approval:
             return Approve(tasks=(task.id,))
         waiting = [each.id for each in board.tasks.values() if each.needs_approval]
         if not waiting:
             self.message = "no task waits for approval"
         else:
-            self.selected = waiting[0]
+            self.selected, self.filter = waiting[0], ""
             self.message = f"{waiting[0]} waits for approval: press a again to approve it"
         return None
 

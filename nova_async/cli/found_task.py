@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -39,6 +40,8 @@ class FoundTask:
     """Whether nothing of its run is running any more."""
     of_run: bool = False
     """Whether it is shown as it was in one run, which somebody has named."""
+    since: datetime | None = None
+    """When its plan was begun, or begun afresh; None where that is not known."""
 
 
 @final
@@ -81,7 +84,10 @@ def find_task(
         where = plan or (run.cascade_file if run else None) or key or "this run"
         raise NoTaskError(f"no task {task_id} in {where}{did_you_mean(task_id, sorted({*views, *attempts}))}")
     over = run is None or condition_of(run, views.values()) is not Condition.RUNNING
-    return FoundTask(completed(view or view_of(task_id, known), known), plan or plan_path(run, state), over)
+    since = run.started_at if run else None
+    return FoundTask(
+        completed(view or view_of(task_id, known), known), plan or plan_path(run, state), over, since=since
+    )
 
 
 def find_task_of_run(task_id: str, run: FoundRun) -> FoundTask:

@@ -35,7 +35,8 @@ class FolderDocuments:
         """Return what ``nova show --json`` tells, and what happened in each of its attempts."""
         task = find_task(task_id, state=self._places.state, journal=self._places.journal)
         if not task.is_over:
-            task = replace(task, view=replace(task.view, duration_seconds=seconds_until(datetime.now(UTC), task.view)))
+            seconds = seconds_until(datetime.now(UTC), task.view, task.since)
+            task = replace(task, view=replace(task.view, duration_seconds=seconds))
         return {**task_document(task, prompt_of(task)), "checks": self._checks(task)}
 
     def _checks(self, task: FoundTask) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ def pane_picture(browsing: Browsing, board: Board, log: LogPane, columns: int, l
     """Return what is looked at in place of the table, in so many lines."""
     task = browsing.task(board)
     if browsing.pane is Pane.HELP or task is None:
-        return help_lines(columns, lines)
+        shown, browsing.offset = help_lines(columns, lines, browsing.offset)
+        return shown
     head = head_of(task, board)
     if browsing.pane is Pane.TASK:
         return task_pane(task, board, head, log, columns, lines)
@@ -58,17 +59,21 @@ def task_pane(
     return [head, *facts, "", title, *rows, *[""] * (left - len(rows))][:lines]
 
 
-def help_lines(columns: int, lines: int) -> list[Line]:
-    """Return what the keys do."""
+def help_lines(columns: int, lines: int, offset: int) -> tuple[list[Line], int]:
+    """Return what the keys do, from so many lines below the first on, and how many there really are above."""
     rows: list[list[Line]] = [[[Span(f"  {keys}", Ink.BOLD)], what] for keys, what in HELP]
-    shown: list[Line] = [[Span("Keys", Ink.BOLD)], *table_lines(rows, width=columns, folding=[1])]
-    return [*shown, *[""] * (lines - len(shown))][:lines]
+    shown: list[Line] = list(table_lines(rows, width=columns, folding=[1]))
+    offset = min(offset, max(len(shown) - (lines - 1), 0))
+    scrolls = Span(" (j k scroll)" if len(shown) > lines - 1 else "", Ink.GREY)
+    left = lines - 1 - len(shown)
+    return [[Span("Keys", Ink.BOLD), scrolls], *shown[offset : offset + lines - 1], *[""] * left], offset
 
 
 def foot_of(browsing: Browsing, board: Board, columns: int) -> Iterator[Line]:
     """Give the last line: a question, what is typed, or what the last key has done."""
     if browsing.question is not None:
-        yield cut([Span(browsing.question.text, Ink.AMBER)], columns)
+        answers = " y/n"  # must be seen, however long the question is
+        yield [*cut([Span(browsing.question.text, Ink.AMBER)], columns - len(answers)), Span(answers, Ink.AMBER)]
     elif browsing.is_typing or browsing.filter:
         end = "▏" if browsing.is_typing else "  (Esc ends the filter)"
         yield cut([Span("/", Ink.BOLD), Span(browsing.filter), Span(end, Ink.GREY)], columns)

@@ -70,7 +70,7 @@ def show_task(options: Options) -> int:
         return BAD_INPUT
     if not task.is_over:
         view = with_last_output(task.view, Path(options.state).parent)
-        task = replace(task, view=replace(view, duration_seconds=seconds_until(datetime.now(UTC), view)))
+        task = replace(task, view=replace(view, duration_seconds=seconds_until(datetime.now(UTC), view, task.since)))
     prompt = prompt_of(task)
     if options.json:
         say(json.dumps(document(task, prompt), indent=2))

@@ -111,7 +111,9 @@ def document(board: Board) -> dict[str, Any]:
 def write_status(board: Board, path: Path) -> None:
     """Write for people: a head, what needs somebody, a table by group as in the run itself, and the sums."""
     run, width = board.run, columns_of_terminal()
-    lines: list[Line] = [[Span(one_line(run.project) or str(path), Ink.BOLD), f": {board.alive}"]]
+    lines: list[Line] = [
+        [Span(one_line(run.project) or one_line(run.cascade_file) or str(path), Ink.BOLD), f": {board.alive}"]
+    ]
     if board.condition is Condition.DEAD:
         lines.append(f"The supervisor died before the run ended. Resume with `{command_in(path.parent, run)}`")
     lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in warnings(run)]
@@ -176,8 +178,8 @@ def attention(board: Board) -> Iterator[Line]:
 def describe_need(need: Need, board: Board) -> str:
     """Say what is wrong, with which tasks, and what to do."""
     text = one_line(need.text, LONGEST)
-    if need.why in (Why.FAILED, Why.GATE):
-        task = board.tasks[need.task_ids[0]]
+    task = board.tasks[need.task_ids[0]] if need.task_ids else None
+    if task is not None and (need.why in (Why.FAILED, Why.GATE) or task.is_stopped):
         text = f"{' '.join(filter(None, (task.id, one_line(task.name))))}: {text}"
     elif need.task_ids:
         wait = "1 task waits" if len(need.task_ids) == 1 else f"{len(need.task_ids)} tasks wait"

@@ -18,7 +18,8 @@ from nova_async.words import TaskState
 __all__ = ["Choice", "Group", "by_group", "choose", "choose_around", "describe_left_out", "groups_of", "task_table"]
 
 TITLES = ("task", "state", "agent", "doing", "try", "tokens", "cost", "time")
-NARROW = {5: 70, 2: 60, 6: 50}  # below so many columns there is no room for tokens, the agent, and then none for cost
+# Below so many columns there is no room for tokens, the agent, the cost, and then none for the number of the attempt.
+NARROW = {5: 70, 2: 60, 6: 50, 4: 46}
 TASK, DOING, NUMBERS = 0, 3, frozenset(range(4, 8))
 SERVED = frozenset({TaskState.IN_PROGRESS, TaskState.COMPLETED, TaskState.FAILED})
 LONGEST = 1_000  # characters of what a task does or why it failed

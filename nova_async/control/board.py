@@ -132,7 +132,10 @@ class Board:
         """Return it as it looks at another moment: the clocks of what runs go on by themselves."""
         tasks = self.tasks
         if not self.is_over:
-            clocks = {task.id: replace(task, duration_seconds=looks.seconds_until(now, task)) for task in self.running}
+            since = self.run.started_at
+            clocks = {
+                task.id: replace(task, duration_seconds=looks.seconds_until(now, task, since)) for task in self.running
+            }
             tasks = {**tasks, **clocks} if clocks else tasks
         return replace(self, tasks=tasks, now=now)
 

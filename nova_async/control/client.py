@@ -22,6 +22,7 @@ __all__ = ["Control", "RunningRun", "connected", "running_run"]
 
 PATIENCE = 15.0  # seconds for a run to answer; the busiest does within one
 MOST_UNREAD = 1000  # changes that wait for whoever watches; then we read no more, and the run sends a snapshot later
+TO_DO = "start one with `nova run`, or name the folder of the run"
 
 
 class RunningRun(NamedTuple):
@@ -41,14 +42,14 @@ def running_run(journal: Path) -> RunningRun:
     journal cannot be read or was written by somebody else.
     """
     if not journal.exists():
-        raise NoRunError(f"no run is running here: {journal} does not exist")
+        raise NoRunError(f"no run is running here: {journal} does not exist; {TO_DO}")
     reader = JournalReader(journal)
     run = next(iter(reader.runs(limit=1)), None)
     if run is None or run.ended_at is not None:
-        raise NoRunError(f"no run is running here ({journal})")
+        raise NoRunError(f"no run is running here ({journal}); {TO_DO}")
     if run.control is None:
         if not is_still(TABLE, ProcessId(run.start.pid, run.start.pid_start_time)):
-            raise NoRunError(f"no run is running here ({journal}): pid {run.start.pid} has died")
+            raise NoRunError(f"no run is running here ({journal}): pid {run.start.pid} has died; {TO_DO}")
         raise ControlError(f"the run here (pid {run.start.pid}) cannot be reached: it has no socket, or not yet")
     reader.require_ours()  # it says where we connect to
     return RunningRun(run.start.run_id, run.start.plan, run.start.pid, place_of(Path(run.control), journal))
@@ -72,7 +73,7 @@ async def connected(journal: Path) -> AsyncIterator["Control"]:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_unix_connection(str(run.address), limit=MOST_MESSAGE)
     except (FileNotFoundError, ConnectionRefusedError):
-        raise NoRunError(f"no run is running here ({journal}): pid {run.pid} does not answer") from None
+        raise NoRunError(f"no run is running here ({journal}): pid {run.pid} does not answer; {TO_DO}") from None
     except PermissionError:
         raise ControlError(f"the run here (pid {run.pid}) belongs to another user") from None
     except (OSError, TimeoutError) as error:

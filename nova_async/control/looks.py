@@ -179,9 +179,10 @@ def is_waiting_for_a_limit(task: TaskView) -> bool:
     return task.state is TaskState.WAITING and task.retry_at is not None
 
 
-def seconds_until(now: datetime, task: TaskView) -> float:
-    """Return a task's time of work; of a running attempt up to now, whenever that was written down."""
+def seconds_until(now: datetime, task: TaskView, since: datetime | None = None) -> float:
+    """Return a task's time of work ``since`` its run was begun afresh; of a running attempt up to now."""
     if task.state is not TaskState.IN_PROGRESS or task.started_at is None:
         return task.duration_seconds
-    earlier = sum(attempt.end.duration_seconds for attempt in task.attempts if attempt.end)
+    ended = [(each.start.started_at, each.end.duration_seconds) for each in task.attempts if each.end]
+    earlier = sum(seconds for started_at, seconds in ended if since is None or started_at >= since)
     return max(task.duration_seconds, earlier + (now - task.started_at).total_seconds())

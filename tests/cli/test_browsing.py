@@ -1,6 +1,7 @@
 """What the keys do while a run is shown."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def test_to_stop_something_is_asked_first() -> None:
     assert press(browsing, "s") is None
     assert browsing.question is not None
     assert press(browsing, "n") is None
-    assert browsing.message == "not done"
+    assert browsing.message == "not stopped"
     assert press(browsing, "s", "y") == Stop()
     assert press(browsing, "j", "s", "y") == StopTask(tasks=("F2",))
     assert press(browsing, "j", "s", "y") is None
@@ -195,6 +196,46 @@ def test_what_is_told_stands_in_the_last_line() -> None:
     assert shown_after("/", "b", "a")[-1] == "/ba▏"
     assert shown_after("/", "b", ENTER)[-1] == "/b  (Esc ends the filter)"
     assert shown_after("r")[-1].startswith("select a task first")
+
+
+def test_a_question_says_how_it_is_answered_on_however_narrow_a_terminal() -> None:
+    """What is asked may be cut; that y does it must not."""
+    long, browsing = board(TaskView(id="T" * 100, state=S.IN_PROGRESS)), Browsing()
+    for keys in (("s",), ("n", "j", "s")):
+        press(browsing, *keys, at=long)
+        for columns in (20, 40, 80):
+            assert shown(browsing, long, columns, 12)[-1].endswith("y/n")
+    press(browsing, "n", at=long)
+    assert browsing.message == "not stopped"
+
+
+def test_the_keys_can_be_read_on_a_small_terminal() -> None:
+    """They scroll where they do not fit, to the last and no further; any other key closes them."""
+    browsing, seen = Browsing(), list[str]()
+    press(browsing, "j", "l", "k", "?")
+    for _ in range(30):
+        lines = shown(browsing, board(), 40, 12)
+        seen += lines
+        press(browsing, "j")
+    assert {keys.split()[0] for keys, _ in HELP} <= {line.split()[0] for line in seen if line}
+    assert "q " in lines[-1]
+    assert shown(browsing, board(), 40, 12) == lines
+    assert press(browsing, "s") is None
+    assert (browsing.pane, browsing.question) == (Pane.TABLE, None)
+
+
+@pytest.mark.parametrize("key", ["r", "s", "a"])
+def test_a_task_that_the_filter_hides_is_not_acted_on(key: str) -> None:
+    """Nobody sees that it is selected; where it is looked at, it is acted on although the filter would hide it."""
+    browsing = Browsing()
+    assert press(browsing, END, END, "/", *"build", ENTER, key) is None
+    assert browsing.question in (None, ("stop the run? Its agents are asked to end.", Stop()))
+    browsing = Browsing()
+    press(browsing, "/", *"build", ENTER, "j", ENTER)
+    later = board(*(replace(task, name="Other") for task in TASKS))
+    press(browsing, "s", at=later)
+    assert browsing.question is not None
+    assert browsing.question.request == StopTask(tasks=("F2",))
 
 
 def test_a_task_is_shown_with_what_is_known_of_it() -> None:

@@ -221,6 +221,15 @@ def test_what_needs_somebody_stands_above_the_table(tmp_path: Path) -> None:
     ]
 
 
+def test_a_stopped_task_needs_somebody_and_is_named_once(tmp_path: Path) -> None:
+    """Its reason says what to do; a plan without a title is called by its file."""
+    reason = "stopped; `nova retry F2` lets it run again"
+    lines = status(
+        tmp_path, ourselves(project=""), task("F2", TaskState.WAITING, name="Sell", is_stopped=True, reason=reason)
+    )
+    assert lines[:2] == [f"CASCADE.md: running (pid {os.getpid()})", f"⊘ on hold F2 Sell: {reason}"]
+
+
 def test_failures_of_a_long_plan_come_first(tmp_path: Path) -> None:
     """Where the table is longer than a screen, what failed stands above it, with the reason."""
     tasks = [task(f"T{number}", TaskState.WAITING) for number in range(30)]

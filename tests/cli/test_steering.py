@@ -87,7 +87,9 @@ def test_no_run_is_running(tmp_path: Path, command: list[str]) -> None:
     """The exit code is 2; programs are told in JSON."""
     done = nova(*command, "--json", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, "")
-    assert json.loads(done.stdout)["error"].endswith(".nova/journal.db does not exist")
+    assert json.loads(done.stdout)["error"].endswith(
+        ".nova/journal.db does not exist; start one with `nova run`, or name the folder of the run"
+    )
 
 
 def test_what_a_killed_run_has_left(running: Path) -> None:
@@ -100,6 +102,7 @@ def test_what_a_killed_run_has_left(running: Path) -> None:
     done = nova("stop", cwd=running)
     assert done.returncode == 2
     assert done.stderr.startswith("nova: no run is running here")
+    assert done.stderr.endswith("; start one with `nova run`, or name the folder of the run\n")
     advice = f"B1 will run again with the next `cd {running} && nova run`"
     assert nova("retry", running, "B1", cwd=running.parent).stdout.startswith(advice)
 

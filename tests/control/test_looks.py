@@ -1,10 +1,12 @@
 """What is said of a task, and how it looks."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from nova_async.control.board import Board
 from nova_async.control.looks import (
     Tone,
     cost_of,
@@ -20,10 +22,11 @@ from nova_async.control.looks import (
 from nova_async.usage import TokenUsage
 from nova_async.views import TaskView
 from nova_async.words import Outcome, Phase, TaskState
-from tests.views import NOON, attempt
+from tests.views import NOON, attempt, by_id, run_view
 
 S = TaskState
 LATER = NOON + timedelta(seconds=90)
+HOUR = timedelta(hours=1)
 
 
 def task(state: TaskState, **more: Any) -> TaskView:
@@ -128,6 +131,16 @@ def test_the_clock_of_a_running_task_goes_on() -> None:
     assert seconds_until(NOON - timedelta(hours=1), begun) == 1.0  # a clock that was set back
     assert seconds_until(LATER, task(S.IN_PROGRESS, duration_seconds=7.0)) == 7.0
     assert seconds_until(LATER, task(S.COMPLETED, started_at=NOON, duration_seconds=7.0)) == 7.0
+
+
+def test_attempts_before_a_fresh_run_are_not_in_the_clock_of_a_running_task() -> None:
+    """--fresh starts the sums at zero: what a running task shows is what it will have worked when it ends."""
+    before = replace(attempt(number=1, outcome=Outcome.OK), start=replace(attempt().start, started_at=NOON - HOUR))
+    begun = task(S.IN_PROGRESS, started_at=NOON, attempts=(before, attempt(number=2, outcome=None)), attempt=2)
+    alone = seconds_until(LATER, replace(begun, attempts=begun.attempts[1:]))
+    assert seconds_until(LATER, begun, NOON - HOUR / 2) == alone < seconds_until(LATER, begun, NOON - HOUR)
+    run = run_view(started_at=NOON - HOUR / 2)
+    assert Board(run, by_id(begun), LATER).at(LATER).tasks[begun.id].duration_seconds == alone
 
 
 def test_counts_and_limits() -> None:

@@ -91,7 +91,7 @@ function Need({ need, state }) {
     ${need.blocks.length > 0 && html`<p class="blocks quiet">blocks ${plural(need.blocks.length, "task")}: <${TaskLinks} ids=${need.blocks} tasks=${tasks} most=${8} /></p>`}
     ${task && canAct && html`<p class="row">
       ${need.why === "gate" && html`<button class="primary" onClick=${() => actions.approve(state, task)}>Approve<span class="unseen"> ${oneLine(task.id)}</span></button>`}
-      ${need.why === "failed" && html`<button onClick=${() => actions.retryTask(state, task)}>Run again<span class="unseen"> ${oneLine(task.id)}</span></button>`}
+      ${(need.why === "failed" || task?.now.nova.is_stopped) && html`<button onClick=${() => actions.retryTask(state, task)}>Run again<span class="unseen"> ${oneLine(task.id)}</span></button>`}
       ${need.why === "denied" && html`<button onClick=${() => actions.retryTask(state, task)}>Run again…<span class="unseen"> ${oneLine(task.id)}</span></button>`}</p>`}
   </li>`;
 }
