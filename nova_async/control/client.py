@@ -18,7 +18,7 @@ from nova_async.journal.reader import JournalReader
 from nova_async.process.signalling import is_still
 from nova_async.process.table import TABLE, ProcessId
 
-__all__ = ["Control", "RunningRun", "connected", "running_run"]
+__all__ = ["TO_DO", "Control", "RunningRun", "connected", "running_run"]
 
 PATIENCE = 15.0  # seconds for a run to answer; the busiest does within one
 MOST_UNREAD = 1000  # changes that wait for whoever watches; then we read no more, and the run sends a snapshot later

@@ -87,9 +87,7 @@ def test_no_run_is_running(tmp_path: Path, command: list[str]) -> None:
     """The exit code is 2; programs are told in JSON."""
     done = nova(*command, "--json", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, "")
-    assert json.loads(done.stdout)["error"].endswith(
-        ".nova/journal.db does not exist; start one with `nova run`, or name the folder of the run"
-    )
+    assert ".nova/journal.db does not exist" in json.loads(done.stdout)["error"]
 
 
 def test_what_a_killed_run_has_left(running: Path) -> None:
