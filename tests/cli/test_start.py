@@ -16,6 +16,7 @@ CALLS = {
     "plan": "plan",
     "run": "run --plain --command true",
     "runs": "runs --help",  # its ids and times are as wide as they happen to be
+    "report": "report --help",  # a page as long as its style
     "watch": "watch",  # of a finished run
     "status": "status",
     "show": "show F1",
