@@ -82,8 +82,10 @@ class JournalReader:
 
     def runs_named(self, beginning: str, limit: int) -> list[Run]:
         """Return the latest runs whose id begins so, newest first."""
-        which = "WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY rowid DESC LIMIT ?2"
-        return self._ask(lambda journal: read_runs(journal, which, to_text(beginning), to_whole(limit)))
+        # Not ``?1``: that is a name to newer versions of Python, and takes no value by its place.
+        which = "WHERE substr(run_id, 1, length(?)) = ? ORDER BY rowid DESC LIMIT ?"
+        begins = to_text(beginning)
+        return self._ask(lambda journal: read_runs(journal, which, begins, begins, to_whole(limit)))
 
     def attempts_of_run(self, run_id: str) -> list[Attempt]:
         """Return the attempts of one run, in the order in which they started."""
