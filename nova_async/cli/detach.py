@@ -45,14 +45,18 @@ def detach(journal: Path, *, as_json: bool) -> Begun | int:
     ours, theirs = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    # None is lost between the fork and the moment from which it is handed on.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     pid = os.fork()
     if pid == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setsid()  # no terminal's signals reach it from here on
         keep_only(file, theirs)
         return partial(tell_begun, output, place.with_name(f"{place.name}.out"), journal.absolute())
     os.close(theirs)
     try:
         with handing_on_signals(pid):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             line = read_line(ours)
             if line:
                 say_begun(json.loads(line), journal, as_json=as_json)
