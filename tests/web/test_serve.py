@@ -3,9 +3,9 @@
 import os
 import re
 import signal
-import tempfile
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
