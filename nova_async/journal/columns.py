@@ -131,16 +131,16 @@ def to_json(value: object) -> str:
         return json.dumps(finite(value), default=str, separators=(",", ":"), allow_nan=False)
 
 
-def finite(value: Any) -> Any:
-    """Copy a structure with NaN and infinity as None, and huge integers bounded."""
+def finite(value: Any, largest: int = LARGEST) -> Any:
+    """Copy a structure with NaN and infinity as None, and huge integers bounded by ``largest``."""
     if isinstance(value, float):
         return to_real(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return to_whole(value)
+        return max(-largest - 1, min(value, largest))
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: finite(item, largest) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [finite(item, largest) for item in value]
     return value
 
 

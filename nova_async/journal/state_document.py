@@ -51,6 +51,7 @@ ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 LONGEST_RESULT = 2000  # characters of an agent's answer; all of it is in the journal, and this file is written often
+LARGEST_NUMBER = 2**64 - 1  # devices and inodes have 64 bits without a sign, and must be found again exactly
 LARGEST = 256 * 1024 * 1024  # bytes; 10,000 tasks with all their attempts are a tenth of it
 
 
@@ -193,7 +194,7 @@ def encoded(value: Any) -> bytes:
     try:
         said = fast_json.encode(value)
     except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers beyond 64 bits
-        text = json.dumps(finite(value), separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(finite(value, LARGEST_NUMBER), separators=(",", ":"), ensure_ascii=False)
         text = SURROGATES.sub(lambda half: "\\" + spelled(half), text)  # in JSON a backslash is two
     else:
         text = said.decode()

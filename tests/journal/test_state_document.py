@@ -221,6 +221,13 @@ def test_every_document_has_the_documented_shape(run: RunView, tasks: list[TaskV
         assert said["duration_seconds"] == int(task.duration_seconds)
 
 
+def test_a_log_is_found_again_beside_a_name_that_is_not_utf_8() -> None:
+    """A document that only the slower encoder takes has the same devices and inodes, whose numbers may fill 64 bits."""
+    log = {"log_device": 2**64 - 2, "log_inode": 2**64 - 1}
+    assert json.loads(encoded({**log, "name": "\udcff"})) == {**log, "name": "\\xff"}
+    assert json.loads(encoded({**log, "name": "plain"})) == {**log, "name": "plain"}
+
+
 @settings(deadline=None)
 @given(run=runs, tasks=st.lists(views(), max_size=3, unique_by=lambda task: task.id))
 def test_the_reader_gets_what_was_written(
