@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import final
 
+from nova_async._core.kernel_news import KernelNews
+
 __all__ = ["FileId", "Place", "Watch", "file_at"]
 
 FileId = tuple[int, int]
@@ -59,26 +61,23 @@ class Watch:
         self._news: News | None = None
         with contextlib.suppress(OSError, AttributeError):  # also: a libc without inotify
             self._news = News(folder)
-            loop.add_reader(self._news.fileno(), self._told)
+            loop.add_reader(self._news.kernel.fileno(), self._told)
 
     def close(self) -> None:
         """Stop watching; call it in the loop's thread."""
         if self._news is not None:
             if not self._loop.is_closed():
-                self._loop.remove_reader(self._news.fileno())
+                self._loop.remove_reader(self._news.kernel.fileno())
             self._news.close()
             self._news = None
 
     def _told(self) -> None:
         if self._news is not None:
-            self._news.take()
+            self._news.kernel.take()
             self._look()
 
 
 if sys.platform == "linux":
-    import ctypes
-
-    MOST_NEWS = 64 * 1024  # bytes taken at once; what they say does not matter
     MOVED_FROM, MOVED_TO, DELETED, DELETED_ITSELF, MOVED_ITSELF = 0x40, 0x80, 0x200, 0x400, 0x800
     ONLY_FOLDERS = 0x0100_0000
 
@@ -87,36 +86,24 @@ if sys.platform == "linux":
         """What inotify reports about a folder's entries, the folder itself, and those above it."""
 
         def __init__(self, folder: Path) -> None:
-            libc = ctypes.CDLL(None, use_errno=True)
-            self._descriptor: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-            if self._descriptor < 0:
-                raise OSError(ctypes.get_errno(), "no inotify")
+            self.kernel = KernelNews()
             itself = DELETED_ITSELF | MOVED_ITSELF | ONLY_FOLDERS
             entries = MOVED_FROM | MOVED_TO | DELETED | itself
-            if libc.inotify_add_watch(self._descriptor, os.fsencode(folder), entries) < 0:
-                os.close(self._descriptor)
-                raise OSError(ctypes.get_errno(), "no watch")
-            for above in folder.parents:  # one that we may not read goes unwatched
-                libc.inotify_add_watch(self._descriptor, os.fsencode(above), itself)
-
-        def fileno(self) -> int:
-            """Return the descriptor that becomes readable when there is news."""
-            return self._descriptor
-
-        def take(self) -> None:
-            """Discard what has been reported so far."""
-            with contextlib.suppress(BlockingIOError):
-                while os.read(self._descriptor, MOST_NEWS):
-                    pass
+            try:
+                self.kernel.watch(os.fsencode(folder), entries)  # pyright: ignore[reportArgumentType]
+            except OSError:
+                self.kernel.close()
+                raise
+            for above in folder.parents:
+                with contextlib.suppress(OSError):  # one that we may not read goes unwatched
+                    self.kernel.watch(os.fsencode(above), itself)  # pyright: ignore[reportArgumentType]
 
         def close(self) -> None:
             """Close everything."""
-            os.close(self._descriptor)
+            self.kernel.close()
 
 else:
     import select
-
-    MOST_NEWS = 64  # events taken at once; what they say does not matter
 
     @final
     class News:
@@ -126,27 +113,16 @@ else:
         """
 
         def __init__(self, folder: Path) -> None:
-            self._queue = select.kqueue()
+            self.kernel = KernelNews()
             self._folders: list[int] = []
             itself = select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME
             for above in (folder, *folder.parents):
                 with contextlib.suppress(OSError):  # one that we may not read goes unwatched
                     self._folders.append(os.open(above, getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC))
-                    told = itself | select.KQ_NOTE_WRITE if above == folder else itself
-                    add = select.KQ_EV_ADD | select.KQ_EV_CLEAR
-                    self._queue.control([select.kevent(self._folders[-1], select.KQ_FILTER_VNODE, add, told)], 0, 0)
-
-        def fileno(self) -> int:
-            """Return the descriptor that becomes readable when there is news."""
-            return self._queue.fileno()
-
-        def take(self) -> None:
-            """Discard what has been reported so far."""
-            while self._queue.control(None, MOST_NEWS, 0):
-                pass
+                    self.kernel.watch(self._folders[-1], itself | select.KQ_NOTE_WRITE if above == folder else itself)
 
         def close(self) -> None:
             """Close everything."""
-            self._queue.close()
+            self.kernel.close()
             for folder in self._folders:
                 os.close(folder)

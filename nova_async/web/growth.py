@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from typing import final
+
+from nova_async._core.kernel_news import KernelNews
 
 __all__ = ["Growth"]
 
@@ -21,9 +22,9 @@ class Growth:
         self._loop = asyncio.get_running_loop()
         self._told = told
         self._pause: asyncio.TimerHandle | None = None
-        self._news: News | None = None
+        self._news: KernelNews | None = None
         with contextlib.suppress(OSError, AttributeError):  # also: a libc without inotify
-            self._news = News(descriptor)
+            self._news = news_of(descriptor)
         self._listen()
 
     def close(self) -> None:
@@ -55,59 +56,26 @@ class Growth:
 
 
 if sys.platform == "linux":
-    import ctypes
-
-    MOST_NEWS = 64 * 1024  # bytes taken at once; what they say does not matter
     MODIFIED = 0x2
 
-    @final
-    class News:  # pyright: ignore[reportRedeclaration]  # one of the two exists, whatever the system
-        """What inotify reports about a file, by its descriptor: its name may be another's by now."""
-
-        def __init__(self, descriptor: int) -> None:
-            libc = ctypes.CDLL(None, use_errno=True)
-            self._descriptor: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-            if self._descriptor < 0:
-                raise OSError(ctypes.get_errno(), "no inotify")
-            if libc.inotify_add_watch(self._descriptor, b"/proc/self/fd/%d" % descriptor, MODIFIED) < 0:
-                os.close(self._descriptor)
-                raise OSError(ctypes.get_errno(), "no watch")
-
-        def fileno(self) -> int:
-            """Return the descriptor that becomes readable when there is news."""
-            return self._descriptor
-
-        def take(self) -> None:
-            """Discard what has been reported so far."""
-            with contextlib.suppress(BlockingIOError):
-                while os.read(self._descriptor, MOST_NEWS):
-                    pass
-
-        def close(self) -> None:
-            """Close everything."""
-            os.close(self._descriptor)
+    def watch(news: KernelNews, descriptor: int) -> None:  # pyright: ignore[reportRedeclaration]
+        """Have it reported when an open file grows: by its descriptor, for its name may be another's by now."""
+        news.watch(b"/proc/self/fd/%d" % descriptor, MODIFIED)  # pyright: ignore[reportArgumentType]
 
 else:
     import select
 
-    @final
-    class News:
-        """What kqueue reports about a file."""
+    def watch(news: KernelNews, descriptor: int) -> None:
+        """Have it reported when an open file grows."""
+        news.watch(descriptor, select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND)
 
-        def __init__(self, descriptor: int) -> None:
-            self._queue = select.kqueue()
-            told, add = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND, select.KQ_EV_ADD | select.KQ_EV_CLEAR
-            self._queue.control([select.kevent(descriptor, select.KQ_FILTER_VNODE, add, told)], 0, 0)
 
-        def fileno(self) -> int:
-            """Return the descriptor that becomes readable when there is news."""
-            return self._queue.fileno()
-
-        def take(self) -> None:
-            """Discard what has been reported so far."""
-            while self._queue.control(None, 64, 0):
-                pass
-
-        def close(self) -> None:
-            """Close everything."""
-            self._queue.close()
+def news_of(descriptor: int) -> KernelNews:
+    """Return what the kernel reports about the growth of an open file; raises as ``KernelNews`` does."""
+    news = KernelNews()
+    try:
+        watch(news, descriptor)
+    except OSError:
+        news.close()
+        raise
+    return news
