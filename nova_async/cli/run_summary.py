@@ -13,6 +13,7 @@ from nova_async.cli.run_lines import as_json_line
 from nova_async.cli.say import say
 from nova_async.control.denials import cure_of
 from nova_async.control.figures import UNKNOWN, cost_of_all, describe_duration, describe_kinds, describe_tokens, until
+from nova_async.journal.state_document import budget_document
 from nova_async.orchestrator.holding import warning_of
 from nova_async.records import EVENT_SCHEMA
 from nova_async.usage import TokenUsage
@@ -254,19 +255,7 @@ def summary_object(report: RunReport) -> dict[str, Any]:
         "cost_is_complete": report.cost_is_complete,
         "milestones": dict(report.milestones),
         "warnings": report.warnings,
-        "budgets": [
-            {
-                "task": budget.task_id,
-                "max_cost_usd": budget.max_cost_usd,
-                "max_tokens": budget.max_tokens,
-                "cost_usd": budget.cost_usd,
-                "tokens": budget.tokens,
-                "is_used_up": budget.is_used_up,
-                "stopped": budget.stopped,
-                "waiting": budget.waiting,
-            }
-            for budget in report.budgets
-        ],
+        "budgets": [budget_document(budget) for budget in report.budgets],
         "holds": [
             {
                 "agent": hold.agent,

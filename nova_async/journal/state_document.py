@@ -35,8 +35,10 @@ from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
 __all__ = [
     "STATE_SCHEMA",
+    "budget_document",
     "encoded",
     "gauge_document",
+    "project_document",
     "read_run",
     "read_state",
     "read_task",
@@ -58,12 +60,7 @@ LARGEST = 256 * 1024 * 1024  # bytes; 10,000 tasks with all their attempts are a
 def run_document(run: RunView) -> dict[str, Any]:
     """Build what the document says about the run: its parts ``project`` and ``nova``."""
     return {
-        "project": {
-            "name": run.project,
-            "cascade_file": run.cascade_file,
-            "started_at": written_moment(run.started_at),
-            "completed_at": written_moment(run.completed_at),
-        },
+        "project": project_document(run),
         "nova": {
             "schema": STATE_SCHEMA,
             "run_id": run.run_id,
@@ -83,6 +80,16 @@ def run_document(run: RunView) -> dict[str, Any]:
             "control": run.control,
             "gauges": [gauge_document(gauge) for gauge in run.gauges],
         },
+    }
+
+
+def project_document(run: RunView) -> dict[str, Any]:
+    """Build what the document says about the plan that runs."""
+    return {
+        "name": run.project,
+        "cascade_file": run.cascade_file,
+        "started_at": written_moment(run.started_at),
+        "completed_at": written_moment(run.completed_at),
     }
 
 

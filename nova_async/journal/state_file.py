@@ -12,7 +12,7 @@ from typing import final
 
 from nova_async._core.atomic_files import own_folder, replace_file
 from nova_async._core.own_places import STATE_FILE, chosen_by_us
-from nova_async._core.threads import DISK_THREADS
+from nova_async._core.threads import in_thread
 from nova_async.journal.state_document import encoded, read_state, run_document, task_document
 from nova_async.views import RunView, TaskView
 
@@ -104,7 +104,7 @@ class StateFile:
         error = None
         try:
             views = [self._view(task_id) for task_id in touched]
-            await asyncio.wrap_future(DISK_THREADS.submit(self._write, views, self._run()))
+            await in_thread(self._write, views, self._run())
         except OSError as found:
             error = f"{self.path}: {found.strerror or found}"
             self._again = loop.call_later(TRY_AGAIN_SECONDS, self.touch)

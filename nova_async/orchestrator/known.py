@@ -1,6 +1,5 @@
 """What is known of each task: its attempts, the one that runs, and how both look from outside."""
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
-from nova_async._core.threads import DISK_THREADS
+from nova_async._core.threads import in_thread
 from nova_async.cascade import Task
 from nova_async.orchestrator.budget import Budget, Spending, spent_by
 from nova_async.orchestrator.placing import Placed
@@ -136,7 +135,7 @@ class TaskKnown:
                 continue
             identity = end.log.device, end.log.inode
             with suppress(OSError):  # it was moved away or deleted, or no thread is to be had
-                found = await asyncio.wrap_future(DISK_THREADS.submit(find_log, Path(end.log.path), identity))
+                found = await in_thread(find_log, Path(end.log.path), identity)
                 self.attempts[number] = replace(attempt, end=replace(end, log=replace(end.log, path=str(found))))
 
     def end(self, end: AttemptEnd) -> None:

@@ -13,7 +13,7 @@ from typing import final
 from nova_async._core.background import Background
 from nova_async._core.cancellation import insist, told_once
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
-from nova_async._core.threads import DISK_THREADS
+from nova_async._core.threads import in_thread
 from nova_async.attempt.ends import bare_end
 from nova_async.attempt.executor import Executor, Running
 from nova_async.attempt.local_executor import LocalExecutor
@@ -197,7 +197,7 @@ class Orchestrator(Requests):
 
     async def _look_around(self, history: History) -> None:
         look = partial(self._readiness.require, history, self._only, self._fresh, self._retry_failed)
-        self._notes = await asyncio.wrap_future(DISK_THREADS.submit(look))
+        self._notes = await in_thread(look)
 
     def _begin(self, earlier: Earlier) -> None:
         self._known.update(take_over(self._shown, earlier.history))

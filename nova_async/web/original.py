@@ -6,7 +6,7 @@ from typing import Any
 
 from nova_async.control.board import Board
 from nova_async.journal.rollup import roll_up
-from nova_async.journal.state_document import task_document, written_moment
+from nova_async.journal.state_document import project_document, task_document
 from nova_async.views import TaskView
 from nova_async.web.logs import Log
 from nova_async.words import TaskState
@@ -24,12 +24,7 @@ def original_status(board: Board) -> dict[str, Any]:
     run, tasks = board.run, board.tasks
     hierarchy = hierarchy_of(tasks.values())
     return {
-        "project": {
-            "name": run.project,
-            "cascade_file": run.cascade_file,
-            "started_at": written_moment(run.started_at),
-            "completed_at": written_moment(run.completed_at),
-        },
+        "project": project_document(run),
         "tasks": {task.id: {"name": task.name, **task_document(task)} for task in tasks.values()},
         "rollups": rollups_of(tasks, hierarchy),
         "hierarchy": hierarchy,

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from aiofiles.threadpool import wrap
 
-from nova_async._core.threads import DISK_THREADS, open_in_thread
+from nova_async._core.threads import DISK_THREADS, in_thread, open_in_thread
 from nova_async.worker.log.file import Stretch, find_log, identity_of, open_to_read
 
 __all__ = ["GrowingLog", "follow_bytes", "follow_lines"]
@@ -76,7 +76,7 @@ async def follow_bytes(log: GrowingLog) -> AsyncGenerator[bytes, None]:
                     seen += len(chunk)
                     yield chunk
                     continue
-                what = await asyncio.wrap_future(DISK_THREADS.submit(what_happened, log, raw))
+                what = await in_thread(what_happened, log, raw)
                 if what == "moved":
                     break
                 if what == "lost":
