@@ -45,7 +45,7 @@ def test_a_bad_key_and_its_cure(tmp_path: Path) -> None:
     assert "retry" not in done.stdout
     status = nova("status", cwd=tmp_path)
     assert status.returncode == 0
-    assert "cascade_state.json: stopped" in status.stdout
+    assert "CASCADE.md: stopped" in status.stdout
     (tmp_path / "mended").touch()
     done = nova("run", "--json", cwd=tmp_path, env=environment)
     assert done.returncode == 0
