@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -24,9 +25,9 @@ INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Share the tests out among three processes, of which one mostly waits; a few files are sooner done by one."""
+    """Share the tests out among four processes, of which two mostly wait; a few files are sooner done by one."""
     few = config.args_source is pytest.Config.ArgsSource.ARGS and all(".py" in argument for argument in config.args)
-    return 0 if few else 3
+    return 0 if few else 4
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +64,13 @@ def warm_nova() -> Iterator[None]:
     """Keep one nova that has been started already, for the tests that are not about its start."""
     with warm_nova_running():
         yield
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Return a new folder whose path is short: a socket in it can have about a hundred bytes, which pytest's exceed."""
+    with tempfile.TemporaryDirectory(prefix="nova-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """What the tests of running runs share."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """Return a new folder whose path is short: a socket in it can have about a hundred bytes, which pytest's exceed."""
-    with TemporaryDirectory(prefix="nova-") as folder:
-        yield Path(folder)
+def tmp_path(short_path: Path) -> Path:
+    """Return a new folder in which a socket can be: each run has one."""
+    return short_path

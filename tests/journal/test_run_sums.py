@@ -1,7 +1,8 @@
 """What each run came to: the database's sums are those of the attempts themselves."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -28,10 +29,21 @@ ends = st.none() | st.builds(
 whole_runs = st.lists(st.tuples(st.sampled_from(["T1", "T2", "T3"]), ends), max_size=8)
 
 
-def journal_with(runs: Iterable[list[tuple[str, AttemptEnd | None]]]) -> sqlite3.Connection:
-    """Return a journal with these runs: r0, r1, …, each with its attempts in their order."""
-    journal, taken = sqlite3.connect(":memory:"), dict[str, int]()
-    make_tables(journal)
+@contextmanager
+def journal_with(runs: Iterable[list[tuple[str, AttemptEnd | None]]]) -> Iterator[sqlite3.Connection]:
+    """Open a journal with these runs: r0, r1, …, each with its attempts in their order."""
+    journal = sqlite3.connect(":memory:")
+    try:
+        make_tables(journal)
+        write_runs(journal, runs)
+        yield journal
+    finally:
+        journal.close()
+
+
+def write_runs(journal: sqlite3.Connection, runs: Iterable[list[tuple[str, AttemptEnd | None]]]) -> None:
+    """Write the runs and their attempts."""
+    taken = dict[str, int]()
     for place, attempts in enumerate(runs):
         run_id = f"r{place}"
         insert(journal, "runs", names(RUN), values(RUN, run(run_id)))
@@ -43,7 +55,6 @@ def journal_with(runs: Iterable[list[tuple[str, AttemptEnd | None]]]) -> sqlite3
             else:
                 row = (*row, *values(END, replace(how, id=attempt(task_id, number, run_id))))
                 insert(journal, "attempts", names((*START, *PROCESS, *END)), row)
-    return journal
 
 
 def insert(journal: sqlite3.Connection, table: str, columns: str, row: tuple[object, ...]) -> None:
@@ -70,11 +81,15 @@ def added_up(found: RunSums, attempts: Iterable[Attempt]) -> RunSums:
 @given(st.lists(whole_runs, min_size=1, max_size=3))
 def test_sums_of_the_database(runs: list[list[tuple[str, AttemptEnd | None]]]) -> None:
     """For any runs they are what adding the attempts up gives: an unknown cost is never taken for zero."""
-    journal = journal_with(runs)
-    found = read_run_sums(journal, 10, SPARED)
-    assert [each.run.start.run_id for each in found] == [f"r{place}" for place in reversed(range(len(runs)))]
+    with journal_with(runs) as journal:
+        found = read_run_sums(journal, 10, SPARED)
+        attempts = {
+            run_id: list(read_attempts(journal, "WHERE a.run_id = ? ORDER BY a.rowid", run_id))
+            for run_id in (each.run.start.run_id for each in found)
+        }
+    assert [*attempts] == [f"r{place}" for place in reversed(range(len(runs)))]
     for each in found:
-        wanted = added_up(each, read_attempts(journal, "WHERE a.run_id = ? ORDER BY a.rowid", each.run.start.run_id))
+        wanted = added_up(each, attempts[each.run.start.run_id])
         close = {name: round(getattr(each.sums, name) or 0.0, 3) for name in ("cost_usd", "duration_seconds")}
         assert close == {name: round(getattr(wanted.sums, name) or 0.0, 3) for name in close}
         for sums in (each.sums, wanted.sums):
@@ -87,9 +102,9 @@ def test_sums_of_the_database(runs: list[list[tuple[str, AttemptEnd | None]]]) -
 
 def test_only_the_latest_runs_are_summed_up() -> None:
     """A limit is kept, and the query goes by the index of runs: its time does not follow the journal's length."""
-    journal = journal_with([[("T1", end())], [("T1", end())], []])
-    assert [found.attempts for found in read_run_sums(journal, 2, ())] == [0, 1]
-    plan = "EXPLAIN QUERY PLAN SELECT run_id, max(number), outcome FROM attempts WHERE run_id IN (SELECT ?)"
-    steps = " ".join(row[3] for row in journal.execute(f"{plan} GROUP BY run_id, task_id", ("r1",)))
+    with journal_with([[("T1", end())], [("T1", end())], []]) as journal:
+        assert [found.attempts for found in read_run_sums(journal, 2, ())] == [0, 1]
+        plan = "EXPLAIN QUERY PLAN SELECT run_id, max(number), outcome FROM attempts WHERE run_id IN (SELECT ?)"
+        steps = " ".join(row[3] for row in journal.execute(f"{plan} GROUP BY run_id, task_id", ("r1",)))
     assert "USING INDEX" in steps
     assert "SCAN attempts" not in steps

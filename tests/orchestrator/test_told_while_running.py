@@ -319,7 +319,10 @@ async def test_another_budget_while_it_runs(tmp_path: Path) -> None:
         (tmp_path / "raised").touch()
 
     report, events = await told(runner, once(EventKind.TASK_COMPLETED, "T1", raise_it))
-    assert [task.state for task in report.tasks.values()].count(TaskState.COMPLETED) == 5
+    # The fifth uses the budget up: it may have ended before it is asked to stop, or not.
+    assert [report.tasks[name].state for name in ("T3", "T4", "T6")] == [
+        TaskState.COMPLETED, TaskState.COMPLETED, TaskState.READY,
+    ]  # fmt: skip
     (changed,) = (event.data for event in events if event.kind is EventKind.BUDGET_CHANGED)
     assert changed == {
         "max_cost_usd": None, "max_tokens": 45, "before": {"max_cost_usd": None, "max_tokens": 25},

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,11 +61,10 @@ async def test_from_the_address_to_ctrl_c(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
 
 
-async def test_the_same_address_after_a_restart(tmp_path: Path) -> None:
+async def test_the_same_address_after_a_restart(tmp_path: Path, short_path: Path) -> None:
     """With a token of one's own, and on a Unix socket that is gone when the server is."""
     await write_run(tmp_path)
-    short = Path(tempfile.mkdtemp(dir="/tmp"))  # the address of a socket has room for some 100 bytes
-    path = short / "page.sock"
+    path = short_path / "page.sock"
     for _ in range(2):
         with nova_serve(tmp_path, "--uds", str(path), NOVA_SERVE_TOKEN=TOKEN) as (process, line):
             assert line == f"serving at {path}; token {TOKEN}\n"
@@ -77,7 +75,6 @@ async def test_the_same_address_after_a_restart(tmp_path: Path) -> None:
             process.terminate()
             assert process.wait(20) == 0
         assert not path.exists()
-    short.rmdir()
 
 
 @pytest.mark.parametrize(

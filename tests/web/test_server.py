@@ -177,9 +177,9 @@ def test_only_loopback_is_listened_on() -> None:
             each.close()
 
 
-async def test_a_unix_socket_is_the_users_own(tmp_path: Path) -> None:
+async def test_a_unix_socket_is_the_users_own(tmp_path: Path, short_path: Path) -> None:
     """Nobody else can open it; what a killed server left is replaced, and nothing else that has its name."""
-    path = tmp_path / "page.sock"
+    path = short_path / "page.sock"
     await write_run(tmp_path)
     listening = listen_at(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -200,17 +200,17 @@ async def test_a_unix_socket_is_the_users_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
-def test_another_user_cannot_connect_to_the_socket(tmp_path: Path) -> None:
+def test_another_user_cannot_connect_to_the_socket(short_path: Path) -> None:
     """The system refuses it, before any token is asked for."""
-    for folder in (tmp_path, *tmp_path.parents):
+    for folder in (short_path, *short_path.parents):
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    listening = listen_at(tmp_path / "page.sock")
+    listening = listen_at(short_path / "page.sock")
     child = os.fork()
     if child == 0:
         os.setuid(4242)
         try:
-            socket.socket(socket.AF_UNIX).connect(str(tmp_path / "page.sock"))
+            socket.socket(socket.AF_UNIX).connect(str(short_path / "page.sock"))
         except PermissionError:
             os._exit(7)
         os._exit(0)
