@@ -49,7 +49,8 @@ def prepare(cell: Cell, folder: Path) -> Environment:
         each.mkdir()
     if become:
         _give(folder)
-    not_ours = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")  # without bytecode each start takes twice as long
+    # Without bytecode each start of nova takes twice as long.
+    not_ours = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     variables = {name: value for name, value in os.environ.items() if name not in not_ours}
     variables |= {name: str(path) for name, path in own.items()}
     return Environment([*become, str(folder / "venv/bin/python")], tree, variables)
