@@ -167,8 +167,8 @@ async def test_a_short_life_without_children_needs_no_look_at_everyone(monkeypat
         async with running("/bin/true") as child:
             await child.wait()
             assert child.family.others() == []
-        if table.full_looks == before:
-            return
+            if table.full_looks == before:
+                return
     pytest.fail("each of them looked at everyone")
 
 
