@@ -18,8 +18,10 @@ class Background:
     def __bool__(self) -> bool:
         return bool(self._running)
 
-    def begin(self, work: Coroutine[Any, Any, None], *, if_cut_off: Callable[[], object] = lambda: None) -> None:
-        """Run a coroutine in the background.
+    def begin(
+        self, work: Coroutine[Any, Any, None], *, if_cut_off: Callable[[], object] = lambda: None
+    ) -> "asyncio.Task[None]":
+        """Run a coroutine in the background, and return its task.
 
         ``if_cut_off`` is called if it was cancelled or failed. That has to be done from outside: a task that is
         cancelled before its first step never runs at all, not even its ``finally``.
@@ -36,6 +38,7 @@ class Background:
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(note_end)
+        return task
 
     async def wait(self) -> None:
         """Wait until the tasks running now have ended."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import final
 
@@ -12,7 +12,18 @@ from nova_async.control.address import Listener, listen_beside
 from nova_async.control.feed import Feed
 from nova_async.control.obeying import obey
 from nova_async.control.peer import is_trusted
-from nova_async.control.protocol import MOST_REQUEST, Kind, Watch, answer, id_of, over, refusal, request_of
+from nova_async.control.protocol import (
+    MOST_REQUEST,
+    Approve,
+    Kind,
+    Retry,
+    Watch,
+    answer,
+    id_of,
+    over,
+    refusal,
+    request_of,
+)
 from nova_async.control.subscriber import Subscriber
 from nova_async.errors import ControlError, JournalError, NovaError
 from nova_async.journal.taken_away import Watch as FolderWatch
@@ -27,11 +38,19 @@ MOST_CLIENTS = 64  # descriptors that clients may take; more than anybody has wh
 FIRST_WORD = 10.0  # seconds for a client to say what it wants: a silent one takes nobody's place for long
 LAST_WORD = 1.0  # seconds for all clients to take what is left for them
 MOST_MISTAKES = 10  # lines that are no requests: it is not for us
+RECORDING = 10.0  # seconds for a command to be recorded before its client, who waits for 15, is told that it is not
+MOST_UNANSWERED = 100  # commands of one client that are being recorded; more in one transaction gain nothing
 PAUSE = 1.0  # seconds until connections are accepted again after the system had no descriptor for one
 
 FULL = ControlError(f"this run has {MOST_CLIENTS} clients already: close one of them")
 NOT_YOURS = ControlError("this run belongs to another user")
 TOO_LONG = ControlError(f"a line may have {MOST_REQUEST:,} bytes at most")
+NOT_RECORDED = ControlError(
+    "the run will do this as soon as it can write to its journal, which takes nothing at the moment: `nova status`"
+    " says why; until then it is lost if the run is killed"
+)
+KEPT = (Approve, Retry)
+"""What later runs know too: it is answered once a crash cannot lose it any more."""
 
 
 @asynccontextmanager
@@ -90,6 +109,7 @@ class Server:
         if self._listener is not None:
             await in_thread(self._listener.close)
         await self._feed.flush()
+        await all_of([answering for client in self._clients for answering in client.unanswered])
         last = [over(self._orchestrator.run_view.end)]
         for client in self._clients:
             client.put(Kind.OVER, last)
@@ -170,6 +190,7 @@ class Server:
         self._clients.add(client)
         try:
             await self._converse(client, reader)
+            await all_of(client.unanswered)
             async with asyncio.timeout(LAST_WORD):
                 await client.flush()
         except (OSError, TimeoutError):
@@ -189,6 +210,8 @@ class Server:
             while mistakes < MOST_MISTAKES:
                 mistakes += not self._take(client, line)
                 await client.room()
+                if len(client.unanswered) >= MOST_UNANSWERED:
+                    await all_of(client.unanswered)
                 await asyncio.sleep(0)  # many lines may be here already, and others have work to do
                 line = await reader.readuntil()
         except asyncio.IncompleteReadError:  # it has gone; what it had begun to say counts for nothing
@@ -210,8 +233,30 @@ class Server:
             said = answer(request.id, **obey(self._orchestrator, request))
         except NovaError as error:
             said = refusal(request.id, error)
+        else:
+            if isinstance(request, KEPT):
+                self._answer_later(client, request.id, said)
+                return True
         client.put(Kind.ANSWER, [said])
         return True
+
+    def _answer_later(self, client: Subscriber, id: int | None, said: bytes) -> None:  # noqa: A002
+        """Say it once the journal has what was asked; meanwhile other commands are done."""
+        recorded = self._orchestrator.recorded()
+        answering = asyncio.get_running_loop().create_task(self._once(recorded, client, id, said))
+        client.unanswered.add(answering)
+        answering.add_done_callback(client.unanswered.discard)
+
+    async def _once(self, recorded: Awaitable[None], client: Subscriber, id: int | None, said: bytes) -> None:  # noqa: A002
+        try:
+            async with asyncio.timeout(RECORDING):
+                await recorded
+        except TimeoutError:
+            said = refusal(id, NOT_RECORDED)
+        except JournalError as error:
+            said = refusal(id, error)
+        if client in self._clients:
+            client.put(Kind.ANSWER, [said])
 
 
 def told(error: Exception) -> str:
@@ -219,6 +264,12 @@ def told(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+async def all_of(tasks: Collection["asyncio.Task[None]"]) -> None:
+    """Wait for the end of these tasks."""
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 async def ended(task: asyncio.Task[None] | None) -> None:

@@ -27,6 +27,8 @@ class Subscriber:
         """The number of the last event that it knows; None if it does not say."""
         self.is_behind = False
         """Whether it needs a snapshot: changes were not sent to it."""
+        self.unanswered: set[asyncio.Task[None]] = set()
+        """What it has asked that is being recorded; then it is answered."""
         self._writer = writer
         self._catch_up = catch_up
         self._lines: deque[tuple[Kind, Sequence[bytes]]] = deque()

@@ -88,6 +88,7 @@ class Orchestrator(Requests):
         redact: Collection[str] = (),
         waits_for_approval: bool = True,
     ) -> None:
+        super().__init__()
         check_arguments(cascade, agent, max_workers, {"command_for": command_for, "on_change": on_change}, executor)
         self.cascade = with_redact(cascade if agent is None else cascade.with_options(agent=agent), redact)
         self.max_workers = max_workers or cascade.settings.max_workers

@@ -2,9 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from nova_async._core.arguments import as_seconds
 from nova_async._core.background import Background
@@ -46,7 +47,9 @@ class Requests:
     _known: dict[str, TaskKnown]
     _placed: dict[str, Placed]
     _happens: Callable[[happenings.Happening], None]
-    _fail: Callable[[Exception], None]
+
+    def __init__(self) -> None:
+        self._asked: set[asyncio.Task[None]] = set()  # what is being written down of what was asked
 
     def stop(self, grace: float | None = None) -> None:
         """Let nothing new begin, and end what runs: gently, or with ``grace=0`` at once. ``run`` then returns."""
@@ -95,7 +98,15 @@ class Requests:
         for task_id in wanted:
             check_approve(self._now, task_id)
         self._happens(happenings.Approving(wanted))
-        self._work.begin(self._write_approval(wanted))
+        self._write_down(self._write_approval(wanted))
+
+    def recorded(self) -> Awaitable[None]:
+        """Return what waits until all is in the journal that was asked before: a crash loses it no more.
+
+        That are retries and approvals: nothing else holds for later runs. Awaiting it raises ``JournalError`` where
+        that cannot be.
+        """
+        return all_written(tuple(self._asked))
 
     def pause(self) -> None:
         """Let nothing new begin until ``resume``; what runs goes on."""
@@ -164,24 +175,37 @@ class Requests:
         """Have the journal forget what these tasks have come to; then they may begin."""
         for task_id in task_ids:
             self._known[task_id].forget()
-        self._work.begin(self._write_forgetting(tuple(task_ids)))
+        self._write_down(self._write_forgetting(tuple(task_ids)))
+
+    def _write_down(self, writing: Coroutine[Any, Any, None]) -> None:
+        task = self._work.begin(writing)  # where it fails, so does the run
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
 
     async def _write_forgetting(self, task_ids: tuple[str, ...]) -> None:
         write = partial(self._records.journal.reset, self._records.plan, task_ids)
-        if await self._insist_on(write, "what is to run again could not be recorded: it keeps its result"):
-            self._happens(happenings.Forgotten(task_ids))
+        await self._insist_on(write, "what is to run again could not be recorded: it keeps its result")
+        self._happens(happenings.Forgotten(task_ids))
 
     async def _write_approval(self, task_ids: tuple[str, ...]) -> None:
         write = partial(self._records.journal.approve, self._records.plan, task_ids, datetime.now(UTC))
-        if await self._insist_on(write, "an approval could not be recorded: it is needed again"):
-            self._happens(happenings.Approved(task_ids))
+        await self._insist_on(write, "an approval could not be recorded: it is needed again")
+        self._happens(happenings.Approved(task_ids))
 
-    async def _insist_on(self, write: Callable[[], Awaitable[None]], lost: str) -> bool:
-        """Have something written before anything follows from it; where that cannot be, the run ends."""
-        written = await self._records.insist_on(write, lost, self._stopped, lambda: not self._placed)
-        if not written:
-            self._fail(JournalError(self._records.warnings[-1]))
-        return written
+    async def _insist_on(self, write: Callable[[], Awaitable[None]], lost: str) -> None:
+        """Have something written before anything follows from it; raises ``JournalError`` where that cannot be."""
+        if not await self._records.insist_on(write, lost, self._stopped, lambda: not self._placed):
+            raise JournalError(self._records.warnings[-1])
+
+
+async def all_written(writing: Collection["asyncio.Task[None]"]) -> None:
+    """Wait until these have ended; raises ``JournalError`` for the first that has failed."""
+    if writing:
+        await asyncio.wait(writing)
+    for task in writing:
+        if task.cancelled():
+            raise JournalError("the run was cut off before that was recorded")
+        task.result()
 
 
 def ids_of(task_ids: Iterable[str]) -> tuple[str, ...]:
