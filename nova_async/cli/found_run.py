@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
 from nova_async._core.text import one_line
 from nova_async.cli.say import tell
+from nova_async.control.board import Board
 from nova_async.errors import NovaError, StateFileError
 from nova_async.journal.condition import condition_of_run
 from nova_async.journal.history import Run
@@ -23,6 +25,7 @@ __all__ = ["FoundRun", "NoRunError", "find_run", "plan_of_key", "totals_of", "vi
 ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 MOST_KNOWN = 1000  # runs among which a mistyped id is looked for
 MOST_NAMED = 5  # runs that an ambiguous id may mean
+LONGEST_ID = 100  # characters of a mistyped id that are told
 
 
 class NoRunError(NovaError):
@@ -43,6 +46,12 @@ class FoundRun:
     condition: Condition
     plan: Path
     """Where its plan was; it need not be there any more."""
+
+    @property
+    def board(self) -> Board:
+        """The run as it is shown now."""
+        now = datetime.now(UTC)
+        return Board(self.view, self.tasks, now, self.condition).at(now)
 
 
 def find_run(beginning: str, *, journal: Path, state: Path) -> FoundRun:
@@ -96,7 +105,7 @@ def the_one(beginning: str, reader: JournalReader) -> Run:
 
     known = [run.start.run_id for run in reader.runs(MOST_KNOWN)]
     guess = did_you_mean(beginning, known) or "; `nova runs` lists them"
-    raise NoRunError(f"no run {one_line(beginning) or '``'} in {reader.path}{guess}")
+    raise NoRunError(f"no run {one_line(beginning, LONGEST_ID) or '``'} in {reader.path}{guess}")
 
 
 def plan_of_key(key: str, journal: Path) -> Path:

@@ -18,7 +18,7 @@ from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
 from nova_async.errors import NovaError, StateFileError
 from nova_async.journal.condition import condition_of
-from nova_async.journal.log_files import log_of, logs_by_name, open_log, open_own_log, places_of
+from nova_async.journal.log_files import log_of, logs_by_name, open_log, open_own_log, places_of, why_no_log
 from nova_async.journal.state_document import read_state
 from nova_async.records import Attempt, LogRef
 from nova_async.views import RunView, TaskView
@@ -185,25 +185,11 @@ class Source:
         task = self.look()
         if task is None:
             return Log(self._open_by_name(number))
-        if not task.attempts:
-            because = f": {task.reason}" if task.reason else ""
-            raise NoLogError(f"{task.id} has not run yet{because}")
         numbers = {attempt.start.id.number: attempt for attempt in task.attempts}
-        wanted = number or max(numbers)
-        if wanted not in numbers:
-            raise NoLogError(f"{task.id} has no attempt {wanted}, only {', '.join(map(str, sorted(numbers)))}")
-        ref = log_of(task, wanted)
-        if ref is None:
-            end = numbers[wanted].end
-            why = f"it ended before there was one ({end.outcome})" if end else "it has only just started"
-            raise NoLogError(f"attempt {wanted} of {task.id} has no log: {why}")
-        if (log := self.open_log(ref)) is None:
-            there = self._log_dir / Path(ref.path).name
-            # os.path raises for no name, however strange.
-            is_file = os.path.isfile(there) and not os.path.islink(there)  # noqa: PTH113, PTH114
-            other = f"; {there} is another file, or a copy of it" if is_file else ""
-            folder = Path(ref.path).parent
-            raise NoLogError(f"the log of attempt {wanted} of {task.id} is no longer in {folder}/{other}")
+        wanted = number or max(numbers, default=0)
+        ref = log_of(task, wanted) if numbers else None
+        if ref is None or (log := self.open_log(ref)) is None:
+            raise NoLogError(why_no_log(task, wanted, self._log_dir))
         return log_of_attempt(log, numbers[wanted])
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:

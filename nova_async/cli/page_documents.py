@@ -6,6 +6,7 @@ from typing import Any, final
 
 from nova_async.cli.cost import local_day, read_attempts
 from nova_async.cli.cost_rows import KEYS, cost_document, parts_of
+from nova_async.cli.found_run import find_run
 from nova_async.cli.found_task import FoundTask, find_task, plan_path
 from nova_async.cli.places import PLAN
 from nova_async.cli.plan import diagnostics_of
@@ -13,6 +14,7 @@ from nova_async.cli.plan import document as plan_document
 from nova_async.cli.runs import runs_document, sums_of_runs
 from nova_async.cli.show import document as task_document
 from nova_async.cli.show import prompt_of
+from nova_async.control.board import Board
 from nova_async.control.looks import seconds_until
 from nova_async.errors import JournalError, NovaError
 from nova_async.journal.reader import JournalReader
@@ -31,9 +33,13 @@ class FolderDocuments:
     def __init__(self, places: Places) -> None:
         self._places = places
 
-    def task(self, task_id: str) -> dict[str, Any]:
+    def run(self, beginning: str) -> Board:
+        """Return the run whose id begins so, as the journal has it."""
+        return find_run(beginning, state=self._places.state, journal=self._places.journal).board
+
+    def task(self, task_id: str, run_id: str | None = None) -> dict[str, Any]:
         """Return what ``nova show --json`` tells, and what happened in each of its attempts."""
-        task = find_task(task_id, state=self._places.state, journal=self._places.journal)
+        task = find_task(task_id, state=self._places.state, journal=self._places.journal, run_id=run_id)
         if not task.is_over:
             seconds = seconds_until(datetime.now(UTC), task.view, task.since)
             task = replace(task, view=replace(task.view, duration_seconds=seconds))
@@ -55,9 +61,12 @@ class FolderDocuments:
             ]  # fmt: skip
         return found
 
-    def cost(self) -> dict[str, Any]:
-        """Return what ``nova cost --json`` tells."""
-        attempts = read_attempts(self._places.journal, None, all_plans=False)
+    def cost(self, run_id: str | None = None) -> dict[str, Any]:
+        """Return what ``nova cost --json`` tells; with ``run_id``, of the attempts of that run alone."""
+        if run_id is None:
+            attempts = read_attempts(self._places.journal, None, all_plans=False)
+        else:
+            attempts = [attempt for task in self.run(run_id).tasks.values() for attempt in task.attempts]
         return cost_document(list(parts_of(attempts, local_day)), KEYS)
 
     def plan(self) -> dict[str, Any]:

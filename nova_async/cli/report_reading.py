@@ -53,10 +53,7 @@ def read_report(places: ReportPlaces, run_id: str | None = None) -> Reported:
             return latest(places)
         except StateFileError as problem:
             run_id = latest_in(places.journal, problem)
-    found = find_run(run_id, journal=places.journal, state=places.state)
-    now = datetime.now(UTC)
-    board = Board(found.view, found.tasks, now, found.condition).at(now)
-    return reported(board, places, of_one_run=True)
+    return reported(find_run(run_id, journal=places.journal, state=places.state).board, places, of_one_run=True)
 
 
 def latest(places: ReportPlaces) -> Reported:

@@ -155,9 +155,9 @@ def gauges(board: Board) -> Iterator[Line]:
 
 def limits(board: Board) -> Iterator[Line]:
     """Give the usage limits that tasks wait for, with their ends."""
-    for text, task_ids in board.limits:
-        count = "1 task" if len(task_ids) == 1 else f"{len(task_ids)} tasks"
-        yield [Span("limit", Ink.AMBER), f" {count}: {one_line(text, LONGEST)}"]
+    for limit in board.limits:
+        count = "1 task" if len(limit.task_ids) == 1 else f"{len(limit.task_ids)} tasks"
+        yield [Span("limit", Ink.AMBER), f" {count}: {one_line(limit.text, LONGEST)}"]
 
 
 def attention(board: Board) -> Iterator[Line]:

@@ -20,6 +20,7 @@ from nova_async.control.figures import (
     describe_tokens,
     short_count,
 )
+from nova_async.control.gauge_words import limit_name
 from nova_async.control.looks import (
     LOOKS,
     NEEDS_APPROVAL,
@@ -83,6 +84,12 @@ class Limit(NamedTuple):
     """Whose it is, and until when it lasts."""
     task_ids: tuple[str, ...]
     """The tasks that wait for it."""
+    reason: str = ""
+    """Whose it is: ``waits for the usage limit of claude``."""
+    until: datetime | None = None
+    """Until when it lasts, as far as that is known."""
+    name: str = ""
+    """Which of the limits it is: ``5-hour limit``; empty where the agent did not say."""
 
 
 @final
@@ -236,11 +243,24 @@ class Board:
     @cached_property
     def limits(self) -> Sequence[Limit]:
         """The usage limits that tasks wait for."""
-        waiting: dict[str, list[str]] = {}
+        waiting: dict[str, list[TaskView]] = {}
         for task in () if self.is_over else self.tasks.values():
             if is_waiting_for_a_limit(task):
-                waiting.setdefault(self.doing(task), []).append(task.id)
-        return [Limit(text, tuple(task_ids)) for text, task_ids in waiting.items()]
+                waiting.setdefault(self.doing(task), []).append(task)
+        return [
+            Limit(
+                text, tuple(task.id for task in tasks), tasks[0].reason or "", tasks[0].retry_at, self._name(tasks[0])
+            )
+            for text, tasks in waiting.items()
+        ]
+
+    def _name(self, task: TaskView) -> str:
+        """Return which limit a task waits for, as its agent calls it."""
+        kinds = (
+            hold.kind for hold in self.run.holds
+            if hold.until == task.retry_at and (task.reason or "").endswith(f" of {hold.agent}")
+        )  # fmt: skip
+        return next((limit_name(kind) for kind in kinds if kind), "")
 
     @cached_property
     def spent(self) -> Sequence[Spent]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nova_async.control.board import Board
+from nova_async.control.gauge_words import describe_used
 from nova_async.control.looks import cost_of, tokens_of
 from nova_async.control.timeline import timeline_of
 from nova_async.journal.rollup import Rollup
-from nova_async.journal.state_document import written_moment
+from nova_async.journal.state_document import gauge_document, written_moment
 
 __all__ = ["graph_document", "head_of", "looks_of", "rollup_document", "timeline_document"]
 
@@ -31,7 +32,17 @@ def board_document(board: Board) -> dict[str, Any]:
             for need in board.needs
         ],
         "spent": [spent._asdict() for spent in board.spent],
-        "limits": [{"text": limit.text, "tasks": limit.task_ids} for limit in board.limits],
+        "limits": [
+            {
+                "text": limit.text, "tasks": limit.task_ids,
+                "reason": limit.reason, "until": written_moment(limit.until), "name": limit.name,
+            }
+            for limit in board.limits
+        ],
+        "gauges": [
+            {"text": describe_used(gauge.agent, gauge.kind, gauge.used), **gauge_document(gauge)}
+            for gauge in board.run.gauges
+        ],
         "running": [task.id for task in board.running],
         "total": rollup_document(board.total),
     }  # fmt: skip

@@ -11,7 +11,7 @@ from nova_async._core.own_places import open_without_waiting
 from nova_async.records import LogRef
 from nova_async.views import TaskView
 
-__all__ = ["log_of", "logs_by_name", "open_log", "open_own_log", "places_of"]
+__all__ = ["log_of", "logs_by_name", "open_log", "open_own_log", "places_of", "why_no_log"]
 
 SPELLED_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
@@ -84,3 +84,20 @@ def log_of(task: TaskView, number: int) -> LogRef | None:
     if number == last.start.id.number and last.end is None:
         return task.log
     return next((found.end.log for found in task.attempts if found.end and found.start.id.number == number), None)
+
+
+def why_no_log(task: TaskView, number: int, log_dir: Path) -> str:
+    """Say why the log of an attempt cannot be opened: there is none, not yet or never, or it is no longer there."""
+    attempts = {attempt.start.id.number: attempt for attempt in task.attempts}
+    if not attempts:
+        return f"{task.id} has not run yet{f': {task.reason}' if task.reason else ''}"
+    if number not in attempts:
+        return f"{task.id} has no attempt {number}, only {', '.join(map(str, sorted(attempts)))}"
+    ref, end = log_of(task, number), attempts[number].end
+    if ref is None:
+        why = f"it ended before there was one ({end.outcome})" if end else "it has only just started"
+        return f"attempt {number} of {task.id} has no log: {why}"
+    there = log_dir / Path(ref.path).name
+    is_file = os.path.isfile(there) and not os.path.islink(there)  # noqa: PTH113, PTH114 - raise for no name
+    other = f"; {there} is another file, or a copy of it" if is_file else ""
+    return f"the log of attempt {number} of {task.id} is no longer in {Path(ref.path).parent}/{other}"

@@ -19,15 +19,19 @@ from nova_async.control.board import Board
 from nova_async.control.protocol import Request
 from nova_async.control.shown import graph_document, timeline_document
 from nova_async.errors import NovaError
+from nova_async.journal.log_files import why_no_log
+from nova_async.journal.state_document import run_document, task_document
 from nova_async.web import security
 from nova_async.web.actions import RUN_ACTIONS, TASK_ACTIONS, ActionError, request_for
 from nova_async.web.answers import bytes_answer, json_answer, problem, said_in
 from nova_async.web.conversation import PART, Conversations, document
 from nova_async.web.feed import MOST_FEEDS, Feed, Stream
-from nova_async.web.logs import Log, log_answer
+from nova_async.web.logs import log_answer
 from nova_async.web.metrics import METRICS_TYPE, metrics
+from nova_async.web.opening import opened
 from nova_async.web.original import original_logs, original_status, original_task
-from nova_async.web.source import Source
+from nova_async.web.picture import Picture
+from nova_async.web.source import Source, show
 from nova_async.web.static_files import page, static_file
 from nova_async.web.token import is_token
 
@@ -43,12 +47,16 @@ class Documents(Protocol):
     Each raises ``NovaError`` with one sentence where there is nothing to tell.
     """
 
-    def task(self, task_id: str) -> Mapping[str, Any]:
-        """Return all about a task."""
+    def run(self, beginning: str) -> Board:
+        """Return the run whose id begins so."""
         ...
 
-    def cost(self) -> Any:
-        """Return what the attempts have cost."""
+    def task(self, task_id: str, run_id: str | None = None) -> Mapping[str, Any]:
+        """Return all about a task; with ``run_id``, as it was in that run."""
+        ...
+
+    def cost(self, run_id: str | None = None) -> Any:
+        """Return what the attempts have cost, of the plan or of one run."""
         ...
 
     def plan(self) -> Any:
@@ -93,6 +101,11 @@ class Page:
         await in_thread(picture.write)
         return bytes_answer(picture.snapshot())
 
+    async def past_run(self, request: WebRequest) -> Response:
+        """Answer with a run of the past, as with the run."""
+        board = await self._board(request)
+        return bytes_answer(await in_thread(written, board))
+
     async def events(self, request: WebRequest) -> Response:
         """Answer with what changes, without end."""
         if request.method == "HEAD":  # older versions of the library would begin a stream that nobody reads
@@ -119,18 +132,20 @@ class Page:
 
     async def task(self, request: WebRequest) -> Response:
         """Answer with everything about a task."""
-        task_id = request.path_params["task_id"]
-        now = self.source.picture.task(task_id)
-        if now is None:
+        task_id, board = request.path_params["task_id"], await self._board(request)
+        if task_id not in board.tasks:
             return no_task(task_id)
-        return json_answer({**await in_thread(self.documents.task, task_id), "now": now})
+        run_id = board.run.run_id if is_past(request) else None
+        told = await in_thread(self.documents.task, task_id, run_id)
+        return json_answer({**told, "now": task_document(board.tasks[task_id])})
 
     async def log(self, request: WebRequest) -> Response:
         """Answer with the log of an attempt, or a part of it."""
         task_id, number = request.path_params["task_id"], whole(request.path_params["number"], "attempt")
-        log = await self._open(task_id, number)
+        board = await self._board(request)
+        log = await opened(board, self.source.places, task_id, number)
         if log is None:
-            return self._no_log(task_id, number)
+            return await self._no_log(board, task_id, number)
         is_read, is_kept = request.method != "HEAD", "download" in request.query_params
         return log_answer(log, request.headers.get("range"), is_read=is_read, is_kept=is_kept)
 
@@ -141,9 +156,10 @@ class Page:
         most = whole(request.query_params.get("most", str(PART)), "most")
         until = request.query_params.get("until")
         last = whole(until, "until") if until is not None else None
-        log = await self._open(task_id, number)
+        board = await self._board(request)
+        log = await opened(board, self.source.places, task_id, number)
         if log is None:
-            return self._no_log(task_id, number)
+            return await self._no_log(board, task_id, number)
         async with self.rendering:  # one part at a time: it takes a processor
             with log.file:
                 shown = await in_thread(self.conversations.part, log, begin, most, last)
@@ -151,18 +167,24 @@ class Page:
 
     async def graph(self, request: WebRequest) -> Response:
         """Answer with where each task stands in a drawing."""
-        return await self._drawn(graph_document)
+        return await self._drawn(request, graph_document)
 
     async def timeline(self, request: WebRequest) -> Response:
         """Answer with what each task did when, up to now."""
-        return await self._drawn(timeline_document)
+        return await self._drawn(request, timeline_document)
 
-    async def _drawn(self, draw: Callable[[Board], Any]) -> Response:
-        board = self.source.board
-        if board is None:
-            return problem(404, self.source.problem)
+    async def _drawn(self, request: WebRequest, draw: Callable[[Board], Any]) -> Response:
+        board = await self._board(request)
         async with self.rendering:
             return json_answer(await in_thread(draw, board.at(datetime.now(UTC))))
+
+    async def _board(self, request: WebRequest) -> Board:
+        """Return the run that a request is about: the one whose id its address begins, or else the current one."""
+        if is_past(request):
+            return await in_thread(self.documents.run, request.path_params["run_id"])
+        if self.source.board is None:
+            raise HTTPException(404, self.source.problem)
+        return self.source.board
 
     async def metrics(self, request: WebRequest) -> Response:
         """Answer with what Prometheus reads."""
@@ -171,7 +193,7 @@ class Page:
 
     async def cost(self, request: WebRequest) -> Response:
         """Answer with what the attempts have cost."""
-        return json_answer(await in_thread(self.documents.cost))
+        return json_answer(await in_thread(self.documents.cost, request.path_params.get("run_id")))
 
     async def plan(self, request: WebRequest) -> Response:
         """Answer with the plan."""
@@ -199,10 +221,10 @@ class Page:
         """Answer with a task's latest log, as the original does."""
         task_id, lines = request.path_params["task_id"], request.query_params.get("lines")
         most = whole(lines, "lines") if lines else None
-        log = await self._open(task_id)
+        board = await self._board(request)
+        log = await opened(board, self.source.places, task_id)
         if log is None:
-            is_known = self.source.picture.task(task_id) is not None
-            return problem(404, f"{task_id} has no log") if is_known else no_task(task_id)
+            return problem(404, f"{task_id} has no log") if task_id in board.tasks else no_task(task_id)
         with log.file:
             return json_answer(await in_thread(original_logs, log, most or None))
 
@@ -248,15 +270,23 @@ class Page:
             return problem(409, str(error))
         return json_answer({name: value for name, value in answer.items() if name not in ("kind", "id")})
 
-    async def _open(self, task_id: str, number: int | None = None) -> Log | None:
-        return await self.source.open(task_id, number)
-
-    def _no_log(self, task_id: str, number: int) -> Response:
-        if self.source.picture.task(task_id) is None:
+    async def _no_log(self, board: Board, task_id: str, number: int) -> Response:
+        task = board.tasks.get(task_id)
+        if task is None:
             return no_task(task_id)
-        if self.source.attempt(task_id, number) is None:
-            return problem(404, f"{task_id} has no attempt {number}")
-        return problem(404, f"attempt {number} of {task_id} has no log, or it is no longer there")
+        return problem(404, await in_thread(why_no_log, task, number, self.source.places.log_dir))
+
+
+def is_past(request: WebRequest) -> bool:
+    """Tell whether an address names a run."""
+    return "run_id" in request.path_params
+
+
+def written(board: Board) -> bytes:
+    """Write a run that nothing more is told of, as a picture writes it."""
+    picture = Picture()
+    show(board, run_document(board.run), picture)
+    return picture.snapshot()
 
 
 def no_task(task_id: str) -> Response:
@@ -281,19 +311,21 @@ def application(source: Source, documents: Documents, token: str) -> tuple[secur
     """Make the application, and what its routes share."""
     here = Page(source, documents, token)
     api, task = "/api/v1", "/api/v1/tasks/{task_id}"
+    past = f"{api}/runs/{{run_id}}"
+    of_a_run = {
+        "tasks/{task_id}": here.task, "tasks/{task_id}/attempts/{number}/log": here.log,
+        "tasks/{task_id}/attempts/{number}/conversation": here.conversation,
+        "graph": here.graph, "timeline": here.timeline, "cost": here.cost,
+    }  # fmt: skip
     routes = [
         Route("/", page, methods=["GET"]),
         Route("/static/{name:path}", static_file, methods=["GET"]),
         Route(f"{api}/session", here.session, methods=["POST"]),
         Route(f"{api}/run", here.run, methods=["GET"]),
         Route(f"{api}/events", here.events, methods=["GET"]),
-        Route(task, here.task, methods=["GET"]),
-        Route(f"{task}/attempts/{{number}}/log", here.log, methods=["GET"]),
-        Route(f"{task}/attempts/{{number}}/conversation", here.conversation, methods=["GET"]),
-        Route(f"{api}/graph", here.graph, methods=["GET"]),
-        Route(f"{api}/timeline", here.timeline, methods=["GET"]),
+        Route(past, here.past_run, methods=["GET"]),
+        *(Route(f"{run}/{path}", answer, methods=["GET"]) for run in (api, past) for path, answer in of_a_run.items()),
         Route("/metrics", here.metrics, methods=["GET"]),
-        Route(f"{api}/cost", here.cost, methods=["GET"]),
         Route(f"{api}/plan", here.plan, methods=["GET"]),
         Route(f"{api}/runs", here.runs, methods=["GET"]),
         *(Route(f"{api}/{name}", here.on_run(kind), methods=["POST"]) for name, kind in RUN_ACTIONS.items()),

@@ -15,6 +15,7 @@ from nova_async._core.threads import in_thread
 from nova_async.web.answers import as_json
 from nova_async.web.growth import Growth
 from nova_async.web.logs import Log
+from nova_async.web.opening import opened
 from nova_async.web.source import Source
 
 __all__ = ["MOST_FEEDS", "Feed", "Stream"]
@@ -69,7 +70,8 @@ class Feed:
         with contextlib.ExitStack() as stack:
             grown = asyncio.Event()
             for task_id, attempt in self._wanted:
-                log = await self._source.open(task_id, attempt)
+                board = self._source.board
+                log = await opened(board, self._source.places, task_id, attempt) if board is not None else None
                 if log is not None:
                     stack.callback(log.file.close)
                     stack.callback(Growth(log.file.fileno(), grown.set).close)

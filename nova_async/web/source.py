@@ -11,24 +11,22 @@ from pathlib import Path
 from typing import Any, final
 
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
-from nova_async._core.threads import DISK_THREADS, close_what_was_opened, in_thread
+from nova_async._core.threads import in_thread
 from nova_async.control.board import Board
 from nova_async.control.client import Control, connected
 from nova_async.control.protocol import Kind, Message, Request
 from nova_async.control.shown import head_of, looks_of
 from nova_async.errors import JournalError, NoRunError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
-from nova_async.journal.log_files import log_of, open_log, places_of
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.state_document import read_state, run_document, task_document
 from nova_async.journal.taken_away import Watch
-from nova_async.records import Attempt, Event
+from nova_async.records import Event
 from nova_async.views import RunView, TaskView
-from nova_async.web.logs import Log
 from nova_async.web.picture import Picture
 from nova_async.words import Condition
 
-__all__ = ["Places", "Source"]
+__all__ = ["Places", "Source", "show"]
 
 # Seconds between two looks at the files of a run that has not ended and cannot be reached: a killed one writes nothing
 # any more, one of an older nova has no socket, and a folder on a network may tell of no change.
@@ -197,48 +195,21 @@ class Source:
 
     def _show(self, reading: Reading) -> None:
         now = datetime.now(UTC)
-        self.board = board = Board(reading.run, reading.tasks, now, reading.condition, reading.number).at(now)
-        documents = {task.id: task_document(task) for task in reading.tasks.values()}
+        self.board = Board(reading.run, reading.tasks, now, reading.condition, reading.number).at(now)
         self._run = run_document(reading.run)
         self.picture.add_events((event.number, event.as_dict()) for event in reading.events)
-        looks = looks_of(board, documents)
-        if self.picture.show(head_of(board, self._run), documents, looks, reading.number):
+        if show(self.board, self._run, self.picture):
             self._ring()
 
     def _ring(self) -> None:
         rung, self._rung = self._rung, asyncio.Event()
         rung.set()
 
-    def attempt(self, task_id: str, number: int | None) -> Attempt | None:
-        """Return an attempt of a task, without a number the latest; None if there is no such."""
-        task = self.board.tasks.get(task_id) if self.board is not None else None
-        attempts = task.attempts if task is not None else ()
-        if number is None:
-            return attempts[-1] if attempts else None
-        return next((found for found in attempts if found.start.id.number == number), None)
 
-    async def open(self, task_id: str, number: int | None = None) -> Log | None:
-        """Open the log of an attempt, without a number the latest one's; None if it has none."""
-        opening = DISK_THREADS.submit(self._open, task_id, number)
-        try:
-            return await asyncio.wrap_future(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(close_what_was_opened)
-            raise
-
-    def _open(self, task_id: str, number: int | None) -> Log | None:
-        board, attempt = self.board, self.attempt(task_id, number)
-        if board is None or attempt is None:
-            return None
-        found = attempt.start.id.number
-        ref = log_of(board.tasks[task_id], found)
-        if ref is None:
-            return None
-        places = places_of(ref, task_id, self.places.state.parent, self.places.log_dir)
-        file = open_log(ref, places, self.places.log_dir)
-        if file is None:
-            return None
-        return Log(file, task_id, found, attempt.start.agent, is_over=attempt.end is not None or board.is_over)
+def show(board: Board, run: Mapping[str, Any], picture: Picture) -> bool:
+    """Show a run with all its tasks in a picture; say whether anything is new in it."""
+    documents = {task.id: task_document(task) for task in board.tasks.values()}
+    return picture.show(head_of(board, run), documents, looks_of(board, documents), board.number)
 
 
 def read(places: Places, after: int) -> Reading:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from nova_async.control.board import Board, Spent, Why
+from nova_async.control.shown import head_of
 from nova_async.journal.state_document import run_document, task_document
 from nova_async.usage import TokenUsage
-from nova_async.views import BudgetView, Hold, RunView, TaskView
+from nova_async.views import BudgetView, GaugeView, Hold, RunView, TaskView
 from nova_async.words import Condition, Outcome, Phase, RunEnd, TaskState
 from tests.views import NOON, attempt, by_id, run_view
 
@@ -146,6 +148,21 @@ def test_usage_limits_with_their_ends() -> None:
     assert limit.task_ids == ("F1", "F2")
     assert limit.text.startswith("waits for the usage limit of x until ")
     assert board(*waiting, condition=Condition.STOPPED).limits == []
+
+
+def test_which_usage_limit_it_is() -> None:
+    """By the hold that its tasks wait for, where the agent named the limit."""
+    held = Hold(agent="claude", program="claude", outcome=Outcome.LIMIT, error="", cure="", until=NOON + MINUTE)
+    waiting = task("F1", reason="waits for the usage limit of claude", retry_at=NOON + MINUTE)
+    other = replace(held, agent="codex", kind="seven_day")
+    (limit,) = board(waiting, holds=(other, replace(held, kind="five_hour"))).limits
+    assert (limit.reason, limit.until, limit.name) == (waiting.reason, NOON + MINUTE, "5-hour limit")
+    for unknown in ((), (held,), (other,), (replace(held, kind="five_hour", until=NOON),)):
+        assert board(waiting, holds=unknown).limits[0].name == ""
+    gauge = GaugeView(agent="claude", kind="five_hour", used=0.996, resets_at=NOON + MINUTE)
+    (told,) = head_of(board(gauges=(gauge,)), {})["board"]["gauges"]
+    assert told["text"] == "claude: 99 % of its 5-hour limit used"
+    assert (told["used"], told["resets_at"]) == (0.996, (NOON + MINUTE).isoformat(timespec="milliseconds"))
 
 
 def test_the_tasks_that_the_run_is_to_run() -> None:

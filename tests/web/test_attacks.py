@@ -18,7 +18,7 @@ FOREIGN_ORIGINS = [
 ]  # fmt: skip
 PATHS = [
     "/", "/static/app.js", "/api/v1/run", "/api/v1/events", "/api/v1/session", "/api/status", "/nothing",
-    "/api/v1/tasks/T1", "/metrics",
+    "/api/v1/tasks/T1", "/api/v1/runs/r1", "/metrics",
 ]  # fmt: skip
 
 
