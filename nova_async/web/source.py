@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ __all__ = ["Places", "Source", "show"]
 # Seconds between two looks at the files of a run that has not ended and cannot be reached: a killed one writes nothing
 # any more, one of an older nova has no socket, and a folder on a network may tell of no change.
 FIRST_LOOK, LAST_LOOK = 0.5, 15.0
-HEAD_SHARE = 10  # times as long as it took, until all tasks are looked at again: 3 ms for 200, 30 ms for 2,000 tasks
+HEAD_SHARE = 10  # times the processor's time it took, until all tasks are looked at again: 3 ms for 200, 30 for 2,000
 REST_SECONDS = 0.2  # between two readings of the files; a run replaces its state file once a second
 NO_RUN = "no run here: {} does not exist; start one with `nova run`"
 MOST_EVENTS = 500  # read at once
@@ -162,13 +163,13 @@ class Source:
     def _head(self, board: Board) -> Mapping[str, Any]:
         """Return what is shown of the run as a whole: it takes a look at all tasks, so not at every change."""
         loop = asyncio.get_running_loop()
-        begun = loop.time()
-        if begun < self._head_after and self.picture.head.get("is_over") == board.is_over:
+        now, worked = loop.time(), time.thread_time()
+        if now < self._head_after and self.picture.head.get("is_over") == board.is_over:
             if self._later is None:
                 self._later = loop.call_at(self._head_after, self._catch_up)
             return {**self.picture.head, **self._run}
         head = head_of(board, self._run)
-        self._head_after = begun + HEAD_SHARE * (loop.time() - begun)
+        self._head_after = now + HEAD_SHARE * (time.thread_time() - worked)  # on a busy machine it waits no longer
         return head
 
     def _catch_up(self) -> None:

@@ -12,6 +12,7 @@ import { RunPage } from "./run.js";
 import { RunsPage } from "./runs.js";
 import { TaskPage } from "./task.js";
 import { ThemeSwitch } from "./theme_switch.js";
+import { unlessPressed } from "./pressed.js";
 import { NOTHING, withChange, withLink, withSnapshot, withoutRun } from "./state.js";
 import { announce, announceChanges } from "./said.js";
 
@@ -32,7 +33,7 @@ function show(next) {
     isDrawing = false;
     redraw(state);
   };
-  if (document.visibilityState === "visible") requestAnimationFrame(draw);
+  if (document.visibilityState === "visible") requestAnimationFrame(() => unlessPressed(draw));
   else setTimeout(draw, 500); // nobody looks, and no frame is drawn
 }
 
