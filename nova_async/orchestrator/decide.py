@@ -197,9 +197,10 @@ def _refused(state: RunState, task_id: str, now: float) -> Iterable[Action]:
 
 def _woken(state: RunState, now: float) -> Iterable[Action]:
     while state.pauses and state.pauses[0][0] <= now:
-        _, paused = heapq.heappop(state.pauses)
-        del state.paused_until[paused]
-        state.schedule.retry_now(paused)
+        moment, paused = heapq.heappop(state.pauses)
+        if state.paused_until.get(paused) == moment:  # else somebody has ended its pause
+            del state.paused_until[paused]
+            state.schedule.retry_now(paused)
     state.wake_at = None
     trouble = state.journal
     if trouble is None or trouble.again_at > now or state.paused:
@@ -232,6 +233,8 @@ def _milestones(state: RunState) -> Iterable[Action]:
 
 def _wake(state: RunState, now: float) -> Iterable[Action]:
     """Ask to be woken for whatever comes first, unless that is arranged already."""
+    while state.pauses and state.paused_until.get(state.pauses[0][1]) != state.pauses[0][0]:
+        heapq.heappop(state.pauses)
     moments = [state.pauses[0][0]] if state.pauses else []
     if not state.schedule.is_draining and (gates := [*gate_moments(state), *pace_moments(state)]):
         moments.append(min(gates) if min(gates) - now <= LONGEST_SLEEP else _next_look(state, now))

@@ -4,7 +4,6 @@ Each ``check_…`` raises ``RequestError`` where that makes no sense. What happe
 change that: then nothing follows.
 """
 
-import heapq
 from collections.abc import Collection, Iterable
 
 from nova_async.cascade.diagnostics import shown
@@ -104,9 +103,7 @@ def let_go(state: RunState, task_id: str) -> None:
 
 def end_pause(state: RunState, task_id: str) -> None:
     """Have a task pause before its retry no longer, if it does."""
-    if state.paused_until.pop(task_id, None) is not None:
-        state.pauses = [each for each in state.pauses if each[1] != task_id]
-        heapq.heapify(state.pauses)
+    state.paused_until.pop(task_id, None)  # what stands for it in the heap counts no longer
 
 
 # Running tasks again.

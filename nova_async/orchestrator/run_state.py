@@ -108,9 +108,9 @@ class RunState:
     waits_for_approval: bool = True
     """Whether the run goes on while nothing is left but tasks that need approval."""
     pauses: list[tuple[float, str]] = field(default_factory=list)
-    """A heap of when each paused task is tried again."""
+    """A heap of when paused tasks are tried again; those count that ``paused_until`` has, too."""
     paused_until: dict[str, float] = field(default_factory=dict)
-    """The same by task, to look one of thousands up."""
+    """When each paused task is tried again."""
     lost: Counter[str] = field(default_factory=Counter)
     shortages: Counter[str] = field(default_factory=Counter)
     unserved: Counter[str] = field(default_factory=Counter)

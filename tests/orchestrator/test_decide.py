@@ -998,8 +998,8 @@ class AnyOrder(RuleBasedStateMachine):
         slots = sum(min(self.cascade.tasks[task].options.slots, 9) for task in self.asked | self.running)
         assert slots >= schedule.slots_in_use
         paused = schedule.with_state(TaskState.RETRYING)
-        assert sorted(task for _, task in self.state.pauses) == sorted(paused)
-        assert {task: moment for moment, task in self.state.pauses} == self.state.paused_until
+        assert self.state.paused_until.keys() == {*paused}
+        assert {(moment, task) for task, moment in self.state.paused_until.items()} <= {*self.state.pauses}
         for task_id, account in self.state.held.items():
             assert account in self.state.holds
             assert schedule.state(task_id) is TaskState.WAITING

@@ -1,6 +1,8 @@
 """What a running run can be told of its tasks, and what follows from it."""
 
+import math
 import time
+from typing import Any
 
 import pytest
 
@@ -264,6 +266,46 @@ def test_a_pause_before_a_retry_is_ended() -> None:
     state = after(CHAIN, Ended("A", CURABLE))
     assert run_again(state, "A") == [Reopened("A"), Begin("A")]
     assert (state.pauses, state.paused_until) == ([], {})
+
+
+class Counted(tuple[float, str]):
+    """A moment and its task, which counts how often it is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        Counted.looks += 1
+        return super().__getitem__(place)
+
+    def __lt__(self, other: Any) -> bool:
+        Counted.looks += 1
+        return super().__lt__(other)
+
+
+def test_thousands_of_pauses_are_ended_in_linear_time() -> None:
+    """One that is ended looks at no other: of 500 tasks each is looked at a few times, and none begins twice."""
+    names = [f"T{number}" for number in range(500)]
+    cascade = plan(*((name, "") for name in names))
+    state = after(cascade, *(Ended(name, CURABLE) for name in names), workers=500)
+    state.pauses = [Counted(each) for each in state.pauses]
+    Counted.looks = 0
+    assert len(begun(decide(state, Again(to_run_again(state, names, downstream=False)), 2.0))) == 500
+    assert Counted.looks < 500 * 2 * math.log2(500) * 2, "each leaves the heap once"
+    assert not decide(state, Woken(), 1e9)
+
+
+def test_a_pause_that_was_ended_ends_no_later_one() -> None:
+    """A task that was retried, and failed again, pauses as long as it is to, whenever the first pause would end."""
+    state = after(plan(("A", ""), A={"retries": 5}), Ended("A", CURABLE))
+    first = state.retry_at("A")
+    assert first is not None
+    run_again(state, "A")
+    decide(state, Ended("A", CURABLE), first - 0.001)
+    assert begun(decide(state, Woken(), first)) == []
+    later = state.retry_at("A")
+    assert later is not None
+    assert later > first
+    assert begun(decide(state, Woken(), later)) == ["A"]
 
 
 def test_a_task_whose_account_was_refused_tries_again() -> None:
