@@ -107,7 +107,7 @@ class LimitsFile:
         try:
             with self._locked():
                 self._write(make(self._look()), now)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # what could just be read may be too deep to be written
             self._trouble(f"cannot be written: {error}")
             return False
         return True

@@ -3,18 +3,20 @@
 import asyncio
 import json
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies
 
 from nova_async.agents import AGENTS
 from nova_async.attempt.job import Job
 from nova_async.cascade import Task
 from nova_async.orchestrator.holding import Account, account_of
-from nova_async.orchestrator.limits_file import MOST, LimitsFile, limits_path
+from nova_async.orchestrator.limits_file import MOST, LimitsFile, is_entry, is_gauge_entry, limits_path
 from nova_async.orchestrator.shared_limits import closed_until, login_key
 from nova_async.records import AttemptId
 from nova_async.words import TaskState
@@ -76,6 +78,68 @@ def test_strange_content_is_written_anew(tmp_path: Path, content: bytes) -> None
     assert len(warnings) <= 1
     assert file.change("a", lambda stands: entry(time.time()), time.time())
     assert list(file.entries()) == ["a"]
+
+
+def test_what_could_just_be_read_is_told_if_it_cannot_be_written(tmp_path: Path) -> None:
+    """Wherever the line between reading and writing deeply nested JSON is, nothing is raised."""
+    path, now = tmp_path / "limits.json", time.time()
+    for depth in (500, *range(800, 1000), 1500, 100_000):
+        path.write_text(f'{{"other": {"[" * depth}{"]" * depth}}}')
+        path.chmod(0o600)
+        warnings: list[str] = []
+        file = LimitsFile(path, warnings.append)
+        assert file.entries() == {}
+        assert file.change("a", lambda stands: entry(now), now) or len(warnings) == 1
+
+
+JSON = strategies.recursive(
+    strategies.none() | strategies.booleans() | strategies.floats(allow_nan=False) | strategies.text(max_size=4),
+    lambda inner: (
+        strategies.lists(inner, max_size=2) | strategies.dictionaries(strategies.text(max_size=4), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+ANOTHERS = {
+    "opens_at": JSON | strategies.just(2e9),
+    "told_at": JSON | strategies.just(2e9),
+    "gauges": JSON,
+    "new": JSON,
+}
+ENTRIES = strategies.dictionaries(
+    strategies.sampled_from("abc"), JSON | strategies.fixed_dictionaries({}, optional=ANOTHERS)
+)
+
+
+FILES = strategies.fixed_dictionaries({}, optional={"limits": ENTRIES, "gauges": ENTRIES, "schema": JSON, "new": JSON})
+
+
+@settings(max_examples=25, deadline=None)
+@given(FILES, strategies.integers(0))
+def test_two_versions_share_the_file(document: dict[str, Any], cut: int) -> None:
+    """What a newer version has written stays, with keys and sections unknown here; a torn file is replaced."""
+    now, text = 1.9e9, json.dumps(document)
+    for content in (text, text[: cut % (len(text) + 1)]):
+        stands = written_by_us(content, now)
+        assert (stands["limits"].pop("mine"), stands["gauges"].pop("mine")["told_at"]) == (entry(now), now)
+        if content == text:
+            assert stands.get("new") == document.get("new")
+            for name, is_ours in (("limits", is_entry), ("gauges", is_gauge_entry)):
+                known = document.get(name, {})
+                left = {key: value for key, value in known.items() if key in stands[name] or not is_ours(value)}
+                assert stands[name] == left, "ours goes once it is over, and nothing else"
+
+
+def written_by_us(content: str, now: float) -> dict[str, Any]:
+    """Return what stands in a file after this version has written a limit and a gauge there."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "limits.json")
+        path.write_text(content)
+        path.chmod(0o600)
+        file = LimitsFile(path, lambda text: None)
+        assert file.change("mine", lambda stands: entry(now), now)
+        assert file.change_gauges("mine", lambda stands: {"told_at": now, "gauges": {}}, now)
+        stands: dict[str, Any] = json.loads(path.read_text())
+        return stands
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
