@@ -18,12 +18,13 @@ from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import JournalError
 from nova_async.journal.places import own_path
 
-__all__ = ["Begun", "detach"]
+__all__ = ["Begun", "detach", "keep_short"]
 
 Begun: TypeAlias = Callable[[str | None], object]
 """Called when the run has begun, with the address of its socket."""
 
 MOST_TOLD = 64 * 1024  # bytes of the reasons why a run has not begun
+MOST_OUTPUT = 16 * 1024 * 1024  # bytes: the lines of some 50,000 attempts; all that they tell is in the journal, too
 LINE = 3  # the descriptor of the line to the terminal: all above it are closed
 
 
@@ -88,6 +89,16 @@ def keep_only(output: int, line: int) -> None:
         os.dup2(descriptor, becomes)
     os.dup2(LINE + 1, LINE, inheritable=False)
     os.closerange(LINE + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def keep_short(output: int = 1) -> None:
+    """Keep the latest half of what a detached run has printed, in whole lines, where it is more than anybody reads."""
+    size = os.fstat(output).st_size
+    if size <= MOST_OUTPUT:
+        return
+    latest = os.pread(output, MOST_OUTPUT // 2, size - MOST_OUTPUT // 2)
+    os.ftruncate(output, 0)  # whoever else has it open writes on at its end, as we do
+    write_all(output, latest[latest.find(b"\n") + 1 :])
 
 
 def read_line(descriptor: int) -> bytes:

@@ -14,7 +14,7 @@ from nova_async._core.advice import run_command
 from nova_async.cascade import Cascade
 from nova_async.cli.above_the_plan import with_command_line
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
-from nova_async.cli.detach import Begun, detach
+from nova_async.cli.detach import Begun, detach, keep_short
 from nova_async.cli.dry_run import show_dry_run
 from nova_async.cli.earlier import earlier_runs, note_on_growth, notes_on_earlier_runs, retry_command
 from nova_async.cli.exit_codes import BAD_INPUT
@@ -230,6 +230,8 @@ async def supervise(
             cascade, orchestrator, fence, interruption, state=options.state, log_dir=options.log_dir,
             as_json=options.json, as_lines=options.plain,
         )  # fmt: skip
+        if options.detach:
+            orchestrator.listen(lambda task_id: None, lambda event: keep_short())
         ringing = Ringing(view)
         painter = Painter(ringing, views_for(view, orchestrator), lost_our_reader)
         if isinstance(view, RunTable):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from nova_async.cli.detach import MOST_OUTPUT, keep_short
 from tests.children import is_alive
 from tests.cli.command import HAS_SETSID, NOVA, in_a_terminal, nova, read_until
 
@@ -83,11 +84,31 @@ def test_a_run_goes_on_without_its_terminal(folder: Path) -> None:
         assert said["journal"] == str(folder / ".nova/journal.db")
         assert Path(said["control"]).is_socket()
         assert "1 running" in nova("status", cwd=folder).stdout
-    output = Path(said["output"]).read_text()
+        output = Path(said["output"]).read_text()
+        with Path(said["output"]).open("a") as file:
+            file.write("printed\n" * (MOST_OUTPUT // 8))
+    assert Path(said["output"]).stat().st_size < MOST_OUTPUT * 3 // 4
     assert [json.loads(line).get("event") for line in output.splitlines()][:2] == ["run_started", "attempt_started"]
     assert sorted(path.name for path in (folder / ".nova").iterdir()) == [
         ".gitignore", "journal.db", "journal.db.lock", "journal.db.out"
     ]  # fmt: skip
+
+
+def test_the_output_is_kept_short(tmp_path: Path) -> None:
+    """Of many lines the latest stay, each whole, and what is printed later comes after them."""
+    output = os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    try:
+        os.write(output, b"first\n")
+        keep_short(output)
+        assert os.fstat(output).st_size == len(b"first\n")
+        os.write(output, b"the next one\n" * (MOST_OUTPUT // 13) + b"last\n")
+        keep_short(output)
+        os.write(output, b"new\n")
+    finally:
+        os.close(output)
+    *lines, last, new = (tmp_path / "out").read_text().splitlines()
+    assert ({*lines}, last, new) == ({"the next one"}, "last", "new")
+    assert MOST_OUTPUT // 3 < (tmp_path / "out").stat().st_size <= MOST_OUTPUT // 2 + len(b"new\n")
 
 
 def test_people_are_told_what_to_do(folder: Path) -> None:
