@@ -192,7 +192,7 @@ class NoticeKind(StrEnum):
     BLOCKED = "blocked"
     """Something waits for a person: a gate to approve, an agent to log in, a tool that was denied."""
     LIMIT = "limit"
-    """An account has reached its usage limit."""
+    """An account is near its usage limit, or has reached it."""
     BUDGET = "budget"
     """A budget is nearly used up, or used up."""
 

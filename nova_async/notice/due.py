@@ -89,6 +89,8 @@ def subject_of(event: Event) -> tuple[str, ...] | None:
             return NoticeKind.BLOCKED, "denied"
         case EventKind.LIMIT_REACHED:
             return NoticeKind.LIMIT, str(data.get("agent")), str(data.get("model"))
+        case EventKind.LIMIT_NEAR:
+            return NoticeKind.LIMIT, str(data.get("agent")), str(data.get("limit")), "near"
         case EventKind.TASK_HELD if data.get("is_out_of_budget"):
             return NoticeKind.BUDGET, "a task's", "used up"
         case EventKind.WARNING if data.get("budget_of", "") is None:

@@ -44,6 +44,7 @@ SPENT = event("warning", message="the run's budget of $5 is used up", budget_of=
          "x is not logged in; log in"),
         (event("warning", message="x has reached its limit", held="x", outcome=Outcome.LIMIT), "limit",
          "x has reached its limit"),
+        (event("limit_near", agent="x", limit="five_hour", used=0.81), "limit", "x: 81 % of its 5-hour limit used"),
         (event("limit_reached", agent="x", model=None), "limit",
          "x has reached its usage limit: its tasks wait; when it resets is not known, so one of them tries then"),
         (NEAR, "budget", "the run's budget of $5 is 80 % used"),
@@ -81,6 +82,15 @@ def test_one_failure_is_told_and_the_rest_is_in_the_end() -> None:
     failures = [event("task_failed", f"T{number}", outcome=Outcome.EXIT) for number in range(5)]
     told = due(*failures, NEAR, SPENT, event("limit_reached", agent="x"), event("limit_reached", agent="y"))
     assert [notice.kind for notice in told] == ["failure", "budget", "budget", "limit", "limit"]
+
+
+def test_a_limit_is_told_once_near_and_once_reached() -> None:
+    """Each limit of an account for itself, and not again when nearness begins to slow starts down."""
+    near = [event("limit_near", agent="x", limit=limit, used=0.9) for limit in ("five_hour", "seven_day", "five_hour")]
+    told = due(*near, event("limit_reached", agent="x"), near[0], event("limit_near", agent="y", limit="five_hour"))
+    assert [(notice.kind, notice.event.kind) for notice in told] == [
+        ("limit", "limit_near"), ("limit", "limit_near"), ("limit", "limit_reached"), ("limit", "limit_near")
+    ]  # fmt: skip
 
 
 def test_another_budget_is_told_anew() -> None:
