@@ -3,10 +3,12 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import socket
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import final
 from weakref import WeakSet
@@ -19,6 +21,8 @@ from nova_async.journal.taken_away import file_at
 __all__ = ["Listener", "listen_beside"]
 
 MOST_PATH = 103  # bytes; macOS has room for so many, Linux for four more
+MOST_SWEPT = 1000  # sockets looked at when a run begins; each takes some 20 µs
+NEW = 60.0  # seconds in which a socket may not listen yet
 MOST_WAITING = 64  # connections that the system keeps until we accept them
 
 _open: "WeakSet[Listener]" = WeakSet()
@@ -74,6 +78,8 @@ def listen_beside(journal: Path, replaces: bool) -> Listener:
     Raises ``OSError``, that of the place beside the journal, if there is no place.
     """
     path = own_path(journal)
+    if replaces:
+        sweep()
     try:
         own_folder(path.parent)
         return Listener(short(path.with_name(path.name + ".sock")), replaces=replaces)
@@ -112,10 +118,35 @@ def private_folder(path: Path) -> Path:
     """Create a folder for this user alone; raises ``OSError`` if what is there is anything else."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    if not is_private(path):
         raise PermissionError(errno.EPERM, "it is not a folder of this user alone", str(path))
     return path
+
+
+def is_private(folder: Path) -> bool:
+    """Tell whether a folder is this user's alone; raises ``OSError`` if there is nothing."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def sweep() -> None:
+    """Remove what killed runs of this user, with whatever journal, have left in the private folders."""
+    for parent, name in runtime_folders():
+        with contextlib.suppress(OSError):
+            if is_private(folder := parent / name):
+                for path in itertools.islice(folder.glob("*.sock"), MOST_SWEPT):
+                    remove_dead(path)
+
+
+def remove_dead(path: Path) -> None:
+    """Remove a socket on which nobody listens any more."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        found, this = path.lstat(), file_at(path)
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid() or time.time() - found.st_mtime < NEW:
+            return
+        probe.setblocking(False)  # a run that accepts nobody at the moment has a queue, and where that is full it lives
+        if probe.connect_ex(str(path)) == errno.ECONNREFUSED and file_at(path) == this:
+            path.unlink()
 
 
 def short(path: Path) -> Path:

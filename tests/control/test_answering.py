@@ -1,10 +1,12 @@
 """A run answers: clients see it from first to last, steer it, and harm neither it nor each other."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -140,6 +142,36 @@ async def test_a_folder_with_a_long_path(tmp_path: Path) -> None:
     async with answering(ROWS, folder) as run, connected(run.journal) as control:
         assert (await control.ask(Stop()))["ok"]
         assert run.warnings() == []
+
+
+def dead_socket(path: Path, *, age: float = 3600.0) -> Path:
+    """Make a socket on which nobody listens, as a killed run leaves it."""
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    moment = time.time() - age
+    os.utime(path, (moment, moment))
+    return path
+
+
+async def test_what_killed_runs_have_left_elsewhere_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any next run of the user removes dead sockets: none that listens, or is new, and nothing that is none of ours."""
+    folders = [(tmp_path, "mine"), (tmp_path, "open to all"), (tmp_path, "nowhere")]
+    monkeypatch.setattr("nova_async.control.address.runtime_folders", lambda: folders)
+    mine, others = tmp_path / "mine", tmp_path / "open to all"
+    mine.mkdir(mode=0o700)
+    others.mkdir(mode=0o755)
+    dead = dead_socket(mine / "dead.sock")
+    kept = [dead_socket(mine / "new.sock", age=1.0), dead_socket(mine / "other"), dead_socket(others / "dead.sock")]
+    kept += [mine / "file.sock", mine / "link.sock", mine / "alive.sock"]
+    kept[-3].touch()
+    kept[-2].symlink_to(kept[-1])
+    os.utime(kept[-3], (0, 0))
+    with contextlib.closing(Listener(mine / "alive.sock", replaces=False)):
+        os.utime(mine / "alive.sock", (0, 0))
+        make_fifo(tmp_path)
+        async with answering(ROWS, tmp_path) as run, connected(run.journal):
+            assert not dead.exists()
+            assert all(path.exists() for path in kept)
 
 
 def endless_line(address: Path) -> str:
