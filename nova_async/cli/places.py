@@ -10,7 +10,10 @@ __all__ = ["JOURNAL", "LOG_DIR", "PLAN", "STATE_FILE", "folder_and_tasks"]
 
 
 def folder_and_tasks(words: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
-    """Tell the folder of a run from tasks in ``[DIR] [TASK…]``: no task's id has a slash, or is a dot."""
+    """Tell the folder of a run from tasks in ``[DIR] [TASK…]``: no task's id has a slash, or is a dot.
+
+    A task that is named twice is meant once.
+    """
     if words and ("/" in words[0] or words[0] in (".", "..")):
-        return Path(words[0]), tuple(words[1:])
-    return Path(), tuple(words)
+        return Path(words[0]), tuple(dict.fromkeys(words[1:]))
+    return Path(), tuple(dict.fromkeys(words))

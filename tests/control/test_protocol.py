@@ -118,6 +118,8 @@ def test_whatever_a_stranger_answers_is_no_message(line: bytes) -> None:
         (b'{"nova": 1}', "unknown command null: protocol 1 knows watch, "),
         (b'{"do": ["stop"]}', 'unknown command \\["stop"\\]: protocol 1 knows watch, '),
         (b'{"do": "workers", "count": 0}', r"workers: Expected `int` >= 1 - at `\$.count`"),
+        (b'{"do": "pause", "id": true}', r"pause: Expected `int \| null`, got `bool` - at `\$.id`"),
+        (b'{"do": "workers", "count": true}', r"workers: Expected `int`, got `bool` - at `\$.count`"),
         (b'{"do": "retry"}', "retry: Object missing required field `tasks`"),
         (b'{"do": "retry", "tasks": []}', "retry: Expected `array` of length >= 1"),
     ],
@@ -126,6 +128,12 @@ def test_what_is_wrong_is_said(line: bytes, error: str) -> None:
     """A program's author is told which key is wrong, and which protocol this is."""
     with pytest.raises(ControlError, match=f"^{error}"):
         request_of(line)
+
+
+def test_a_refusal_names_a_number_and_nothing_else() -> None:
+    """`true` is no number, although Python takes it for one: an answer to it could be taken for that to 1."""
+    told = (b"1", b"true", b"false", b"1.0", b'"1"', b"null")
+    assert [id_of(b'{"id": %b}' % number) for number in told] == [1, *[None] * 5]
 
 
 def test_a_long_word_is_cut() -> None:

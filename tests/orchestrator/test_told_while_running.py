@@ -77,7 +77,8 @@ async def test_a_stopped_task_and_the_rest_of_its_run(tmp_path: Path) -> None:
         A2 | echo A2 >> order | A1
         B1 | echo B1 >> order | -""")
     runner = orchestrator(cascade, tmp_path)
-    report, events = await told(runner, once(EventKind.ATTEMPT_STARTED, "A1", lambda: runner.stop_task("A1", grace=0)))
+    stop = once(EventKind.ATTEMPT_STARTED, "A1", lambda: runner.stop_tasks(("A1", "A1"), grace=0))
+    report, events = await told(runner, stop)
     assert states(report) == {"A1": "waiting", "A2": "waiting", "B1": "completed"}
     assert (report.exit_code, report.tasks["A1"].outcome) == (1, Outcome.CANCELLED)
     assert kinds(events, "A1") == ["attempt_started", "task_stopping", "attempt_ended", "task_stopped"]
@@ -207,7 +208,7 @@ async def test_a_gate_waits_for_approval(tmp_path: Path) -> None:
     def approve() -> None:
         view = runner.views["B1"]
         seen.append((view.needs_approval, view.state, view.reason))
-        runner.approve(["B1"])
+        runner.approve(["B1", "B1"])  # named twice, approved once
 
     report, events = await told(runner, once(EventKind.APPROVAL_NEEDED, "B1", approve))
     assert (report.ok, seen) == (True, [(True, "waiting", "waits for approval: `nova approve B1`")])
@@ -237,7 +238,7 @@ async def test_gates_without_anybody_there(tmp_path: Path) -> None:
     for task_id, why in {"A1": "A1 needs no approval: it has no gate", "Z9": "there is no task 'Z9'"}.items():
         with pytest.raises(RequestError, match=why):
             await approve_tasks(journal, ["B1", task_id], plan(GATE))
-    await approve_tasks(journal, ["B1"], plan(GATE))
+    await approve_tasks(journal, ["B1", "B1"], plan(GATE))
     with pytest.raises(RequestError, match="B1 is approved already"):
         await approve_tasks(journal, ["B1"], plan(GATE))
     report, events = await run(plan(GATE), tmp_path, waits_for_approval=False)
@@ -401,6 +402,11 @@ async def test_a_run_that_does_not_run_can_be_told_nothing(tmp_path: Path) -> No
         (lambda runner: runner.set_budget(usd=0), "a budget in US dollars must be a number above 0, not 0"),
         (lambda runner: runner.set_budget(usd=float("nan")), "must be a number above 0, not nan"),
         (lambda runner: runner.set_budget(usd="5"), "must be a number above 0, not '5'"),
+        (lambda runner: runner.set_budget(usd=True), "must be a number above 0, not True"),
+        (
+            lambda runner: runner.set_budget(tokens=True),
+            "a budget in tokens must be a whole number of at least 1, not True",
+        ),
         (lambda runner: runner.set_budget(tokens=0), "a budget in tokens must be a whole number of at least 1"),
         (lambda runner: runner.set_budget(tokens=1.5), "must be a whole number of at least 1, not 1.5"),
         (lambda runner: runner.retry([]), "no task is named"),
