@@ -1,12 +1,13 @@
 """The pure modules of the page, asked in the browser that runs them."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nova_async.control.figures import describe_cost, describe_duration, short_count, stopwatch
+from nova_async.control.figures import describe_cost, describe_duration, short_count, stopwatch, until
 from nova_async.views import TaskView
 from nova_async.words import RunEnd, TaskState
 from tests.views import attempt, by_id, run_view
@@ -44,6 +45,10 @@ async def test_numbers_are_written_as_on_a_terminal(served: Served, window: Wind
     assert await told(page, "format", *(("stopwatch", each) for each in SECONDS)) == [*map(stopwatch, SECONDS)]
     assert await told(page, "format", *(("duration", each) for each in SECONDS)) == [*map(describe_duration, SECONDS)]
     assert await told(page, "format", *(("count", each) for each in COUNTS)) == [*map(short_count, COUNTS)]
+    now = datetime.now(UTC).replace(microsecond=0)
+    moments = [now + timedelta(seconds=each) for each in (-5, 0, *SECONDS[5:])]
+    calls = (("whenToCome", each.isoformat(), now.timestamp() * 1000) for each in moments)
+    assert await told(page, "format", *calls) == [until(each, now).removeprefix("until ") for each in moments]
     costs = [{"cost_usd": usd, "estimated_usd": estimated} for usd, estimated in COSTS]
     assert await told(page, "format", *(("cost", each) for each in costs)) == [describe_cost(*each) for each in COSTS]
 

@@ -16,6 +16,10 @@ async function act(path, body, done) {
 
 function isOver(state) {
   if (!state.head?.is_over) return false;
+  if (state.isPast) {
+    notice("This is a run of the past: go to the current run first.", "warning");
+    return true;
+  }
   notice("The run is over: `nova run` goes on with it.", "warning");
   return true;
 }
@@ -51,6 +55,12 @@ export async function retryTask(state, task, withDownstream = false) {
   }
   const body = withDownstream ? { downstream: true } : {};
   await act(`${taskPath(task.id)}/retry`, body, (answer) => `Runs again: ${(answer.tasks ?? [task.id]).join(", ")}.`);
+}
+
+// Tasks that wait for what somebody has mended meanwhile: a login, say.
+export async function retryTasks(state, ids) {
+  if (isOver(state)) return;
+  await act("retry", { tasks: ids }, (answer) => `Runs again: ${(answer.tasks ?? ids).join(", ")}.`);
 }
 
 export async function approve(state, task) {

@@ -1,5 +1,7 @@
 // What is asked of the server by itself: documents by GET, actions by POST.
 
+import { pathOf } from "./place.js";
+
 export class Refused extends Error {}
 
 export async function get(path, signal) {
@@ -17,7 +19,7 @@ async function said(answer) {
   return told;
 }
 
-export const taskPath = (id) => `tasks/${encodeURIComponent(id)}`;
+export const taskPath = (id) => pathOf(`tasks/${encodeURIComponent(id)}`);
 export const attemptPath = (id, number) => `${taskPath(id)}/attempts/${number}`;
 
 // A part of a log, as bytes: {from, size, content}.

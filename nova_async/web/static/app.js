@@ -7,6 +7,8 @@ import { html, render, useEffect, useState } from "./html.js";
 import { HelpButton, Keys } from "./keys.js";
 import { CostPage } from "./cost.js";
 import { GraphPage } from "./graph.js";
+import { NoPastRun, PastRun, nameOf, usePast } from "./past.js";
+import { hashOf, place, routeOf } from "./place.js";
 import { PlanPage } from "./plan.js";
 import { RunPage } from "./run.js";
 import { RunsPage } from "./runs.js";
@@ -15,6 +17,7 @@ import { ThemeSwitch } from "./theme_switch.js";
 import { unlessPressed } from "./pressed.js";
 import { NOTHING, withChange, withLink, withSnapshot, withoutRun } from "./state.js";
 import { announce, announceChanges } from "./said.js";
+import { forgetView } from "./tasks.js";
 
 const PAGES = [["", "Run"], ["graph", "Graph"], ["runs", "Runs"], ["cost", "Cost"], ["plan", "Plan"]];
 
@@ -25,7 +28,7 @@ const grown = new Map(); // by ID~N: what wants to know that this log has grown
 
 function show(next) {
   if (next === state) return;
-  announceChanges(state, next);
+  if (place.run === null) announceChanges(state, next); // or it would sound like news of the past
   state = next;
   if (isDrawing) return;
   isDrawing = true;
@@ -65,24 +68,14 @@ export const nova = {
     };
   },
   go(path) {
-    location.hash = `#/${path}`;
+    location.hash = hashOf(path);
   },
 };
 
-function routeOf(hash) {
-  if (hash.startsWith("#token=")) hash = "";
-  const [page, ...rest] = hash.replace(/^#\/?/, "").split("/");
-  try {
-    return { page, rest: rest.map(decodeURIComponent) };
-  } catch {
-    return { page: "", rest: [] };
-  }
-}
-
 function App() {
-  const [shown, setShown] = useState(state);
+  const [current, setCurrent] = useState(state);
   const [route, setRoute] = useState(routeOf(location.hash));
-  redraw = setShown;
+  redraw = setCurrent;
   useEffect(() => {
     const changed = () => {
       if (location.hash.startsWith("#token=")) return void begin();
@@ -97,13 +90,17 @@ function App() {
       removeEventListener("turned", turned);
     };
   }, []);
+  place.run = route.run === current.head?.nova.run_id ? null : route.run;
+  const shown = usePast(place.run, current);
   useEffect(() => {
     document.title = titleOf(shown, route);
   }, [shown, route]);
+  useEffect(forgetView, [place.run]);
   if (shown.link === "refused") return html`<${TokenPage} />`;
   return html`
     <${Head} state=${shown} page=${route.page} />
     <${Lost} state=${shown} />
+    ${shown.isPast && html`<${PastRun} state=${shown} />`}
     <main id="main" tabindex="-1">${pageOf(shown, route)}</main>
     <${Dialogs} />
     <${Keys} state=${shown} route=${route} nova=${nova} />`;
@@ -115,21 +112,24 @@ function skip(event, target) {
 }
 
 function pageOf(shown, { page, rest }) {
+  const key = place.run ?? ""; // another run begins anew
   if (page === "runs") return html`<${RunsPage} state=${shown} />`;
-  if (page === "cost") return html`<${CostPage} state=${shown} nova=${nova} />`;
   if (page === "plan") return html`<${PlanPage} state=${shown} nova=${nova} />`;
+  if (shown.isPast && !shown.head) return html`<${NoPastRun} state=${shown} />`;
+  if (page === "cost") return html`<${CostPage} key=${key} state=${shown} nova=${nova} />`;
   if (!shown.head) return html`<${NoRun} state=${shown} />`;
-  if (page === "graph") return html`<${GraphPage} state=${shown} nova=${nova} />`;
+  if (page === "graph") return html`<${GraphPage} key=${key} state=${shown} nova=${nova} />`;
   if (page === "task" && rest[0]) {
-    return html`<${TaskPage} key=${rest[0]} state=${shown} nova=${nova} id=${rest[0]} tab=${rest[1] || "conversation"} />`;
+    return html`<${TaskPage} key=${`${key}/${rest[0]}`} state=${shown} nova=${nova} id=${rest[0]} tab=${rest[1] || "conversation"} />`;
   }
-  return html`<${RunPage} state=${shown} nova=${nova} />`;
+  return html`<${RunPage} key=${key} state=${shown} nova=${nova} />`;
 }
 
-function titleOf({ head, tasks }, { page, rest }) {
+function titleOf({ head, tasks, isPast }, { page, rest }) {
   if (!head) return "nova";
   const total = head.board.total;
   const what = page === "task" ? rest[0] : head.project.name || "nova";
+  if (isPast) return oneLine(`${what} · ${nameOf(head)}`, 80);
   const sign = head.board.needs.length ? "● " : "";
   return oneLine(`${sign}${total.completed}/${tasks.size} ${what}`, 80);
 }
@@ -138,9 +138,9 @@ function Head({ state: { link, head }, page }) {
   const target = page || !head ? "main" : "tasks";
   return html`<header class="head">
     <a class="skip" href=${`#${target}`} onClick=${(event) => skip(event, target)}>Skip to the ${target === "tasks" ? "table of tasks" : "content"}</a>
-    <a class="brand" href="#/" aria-label="nova, the run"><svg width="18" height="18" viewBox="0 0 32 32" aria-hidden="true"><path d="M16 2l3.4 10.6L30 16l-10.6 3.4L16 30l-3.4-10.6L2 16l10.6-3.4z" /></svg><span>nova</span></a>
+    <a class="brand" href="#/" aria-label="nova, the current run"><svg width="18" height="18" viewBox="0 0 32 32" aria-hidden="true"><path d="M16 2l3.4 10.6L30 16l-10.6 3.4L16 30l-3.4-10.6L2 16l10.6-3.4z" /></svg><span>nova</span></a>
     <nav aria-label="Pages">${PAGES.map(([path, name]) => html`
-      <a href="#/${path}" aria-current=${page === path || (!path && page === "task") ? "page" : null}>${name}</a>`)}</nav>
+      <a href=${path === "runs" || path === "plan" ? `#/${path}` : hashOf(path)} aria-current=${page === path || (!path && page === "task") ? "page" : null}>${name}</a>`)}</nav>
     <span class="link ${link}" title=${link === "live" ? "The page is told at once what changes" : ""}>
       <i aria-hidden="true"></i>${link === "live" ? (head && !head.is_over ? "live" : "connected") : link === "lost" ? "disconnected" : "connecting"}</span>
     <${HelpButton} />

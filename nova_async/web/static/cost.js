@@ -3,13 +3,14 @@ import { cost, count, oneLine } from "./format.js";
 import { html, useState } from "./html.js";
 import { useLoaded } from "./loaded.js";
 import { Problem, taskHash } from "./parts.js";
+import { pathOf } from "./place.js";
 
 const KEYS = ["task", "model", "attempt", "agent", "account", "day", "run"];
 const KINDS = [["input_tokens", "input"], ["output_tokens", "output"], ["cache_read_tokens", "cache read"], ["cache_creation_tokens", "cache write"]];
 
 export function CostPage({ state }) {
   const ended = state.head ? state.head.board.total.completed + state.head.board.total.failed : 0;
-  const { told, error } = useLoaded("cost", `${state.head?.nova.run_id} ${ended}`);
+  const { told, error } = useLoaded(pathOf("cost"), `${state.head?.nova.run_id} ${ended}`);
   const [by, setBy] = useState(["task", "model"]);
   if (!told) return html`<section><h1>Cost</h1><${Problem} error=${error || "…"} /></section>`;
   const known = KEYS.filter((key) => told.rows.some((row) => row[key] !== "" && row[key] !== null));

@@ -78,6 +78,14 @@ export function clock(moment, now = Date.now()) {
   return at.toDateString() === today.toDateString() ? time : `${day(at)} ${time}`;
 }
 
+// A moment to come, and how long that is: 15:54 (in 1 h 12 min), with the day if it is another.
+export function whenToCome(moment, now = Date.now()) {
+  const at = new Date(moment), seconds = Math.max((at - now) / 1000, 0), whole = Math.round(seconds);
+  const days = Math.floor(whole / 86400), left = days ? `${days} d ${Math.floor((whole % 86400) / 3600)} h` : duration(seconds);
+  const time = at.toLocaleTimeString("en-GB").slice(0, seconds < 120 ? 8 : 5);
+  return `${at.toDateString() === new Date(now).toDateString() ? "" : `${day(at)} `}${time} (in ${left})`;
+}
+
 function day(at) {
   const two = (number) => String(number).padStart(2, "0");
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;

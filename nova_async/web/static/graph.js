@@ -3,12 +3,13 @@ import { clean, oneLine, plural } from "./format.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { useLoaded } from "./loaded.js";
 import { State, taskHash } from "./parts.js";
+import { hashOf, pathOf } from "./place.js";
 
 const PAD = 16, ZOOMS = [0.25, 0.4, 0.6, 0.8, 1, 1.25, 1.6];
 const LETTER = 6.6; // pixels, on average, of the letters in a node
 
 export function GraphPage({ state }) {
-  const { told, error } = useLoaded("graph", `${state.plan} ${state.head.nova.run_id}`);
+  const { told, error } = useLoaded(pathOf("graph"), `${state.plan} ${state.head.nova.run_id}`);
   const [zoom, setZoom] = useState(null);
   const looks = new Map([...state.tasks.values()].map(({ look }) => [look.word, look]));
   const width = (told?.width ?? 0) + 2 * PAD;
@@ -20,7 +21,7 @@ export function GraphPage({ state }) {
     <span class="stepper" role="group" aria-label="Zoom"><button aria-label="Smaller" onClick=${() => step(-1)}>−</button><span class="number">${Math.round(now * 100)} %</span>
       <button aria-label="Larger" onClick=${() => step(1)}>+</button></span><button onClick=${() => setZoom(fit)}>Fit</button></div>
     ${told ? html`<${Drawn} told=${told} tasks=${state.tasks} zoom=${now} />` : html`<p class="quiet">${clean(error) || "…"}</p>`}
-    <p class="quiet">The same as a table: <a href="#/">all tasks</a>, and what each depends on in its own page.</p></section>`;
+    <p class="quiet">The same as a table: <a href=${hashOf("")}>all tasks</a>, and what each depends on in its own page.</p></section>`;
 }
 
 function Drawn({ told, tasks, zoom }) {

@@ -85,6 +85,7 @@ function does(key, { state, task, route, nova, setOpen, event }) {
       if (route.page) nova.go("");
       else if (view.text || view.word) setFilter("", "");
       else {
+        if (state.isPast && view.selected === null) location.hash = "#/runs";
         view.selected = null;
         document.activeElement?.blur();
         view.redraw({});

@@ -1,17 +1,25 @@
 // Small things that are shown in several places.
 import { clean, oneLine } from "./format.js";
 import { html } from "./html.js";
+import { hashOf } from "./place.js";
 
 // A task's state: sign, word and colour.
 export function State({ look }) {
   return html`<span class="state ${look.tone}"><span class="sign" aria-hidden="true">${look.sign}</span> ${clean(look.word)}</span>`;
 }
 
+// How a run is, by its condition.
+export const CONDITIONS = {
+  running: { sign: "▸", word: "running", tone: "busy" }, completed: { sign: "✓", word: "completed", tone: "good" },
+  failed: { sign: "✗", word: "failed", tone: "bad" }, stopped: { sign: "■", word: "stopped", tone: "warning" },
+  dead: { sign: "✗", word: "dead", tone: "bad" },
+};
+
 export function TaskLink({ id, name }) {
   return html`<a class="task-link" href=${taskHash(id)}><b>${oneLine(id, 60)}</b>${name ? html` <span>${oneLine(name, 120)}</span>` : null}</a>`;
 }
 
-export const taskHash = (id, tab) => `#/task/${encodeURIComponent(id)}${tab ? `/${tab}` : ""}`;
+export const taskHash = (id, tab) => hashOf(`task/${encodeURIComponent(id)}${tab ? `/${tab}` : ""}`);
 
 // Links to tasks, the first few of many.
 export function TaskLinks({ ids, tasks, most = 12 }) {

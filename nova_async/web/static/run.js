@@ -2,14 +2,14 @@
 import * as actions from "./actions.js";
 import { clean, clock, oneLine, plural, stopwatch } from "./format.js";
 import { html, useState } from "./html.js";
-import { Bar, Prose, State, TaskLink, TaskLinks } from "./parts.js";
+import { Bar, CONDITIONS, Prose, State, TaskLink, TaskLinks } from "./parts.js";
+import { hashOf } from "./place.js";
 import { secondsOf } from "./state.js";
 import { Tasks, view } from "./tasks.js";
+import { Limits } from "./usage_limits.js";
 import { Timeline } from "./timeline.js";
 import { useClock } from "./windowed.js";
 
-const TONES = { running: "busy", completed: "good", failed: "bad", stopped: "warning", dead: "bad" };
-const SIGNS = { running: "▸", completed: "✓", failed: "✗", stopped: "■", dead: "✗" };
 const MOST_NEEDS = 8; // shown until somebody wants all
 
 export function RunPage({ state, nova }) {
@@ -18,25 +18,25 @@ export function RunPage({ state, nova }) {
   return html`
     <${Alive} state=${state} nova=${nova} />
     <${Needs} state=${state} />
-    <${Spent} state=${state} />
+    <${Spent} state=${state} nova=${nova} />
     <${Running} state=${state} nova=${nova} />
     <${Timeline} state=${state} nova=${nova} />
-    <section aria-labelledby="all"><div class="title"><h2 id="all">Tasks</h2><a href="#/graph">Graph</a></div><${Tasks} state=${state} nova=${nova} /></section>`;
+    <section aria-labelledby="all"><div class="title"><h2 id="all">Tasks</h2><a href=${hashOf("graph")}>Graph</a></div><${Tasks} state=${state} nova=${nova} /></section>`;
 }
 
 function Alive({ state, nova }) {
   const { head: { project, nova: run, condition, is_over: isOver, board } } = state;
   const at = useClock(nova, !isOver);
-  const tone = run.is_paused || run.is_stopping ? "warning" : TONES[condition] ?? "plain";
+  const tone = run.is_paused || run.is_stopping ? "warning" : CONDITIONS[condition]?.tone ?? "plain";
   const word = isOver ? condition : run.is_stopping ? "stopping" : run.is_paused ? "paused" : condition;
   const since = project.started_at && (Date.parse(project.completed_at ?? "") || at) - Date.parse(project.started_at);
   return html`<section class="alive" aria-labelledby="project">
     <h1 id="project">${oneLine(project.name) || "Run"}</h1>
-    <p class="condition"><span class="pill ${tone}"><span class="sign" aria-hidden="true">${run.is_paused && !isOver ? "‖" : SIGNS[condition]}</span> ${word}</span>
+    <p class="condition"><span class="pill ${tone}"><span class="sign" aria-hidden="true">${run.is_paused && !isOver ? "‖" : CONDITIONS[condition]?.sign}</span> ${word}</span>
       <span class="facts">${since >= 0 && html`<b class="number">${isOver && condition === "dead" ? "" : stopwatch(since / 1000)}</b>`}
         <span class="quiet">${[project.started_at && `started ${clock(project.started_at)}`, isOver && project.completed_at && `ended ${clock(project.completed_at)}`,
           !isOver && run.supervisor.pid && `pid ${run.supervisor.pid}`, oneLine(project.cascade_file)].filter(Boolean).join(" · ")}</span></span></p>
-    ${condition === "dead" && html`<p class="bad">Its supervisor has died. <span class="quiet"><code>nova run</code> goes on where it was.</span></p>`}
+    ${condition === "dead" && html`<p class="bad">Its supervisor has died. ${!state.isPast && html`<span class="quiet"><code>nova run</code> goes on where it was.</span>`}</p>`}
     <${Progress} state=${state} />
     <p class="quiet sentence">${clean(board.sentence)}</p>
     ${run.warnings.map((warning) => html`<p class="warning"><span aria-hidden="true">! </span>${clean(warning)}</p>`)}
@@ -78,32 +78,34 @@ function Needs({ state }) {
   const { needs } = state.head.board;
   const [isAll, setAll] = useState(false);
   if (!needs.length) return null;
-  return html`<section aria-labelledby="needs"><h2 id="needs">Needs you <span class="count">${needs.length}</span></h2>
+  return html`<section aria-labelledby="needs"><h2 id="needs">${state.isPast ? "Needed somebody" : "Needs you"} <span class="count">${needs.length}</span></h2>
     <ul class="needs">${needs.slice(0, isAll ? needs.length : MOST_NEEDS).map((need) => html`<${Need} key=${`${need.why} ${need.tasks.join(" ")}`} need=${need} state=${state} />`)}</ul>
     ${needs.length > MOST_NEEDS && html`<button class="as-link" onClick=${() => setAll(!isAll)}>${isAll ? "Show fewer" : `Show all ${needs.length}`}</button>`}</section>`;
 }
 
 function Need({ need, state }) {
   const { tasks } = state, task = need.tasks.length === 1 ? tasks.get(need.tasks[0]) : null, canAct = !state.head.is_over;
+  const held = need.why === "held" && canAct ? need.tasks.filter((id) => tasks.get(id)?.look.word === "on hold" || tasks.get(id)?.now.nova.is_stopped) : [];
   return html`<li class="need ${need.look.tone}">
     <p class="what"><${State} look=${need.look} /> ${task ? html`<${TaskLink} id=${task.id} name=${task.now.nova.name} />` : html`<${TaskLinks} ids=${need.tasks} tasks=${tasks} />`}</p>
-    <p class="why"><${Prose} text=${need.text} />${need.cure && html`<span class="quiet"> ${need.why === "gate" && canAct ? "" : html`→ <${Prose} text=${need.cure} />`}</span>`}</p>
+    <p class="why"><${Prose} text=${need.text} />${need.cure && !state.isPast && html`<span class="quiet"> ${need.why === "gate" && canAct ? "" : html`→ <${Prose} text=${need.cure} />`}</span>`}</p>
     ${need.blocks.length > 0 && html`<p class="blocks quiet">blocks ${plural(need.blocks.length, "task")}: <${TaskLinks} ids=${need.blocks} tasks=${tasks} most=${8} /></p>`}
+    ${held.length > 1 && html`<p class="row"><button onClick=${() => actions.retryTasks(state, held)}>Run all ${held.length} again</button></p>`}
     ${task && canAct && html`<p class="row">
       ${need.why === "gate" && html`<button class="primary" onClick=${() => actions.approve(state, task)}>Approve<span class="unseen"> ${oneLine(task.id)}</span></button>`}
-      ${(need.why === "failed" || task?.now.nova.is_stopped) && html`<button onClick=${() => actions.retryTask(state, task)}>Run again<span class="unseen"> ${oneLine(task.id)}</span></button>`}
+      ${(need.why === "failed" || held.length === 1) && html`<button onClick=${() => actions.retryTask(state, task)}>Run again<span class="unseen"> ${oneLine(task.id)}</span></button>`}
       ${need.why === "denied" && html`<button onClick=${() => actions.retryTask(state, task)}>Run again…<span class="unseen"> ${oneLine(task.id)}</span></button>`}</p>`}
   </li>`;
 }
 
-function Spent({ state: { head: { board, nova: run }, tasks } }) {
-  const { total, limits, spent = [] } = board;
+function Spent({ state, nova }) {
+  const { head: { board, nova: run }, tasks } = state, { total, spent = [] } = board;
   const budgets = run.budgets.filter((budget) => budget.task !== null && budget.is_used_up);
   return html`<section class="spent" aria-label="Progress, tokens and money">
     <div class="tile"><p class="label">Completed</p><p class="figure number">${total.completed}<small> of ${tasks.size}</small></p><${Bar} share=${total.completed / Math.max(tasks.size, 1)} tone="good" /></div>
     ${spent.map((each) => html`<div class="tile"><p class="label">${/[$~]/.test(each.text) ? "Cost" : "Tokens"}</p><p class="figure number">${clean(each.text)}</p>
       ${each.share !== null && html`<${Bar} share=${each.share} tone=${each.share >= 1 ? "bad" : each.share >= 0.8 ? "warning" : "busy"} />`}</div>`)}
-    ${limits.map((limit) => html`<div class="tile limit"><p class="label warning">Usage limit</p><p>${clean(limit.text)}</p><p class="quiet">${plural(limit.tasks.length, "task waits", "tasks wait")}: <${TaskLinks} ids=${limit.tasks} tasks=${tasks} most=${4} /></p></div>`)}
+    <${Limits} state=${state} nova=${nova} />
     ${budgets.length > 0 && html`<div class="tile limit"><p class="label warning">Used-up budgets</p><p><${TaskLinks} ids=${budgets.map((budget) => budget.task)} tasks=${tasks} /></p></div>`}
   </section>`;
 }

@@ -2,6 +2,7 @@
 
 export const NOTHING = Object.freeze({
   link: "connecting", // live, lost, refused
+  isPast: false, // whether it is a run of the past, with which nothing can be done
   problem: "", // why there is no run, or no connection
   number: 0, // of the journal's latest event that is known: where a new connection goes on
   head: null, // the document without its tasks
@@ -33,6 +34,12 @@ export function withChange(state, told) {
   }
   const number = Math.max(told.number, state.number);
   return { ...state, problem: "", number, head: headOf(told), tasks, plan, news: newsAfter(state.news, told.events) };
+}
+
+// A run of the past is a snapshot after which nothing follows.
+export function ofPast(told) {
+  const state = withSnapshot(NOTHING, told);
+  return { ...state, isPast: true, head: { ...state.head, is_over: true } };
 }
 
 export function withoutRun(state, problem) {

@@ -1,11 +1,12 @@
 // One task: why it is so, its attempts, its conversation, changes, prompt and command, checks.
 import * as actions from "./actions.js";
-import { attemptPath } from "./api.js";
+import { attemptPath, taskPath } from "./api.js";
 import { clean, clock, cost, count, duration, oneLine, plural, stopwatch, total } from "./format.js";
 import { Conversation } from "./conversation.js";
 import { html, useEffect, useState } from "./html.js";
 import { useLoaded } from "./loaded.js";
 import { Problem, State, TaskLinks, taskHash } from "./parts.js";
+import { hashOf } from "./place.js";
 import { RawLog } from "./raw.js";
 import { dependents, isAtWork, secondsOf } from "./state.js";
 import { useClock } from "./windowed.js";
@@ -15,11 +16,11 @@ const TABS = [["conversation", "Conversation"], ["attempts", "Attempts"], ["prom
 export function TaskPage({ state, nova, id, tab }) {
   const task = state.tasks.get(id), [chosen, choose] = useState(null);
   const about = task?.now.nova, latest = about?.attempts[about.attempts.length - 1];
-  const { told, error } = useLoaded(`tasks/${encodeURIComponent(id)}`, `${about?.state} ${about?.attempt} ${about?.attempts.length} ${about?.phase} ${state.head.is_over}`, Boolean(task));
+  const { told, error } = useLoaded(taskPath(id), `${about?.state} ${about?.attempt} ${about?.attempts.length} ${about?.phase} ${state.head.is_over}`, Boolean(task));
   useEffect(() => {
     document.getElementById("main")?.focus({ preventScroll: true });
   }, [id]);
-  if (!task) return html`<section class="empty"><h1>There is no task ${oneLine(id, 100)}</h1><p><a href="#/">All tasks</a></p></section>`;
+  if (!task) return html`<section class="empty"><h1>There is no task ${oneLine(id, 100)}</h1><p><a href=${hashOf("")}>All tasks</a></p></section>`;
   const attempt = about.attempts.find((each) => each.number === chosen) ?? latest;
   const isOver = state.head.is_over || (attempt && attempt.outcome !== null);
   const shared = { id, attempt: attempt?.number, hasLog: Boolean(attempt?.log), isOver, nova };
@@ -62,9 +63,9 @@ function Top({ state, task, nova }) {
   const { id, now, look } = task, canAct = !state.head.is_over, at = useClock(nova, canAct && isAtWork(task));
   const seconds = secondsOf(now, at, state.head.is_over), after = dependents(state.tasks).get(id) ?? [];
   const { state: word, attempt, retry_at: retryAt } = now.nova, wasStopped = word === "waiting" && attempt > 0 && !retryAt;
-  const hasEnded = wasStopped || ["completed", "failed", "blocked"].includes(word);
+  const hasEnded = wasStopped || look.word === "on hold" || ["completed", "failed", "blocked"].includes(word);
   return html`<header class="top">
-    <p class="quiet path"><a href="#/">Tasks</a>${[now.nova.branch, now.nova.group].filter(Boolean).map((each) => html` <span aria-hidden="true">›</span> ${oneLine(each, 100)}`)}</p>
+    <p class="quiet path"><a href=${hashOf("")}>Tasks</a>${[now.nova.branch, now.nova.group].filter(Boolean).map((each) => html` <span aria-hidden="true">›</span> ${oneLine(each, 100)}`)}</p>
     <h1 id="task"><span class="id">${oneLine(id, 100)}</span> ${oneLine(now.nova.name, 300)}</h1>
     <p class="condition"><span class="pill ${look.tone}"><span class="sign" aria-hidden="true">${look.sign}</span> ${look.word}</span>
       <span class="facts number">${[now.nova.attempt > 0 && stopwatch(seconds), look.tokens && `${look.tokens} tokens`, look.cost, now.nova.attempt > 1 && `attempt ${now.nova.attempt}`].filter(Boolean).join(" · ")}</span></p>

@@ -1,7 +1,7 @@
 // The table of all tasks: filtered, windowed, with one row selected by the keyboard.
 import { oneLine, stopwatch } from "./format.js";
 import { html, useEffect, useMemo, useRef } from "./html.js";
-import { State, TaskLink } from "./parts.js";
+import { State, TaskLink, taskHash } from "./parts.js";
 import { matching, secondsOf } from "./state.js";
 import { useClock, useNarrow, useWindowed } from "./windowed.js";
 
@@ -19,6 +19,11 @@ export function select(by) {
   view.selected = list[next].id;
   view.isMoved = true;
   view.redraw({});
+}
+
+// Another run has other tasks.
+export function forgetView() {
+  Object.assign(view, { text: "", word: "", selected: null });
 }
 
 export function setFilter(text, word = view.word) {
@@ -84,7 +89,7 @@ function Row({ task, isNarrow, isSelected, seconds, index }) {
 
 function open(event, id) {
   view.selected = id;
-  if (!event.target.closest("a, button") && !String(getSelection())) location.hash = `#/task/${encodeURIComponent(id)}`;
+  if (!event.target.closest("a, button") && !String(getSelection())) location.hash = taskHash(id);
 }
 
 function reveal(body, place, height) {

@@ -3,6 +3,7 @@ import { clean, oneLine } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { useLoaded, useSeen } from "./loaded.js";
 import { taskHash } from "./parts.js";
+import { pathOf } from "./place.js";
 import { useNarrow, useWindowed } from "./windowed.js";
 
 const ROW = 24; // pixels; the same stands in run.css
@@ -19,7 +20,7 @@ export function Timeline({ state, nova }) {
     const timer = setInterval(() => document.visibilityState === "visible" && setBeat(Date.now()), GOES_ON);
     return () => clearInterval(timer);
   }, [isOver, isSeen]);
-  const { told, error } = useLoaded("timeline", `${statesOf(state)} ${isOver} ${beat}`, isSeen);
+  const { told, error } = useLoaded(pathOf("timeline"), `${statesOf(state)} ${isOver} ${beat}`, isSeen);
   return html`<section ref=${section} aria-labelledby="timeline"><div class="title"><h2 id="timeline">Timeline</h2>
     <span class="legend" aria-hidden="true">${KINDS.map(([spell, name, tone]) => html`<span><svg width="18" height="10"><rect class="segment ${spell} ${tone}" width="18" height="10" rx="2" /></svg> ${name}</span>`)}</span></div>
     ${told ? html`<${Drawn} told=${told} tasks=${state.tasks} />` : html`<p class="quiet">${clean(error) || "…"}</p>`}</section>`;
