@@ -1,1 +1,1 @@
-"""Speed, measured against peers in the same run."""
+"""Speed, as ratios to what was measured in the same run: ``python -m tests.benchmarks``."""
