@@ -24,7 +24,7 @@ COMMANDS = {
     "show": "Show everything about one task: its state and why, its attempts, what it changed, and its answer.",
     "result": "Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.",
     "logs": "Show what a task printed: text, tool calls and results; in a pipe, the raw bytes.",
-    "runs": "List the runs of this folder, newest first: when, which plan, how it ended, tasks, tokens, cost and time.",
+    "runs": "List the runs of a folder, newest first: when, which plan, how it ended, tasks, tokens, cost and time.",
     "report": "Write a report of a run as one HTML page, or as Markdown, JUnit XML or CTRF.",
     "cost": "Show what the attempts of a plan have used and cost: as reported by agents, and as estimated by prices.",
     "serve": "Show a run as a page in the browser, and as JSON for programs.",

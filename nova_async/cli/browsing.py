@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, final
 
+from nova_async._core.advice import in_commands
 from nova_async.cli.keys import BACKSPACE, DOWN, END, ENTER, ESCAPE, HOME, PAGE_DOWN, PAGE_UP, UP
 from nova_async.control.board import Board
 from nova_async.control.protocol import Approve, Pause, Request, Resume, Retry, Stop, StopTask, Workers
 from nova_async.views import TaskView
 from nova_async.words import TaskState
 
-__all__ = ["HELP", "Browsing", "Pane"]
+__all__ = ["HELP", "Browsing", "Pane", "in_keys"]
 
 PAGE = 10  # tasks or lines
 LONGEST_FILTER = 80  # characters, on one line of a terminal
@@ -32,6 +33,15 @@ HELP = (
     ("a", "approve the selected task, if it waits for approval"),
     ("q", "leave; the run goes on"),
 )
+
+
+KEYS = {"stop": "s", "retry": "r", "approve": "a", "pause": "p", "resume": "p", "jobs": "+"}
+"""Which key does what a command does."""
+
+
+def in_keys(text: str) -> str:
+    """Name keys where a run, which does not know how it is asked, names commands: ``the key s`` for ``nova stop``."""
+    return in_commands(text, lambda name, more: f"the key {KEYS[name]}" if name in KEYS else f"`nova {name}{more}`")
 
 
 class Pane(Enum):

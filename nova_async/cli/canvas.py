@@ -11,6 +11,8 @@ __all__ = ["HIDE_CURSOR", "SHOW_CURSOR", "Canvas"]
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"  # a sign that is wider than we think is cut off, and moves nothing
 ERASE_LINE, ERASE_BELOW = "\x1b[K", "\x1b[J"
+# Not ERASE_BELOW alone: where that is the whole screen, tmux takes it for `clear` and keeps a copy in its history.
+ERASE_THE_LAST = f"{ERASE_LINE}\r\n{ERASE_BELOW}\x1b[1A"
 
 
 @final
@@ -31,7 +33,7 @@ class Canvas:
         It may have one line less than the terminal, or that scrolls.
         """
         text = self._to_the_top(columns)
-        text += ERASE_BELOW * bool(above) + "".join(f"{paint(line, self._colours)}\r\n" for line in above)
+        text += ERASE_THE_LAST * bool(above) + "".join(f"{paint(line, self._colours)}\r\n" for line in above)
         # Erased before it is written: after a line that reaches the edge, its last sign would go.
         text += NO_WRAP + "".join(f"{ERASE_LINE}{paint(line, self._colours)}\r\n" for line in picture)
         self._write(text + ERASE_BELOW + WRAP)

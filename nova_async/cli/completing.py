@@ -9,7 +9,7 @@ from typing import TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
-from nova_async.cli.places import STATE_FILE, folder_and_tasks
+from nova_async.cli.places import JOURNAL, STATE_FILE, folder_and_tasks
 
 __all__ = ["completer_of"]
 
@@ -18,14 +18,18 @@ Offer = Callable[[click.Context, str], Iterable[Item]]
 Completer = Callable[[click.Context, click.Parameter, str], list[Item]]
 
 LARGEST = 64 * 1024 * 1024  # bytes of a state file: one of 100,000 tasks; a larger one would take seconds to read
+MOST_RUNS = 50  # that are offered; a shell asks before it shows more
 OF_THE_PLAN = frozenset({"run", "plan"})  # commands that are about tasks that may not have run
 
 
 def completer_of(metavar: str) -> Completer | None:
     """Return what offers values for a parameter, by the word that stands for it in the help; None for any text."""
     # Files first: bash forgets what was offered before them, and offers them only where nothing else fits.
-    known = {"PLAN": files, "FILE": files, "DIR": folders, "AGENT": agents, "TASK": task_ids, "WHAT": receivers}
+    known = {"PLAN": files, "FILE": files, "DIR": folders, "AGENT": agents, "TASK": task_ids, "WHAT": receivers,
+             "RUN": run_ids}  # fmt: skip
     words = re.findall(r"\w+", metavar)
+    if {"DIR", "TASK"} <= {*words}:
+        known["DIR"] = folders_named
     offers = [offer for word, offer in known.items() if word in words]
     return guarded(*offers) if offers else None
 
@@ -53,6 +57,11 @@ def folders(ctx: click.Context, incomplete: str) -> Iterable[Item]:
         yield CompletionItem(incomplete, type="dir")
 
 
+def folders_named(ctx: click.Context, incomplete: str) -> Iterable[Item]:
+    """Let the shell offer folders where a task may stand as well: only what has a slash, or is a dot, is a folder."""
+    return folders(ctx, incomplete) if "/" in incomplete or incomplete.startswith(".") else ()
+
+
 def agents(_: click.Context, incomplete: str) -> Iterable[Item]:
     """Offer the agents that nova can read."""
     from nova_async.agents import AGENTS
@@ -72,6 +81,20 @@ def task_ids(ctx: click.Context, incomplete: str) -> Iterable[Item]:
     for task_id, about in (sources[0](ctx) or sources[1](ctx)).items():
         if task_id.startswith(incomplete) and task_id not in given:
             yield CompletionItem(task_id, help=about or None)
+
+
+def run_ids(ctx: click.Context, incomplete: str) -> Iterable[Item]:
+    """Offer the runs here, newest first, each with when it began and which plan it ran."""
+    from nova_async._core.moments import day_and_time
+    from nova_async.journal.reader import JournalReader  # with SQLite
+
+    # What stands before an option that has no value yet is no parameter for click.
+    named = str(ctx.params.get("directory") or ".")
+    folder = folder_and_tasks(words_of(ctx) or ctx.args)[0] if named == "." else Path(named)
+    journal = Path(ctx.params.get("journal") or folder / JOURNAL)
+    for run in JournalReader(journal).runs(limit=MOST_RUNS):
+        if run.start.run_id.startswith(incomplete):
+            yield CompletionItem(run.start.run_id, help=f"{day_and_time(run.start.started_at)} {run.start.plan}")
 
 
 def words_of(ctx: click.Context) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from nova_async.worker.log.file import find_log
 if TYPE_CHECKING:
     from nova_async.cascade import Cascade
 
-__all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task", "read_plan_of"]
+__all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task", "find_task_of_run", "read_plan_of"]
 
 
 class NoTaskError(NovaError):

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from nova_async.cli.asking import journal_of, steer
+from nova_async.cli.numbers import Whole
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.control.protocol import Workers
 
@@ -16,7 +15,7 @@ __all__ = ["command"]
 class Options:
     """What the command line says."""
 
-    count: int = argument("N", type=click.IntRange(min=1))
+    count: int = argument("N", type=Whole(1))
     directory: str = argument("[DIR]", default=".")
     journal: str | None = option(metavar="FILE", help="The run's journal, if it is elsewhere.")
     json: bool = flag(help="Write one JSON line.")

@@ -6,15 +6,15 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, final
 
 import click
 
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
+from nova_async.cli.numbers import Whole
 from nova_async.cli.options import argument, command_of, flag, option, run_option
-from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE, folder_and_task, place_in
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
 from nova_async.errors import NovaError, StateFileError
 from nova_async.journal.condition import condition_of
@@ -39,20 +39,18 @@ TO_COME = (TaskState.WAITING, TaskState.READY, TaskState.RETRYING, TaskState.IN_
 class Options:
     """What the command line says."""
 
-    task: str = argument("TASK")
+    words: tuple[str, ...] = argument("[DIR] TASK", nargs=-1)
     follow: bool = flag("--follow", "-f", help="Keep following while the task runs.")
     raw: bool = flag(help="Write the raw bytes, on a terminal too.")
     text: bool = flag(help="Show an agent's events as text, in a pipe too.")
-    attempt: int | None = option(
-        type=click.IntRange(min=1), metavar="N", help="Show attempt number N instead of the latest."
-    )
+    attempt: int | None = option(type=Whole(1), metavar="N", help="Show attempt number N instead of the latest.")
     run: str | None = run_option()
     agent: str | None = option(
         metavar="NAME", show_default="as recorded by the run", help="Agent whose output format to read."
     )
-    log_dir: str = option(metavar="DIR", default=LOG_DIR, help="Folder of the logs (TASK.log).")
-    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
-    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal, for --run.")
+    log_dir: str | None = option(metavar="DIR", show_default="DIR/logs", help="Folder of the logs (TASK.log).")
+    state: str | None = option(metavar="FILE", help="The state file, if it is elsewhere.")
+    journal: str | None = option(metavar="FILE", help="The run journal, if it is elsewhere; for --run.")
 
 
 class NoLogError(Exception):
@@ -62,10 +60,9 @@ class NoLogError(Exception):
 def show_log(options: Options) -> int:
     """Show what a task printed: text, tool calls and results; in a pipe, the raw bytes.
 
-    TASK is a task id. Attempts are numbered from 1, across all runs.
+    TASK is a task id, DIR the folder of the run; by default, this folder. Attempts are numbered from 1, across all
+    runs. --follow ends at once for a task, or a run, that is over.
     """
-    if options.run is not None and options.follow:
-        raise click.UsageError("--run and --follow cannot be used together: leave --run out to follow what runs now")
     try:
         source = Source(options)
         if options.agent is not None:
@@ -148,18 +145,22 @@ class Source:
     """
 
     def __init__(self, options: Options) -> None:
-        self.task_id = options.task
-        self._log_dir = Path(options.log_dir)
-        self._state = Path(options.state)
+        folder, self.task_id = folder_and_task(options.words)
+        self._log_dir = place_in(folder, LOG_DIR, options.log_dir)
+        self._state = place_in(folder, STATE_FILE, options.state)
         self._of_run: TaskView | None = None
-        if options.run is not None:
-            from nova_async.cli.found_task import find_task  # with SQLite
-
-            places = {"state": self._state, "journal": Path(options.journal)}
-            self._of_run = find_task(options.task, **places, run_id=options.run).view
         self._seen: os.stat_result | None = None
         self._run: RunView | None = None
         self._tasks: dict[str, TaskView] = {}
+        if options.run is not None:
+            from nova_async.cli.found_run import find_run  # with SQLite
+            from nova_async.cli.found_task import find_task_of_run
+
+            run = find_run(options.run, journal=place_in(folder, JOURNAL, options.journal), state=self._state)
+            found = find_task_of_run(self.task_id, run).view
+            is_live = self.look() is not None and self._run is not None and self._run.run_id == run.view.run_id
+            if not (options.follow and is_live and run.condition is Condition.RUNNING):
+                self._of_run = found
 
     def look(self) -> TaskView | None:
         """Return the task as it stands now; None where no run knows it. Reads the file only if it is a new one."""

@@ -14,6 +14,11 @@ from nova_async.views import TaskView
 __all__ = ["foot_of", "pane_picture"]
 
 LEAST_OF_THE_LOG = 5  # lines that a task's own pane leaves for the end of its log
+KEYS_OF = {
+    Pane.TASK: "l log · j k other tasks · enter table",
+    Pane.LOG: "j k g scroll · f end · l table",
+}
+STEERING = " · s stop · r run again"
 
 
 def pane_picture(browsing: Browsing, board: Board, log: LogPane, columns: int, lines: int) -> list[Line]:
@@ -26,7 +31,7 @@ def pane_picture(browsing: Browsing, board: Board, log: LogPane, columns: int, l
     if browsing.pane is Pane.TASK:
         return task_pane(task, board, head, log, columns, lines)
     rows, browsing.offset = log.rows(task, columns, lines - 2, browsing.offset)
-    told = f"log of attempt {task.attempt}" if task.attempt else "log"
+    told = f"log of attempt {task.attempts[-1].start.id.number}" if task.attempts else "log"
     told += f", {browsing.offset} lines above its end" if browsing.offset else ", its end"
     told += f"; all of it: nova logs {task.id}" if log.is_cut else ""
     return [head, [Span(told, Ink.GREY)], *rows, *[""] * (lines - 2 - len(rows))]
@@ -70,7 +75,7 @@ def help_lines(columns: int, lines: int, offset: int) -> tuple[list[Line], int]:
 
 
 def foot_of(browsing: Browsing, board: Board, columns: int) -> Iterator[Line]:
-    """Give the last line: a question, what is typed, or what the last key has done."""
+    """Give the last line: a question, what is typed, what the last key has done, or the keys of what is looked at."""
     if browsing.question is not None:
         answers = " y/n"  # must be seen, however long the question is
         yield [*cut([Span(browsing.question.text, Ink.AMBER)], columns - len(answers)), Span(answers, Ink.AMBER)]
@@ -79,5 +84,8 @@ def foot_of(browsing: Browsing, board: Board, columns: int) -> Iterator[Line]:
         yield cut([Span("/", Ink.BOLD), Span(browsing.filter), Span(end, Ink.GREY)], columns)
     elif browsing.message:
         yield cut([Span(one_line(browsing.message), Ink.BOLD)], columns)
+    elif browsing.pane in KEYS_OF:
+        keys = KEYS_OF[browsing.pane] + (STEERING if not board.is_over else "")
+        yield cut([Span(f"{keys} · ? all keys", Ink.GREY)], columns)
     elif board.is_over and browsing.can_leave:
         yield cut([Span("this run is over; q leaves", Ink.BOLD)], columns)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from nova_async._core.advice import PLAN
 from nova_async._core.own_places import JOURNAL, LOG_DIR, STATE_FILE
 
-__all__ = ["JOURNAL", "LOG_DIR", "PLAN", "STATE_FILE", "folder_and_tasks"]
+__all__ = ["JOURNAL", "LOG_DIR", "PLAN", "STATE_FILE", "folder_and_task", "folder_and_tasks", "place_in"]
 
 
 def folder_and_tasks(words: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
@@ -17,3 +19,17 @@ def folder_and_tasks(words: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
     if words and ("/" in words[0] or words[0] in (".", "..")):
         return Path(words[0]), tuple(dict.fromkeys(words[1:]))
     return Path(), tuple(dict.fromkeys(words))
+
+
+def folder_and_task(words: Sequence[str]) -> tuple[Path, str]:
+    """Tell the folder of a run from the one task in ``[DIR] TASK``; raises ``click.UsageError`` for none or several."""
+    folder, tasks = folder_and_tasks(words)
+    if len(tasks) != 1:
+        raise click.UsageError(f"one TASK at a time, not {', '.join(tasks)}" if tasks else "Missing argument 'TASK'.")
+    (task,) = tasks
+    return folder, task
+
+
+def place_in(folder: Path, usual: str, named: str | None) -> Path:
+    """Return where a file of a run is: where somebody says, or else in the usual place of its folder."""
+    return folder / usual if named is None else Path(named)

@@ -13,7 +13,7 @@ from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, option, run_option
-from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE, folder_and_task, place_in
 from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import NovaError
 from nova_async.journal.columns import MOST_TEXT
@@ -31,33 +31,34 @@ CHUNK = 1024 * 1024  # bytes
 class Options:
     """What the command line says."""
 
-    task: str = argument("TASK")
+    words: tuple[str, ...] = argument("[DIR] TASK", nargs=-1)
     plan: str | None = option(metavar="PLAN", help="The plan it belongs to; by default the one run last.")
     run: str | None = run_option()
-    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
-    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
+    state: str | None = option(metavar="FILE", help="The state file, if it is elsewhere.")
+    journal: str | None = option(metavar="FILE", help="The run journal, if it is elsewhere.")
 
 
 def show_result(options: Options) -> int:
     """Print the final answer of a task's agent; in a pipe, exactly as the agent gave it.
 
-    TASK is a task id. The exit code is 1 if there is no answer, 2 if there is no such task.
+    TASK is a task id, DIR the folder of the run; by default, this folder. The exit code is 1 if there is no answer, 2
+    if there is no such task.
     """
     if options.plan is not None and options.run is not None:
         raise click.UsageError("--plan and --run cannot be used together: a run is one of a plan")
     plan = Path(options.plan) if options.plan is not None else None
+    folder, task_id = folder_and_task(options.words)
+    state, journal = place_in(folder, STATE_FILE, options.state), place_in(folder, JOURNAL, options.journal)
     try:
-        task = find_task(
-            options.task, state=Path(options.state), journal=Path(options.journal), plan=plan, run_id=options.run
-        )
+        task = find_task(task_id, state=state, journal=journal, plan=plan, run_id=options.run)
     except NovaError as error:
         tell(str(error))
         return BAD_INPUT
     answer = answer_of(task.view.attempts)
     if answer is None:
-        tell(f"{options.task} has no answer: {why_none(task)}")
+        tell(f"{task_id} has no answer: {why_none(task)}")
         return NO_ANSWER
-    text = whole(answer, Path(options.state).parent)
+    text = whole(answer, state.parent)
     if sys.stdout is not None and not is_terminal(sys.stdout):
         sys.stdout.flush()
         write_all(sys.stdout.fileno(), text.encode("utf-8", "surrogateescape"))

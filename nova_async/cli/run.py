@@ -20,6 +20,7 @@ from nova_async.cli.earlier import earlier_runs, note_on_growth, notes_on_earlie
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.github import Fence, is_github
 from nova_async.cli.limit_options import limit
+from nova_async.cli.numbers import Whole
 from nova_async.cli.options import REDACT, argument, command_of, flag, option, optional_flag, order_option
 from nova_async.cli.others_told import others_told
 from nova_async.cli.painter import Painter
@@ -77,7 +78,7 @@ class Options:
     max_wait: str | None = limit("TIME", "Wait no longer for a usage limit to reset (30m, 2h); 0 never waits.")
     pace: str | None = limit("WORD", "Start fewer tasks as a usage limit nears: on, off, or from which share (0.8).")
     max_workers: int | None = option(
-        "--max-workers", "-j", type=click.IntRange(min=1), show_default="the plan's", help="How many tasks run at once."
+        "--max-workers", "-j", type=Whole(1), show_default="the plan's", help="How many tasks run at once."
     )
     cwd: str = option(
         metavar="DIR",

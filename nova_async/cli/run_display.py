@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
-from nova_async.cli.browsing import Browsing
+from nova_async.cli.browsing import Browsing, in_keys
 from nova_async.cli.display import Display
 from nova_async.cli.github import Annotated, Fence
 from nova_async.cli.heartbeat import Heartbeat
@@ -107,7 +107,7 @@ def keys_of(view: Display, orchestrator: "Orchestrator", painter: Painter) -> Ab
                 obey(orchestrator, request)
                 browsing.message = describe_request(request)
             except NovaError as error:
-                browsing.message = str(error)
+                browsing.message = in_keys(str(error))
         painter.changed()
 
     return view.keys(press)

@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
 from nova_async._core.moments import day_and_time
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_run import plan_of_key, warn_of_foreign
 from nova_async.cli.ink import Ink, Line, Span
-from nova_async.cli.options import command_of, flag, option
-from nova_async.cli.places import JOURNAL
+from nova_async.cli.numbers import Whole
+from nova_async.cli.options import argument, command_of, flag, option
+from nova_async.cli.places import JOURNAL, place_in
 from nova_async.cli.say import say, tell
 from nova_async.control.figures import UNKNOWN, cost_of_all, describe_tokens, stopwatch
 from nova_async.errors import JournalError
@@ -40,19 +39,20 @@ INKS = {Condition.FAILED: Ink.RED, Condition.DEAD: Ink.RED, Condition.RUNNING: I
 class Options:
     """What the command line says."""
 
-    limit: int = option("--limit", "-n", type=click.IntRange(min=1), default=MOST_RUNS, help="How many, newest first.")
+    directory: str = argument("[DIR]", default=".")
+    limit: int = option("--limit", "-n", type=Whole(1), default=MOST_RUNS, help="How many, newest first.")
     json: bool = flag(help="Write one JSON document.")
-    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
+    journal: str | None = option(metavar="FILE", help="The run journal, if it is elsewhere.")
 
 
 def show_runs(options: Options) -> int:
-    """List the runs of this folder, newest first: when, which plan, how it ended, tasks, tokens, cost and time.
+    """List the runs of a folder, newest first: when, which plan, how it ended, tasks, tokens, cost and time.
 
-    The numbers are those of the run itself, without earlier runs that it resumed. The beginning of a run's id is
-    enough for --run of `nova show`, `nova logs`, `nova result` and `nova report`. The exit code is 2 if nothing has
-    been run here.
+    DIR is the folder; by default, this one. The numbers are those of the run itself, without earlier runs that it
+    resumed. The beginning of a run's id is enough for --run of `nova show`, `nova logs`, `nova result` and `nova
+    report`. The exit code is 2 if nothing has been run there.
     """
-    journal = Path(options.journal)
+    journal = place_in(Path(options.directory), JOURNAL, options.journal)
     try:
         reader = JournalReader(journal)
         warn_of_foreign(reader)

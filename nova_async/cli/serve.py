@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nova_async.cli.exit_codes import BAD_INPUT
+from nova_async.cli.numbers import Whole
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.say import say, tell
 from nova_async.cli.signals import Interruption, listen
@@ -34,7 +35,7 @@ class Options:
 
     directory: str = argument("[DIR]", default=".")
     port: int | None = option(
-        type=click.IntRange(0, 65535), metavar="N", show_default=f"{USUAL_PORT}, or any that is free",
+        type=Whole(0, 65535), metavar="N", show_default=f"{USUAL_PORT}, or any that is free",
         help="Port to listen on; 0 for any that is free.",
     )  # fmt: skip
     uds: str | None = option(metavar="PATH", help="Listen on a Unix socket that only you can open, on no port.")

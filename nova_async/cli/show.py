@@ -18,7 +18,7 @@ from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option, run_option
-from nova_async.cli.places import JOURNAL, STATE_FILE
+from nova_async.cli.places import JOURNAL, STATE_FILE, folder_and_task, place_in
 from nova_async.cli.say import say, tell
 from nova_async.cli.tones import INKS
 from nova_async.control.denials import cure_of
@@ -45,31 +45,32 @@ NUMBERS = frozenset({0, 2, 3, 4})  # the columns that are set to the right
 class Options:
     """What the command line says."""
 
-    task: str = argument("TASK")
+    words: tuple[str, ...] = argument("[DIR] TASK", nargs=-1)
     plan: str | None = option(metavar="PLAN", help="The plan it belongs to; by default the one run last.")
     run: str | None = run_option()
-    state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
-    journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
+    state: str | None = option(metavar="FILE", help="The state file, if it is elsewhere.")
+    journal: str | None = option(metavar="FILE", help="The run journal, if it is elsewhere.")
     json: bool = flag(help="Write one JSON document.")
 
 
 def show_task(options: Options) -> int:
     """Show everything about one task: its state and why, its attempts, what it changed, and its answer.
 
-    TASK is a task id. The exit code is 2 if there is no such task.
+    TASK is a task id, DIR the folder of the run; by default, this folder. The exit code is 2 if there is no such
+    task.
     """
     if options.plan is not None and options.run is not None:
         raise click.UsageError("--plan and --run cannot be used together: a run is one of a plan")
     plan = Path(options.plan) if options.plan is not None else None
+    folder, task_id = folder_and_task(options.words)
+    state, journal = place_in(folder, STATE_FILE, options.state), place_in(folder, JOURNAL, options.journal)
     try:
-        task = find_task(
-            options.task, state=Path(options.state), journal=Path(options.journal), plan=plan, run_id=options.run
-        )
+        task = find_task(task_id, state=state, journal=journal, plan=plan, run_id=options.run)
     except NovaError as error:
         tell(str(error))
         return BAD_INPUT
     if not task.is_over:
-        view = with_last_output(task.view, Path(options.state).parent)
+        view = with_last_output(task.view, state.parent)
         task = replace(task, view=replace(view, duration_seconds=seconds_until(datetime.now(UTC), view, task.since)))
     prompt = prompt_of(task)
     if options.json:

@@ -102,6 +102,9 @@ class Terminal:
             before = termios.tcgetattr(self._descriptor)
             wanted = [*before]
             wanted[LOCAL_MODES] &= ~(termios.ECHO | termios.ECHONL)
+            # Ctrl-C and Ctrl-Z would throw away what the terminal has not shown yet: half a picture, over which the
+            # next one is drawn as if all of it were there. termios(3), NOFLSH.
+            wanted[LOCAL_MODES] |= termios.NOFLSH
             if self._reads_keys:
                 wanted[LOCAL_MODES] &= ~termios.ICANON
                 wanted[CHARACTERS] = [*before[CHARACTERS]]

@@ -12,7 +12,7 @@ from typing import final
 
 from nova_async._core.threads import in_thread
 from nova_async.cascade.graph import remaining_lengths
-from nova_async.cli.browsing import Browsing
+from nova_async.cli.browsing import Browsing, in_keys
 from nova_async.cli.display import Display
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.heartbeat import Heartbeat, heartbeat_line
@@ -238,7 +238,7 @@ class Watching:
             await self._control.ask(request)
             browsing.message = describe_request(request)
         except ControlError as error:
-            browsing.message = str(error)
+            browsing.message = in_keys(str(error))
         self._painter.changed()
 
     def _signals(self) -> dict[int, Callable[[int], object]]:

@@ -183,7 +183,7 @@ class TaskKnown:
             phase=facts.phase if self.placed is not None else None,
             phase_since=facts.phase_since,
             is_stopping=self.placed is not None and self.placed.is_stopping,
-            attempt=last.start.id.number if last else 0,
+            attempt=last.start.id.number if last and last.counts else 0,  # begun anew, it has not begun yet
             agent=last.start.served_by if last else "",
             outcome=end.outcome if end else None,
             error=end.error if end else None,

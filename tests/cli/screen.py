@@ -92,6 +92,14 @@ class Screen:
         if self.row == len(self.rows):
             self.rows.append(Row())
 
+    def _keep_what_is_cleared(self) -> None:
+        """Move the screen up where all of it is cleared at once, as tmux does: it is taken for `clear`."""
+        top = max(len(self.rows) - self.lines, 0)
+        cleared = [row.text for row in self.rows[top:]]
+        if (self.row, self.column) == (top, 0) and any(cleared):
+            self.rows[top:top] = map(Row, cleared)
+            self.row += len(cleared)
+
     def _obey(self, private: str, numbers: str, letter: str) -> None:
         row = self.rows[self.row]
         match letter:
@@ -100,6 +108,7 @@ class Screen:
             case "K":
                 row.text, row.goes_on = row.text[: min(self.column, self.columns - 1)], False
             case "J":
+                self._keep_what_is_cleared()
                 row.text, row.goes_on = row.text[: min(self.column, self.columns - 1)], False
                 del self.rows[self.row + 1 :]
             case "h" | "l" if private and numbers == "7":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from nova_async.cli.browsing import HELP, LONGEST_FILTER, LOOKS, MOVES, WISHES, Browsing, Pane
+from nova_async.cli.browsing import HELP, LONGEST_FILTER, LOOKS, MOVES, WISHES, Browsing, Pane, in_keys
 from nova_async.cli.ink import plain
 from nova_async.cli.keys import BACKSPACE, DOWN, END, ENTER, ESCAPE, HOME, PAGE_DOWN, UP
 from nova_async.cli.run_table import RunTable
@@ -188,6 +188,36 @@ def test_the_selected_task_has_a_mark() -> None:
         assert len(lines) <= 15
         assert [line.split()[1] for line in lines if line.startswith("→")] == [selected]
         assert lines[-1].startswith("… ")
+
+
+def test_a_task_and_its_log_name_the_keys_that_go_on_from_there() -> None:
+    """In the last line, until there is something to tell; of a run that is over nothing is asked."""
+    assert shown_after(ENTER)[-1] == "l log · j k other tasks · enter table · s stop · r run again · ? all keys"
+    assert shown_after("l")[-1] == "j k g scroll · f end · l table · s stop · r run again · ? all keys"
+    assert shown_after("l", "s")[-1] == "stop F2? y/n"
+    over, browsing = board(condition=Condition.FAILED), Browsing()
+    press(browsing, "l", at=over)
+    assert shown(browsing, over)[-1] == "j k g scroll · f end · l table · ? all keys"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        ("F1 is running: stop it first (`nova stop F1`)", "F1 is running: stop it first (the key s)"),
+        (
+            "F1 has failed already; `nova retry F1` lets it run again",
+            "F1 has failed already; the key r lets it run again",
+        ),
+        (
+            "the run is paused already; `nova resume` lets it go on",
+            "the run is paused already; the key p lets it go on",
+        ),
+        ("remove its tick, then run `nova run`", "remove its tick, then run `nova run`"),
+    ],
+)
+def test_a_refusal_names_keys_to_somebody_who_presses_keys(refusal: str, told: str) -> None:
+    """The run names commands; where a key does the same, it is at hand."""
+    assert in_keys(refusal) == told
 
 
 def test_what_is_told_stands_in_the_last_line() -> None:

@@ -1,5 +1,6 @@
 """``nova logs``: what a task printed, attempt by attempt, whatever its logs are called by now."""
 
+import asyncio
 import os
 import subprocess
 import time
@@ -10,11 +11,13 @@ from typing import IO
 
 import pytest
 
+from nova_async.journal.store import Journal
 from nova_async.process.table import TABLE
 from nova_async.records import LogRef
 from nova_async.views import RunView, TaskView
 from nova_async.words import Outcome, RunEnd, TaskState
 from tests.cli.command import NOVA, nova
+from tests.journal import making
 from tests.views import attempt, by_id, log_at, run_view, write_state
 
 
@@ -152,9 +155,9 @@ def test_an_attempt_that_has_only_just_begun(logs: Path) -> None:
 
 
 @contextmanager
-def following(folder: Path, task_id: str) -> Iterator[IO[bytes]]:
+def following(folder: Path, task_id: str, *more: str) -> Iterator[IO[bytes]]:
     """Follow a task's log; give what is written, and see that it ends well."""
-    process = subprocess.Popen([*NOVA, "logs", task_id, "-f"], cwd=folder, stdout=subprocess.PIPE)
+    process = subprocess.Popen([*NOVA, "logs", task_id, "-f", *more], cwd=folder, stdout=subprocess.PIPE)
     assert process.stdout is not None
     with process:
         try:
@@ -195,6 +198,26 @@ def test_following_to_the_end_over_attempts(logs: Path) -> None:
             new.write("the end\n")
         write_state(logs, ourselves(end=RunEnd.COMPLETED), by_id(TaskView(id="F1", state=TaskState.COMPLETED)))
         assert output.readline() == b"the end\n"
+
+
+def test_the_run_that_is_running_is_followed(logs: Path) -> None:
+    """Also where somebody names it by its id."""
+
+    async def begin() -> None:
+        book, us = await Journal.open(logs / ".nova/journal.db"), ourselves()
+        await book.begin_run(making.run("abcdef", pid=us.pid, pid_start_time=us.pid_start_time))
+        await book.begin_attempt(making.start("F1", run_id="abcdef"))
+        await book.close()
+
+    asyncio.run(begin())
+    first = log(logs, "F1")
+    write_state(logs, ourselves(run_id="abcdef"), by_id(at_work(1, first)))
+    with following(logs, "F1", "--run", "abc") as output:
+        assert output.readline() == b"third\n"
+        with (logs / "logs/F1.log").open("a") as more:
+            more.write("more\n")
+        assert output.readline() == b"more\n"
+        write_state(logs, ourselves(run_id="abcdef", end=RunEnd.COMPLETED), by_id(at_work(1, first)))
 
 
 def test_following_misses_no_attempt(logs: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.agents.recordings import kept
 from tests.cli.command import PROGRAMS, nova
+from tests.cli.test_completion import offered
 
 PLAN = f"""+++
 retries = 0
@@ -144,3 +145,34 @@ def test_an_id_that_begins_several_runs(ran: Path, tmp_path: Path) -> None:
     assert told.returncode == 2
     assert "several runs begin with abc: abc2, abc1; name more of its id" in told.stderr
     assert "no task T2 in run abc1" in nova("show", "T2", "--run", "abc1", "--journal", journal, cwd=ran).stderr
+
+
+def test_a_log_of_the_past_is_followed_to_its_end(ran: Path) -> None:
+    """Which is there already: with -f it is printed as without, of whichever run."""
+    for found in runs(ran):
+        followed = nova("logs", "T2", "--run", found["run_id"], "-f", cwd=ran)
+        assert (followed.returncode, followed.stderr) == (0, "")
+        assert followed.stdout == nova("logs", "T2", "--run", found["run_id"], cwd=ran).stdout != ""
+
+
+@pytest.mark.parametrize("words", [["runs"], ["show", "T2"], ["logs", "T2"], ["result", "T2"]])
+def test_a_run_elsewhere_is_named_by_its_folder(words: list[str], ran: Path, tmp_path: Path) -> None:
+    """As for nova status, watch, stop and the others: from any folder one is told what one is told there."""
+    command, *task = words
+    there, here = nova(*words, cwd=ran), nova(command, f"{ran}/", *task, cwd=tmp_path)
+    assert (here.returncode, here.stderr) == (0, "")
+    assert told(here.stdout) == told(there.stdout) != []
+
+
+def told(text: str) -> list[str]:
+    """Return what is told, but for where the plan is and how its columns are set."""
+    return [word for word in text.split() if "CASCADE.md" not in word]
+
+
+def test_a_shell_offers_the_runs(ran: Path, tmp_path: Path) -> None:
+    """By their ids, newest first, of the folder that is named; none where nothing has run."""
+    newest, first = (found["run_id"] for found in runs(ran))
+    assert offered("nova show T2 --run ", ran) == [newest, first]
+    assert offered(f"nova logs --run {first[:8]}", ran) == [first]
+    assert offered(f"nova report {ran} --run ", tmp_path) == [newest, first]
+    assert offered("nova show T2 --run ", tmp_path) == []

@@ -3,8 +3,10 @@
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from nova_async.cli.canvas import Canvas
 from nova_async.cli.ink import Colours
-from nova_async.cli.terminal import can_draw
+from nova_async.cli.terminal import Terminal, can_draw
 from tests.cli.command import HAS_SETSID, NOVA, nova
 from tests.cli.screen import Screen, Shell
 
@@ -276,9 +278,26 @@ def test_a_canvas_leaves_no_remains(sizes: list[int]) -> None:
     kept = []
     for turn, columns in enumerate([50, *sizes, *sizes]):
         screen.resize(columns, 12)
-        for height in (3, 7, 2):
-            above = [f"said {turn}.{height}"] if height == 7 else []
+        for height in (3, 7, 11, 2):  # one of all the terminal but its last line, then below a line that stays
+            above = [f"said {turn}.{height}"] if height in (7, 2) else []
             kept += above
             canvas.draw(["x" * columns, *(f"row {number}"[:columns] for number in range(height - 1))], columns, above)
     last = ["x" * columns, "row 0", ""]
     assert screen.shown == ["$ nova run", *kept, *last]
+
+
+def test_an_interrupt_throws_nothing_away_that_is_still_to_be_shown() -> None:
+    """Ctrl-C in the middle of a picture: the next one is drawn over all of it, so all of it must be there."""
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    with os.fdopen(theirs, "w") as stream:
+        with Terminal(stream):
+            os.set_blocking(theirs, False)
+            written = os.write(theirs, b"x" * 100_000)  # as much as the system holds until the terminal shows it
+            os.write(ours, b"\x03")
+            shown = b""
+            while shown.count(b"x") < written:
+                assert select.select([ours], [], [], 1.0)[0], f"{shown.count(b'x')} of {written} bytes are shown"
+                shown += os.read(ours, 10_000)
+        assert termios.tcgetattr(theirs) == before
+    os.close(ours)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nova_async.cascade import Task
+from nova_async.control.looks import look_of, time_of
 from nova_async.errors import RunLockedError
 from nova_async.journal.history import History
 from nova_async.journal.lock import RunLock
@@ -16,7 +17,7 @@ from nova_async.orchestrator.known import TaskKnown
 from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.resume import failed_tasks
 from nova_async.orchestrator.retry_command import retry_tasks
-from nova_async.words import EventKind, Outcome, RunEnd
+from nova_async.words import EventKind, Outcome, RunEnd, TaskState
 from tests.journal.making import event
 from tests.journal.making import run as run_start
 from tests.orchestrator.test_running import plan, run, states
@@ -73,6 +74,17 @@ def test_only_a_check_that_counts_is_left_to_be_made() -> None:
     assert TaskKnown(task, [stopped]).left_to_check() == stopped
     assert TaskKnown(replace(task, description="do something else"), [stopped]).left_to_check() is None
     assert TaskKnown(task, [replace(stopped, counts=False)]).left_to_check() is None
+
+
+def test_a_task_that_is_begun_anew_has_not_begun() -> None:
+    """After --fresh or a retry it has neither a number of an attempt nor a time, until its first attempt."""
+    task = Task(id="F1", name="Do it")
+    before = attempt(number=3, outcome=Outcome.EXIT)
+    view = TaskKnown(task, [replace(before, counts=False)]).view(TaskState.WAITING)
+    assert (view.attempt, time_of(view), len(view.attempts)) == (0, "", 1)
+    assert look_of(view, is_over=True).word == "not started"
+    view = TaskKnown(task, [before], [before]).view(TaskState.WAITING)
+    assert (view.attempt, look_of(view, is_over=True).word) == (3, "stopped")
 
 
 async def test_a_listener_misses_nothing_from_when_he_asked() -> None:
