@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
+from msgspec.json import decode
+
 from nova_async.journal.foreign_json import as_count, as_moment, as_number, as_table, as_text, as_texts
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
 from nova_async.usage import TokenUsage
@@ -18,6 +21,12 @@ __all__ = ["keep_original", "original_results"]
 
 LARGEST = 16 * 1024 * 1024  # bytes; 1,000 tasks of the original are half a megabyte
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+
+
+class Ours(Struct):
+    """What tells our files from those of the original; all else is passed over."""
+
+    nova: Raw | UnsetType = UNSET
 
 
 def original_results(state_file: Path, plan: str, run_id: str, digests: Mapping[str, str]) -> dict[str, Attempt]:
@@ -59,11 +68,20 @@ def read_original(state_file: Path) -> dict[str, Any] | None:
     try:
         if not state_file.is_file() or state_file.stat().st_size > LARGEST:
             return None
-        document = json.loads(state_file.read_bytes())
+        content = state_file.read_bytes()
+        document: Any = None if is_ours(content) else json.loads(content)
     except (OSError, ValueError, RecursionError):
         return None
     is_original = isinstance(document, dict) and "nova" not in document and isinstance(document.get("tasks"), dict)
     return document if is_original and isinstance(document.get("project"), dict) else None
+
+
+def is_ours(content: bytes) -> bool:
+    """Tell whether a state file has our part, without reading all the others, which takes seconds in a large one."""
+    try:
+        return decode(content, type=Ours).nova is not UNSET
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
+        return False  # it is read in full, then
 
 
 def attempt_of(attempt: AttemptId, plan: str, task: Mapping[str, Any], prompt_digest: str, state_file: Path) -> Attempt:

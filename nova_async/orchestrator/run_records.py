@@ -12,6 +12,7 @@ from typing import final
 
 from nova_async._core.cancellation import complete
 from nova_async._core.own_places import STATE_FILE, chosen_by_us
+from nova_async._core.threads import in_thread
 from nova_async.attempt.executor import Executor, Running
 from nova_async.cascade import Cascade
 from nova_async.errors import JournalError
@@ -117,13 +118,13 @@ class RunRecords:
             return with_original(history, self._cascade, self._state_path, plan=self.plan, run_id=self.run_id)
 
         if not self.path.exists():
-            await look(known(History()))  # before there is even a folder of ours
+            await look(await in_thread(known, History()))  # before there is even a folder of ours
         with RunLock(self.path) as lock:
             self.journal = journal = await Journal.open(
                 self.path, lock=lock, trusts=self._trusts_journal, on_trouble=self._on_trouble
             )
             try:
-                history = known(await journal.history(self.plan))
+                history = await in_thread(known, await journal.history(self.plan))
                 await look(history)
                 running = await end_earlier_families(
                     journal,
@@ -291,7 +292,7 @@ class RunRecords:
             self.journal.note_plan(self.plan, self._cascade.tasks),
         )
         self._has_begun = True
-        if said := save_original(self._state_path, len(taken_over)):
+        if said := await in_thread(save_original, self._state_path, len(taken_over)):
             self._on_trouble(said)
         if fresh and only is not None:
             await self.journal.reset(self.plan, only)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nova_async import Orchestrator, RunReport, parse_cascade
-from nova_async.journal.original import keep_original, original_results
+from nova_async.journal.original import is_ours, keep_original, original_results
 from nova_async.journal.state_document import read_state
 from nova_async.words import EventKind
 
@@ -143,3 +143,18 @@ def test_every_original_is_kept(tmp_path: Path) -> None:
         keep_original(state)
     kept = sorted(path.name for path in tmp_path.glob("*.original*"))
     assert kept == ["cascade_state.original.json", "cascade_state.original~2.json"]
+
+
+@pytest.mark.parametrize("part", ["{}", "null", '{"deep": [[1]]}'])
+def test_a_file_of_ours_is_told_by_its_part(part: str) -> None:
+    """Without the rest being read, wherever the part stands; the same word within a task makes no file ours."""
+    tasks = json.dumps({"F1": {"nova": {}}, "F2": {"name": "é"}})
+    assert is_ours(f'{{"tasks": {tasks}, "nova": {part}}}'.encode())
+    assert is_ours(f'{{"nova": {part}, "tasks": {tasks}}}'.encode())
+    assert not is_ours(f'{{"tasks": {tasks}}}'.encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"nova": {}'])
+def test_what_is_no_state_file_is_not_ours(content: bytes) -> None:
+    """Then it is read in full, which says what it is."""
+    assert not is_ours(content)
