@@ -308,6 +308,16 @@ def test_a_pause_that_was_ended_ends_no_later_one() -> None:
     assert begun(decide(state, Woken(), later)) == ["A"]
 
 
+def test_a_pause_that_was_ended_begins_nothing_when_others_end() -> None:
+    """Whichever of three pauses ended first: at the end of all of them only those begin that still pause."""
+    for retried in "ABC":
+        options = {"retries": 5}
+        cascade = plan(("A", ""), ("B", ""), ("C", ""), A=options, B=options, C=options)
+        state = after(cascade, *(Ended(task_id, CURABLE) for task_id in "ABC"))
+        run_again(state, retried)
+        assert {*begun(decide(state, Woken(), 1e6))} == {*"ABC"} - {retried}
+
+
 def test_a_task_whose_account_was_refused_tries_again() -> None:
     """After a login, say; the others follow once it is served."""
     state = after(plan(("A", ""), ("B", ""), ("X", "")), Written("A", ONE), refused("A", ONE))

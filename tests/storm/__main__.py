@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=300, help="in a storm under workers (default: 300)")
     parser.add_argument("--tasks", type=int, default=40, help="in a storm under nova run (default: 40)")
     parser.add_argument("--blows", type=int, default=10, help="that its supervisor is dealt (default: 10)")
+    parser.add_argument("--watchers", type=int, default=6, help="that come to a nova run and go (default: 6)")
     parser.add_argument("--only", choices=["workers", "nova"], help="of the two kinds of storm")
     parser.add_argument("--long", type=int, default=0, help="tasks of a plan that is only long, such as 10000")
     asked = parser.parse_args()
@@ -33,7 +34,8 @@ def main() -> int:
             )
         if asked.only != "workers":
             code |= told(
-                f"seed {seed} under nova", lambda folder, seed=seed: under_nova(folder, seed, asked.tasks, asked.blows)
+                f"seed {seed} under nova",
+                lambda folder, seed=seed: under_nova(folder, seed, asked.tasks, asked.blows, asked.watchers),
             )
         seed += 1
     if asked.long:

@@ -54,12 +54,13 @@ def under_workers(folder: Path, seed: int, workers: int) -> Storm:
     return storm
 
 
-def under_nova(folder: Path, seed: int, tasks: int, blows: int) -> Storm:
-    """Run a plan of so many stormy agents, dealing so many blows to its supervisor."""
-    storm = Storm(f"python -m tests.storm --only nova --seed {seed} --tasks {tasks} --blows {blows}")
+def under_nova(folder: Path, seed: int, tasks: int, blows: int, watchers: int = 0) -> Storm:
+    """Run a plan of so many stormy agents, dealing so many blows to its supervisor; so many clients come to it."""
+    how = f"--seed {seed} --tasks {tasks} --blows {blows} --watchers {watchers}"
+    storm = Storm(f"python -m tests.storm --only nova {how}")
     mark = f"nova-{seed}-{os.getpid()}"
     begun = time.monotonic()
-    run = Run(folder, seed, tasks, blows, {**os.environ, MARK: mark})
+    run = Run(folder, seed, tasks, blows, {**os.environ, MARK: mark}, watchers=watchers)
     run.rage()
     storm.figures.update(run.figures)
     storm.figures.update({f"blows of {blow}": count for blow, count in run.dealt.items()})

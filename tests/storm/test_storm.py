@@ -24,7 +24,7 @@ def test_a_storm_under_workers(tmp_path: Path) -> None:
 
 def test_a_storm_under_a_run(tmp_path: Path) -> None:
     """A run that is interrupted, ended and killed, also with its guard: each task completes once."""
-    storm = under_nova(tmp_path, SEED, 20, 6)
+    storm = under_nova(tmp_path, SEED, 20, 6, watchers=3)
     print(storm)
     assert not storm.complaints, str(storm)
     assert storm.figures["tasks"] == 20

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.storm.agents import NAMES, install
 from tests.storm.ledger import Account, accounts, log_at
+from tests.storm.watchers import watched
 
 __all__ = ["Run", "guard_of"]
 
@@ -78,6 +79,7 @@ class Run:
     blows: int
     environment: dict[str, str]
     workers: int = 6
+    watchers: int = 0
     complaints: list[str] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
     dealt: Counter[str] = field(default_factory=Counter)
@@ -98,8 +100,9 @@ class Run:
         reader = threading.Thread(target=self.read_the_state)
         reader.start()
         try:
-            while not self.run_once():
-                pass
+            with watched(self.folder, self.seed, self.watchers, self.complaints, self.figures):
+                while not self.run_once():
+                    pass
         finally:
             self.over.set()
             reader.join()
