@@ -40,6 +40,7 @@ CODES = {
     "INT": {130, -2}, "INT twice": {130, -2}, "TERM": {143, -15}, "HUP": {129, -1},
     "KILL": {-9}, "KILL with guard": {-9},
 }  # fmt: skip
+NOT_BEGUN = b"Could not import runpy module"  # Python itself, interrupted before there is any nova
 STARTED = b" started (attempt "
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 FRONT = """+++
@@ -145,6 +146,8 @@ class Run:
         finally:
             nova.kill()
             nova.wait()
+        if code == 1 and NOT_BEGUN in self.output.read_bytes():
+            return False
         if code not in {0} | CODES.get(blow, set()):
             self.complaints.append(f"nova exited with {code} after {blow or 'nothing'}")
             return True
@@ -184,7 +187,7 @@ class Run:
                 return False
             case "taken":
                 journal = self.folder / ".nova"
-                if not journal.exists():
+                if not journal.exists() or self.is_closed():
                     return False
                 shutil.rmtree(journal, ignore_errors=True)
                 deadline = time.monotonic() + 10
@@ -195,6 +198,12 @@ class Run:
                     time.sleep(0.01)
                 return False
         return True
+
+    def is_closed(self) -> bool:
+        """Tell whether the run has recorded its end: nobody puts a journal back that is taken away after that."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.folder / ".nova/journal.db")) as journal:
+            return journal.execute("select ended_at from runs order by rowid desc").fetchone() not in (None, (None,))
+        return False
 
     def read_the_state(self) -> None:
         """Read the state file as fast as a poller may; it must never be torn."""
