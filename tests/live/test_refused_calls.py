@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from nova_async.journal.columns import as_moment as moment
+from nova_async.journal.reader import JournalReader
+from nova_async.words import EventKind
 from tests.children import program
 from tests.live.offline import agents_folder, run_offline, what_is_missing
 
@@ -191,6 +194,26 @@ def test_an_agent_that_waits_for_its_provider_in_silence_is_ended(
     (row,) = attempts_in(tmp_path)
     assert (row["outcome"], row["error"]) == ("stalled", f"stalled: no output for 20 s (idle_timeout){why}")
     assert counted([row]) == served["totals_without_side_calls" if agent == "opencode" else "totals"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "options"), [("claude", SUBSCRIBED), ("codex", ("--env", "NOTHING=1"))], ids=["claude", "codex"]
+)
+def test_starts_slow_down_near_a_limit(agent: str, options: tuple[str, ...], tmp_path: Path) -> None:
+    """One percent of a limit is left, which is not enough for two more tasks: they begin when it has reset."""
+    front = 'permissions = "full"\nmax_workers = 1' if agent == "codex" else "max_workers = 1"
+    plan = PLAN.format(agent=f'"{agent}"', front=front) + "| T3 | Do it. |\n"
+    (tmp_path / "CASCADE.md").write_text(plan)
+    service = (f"{agent}_window", "99", "25")
+    printed, served = at_a_service(tmp_path, *service, script=RUN, agents=agent, options=options)
+    rows = attempts_in(tmp_path)
+    told = JournalReader(tmp_path / ".nova/journal.db").changes(0)
+    near = [event.data for event in told if event.kind is EventKind.LIMIT_NEAR]
+    assert [row["outcome"] for row in rows] == ["ok"] * 3, printed
+    assert [(event["agent"], event["limit"], event["used"]) for event in near] == [(agent, "five_hour", 0.99)]
+    assert near[0]["next_start_at"] == near[0]["resets_at"]
+    assert all(moment(row["started_at"]) >= moment(near[0]["resets_at"]) for row in rows[1:]), printed
+    assert counted(rows) == served["totals"]
 
 
 def test_a_busy_service_burns_no_retry_and_loses_no_answer(tmp_path: Path) -> None:

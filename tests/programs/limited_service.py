@@ -3,6 +3,9 @@
 `limited_service.py KIND SERVED SECONDS COMMAND…` runs the command with that service. After SERVED calls of the kind's
 agent it refuses all others of it for so many seconds, and says what that agent's service says then (ANSWERS); the calls
 of other agents are passed on. The number of refused calls is printed in the end.
+
+`limited_service.py KIND USED SECONDS COMMAND…` with a kind of GAUGES refuses nobody: its agent is told that USED
+percent of its limit are used, until that resets after so many seconds, and then one percent of the next one.
 """
 
 import http.client
@@ -17,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +50,20 @@ def codex_subscription(left: float, at: int) -> Answer:
     }
     words = {"type": "usage_limit_reached", "message": "The usage limit has been reached", "plan_type": "plus"}
     return 429, headers, {"error": {**words, "resets_at": at, "resets_in_seconds": math.ceil(left)}}
+
+
+def claude_window(used: int, at: int) -> Mapping[str, str]:
+    """Say how much of a subscription's window of five hours is used."""
+    status = "allowed_warning" if used >= 90 else "allowed"
+    told = {"status": status, "reset": at, "representative-claim": "five_hour", "5h-status": status, "5h-reset": at,
+            "5h-utilization": used / 100, **({"5h-surpassed-threshold": 0.9} if used >= 90 else {})}  # fmt: skip
+    return {f"anthropic-ratelimit-unified-{name}": str(value) for name, value in told.items()}
+
+
+def codex_window(used: int, at: int) -> Mapping[str, str]:
+    """Say how much of a ChatGPT account's window of five hours is used."""
+    told = {"used-percent": used, "window-minutes": 300, "reset-at": at}
+    return {f"x-codex-primary-{name}": str(value) for name, value in told.items()}
 
 
 def gemini_day(left: float, at: int) -> Answer:
@@ -95,6 +113,8 @@ ANSWERS: Mapping[str, Callable[[float, int], Answer]] = {
     "gemini_day": gemini_day, "gemini_capacity": gemini_capacity,
     **{f"{name}_{answer.__name__}": answer for name in ("opencode", "qwen") for answer in (no_quota, five_hours, wait)},
 }  # fmt: skip
+GAUGES = {"claude_window": claude_window, "codex_window": codex_window}
+NEXT = 18_000  # seconds of the window after
 CALLS = re.compile(r"/v1/messages$|/responses$|/chat/completions$|enerateContent$")
 
 kind, served, seconds, command = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]
@@ -124,10 +144,11 @@ class Service(BaseHTTPRequestHandler):
         """Refuse a call, or pass it on."""
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         path = self.path.partition("?")[0]
-        if path.startswith(f"/r/{agent}/") and CALLS.search(path) and is_refused():
+        is_call = path.startswith(f"/r/{agent}/") and CALLS.search(path)
+        if is_call and kind not in GAUGES and is_refused():
             self.refuse()
         else:
-            self.pass_on("POST", body)
+            self.pass_on("POST", body, gauge() if is_call and kind in GAUGES else {})
 
     def refuse(self) -> None:
         """Say what the agent's service says."""
@@ -139,18 +160,28 @@ class Service(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def pass_on(self, method: str, body: bytes | None) -> None:
+    def pass_on(self, method: str, body: bytes | None, more: Mapping[str, str] = MappingProxyType({})) -> None:
         """Hand a call to the server behind, and its answer back as it comes."""
         connection = http.client.HTTPConnection(str(behind.hostname), behind.port)
         connection.request(method, self.path, body, {"content-type": "application/json"})
         answer = connection.getresponse()
         self.send_response(answer.status)
-        self.send_header("content-type", answer.getheader("content-type") or "")
+        for name, value in {"content-type": answer.getheader("content-type") or "", **more}.items():
+            self.send_header(name, value)
         self.end_headers()
         while part := answer.read1(65536):
             self.wfile.write(part)
             self.wfile.flush()
         connection.close()
+
+
+def gauge() -> Mapping[str, str]:
+    """Return what a call is told of the limit; the first one begins its time."""
+    global resets_at
+    with lock:
+        resets_at = min(resets_at, math.ceil(time.time() + seconds))
+        is_reset = time.time() >= resets_at
+        return GAUGES[kind](1 if is_reset else served, int(resets_at) + NEXT * is_reset)
 
 
 def is_refused() -> bool:
