@@ -16,6 +16,7 @@ from nova_async.control.protocol import (
     MOST_REQUEST,
     Approve,
     Kind,
+    Request,
     Retry,
     Watch,
     answer,
@@ -39,6 +40,7 @@ FIRST_WORD = 10.0  # seconds for a client to say what it wants: a silent one tak
 LAST_WORD = 1.0  # seconds for all clients to take what is left for them
 MOST_MISTAKES = 10  # lines that are no requests: it is not for us
 RECORDING = 10.0  # seconds for a command to be recorded before its client, who waits for 15, is told that it is not
+SHOWING = 1.0  # seconds for the state file to tell of it; a disk may be slow, and the command is done
 MOST_UNANSWERED = 100  # commands of one client that are being recorded; more in one transaction gain nothing
 PAUSE = 1.0  # seconds until connections are accepted again after the system had no descriptor for one
 
@@ -233,24 +235,29 @@ class Server:
             said = answer(request.id, **obey(self._orchestrator, request))
         except NovaError as error:
             said = refusal(request.id, error)
+            client.put(Kind.ANSWER, [said])
         else:
-            if isinstance(request, KEPT):
-                self._answer_later(client, request.id, said)
-                return True
-        client.put(Kind.ANSWER, [said])
+            self._answer_later(client, request, said)
         return True
 
-    def _answer_later(self, client: Subscriber, id: int | None, said: bytes) -> None:  # noqa: A002
-        """Say it once the journal has what was asked; meanwhile other commands are done."""
-        recorded = self._orchestrator.recorded()
+    def _answer_later(self, client: Subscriber, request: Request, said: bytes) -> None:
+        """Say it once what was asked is in the journal, and in the state file; meanwhile other commands are done."""
+        recorded = self._orchestrator.recorded() if isinstance(request, KEPT) else None
+        id = request.id  # noqa: A001
         answering = asyncio.get_running_loop().create_task(self._once(recorded, client, id, said))
         client.unanswered.add(answering)
         answering.add_done_callback(client.unanswered.discard)
 
-    async def _once(self, recorded: Awaitable[None], client: Subscriber, id: int | None, said: bytes) -> None:  # noqa: A002
+    async def _once(
+        self, recorded: Awaitable[None] | None, client: Subscriber, id: int | None, said: bytes  # noqa: A002
+    ) -> None:  # fmt: skip
         try:
-            async with asyncio.timeout(RECORDING):
-                await recorded
+            if recorded is not None:
+                async with asyncio.timeout(RECORDING):
+                    await recorded
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SHOWING):
+                    await self._orchestrator.shown()
         except TimeoutError:
             said = refusal(id, NOT_RECORDED)
         except JournalError as error:

@@ -55,6 +55,7 @@ class StateFile:
         self._hurry = asyncio.Event()
         self._not_before = 0.0
         self._again: asyncio.TimerHandle | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def touch(self, task_ids: Iterable[str] = ()) -> None:
         """Have the file rewritten, now or in a moment: something about these tasks, or the run, has changed.
@@ -73,6 +74,14 @@ class StateFile:
             self._hurry.set()
             await asyncio.wait([self._task])
         self._hurry.clear()
+
+    async def written(self) -> None:
+        """Wait until the file says how everything stands now, or could not be written; without a pause."""
+        if self._task is not None and not self._task.done():
+            written = asyncio.get_running_loop().create_future()
+            self._waiting.append(written)
+            self._hurry.set()
+            await written
 
     async def close(self) -> None:
         """Write the last state, and accept no more changes. May be called any number of times."""
@@ -96,8 +105,12 @@ class StateFile:
                         await self._hurry.wait()
             self._hurry.clear()
             self._is_stale = False
+            waiting, self._waiting = self._waiting, []
             self._not_before = loop.time() + PAUSE_SECONDS
             await self._write_once(loop)
+            tell(waiting)
+        tell(self._waiting)  # who came while the last write was under way, in which all is
+        self._waiting = []
 
     async def _write_once(self, loop: asyncio.AbstractEventLoop) -> None:
         touched, self._touched = self._touched, set()
@@ -135,6 +148,13 @@ class StateFile:
         tasks = b",".join(self._fragments.values())
         content = b'{"project":%b,"tasks":{%b},"nova":%b}\n' % (about["project"], tasks, about["nova"])
         replace_file(path, content, by_way_of=self._scratch, keeps_mode=is_named)
+
+
+def tell(waiting: Iterable["asyncio.Future[None]"]) -> None:
+    """Let those go on who still wait."""
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 def refuse_devices(path: Path) -> None:

@@ -108,6 +108,10 @@ class Requests:
         """
         return all_written(tuple(self._asked))
 
+    async def shown(self) -> None:
+        """Wait until the state file says how everything stands now, or cannot be written."""
+        await self._records.shown()
+
     def pause(self) -> None:
         """Let nothing new begin until ``resume``; what runs goes on."""
         if self._changeable.paused:

@@ -160,6 +160,11 @@ class RunRecords:
         if self._state_file is not None:
             self._state_file.touch(task_ids)
 
+    async def shown(self) -> None:
+        """Wait until the state file says how everything stands now, or cannot be written."""
+        if self._state_file is not None:
+            await self._state_file.written()
+
     def record(self, event: Event) -> Event:
         """Have it written, soon, that something happened, and return it with its number.
 

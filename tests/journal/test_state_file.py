@@ -139,6 +139,28 @@ async def test_a_change_of_the_run_alone(run: Run) -> None:
     assert run.content["nova"]["run_id"] == "2"
 
 
+async def test_who_waits_for_a_change_finds_it_in_the_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a pause, also where a write was under way or more changes meanwhile; at once where all is quiet."""
+    monkeypatch.setattr(state_file, "PAUSE_SECONDS", 1000.0)
+    await run.file.written()
+    for number in range(1, 6):
+        run.change()
+        waiting = [asyncio.create_task(run.file.written()) for _ in range(3)]
+        if number % 2:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the write begins
+            run.change()
+            waiting.append(asyncio.create_task(run.file.written()))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*waiting)
+        assert run.written == run.number
+    run.change()
+    waiting[0] = asyncio.create_task(run.file.written())
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await run.file.close()
+
+
 async def test_never_staler_than_a_second(run: Run) -> None:
     """While changes keep coming, each is in the file within a second, and few writes do that."""
     clock = asyncio.get_running_loop().time
