@@ -1,13 +1,15 @@
 """What the page tells as `nova` does: a task, the plan, the cost and the runs of a folder, as JSON."""
 
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, final
 
 from nova_async.cli.cost import local_day, read_attempts
 from nova_async.cli.cost_rows import KEYS, cost_document, parts_of
-from nova_async.cli.found_run import find_run
-from nova_async.cli.found_task import FoundTask, find_task, plan_path
+from nova_async.cli.found_run import FoundRun, find_run
+from nova_async.cli.found_task import FoundTask, find_task, find_task_of_run, plan_path
 from nova_async.cli.places import PLAN
 from nova_async.cli.plan import diagnostics_of
 from nova_async.cli.plan import document as plan_document
@@ -20,10 +22,12 @@ from nova_async.errors import JournalError, NovaError
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.state_document import read_state, written_moment
 from nova_async.web.source import Places
+from nova_async.words import Condition
 
 __all__ = ["FolderDocuments"]
 
 MOST_RUNS = 200  # told at once, the newest
+KEPT_SECONDS = 10.0  # a run of 2,000 tasks takes a fifth of a second to read, and a page asks for five parts of it
 
 
 @final
@@ -32,14 +36,29 @@ class FolderDocuments:
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._reading = threading.Lock()
+        self._kept: tuple[str, FoundRun, float] | None = None
 
     def run(self, beginning: str) -> Board:
         """Return the run whose id begins so, as the journal has it."""
-        return find_run(beginning, state=self._places.state, journal=self._places.journal).board
+        return self._found(beginning).board
+
+    def _found(self, beginning: str) -> FoundRun:
+        """Find a run; one that is over is read once for all that a page asks of it as it opens."""
+        with self._reading:
+            if self._kept is not None and self._kept[0] == beginning and time.monotonic() < self._kept[2]:
+                return self._kept[1]
+            found = find_run(beginning, state=self._places.state, journal=self._places.journal)
+            if found.condition is not Condition.RUNNING:
+                self._kept = beginning, found, time.monotonic() + KEPT_SECONDS
+            return found
 
     def task(self, task_id: str, run_id: str | None = None) -> dict[str, Any]:
         """Return what ``nova show --json`` tells, and what happened in each of its attempts."""
-        task = find_task(task_id, state=self._places.state, journal=self._places.journal, run_id=run_id)
+        if run_id is None:
+            task = find_task(task_id, state=self._places.state, journal=self._places.journal)
+        else:
+            task = find_task_of_run(task_id, self._found(run_id))
         if not task.is_over:
             seconds = seconds_until(datetime.now(UTC), task.view, task.since)
             task = replace(task, view=replace(task.view, duration_seconds=seconds))

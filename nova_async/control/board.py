@@ -216,7 +216,7 @@ class Board:
         ]
 
     def _held(self) -> list[Need]:
-        held = [hold for hold in self.run.holds if hold.until is None]
+        held = [hold for hold in self.run.holds if hold.until is None or (self.is_over and hold.waiting)]
         needs = [
             Need(Why.HELD, ON_HOLD, f"{hold.reason}: {hold.error}", hold.waiting, cure=hold.cure) for hold in held
         ]  # fmt: skip

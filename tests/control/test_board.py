@@ -124,6 +124,18 @@ def test_gates_holds_and_budgets() -> None:
     ]
 
 
+def test_a_limit_that_outlasts_the_run() -> None:
+    """While it runs it goes on by itself; once it is over, somebody has to: who waits, until when, and what to do."""
+    limit = Hold(agent="x", program="x", outcome=Outcome.LIMIT, error="full until noon", cure="Wait.", until=NOON,
+                 waiting=("F1",))  # fmt: skip
+    waits = task("F1", reason="x has reached its usage limit")
+    (need,) = board(waits, condition=Condition.STOPPED, holds=(limit,)).needs
+    assert (need.why, need.task_ids, need.cure) == (Why.HELD, ("F1",), "Wait.")
+    assert need.text == "x has reached its usage limit: full until noon"
+    served = board(task("F1", S.COMPLETED), condition=Condition.STOPPED, holds=(replace(limit, waiting=()),))
+    assert served.needs == []
+
+
 def test_what_is_spent_against_the_budget() -> None:
     """Tokens and money, each with its budget where the run has one; nothing where nothing is used."""
     used = task("F1", S.COMPLETED, usage=TokenUsage(1_000, 500), cost_usd=0.5)

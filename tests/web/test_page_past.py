@@ -49,6 +49,10 @@ async def test_a_past_run_is_opened_and_left_again(tmp_path: Path, window: Windo
         await page.see(".task h1", "First")
         await page.click("nav a:has-text('Cost')")
         await page.see("tfoot", "$0.75")
+        await page.go("runs/run-t/task/T1")
+        await page.until("() => location.hash === '#/runs/run-two/task/T1'")
+        await page.miss(".banner.past")
+        await page.do(lambda shown: shown.go_back())
         await page.click(".banner.past a")
         await page.see("#row-T2", "completed")
         assert await page.ask("() => document.querySelector('.banner')") is None

@@ -118,6 +118,16 @@ async def test_a_log_that_is_gone_is_said_to_be_gone(past: Served) -> None:
     assert (await refused(past, f"{THEN}/tasks/T2/attempts/1/log")).endswith("/logs/")
 
 
+async def test_a_page_that_opens_reads_a_run_once(past: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that it asks for one after the other comes from one reading of the journal; another run is read anew."""
+    await past.json(f"runs/{FIRST}")
+    monkeypatch.setattr("nova_async.cli.page_documents.find_run", lambda *_, **__: pytest.fail("read again"))
+    for part in ("", "/graph", "/timeline", "/cost", "/tasks/T2", "/tasks/T2/attempts/1/conversation"):
+        await past.json(f"runs/{FIRST}{part}")
+    monkeypatch.undo()
+    assert (await past.json(f"runs/{SECOND}"))["condition"] == "completed"
+
+
 async def test_nothing_can_be_done_with_it(past: Served) -> None:
     """Nothing that a page or a program sends to the address of a past run reaches the current one."""
     for action in ("stop", "retry", "tasks/T2/stop", "tasks/T2/retry", "pause"):

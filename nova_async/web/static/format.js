@@ -91,6 +91,12 @@ function day(at) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
+// A moment with its day, for what is still read when today is long over: 2026-11-26 15:54.
+export function dayAndTime(moment) {
+  const at = new Date(moment);
+  return `${day(at)} ${at.toLocaleTimeString("en-GB").slice(0, 5)}`;
+}
+
 export function plural(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 }

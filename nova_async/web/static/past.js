@@ -1,5 +1,5 @@
 // A run of the past: what the journal has of it, in the same pages as the current one, but for what could be done.
-import { clock } from "./format.js";
+import { dayAndTime } from "./format.js";
 import { html, useEffect, useMemo } from "./html.js";
 import { useLoaded } from "./loaded.js";
 import { Prose } from "./parts.js";
@@ -14,6 +14,9 @@ export function usePast(run, current) {
   const found = of === path ? told : null;
   const past = useMemo(() => found && ofPast(found), [found]);
   useEffect(() => {
+    if (past && past.head.nova.run_id === current.head?.nova.run_id) toCurrent(run, past.head.nova.run_id);
+  }, [past, current.head?.nova.run_id]);
+  useEffect(() => {
     if (run === null || !past) return;
     announce(`${nameOf(past.head)}.`);
     document.getElementById("main")?.focus({ preventScroll: true });
@@ -22,9 +25,16 @@ export function usePast(run, current) {
   return past ? { ...past, link: current.link } : { ...NOTHING, isPast: true, link: current.link, problem: of === path ? error : "" };
 }
 
-// Run of 14:03:22, failed
+// The current run by the beginning of its id is the current run: its whole id takes its place in the address.
+function toCurrent(beginning, id) {
+  const [before, after] = [beginning, id].map(encodeURIComponent);
+  history.replaceState(null, "", location.hash.replace(`#/runs/${before}`, `#/runs/${after}`));
+  dispatchEvent(new CustomEvent("turned"));
+}
+
+// Run of 2026-11-26 14:03, failed
 export function nameOf({ project, condition }) {
-  return `Run of ${clock(project.started_at)}, ${condition === "completed" ? "finished" : condition}`;
+  return `Run of ${dayAndTime(project.started_at)}, ${condition === "completed" ? "finished" : condition}`;
 }
 
 export function PastRun({ state: { head } }) {

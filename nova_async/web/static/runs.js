@@ -1,5 +1,5 @@
 // The runs of this folder, the newest first; each can be opened.
-import { clock, cost, duration, oneLine, plural } from "./format.js";
+import { cost, dayAndTime, duration, oneLine, plural } from "./format.js";
 import { html } from "./html.js";
 import { useLoaded } from "./loaded.js";
 import { CONDITIONS, Problem, State } from "./parts.js";
@@ -13,7 +13,7 @@ export function RunsPage({ state }) {
       <thead><tr><th scope="col">State</th><th scope="col">Started</th><th scope="col">Project</th><th scope="col">Plan</th><th scope="col" class="number">Tasks</th><th scope="col" class="number">Took</th><th scope="col" class="number">Cost</th><th scope="col" class="run-id">Run</th></tr></thead>
       <tbody>${told.runs.map((run) => html`<tr key=${run.run_id}>
         <td><${State} look=${CONDITIONS[run.condition] ?? { sign: "■", word: run.condition, tone: "warning" }} /></td>
-        <td><a class="number" href=${run.run_id === current ? "#/" : `#/runs/${encodeURIComponent(run.run_id)}`}>${clock(run.started_at)}</a>${run.run_id === current ? html` <span class="quiet">current</span>` : ""}</td>
+        <td><a class="number" href=${run.run_id === current ? "#/" : `#/runs/${encodeURIComponent(run.run_id)}`}>${dayAndTime(run.started_at)}</a>${run.run_id === current ? html` <span class="quiet">current</span>` : ""}</td>
         <td>${oneLine(run.project, 80)}</td><td class="quiet">${oneLine(run.plan, 80)}${run.fresh ? " (afresh)" : ""}</td>
         <td class="number">${run.completed} of ${run.tasks}${run.failed ? html`, <span class="bad">${run.failed} failed</span>` : ""}</td>
         <td class="number">${run.duration_seconds === null ? "" : duration(run.duration_seconds)}</td><td class="number">${cost(run) === "-" ? "" : cost(run)}</td>

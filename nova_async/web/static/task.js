@@ -104,9 +104,9 @@ function Attempts({ told, id }) {
   if (!told.attempts.length) return html`<p class="quiet">It has not begun yet.</p>`;
   return html`<ol class="attempts">${[...told.attempts].reverse().map((each) => html`<li key=${each.number}>
     <p class="what"><b class="number">${each.number}</b> <${State} look=${each.outcome === null ? { sign: "▸", word: "running", tone: "busy" } : ENDS[each.outcome] ?? { sign: "✗", word: each.outcome, tone: "bad" }} />
-      <span class="quiet number">${[clock(each.started_at), each.duration_seconds != null && duration(each.duration_seconds), each.token_usage && total(each.token_usage) > 0 && `${count(total(each.token_usage))} tokens`, each.token_usage && cost(each)].filter(Boolean).join(" · ")}</span></p>
+      <span class="quiet number">${[clock(each.started_at), each.duration_seconds != null && duration(each.duration_seconds), each.token_usage && total(each.token_usage) > 0 && `${count(total(each.token_usage))} tokens`, each.token_usage && cost(each) !== "-" && cost(each)].filter(Boolean).join(" · ")}</span></p>
     ${each.error && html`<p class="bad text">${clean(each.error)}</p>`}
-    <p class="quiet">${[each.agent, each.model, each.account, each.exit_code != null && `exit code ${each.exit_code}`, each.resumes && "in its former session", !each.counts && "uses up no retry", each.leftovers > 0 && `${plural(each.leftovers, "process", "processes")} left behind and ended`].filter(Boolean).map((part) => oneLine(part, 80)).join(" · ")}
+    <p class="quiet">${[each.agent, each.model, each.account, each.exit_code != null && `exit code ${each.exit_code}`, each.resumes && "in its former session", !each.counts && "no longer counts", each.leftovers > 0 && `${plural(each.leftovers, "process", "processes")} left behind and ended`].filter(Boolean).map((part) => oneLine(part, 80)).join(" · ")}
       ${each.log_path && html` · <a href=${`/api/v1/${attemptPath(id, each.number)}/log?download`} download>log</a>`}</p></li>`)}</ol>`;
 }
 

@@ -13,7 +13,7 @@ export function Limits({ state, nova }) {
   const isAhead = (moment) => Date.parse(moment) > at;
   const shown = isOver ? [] : gauges.filter((gauge) => gauge.resets_at === null || isAhead(gauge.resets_at)).sort((one, other) => other.used - one.used);
   return html`
-    ${limits.map((limit) => html`<div class="tile limit"><p class="label warning">${limit.name ? `Reached: ${clean(limit.name)}` : "Waiting"}</p>
+    ${limits.map((limit) => html`<div class="tile limit"><p class="label warning">${limit.name ? `${/ usage limit /.test(limit.reason) ? "Reached: " : ""}${clean(limit.name)}` : "Waiting"}</p>
       <p>${limit.until ? `${clean(limit.reason)} until ${whenToCome(limit.until, at)}` : clean(limit.text)}</p>
       <p class="quiet">${plural(limit.tasks.length, "task waits", "tasks wait")}: <${TaskLinks} ids=${limit.tasks} tasks=${tasks} most=${4} /></p></div>`)}
     ${shown.slice(0, MOST).map((gauge) => html`<div class="tile limit"><p class="label ${gauge.used >= NEAR ? "warning" : ""}">Usage limit</p><p>${clean(gauge.text)}</p>
