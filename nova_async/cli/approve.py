@@ -58,7 +58,7 @@ def approve_for_later(journal: Path, state: Path, plan: Path | None, tasks: tupl
     from nova_async.orchestrator.approve_command import approve_tasks
 
     found = [find_task(task_id, state=state, journal=journal, plan=plan) for task_id in tasks]
-    asyncio.run(approve_tasks(journal, tasks, read_plan_of(found[0])))
+    asyncio.run(approve_tasks(journal, tasks, read_plan_of(found[0]), state=state))
 
 
 command = command_of(Options, approve)

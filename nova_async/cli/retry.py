@@ -95,7 +95,14 @@ def in_the_next_run(wanted: Wanted, options: Options) -> tuple[tuple[str, ...], 
                 raise
     try:
         retried = asyncio.run(
-            retry_tasks(wanted.journal, wanted.tasks, plan=wanted.plan, cascade=cascade, downstream=options.downstream)
+            retry_tasks(
+                wanted.journal,
+                wanted.tasks,
+                plan=wanted.plan,
+                cascade=cascade,
+                downstream=options.downstream,
+                state=wanted.state,
+            )
         )
     except KeyError as error:
         raise NoTaskError(why_not(error.args[0], wanted)) from None

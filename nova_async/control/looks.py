@@ -77,6 +77,8 @@ def look_of(task: TaskView, *, is_over: bool = False) -> Look:
         return Look("-", "not selected", Tone.QUIET)
     if task.needs_approval:
         return NEEDS_APPROVAL
+    if is_over and waits_for_the_next_run(task):
+        return usual
     if is_over and task.state in (TaskState.READY, TaskState.WAITING, TaskState.RETRYING):
         return Look("-", "stopped" if task.attempt else "not started", Tone.PLAIN)
     if task.is_stopped and task.state is TaskState.WAITING:
@@ -143,7 +145,8 @@ def _doing(task: TaskView, now: datetime, *, is_over: bool) -> str:
         case TaskState.WAITING if task.retry_at is not None and task.reason and not is_over:
             return f"{task.reason} {until(task.retry_at, now)}"
         case _:
-            is_plain = (is_over and not (is_on_hold(task) or task.needs_approval)) or not task.is_selected
+            is_settled = is_on_hold(task) or task.needs_approval or waits_for_the_next_run(task)
+            is_plain = (is_over and not is_settled) or not task.is_selected
             return "" if is_plain else task.reason or ""
 
 
@@ -151,6 +154,11 @@ def is_on_hold(task: TaskView) -> bool:
     """Tell whether a task waits for something that waiting does not bring: its agent cannot work here, say."""
     waits = task.state in (TaskState.READY, TaskState.WAITING) and task.is_selected
     return waits and bool(task.reason) and not (task.reason or "").startswith("waits for ")
+
+
+def waits_for_the_next_run(task: TaskView) -> bool:
+    """Tell whether somebody has let a task run again, or approved it, since the run was over."""
+    return task.state is TaskState.WAITING and (task.reason or "").startswith("waits for the next ")
 
 
 def time_of(task: TaskView) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 from nova_async.cascade import Cascade
 from nova_async.cascade.diagnostics import shown
 from nova_async.errors import RequestError
+from nova_async.orchestrator.between_runs import tell_state_file
 from nova_async.orchestrator.retry_command import book_of
 
 __all__ = ["approve_tasks"]
 
 
-async def approve_tasks(journal: Path, task_ids: Iterable[str], cascade: Cascade) -> None:
-    """Approve tasks of a plan for its next runs, until ``--fresh``.
+async def approve_tasks(journal: Path, task_ids: Iterable[str], cascade: Cascade, *, state: Path | None = None) -> None:
+    """Approve tasks of a plan for its next runs, until ``--fresh``; the file ``state`` of the latest run tells of it.
 
     Raises ``RequestError`` for a task that needs no approval or has it already, ``RunLockedError`` while a run works
     with the journal, and ``JournalError`` if it cannot be used.
@@ -30,3 +31,5 @@ async def approve_tasks(journal: Path, task_ids: Iterable[str], cascade: Cascade
             if task_id in approved:
                 raise RequestError(f"{task_id} is approved already")
         await book.approve(key, wanted, datetime.now(UTC))
+        if state is not None:
+            await tell_state_file(state, journal, key, approved=wanted)

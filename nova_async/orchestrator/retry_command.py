@@ -13,6 +13,7 @@ from nova_async.journal.lock import RunLock
 from nova_async.journal.plan_key import plan_key
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.store import Journal
+from nova_async.orchestrator.between_runs import tell_state_file
 from nova_async.orchestrator.resume import built_on, completed_tasks, failed_tasks, needed_by
 
 __all__ = ["Retried", "book_of", "retry_tasks"]
@@ -36,12 +37,14 @@ async def retry_tasks(
     plan: Path | None = None,
     cascade: Cascade | None = None,
     downstream: bool = False,
+    state: Path | None = None,
 ) -> Retried:
     """Let the attempts of these tasks so far no longer count: the next run begins them anew.
 
     The tasks are those of ``plan``, or else of the plan that was run last. ``cascade`` is that plan, read: with it, the
     retry of a task that has not run is that of the failed tasks that it waits for, with ``downstream`` all that is
-    built on the tasks begins anew, too, and without that it is known what keeps its result. Raises ``RunLockedError``
+    built on the tasks begins anew, too, and without that it is known what keeps its result. The file ``state`` tells of
+    it where it is that of the latest run. Raises ``RunLockedError``
     while a run works with the journal, ``JournalError`` if it cannot be used, and ``KeyError`` naming the first task
     that has never run.
     """
@@ -54,6 +57,8 @@ async def retry_tasks(
         if downstream:
             again |= built & history.attempts.keys()
         await book.reset(key, sorted(again))
+        if state is not None:
+            await tell_state_file(state, journal, key, again=again)
         stay = (built & completed_tasks(history)) - again
         order = list(history.attempts) if cascade is None else [*cascade.tasks, *(again - cascade.tasks.keys())]
         return Retried(*(tuple(each for each in order if each in found) for found in (again, stay)))
