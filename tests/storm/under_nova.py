@@ -269,8 +269,8 @@ class Run:
                 if row.outcome == "ok" or log or any(row.counts):
                     yield f"{who} has no ledger, but {len(log or b'')} bytes and {row.counts}"
                 continue
-            # One that is slower to leave than `linger` allows is ended after its success, before it notes its exit.
-            if row.outcome == "ok" and account.exit_code != 0 and not (row.ended_by_us and account.exit_code is None):
+            # One that is slower to leave than `linger` allows is ended after its success, on its way to any exit.
+            if row.outcome == "ok" and account.exit_code != 0 and not row.ended_by_us:
                 yield f"{who} ended with {account.exit_code}"
             if log is None:
                 if row.outcome != "lost":
