@@ -176,6 +176,21 @@ def test_opencode_goes_on_after_the_limit_of_its_provider(tmp_path: Path) -> Non
     assert counted(rows) == served["totals_without_side_calls"]
 
 
+def test_qwen_goes_on_where_opencode_has_reached_its_limit(tmp_path: Path) -> None:
+    """With `next`, the task of which opencode has told its provider's limit is done by the next of its order."""
+    front = 'on_usage_limit = "next"\npermissions = "full"\nmax_workers = 1'
+    (tmp_path / "CASCADE.md").write_text(PLAN.format(agent='["opencode", "qwen"]', front=front))
+    service, script = ("opencode_five_hours", "4", "999"), "exec {nova} run --plain"
+    printed, served = at_a_service(tmp_path, *service, script=script, agents="opencode,qwen", options=())
+    rows = attempts_in(tmp_path)
+    assert [(row["task_id"], row["agent"], row["outcome"]) for row in rows] == [
+        ("T1", "opencode", "ok"), ("T2", "opencode", "limit"), ("T2", "qwen", "ok"),
+    ], printed  # fmt: skip
+    assert {name: run["totals_without_side_calls"] for name, run in served["runs"].items()} == {
+        agent: counted([row for row in rows if row["agent"] == agent]) for agent in ("opencode", "qwen")
+    }
+
+
 @pytest.mark.parametrize(
     ("agent", "service", "why"),
     [
