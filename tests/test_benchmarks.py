@@ -93,6 +93,7 @@ def test_what_is_no_result_is_refused(line: str) -> None:
     ("before", "now", "target", "said"),
     [
         ((1.0, 1.1, 1.2), (1.1, 1.2, 1.3), at_most(2), "no change that can be told"),
+        ((1.0, 1.1, 1.2), (9.0, 9.1), at_most(2), "cannot tell"),
         ((1.0, 1.1, 1.2), (2.0, 2.1, 2.2), at_most(2), "worse"),
         ((1.0, 1.1, 1.2), (0.5, 0.6, 0.7), at_most(2), "better"),
         ((1.0, 1.1, 1.2), (2.0, 2.1, 2.2), at_least(2), "better"),

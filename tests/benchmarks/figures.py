@@ -88,6 +88,11 @@ class Figure:
         return self.target.verdict(self.samples)
 
     @property
+    def can_be_judged(self) -> bool:
+        """Whether there was enough work, and enough rounds of it."""
+        return self.is_judged and len(self.samples) >= FEWEST
+
+    @property
     def wants_more(self) -> bool:
         """Whether a greater number is a better one."""
         return self.more_is_better if self.target is None else self.target.more_is_better

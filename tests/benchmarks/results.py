@@ -79,13 +79,18 @@ class Change:
 
 
 def changes(earlier: Results, now: Results) -> list[Change]:
-    """Compare the figures that both have; only where the quartiles do not overlap is there a change."""
+    """Compare the figures that both have; only where the quartiles do not overlap is there a change.
+
+    Of what was measured too seldom, and of little work, nothing is said but the two numbers.
+    """
     found = []
     for key, figure in now.figures.items():
         if (other := earlier.figures.get(key)) is None or other.unit != figure.unit:
             continue
         before, after = other.spread, figure.spread
-        if before.low <= after.high and after.low <= before.high:
+        if not (figure.can_be_judged and other.can_be_judged):
+            said = "cannot tell"
+        elif before.low <= after.high and after.low <= before.high:
             said = "no change that can be told"
         else:
             said = "better" if (after.median > before.median) == figure.wants_more else "worse"
