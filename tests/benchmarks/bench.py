@@ -1,10 +1,9 @@
 """Measuring several ways to do one thing in turn: what every row is written with."""
 
-import contextlib
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tests.benchmarks.figures import Figure, Skipped, Target, ratios
@@ -92,14 +91,6 @@ class Bench:
     def skip(self, what: str, reason: str) -> None:
         """Keep that something was not measured, and why."""
         self.found.append(Skipped(self.row, what, reason))
-
-    @contextlib.contextmanager
-    def or_skip(self, what: str) -> Iterator[None]:
-        """Go on with the rest of the row if this cannot be measured here."""
-        try:
-            yield
-        except PeerFailed as error:
-            self.skip(what, str(error))
 
     def tell(self, text: str) -> None:
         """Say on stderr where we are."""
