@@ -36,11 +36,13 @@ for number in range({LINES_A_SECOND * SECONDS}):
     due += {1 / LINES_A_SECOND}
     time.sleep(max(0, due - time.monotonic()))
     print("a line of output that an agent could have printed, with a number:", number, flush=True)
+fcntl.flock(open(sys.argv[2]), fcntl.LOCK_SH)  # until what they said has been measured
 """
 ENDER = "import fcntl, os, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_SH); os._exit(0)"
 LONG_LIFE = 2.0  # seconds
 IDLE_SECONDS = 3.0
 EACH_START = 0.02  # seconds
+LOOK_AGAIN = 0.2
 LOOKED_AT = 20  # tasks that run meanwhile
 
 Found = dict[str, float]
@@ -143,40 +145,41 @@ async def idle_bare_children(count: int, folder: Path) -> Found:
 
 async def talking_workers(count: int, folder: Path) -> Found:
     """Have so many workers that print a line 50 times a second: the supervisor's share of one core."""
-    gate = Gate(folder)
+    begin, end = Gate(folder / "begin"), Gate(folder / "end")
     workers = [AsyncWorker(f"T{number}", log_dir=folder) for number in range(count)]
     for worker in workers:
-        await worker.start([sys.executable, "-I", "-S", "-c", TALKER, gate.path])
-    share = await share_of_a_core(gate, count)
-    for worker in workers:
-        await worker.wait()
-        assert worker.log_path.read_bytes().count(b"a line of output") == LINES_A_SECOND * SECONDS
+        await worker.start([sys.executable, "-I", "-S", "-c", TALKER, begin.path, end.path])
+    share = await share_of_a_core(begin, [worker.log_path for worker in workers])
+    end.open()
+    await asyncio.gather(*(worker.wait() for worker in workers))
     return {"share": share}
 
 
 async def talking_bare_children(count: int, folder: Path) -> Found:
     """Do the same with asyncio's readline and a log that is written line by line."""
-    gate = Gate(folder)
-    command = [sys.executable, "-I", "-S", "-c", TALKER, gate.path]
+    begin, end = Gate(folder / "begin"), Gate(folder / "end")
+    command = [sys.executable, "-I", "-S", "-c", TALKER, begin.path, end.path]
 
-    async def read(number: int, child: asyncio.subprocess.Process) -> None:
+    async def read(path: Path, child: asyncio.subprocess.Process) -> None:
         assert child.stdout is not None
-        with (folder / f"{number}.log").open("wb", buffering=0) as log:
+        with path.open("wb", buffering=0) as log:
             while line := await child.stdout.readline():
                 log.write(line)
                 USAGE.search(line)
         await child.wait()
 
+    logs = [folder / f"{number}.log" for number in range(count)]
     async with asyncio.TaskGroup() as group:
-        for number in range(count):
-            group.create_task(read(number, await asyncio.create_subprocess_exec(*command, stdout=PIPE)))
-        share = await share_of_a_core(gate, count)
+        for log in logs:
+            group.create_task(read(log, await asyncio.create_subprocess_exec(*command, stdout=PIPE)))
+        share = await share_of_a_core(begin, logs)
+        end.open()
     return {"share": share}
 
 
 async def ending_together(count: int, folder: Path) -> Found:
     """Have so many children that end at the same moment: looks at the whole process table, and those in the loop."""
-    gate = Gate(folder)
+    gate = Gate(folder / "gate")
     workers = [AsyncWorker(f"E{number}", log_dir=folder) for number in range(count)]
     for worker in workers:
         await worker.start([sys.executable, "-I", "-S", "-c", ENDER, gate.path])
@@ -287,8 +290,8 @@ def percentiles(values: list[float]) -> Found:
 class Gate:
     """A file that children wait for until all of them have started: whoever comes later passes at once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = str(folder / "gate")
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
@@ -297,13 +300,20 @@ class Gate:
         os.close(self._descriptor)
 
 
-async def share_of_a_core(gate: Gate, count: int) -> float:
-    """Let the children talk once all have started, and return this process's CPU meanwhile, as a share of a core."""
-    await asyncio.sleep(EACH_START * count)
+async def share_of_a_core(gate: Gate, logs: list[Path]) -> float:
+    """Let the children talk once all have started; return our CPU until all is in the logs, as a share of one core.
+
+    The share is that of the time they talk: on a busy machine it takes longer, but the work is the same.
+    """
+    said = sum(len(f"a line of output that an agent could have printed, with a number: {number}\n")
+               for number in range(LINES_A_SECOND * SECONDS))  # fmt: skip
+    await asyncio.sleep(EACH_START * len(logs))
     gate.open()
-    cpu, clock = cpu_seconds(), time.perf_counter()
-    await asyncio.sleep(SECONDS - 1)  # none has ended
-    return (cpu_seconds() - cpu) / (time.perf_counter() - clock)
+    cpu = cpu_seconds()
+    await asyncio.sleep(SECONDS)
+    while any(log.stat().st_size < said for log in logs):
+        await asyncio.sleep(LOOK_AGAIN)
+    return (cpu_seconds() - cpu) / SECONDS
 
 
 def resident() -> float:
