@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks import instructions, machine
@@ -56,33 +55,36 @@ def first_line(name: str) -> str:
     return (sys.modules[ROWS[name].__module__].__doc__ or "").splitlines()[0]
 
 
-def measured(options: argparse.Namespace) -> Iterator[Figure | Skipped]:
-    """Measure one row after the other; one that fails is said to, and the others are measured still."""
-    for name in options.rows:
-        bench = Bench(name, QUICK_ROUNDS if options.quick else options.rounds, options.quick)
-        begin = time.monotonic()
-        try:
-            instructions.measure(bench) if options.instructions else ROWS[name](bench)
-        except Exception as error:
-            bench.found.append(Skipped(name, "the rest of the row", f"failed: {error}", is_failure=True))
-        bench.tell(f"done in {time.monotonic() - begin:.0f} s")
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
-        yield from bench.found
+def measured(name: str, options: argparse.Namespace) -> list[Figure | Skipped]:
+    """Measure one row; one that fails says so, and what it has found until then is kept."""
+    bench = Bench(name, QUICK_ROUNDS if options.quick else options.rounds, options.quick)
+    begin = time.monotonic()
+    try:
+        instructions.measure(bench) if options.instructions else ROWS[name](bench)
+    except Exception as error:
+        bench.found.append(Skipped(name, "the rest of the row", f"failed: {error}", is_failure=True))
+    bench.tell(f"done in {time.monotonic() - begin:.0f} s")
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return bench.found
 
 
 def main() -> int:
     """Measure, and write what was found. Return 1 if a row failed; a target that is not met is no failure."""
     options = arguments()
-    results = Results(machine.facts())
+    results, code = Results(machine.facts()), 0
     if machine.is_busy(os.getloadavg()[0]) and not options.quick:
         print("This machine is busy: no verdict of this run is worth anything.", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="nova_benchmarks.") as folder, contextlib.chdir(folder):
-        results.found += measured(options)
-    if options.json is not None:
-        options.json.write_text("".join(f"{line}\n" for line in to_lines(results)))
+    try:
+        for name in options.rows:
+            with tempfile.TemporaryDirectory(prefix="nova_benchmarks.") as folder, contextlib.chdir(folder):
+                results.found += measured(name, options)
+            if options.json is not None:  # after each row: the next one may take minutes
+                options.json.write_text("".join(f"{line}\n" for line in to_lines(results)))
+    except KeyboardInterrupt:
+        code = 130
     print((markdown if options.markdown else text)(results, options.earlier), end="")
-    return int(any(isinstance(each, Skipped) and each.is_failure for each in results.found))
+    return code or int(any(isinstance(each, Skipped) and each.is_failure for each in results.found))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ async def idle_workers(count: int, folder: Path) -> Found:
     before = resident()
     workers = [AsyncWorker(f"I{number}", log_dir=folder) for number in range(count)]
     for worker in workers:
-        await worker.start(["sleep", "600"])
+        await worker.start(["sleep", "300"])
     bytes_each, cpu = (resident() - before) / count, cpu_seconds()
     await asyncio.sleep(IDLE_SECONDS)
     cpu = cpu_seconds() - cpu
@@ -132,7 +132,7 @@ async def idle_workers(count: int, folder: Path) -> Found:
 async def idle_bare_children(count: int, folder: Path) -> Found:
     """Have so many idle children of asyncio's own alive."""
     before = resident()
-    children = [await asyncio.create_subprocess_exec("sleep", "600", stdout=DEVNULL) for _ in range(count)]
+    children = [await asyncio.create_subprocess_exec("sleep", "300", stdout=DEVNULL) for _ in range(count)]
     bytes_each, cpu = (resident() - before) / count, cpu_seconds()
     await asyncio.sleep(IDLE_SECONDS)
     cpu = cpu_seconds() - cpu
