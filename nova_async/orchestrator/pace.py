@@ -24,6 +24,9 @@ SOON = 6 * 3600.0
 # What a start uses at least, until more is known: agents tell whole percents, and few tasks use less of five hours.
 STEP = 0.01
 SAME_WINDOW = 60.0  # seconds by which two tellings of one reset may differ: some agents tell it in seconds from now
+# The share by which one agent's news can be older than another's that came first: within a window, use only grows.
+# Where it falls by more, somebody has bought more.
+OLDER_NEWS = 0.1
 MOST_WINDOWS = 16  # kinds of limits of one account; an account has a handful
 
 
@@ -80,8 +83,9 @@ def merged(windows: Mapping[str, Window], gauges: Iterable[Gauge], now: float) -
                 found[gauge.kind] = Window(gauge.used, resets_at, gauge.used)
         elif known.resets_at is None or resets_at is None or abs(resets_at - known.resets_at) <= SAME_WINDOW:
             at = known.resets_at if resets_at is None else resets_at
-            first = min(known.first_used, gauge.used)
-            found[gauge.kind] = replace(known, used=gauge.used, resets_at=at, first_used=first)
+            is_older = known.used - OLDER_NEWS <= gauge.used < known.used
+            used, first = known.used if is_older else gauge.used, min(known.first_used, gauge.used)
+            found[gauge.kind] = replace(known, used=used, resets_at=at, first_used=first)
         elif resets_at > known.resets_at:  # an earlier one is of a window that is over
             found[gauge.kind] = Window(gauge.used, resets_at, gauge.used)
     return found

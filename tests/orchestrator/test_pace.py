@@ -153,11 +153,19 @@ def gauge(used: float, resets_at: float | None = RESET, kind: str = "five_hour")
     return Gauge(kind, used, None if resets_at is None else datetime.fromtimestamp(resets_at, UTC))
 
 
+def test_older_news_that_comes_later_takes_nothing_back() -> None:
+    """Of two agents at work the one that asked first may be heard last: no room is seen where there is none."""
+    one = merged(merged({}, [gauge(0.96)], 0.0), [gauge(0.95, RESET + 1)], 0.0)
+    assert one["five_hour"] == Window(0.96, RESET + 1, 0.95)
+    after_two = replace(one["five_hour"], ended=2)
+    assert next_start(after_two, 0.0, 1.0, "on", 9) is not None
+
+
 def test_what_is_told_last_counts() -> None:
     """A later reset is a new window, an earlier one an old one, and one that has passed none."""
     one = merged({}, [gauge(0.5)], 0.0)
     assert merged(one, [gauge(0.6, RESET + SAME_WINDOW)], 0.0)["five_hour"].first_used == 0.5
-    assert merged(one, [gauge(0.4)], 0.0)["five_hour"] == Window(0.4, RESET, 0.4)
+    assert merged(one, [gauge(0.3)], 0.0)["five_hour"] == Window(0.3, RESET, 0.3)
     assert merged(one, [gauge(0.7, None)], 0.0)["five_hour"] == Window(0.7, RESET, 0.5)
     assert merged(one, [gauge(0.1, RESET + 9000)], 0.0)["five_hour"] == Window(0.1, RESET + 9000, 0.1)
     assert merged(one, [gauge(0.9, RESET - 9000)], 0.0) == one
