@@ -22,6 +22,7 @@ __all__ = ["TO_DO", "Control", "RunningRun", "connected", "running_run"]
 
 PATIENCE = 15.0  # seconds for a run to answer; the busiest does within one
 MOST_UNREAD = 1000  # changes that wait for whoever watches; then we read no more, and the run sends a snapshot later
+OVER = "the run is over"
 TO_DO = "start one with `nova run`, or name the folder of the run"
 
 
@@ -124,7 +125,7 @@ class Control:
         finally:
             del self._answers[number]
         if not answer.done():
-            raise self._why_closed or ControlError("the run has closed the connection")
+            raise self._why_closed or ControlError(OVER if self.is_over else "the run has closed the connection")
         said: Message = answer.result()
         if not said.get("ok"):
             raise ControlError(
@@ -168,7 +169,8 @@ class Control:
             self._writer.write(request_line(request))
             await self._writer.drain()
         except OSError:
-            raise self._why_closed or ControlError(f"the run (pid {self.run.pid}) is gone") from None
+            gone = OVER if self.is_over else f"the run (pid {self.run.pid}) is gone"
+            raise self._why_closed or ControlError(gone) from None
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Read until the end: answers go to who waits for them, all else to who watches."""

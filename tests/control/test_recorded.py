@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -117,7 +118,7 @@ async def test_a_journal_that_takes_nothing_for_long(tmp_path: Path, monkeypatch
         assert "A1" in history_of(run).approved
 
 
-async def asked_at_the_end(run: Answering, request: Request, steps: int | None) -> bool:
+async def asked_at_the_end(run: Answering, request: Request, steps: float | None) -> bool:
     """Ask a run for something so many turns of the event loop after its last task has completed, or before that.
 
     Return whether it is done.
@@ -136,12 +137,17 @@ async def asked_at_the_end(run: Answering, request: Request, steps: int | None) 
         await in_thread((run.folder / "fifo").write_text, "\n")
         await has_ended.wait()
         no_more()
-        for _ in range(steps):
-            await asyncio.sleep(0)
+        if steps == math.inf:
+            await control.wait()
+        else:
+            for _ in range(int(steps)):
+                await asyncio.sleep(0)
         try:
             return bool((await control.ask(request))["ok"])
-        except ControlError:
-            return False
+        except ControlError as error:
+            refusal = str(error)
+    assert refusal.startswith(("the run is over", "the run is ending"))
+    return False
 
 
 @pytest.mark.parametrize("request_", [Approve(tasks=("G1",)), Retry(tasks=("A1",))], ids=["approve", "retry"])
@@ -149,7 +155,7 @@ async def test_a_request_while_the_run_ends(tmp_path: Path, request_: Request) -
     """It is answered, or refused, or told that the run is over; never nothing, and what was answered is kept."""
     rows = "ID | What | Deps | Gate\n A1 | true | - | -\n A2 | read x < fifo | - | -\n G1 | true | A2 | true"
     answers = []
-    for steps in (None, 0, 1, 2, 5, 20):
+    for steps in (None, 0, 1, 2, 5, 20, math.inf):
         folder = tmp_path / str(steps)
         folder.mkdir()
         os.mkfifo(folder / "fifo")
