@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_async.cli.asking import answered, failed, journal_of, require_tasks
+from nova_async.cli.advised import place_of
+from nova_async.cli.asking import answered, failed, journal_of, nothing_run, require_tasks
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE, folder_and_tasks
 from nova_async.cli.say import say
@@ -43,11 +44,12 @@ def approve(options: Options) -> int:
             asyncio.run(answered(journal, Approve(tasks=tasks), plan=plan))
         except NoRunError:
             if not journal.is_file():
-                raise
+                raise nothing_run(journal) from None
             approve_for_later(journal, state, plan, tasks)
             when = " for the next run"
     except NovaError as error:
-        return failed(error, as_json=options.json)
+        place = place_of(folder, journal=options.journal, state=options.state)
+        return failed(error, as_json=options.json, place=place)
     say(json.dumps({"ok": True, "tasks": tasks}) if options.json else f"approved{when}: {', '.join(tasks)}")
     return 0
 

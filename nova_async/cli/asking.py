@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 
 import click
 
+from nova_async._core.advice import HERE, Place
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.places import JOURNAL
 from nova_async.cli.say import say, tell
-from nova_async.control.client import Control, connected
+from nova_async.control.client import TO_DO, Control, connected
 from nova_async.control.protocol import UNKNOWN_TASK, Message, Request
 from nova_async.errors import ControlError, NoRunError, NovaError
 from nova_async.journal.plan_key import plan_key
 
-__all__ = ["Done", "answered", "failed", "journal_of", "require_tasks", "steer"]
+__all__ = ["Done", "answered", "failed", "journal_of", "nothing_run", "require_tasks", "steer"]
 
 REFUSED = 1
 OF_EVERY_ANSWER = {"kind", "id", "ok"}
@@ -41,20 +42,26 @@ def journal_of(folder: Path, journal: str | None) -> Path:
 
 
 def steer(
-    journal: Path, request: Request, sentence: Callable[[Done], str], *, as_json: bool, wait: Wait | None = None
+    journal: Path,
+    request: Request,
+    sentence: Callable[[Done], str],
+    *,
+    as_json: bool,
+    place: Place = HERE,
+    wait: Wait | None = None,
 ) -> int:
-    """Have the run do something, say what has happened, and return the exit code.
+    """Have the run, which is in that place, do something, say what has happened, and return the exit code.
 
     Without a run, and for a task that the plan does not have, that is 2; 1 if the run does not do it.
     """
     try:
         done = asyncio.run(answered(journal, request, wait))
     except NovaError as error:
-        return failed(error, as_json=as_json)
+        return failed(error, as_json=as_json, place=place)
     if as_json:
         say(json.dumps({"ok": True, "run_id": done.run_id, "pid": done.pid, **about(done.answer)}))
     else:
-        say(sentence(done))
+        say(place.advice(sentence(done)))
     return 0
 
 
@@ -71,14 +78,19 @@ async def answered(journal: Path, request: Request, wait: Wait | None = None, *,
         return Done(control.run.run_id, control.run.pid, answer, outcome)
 
 
-def failed(error: NovaError, *, as_json: bool) -> int:
+def failed(error: NovaError, *, as_json: bool, place: Place = HERE) -> int:
     """Say why nothing was done."""
     if as_json:
         say(json.dumps({"ok": False, "error": str(error)}))
     else:
-        tell(str(error))
+        tell(str(error) if isinstance(error, NoRunError) else place.advice(str(error)))
     is_refused = isinstance(error, ControlError) and error.reason != UNKNOWN_TASK
     return REFUSED if is_refused and not isinstance(error, NoRunError) else BAD_INPUT
+
+
+def nothing_run(journal: Path) -> NoRunError:
+    """Return the error of a folder in which nothing has been run."""
+    return NoRunError(f"nothing has been run here yet: {journal} does not exist; {TO_DO}")
 
 
 def about(answer: Message) -> dict[str, Any]:

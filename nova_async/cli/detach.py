@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from nova_async._core.advice import HERE, Place
 from nova_async._core.atomic_files import own_folder
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.places import JOURNAL
 from nova_async.cli.say import say, tell, write_all
 from nova_async.errors import JournalError
 from nova_async.journal.places import own_path
@@ -28,16 +28,16 @@ MOST_OUTPUT = 16 * 1024 * 1024  # bytes: the lines of some 50,000 attempts; all 
 LINE = 3  # the descriptor of the line to the terminal: all above it are closed
 
 
-def detach(journal: Path, *, as_json: bool) -> Begun | int:
+def detach(journal: Path, *, place: Place = HERE, as_json: bool) -> Begun | int:
     """Go on in a process that has left the terminal; it calls what is returned when the run has begun, with its socket.
 
     In this process, wait for that and return 0; if the run does not begin, return its exit code, after the reasons that
     it gave. What it writes later is in a file beside the journal, which replaces that of the run before.
     """
     try:
-        place = own_path(journal)
-        own_folder(place.parent)
-        output = place.with_name(f"{place.name}.{os.getpid()}.out")
+        own = own_path(journal)
+        own_folder(own.parent)
+        output = own.with_name(f"{own.name}.{os.getpid()}.out")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
         file = os.open(output, flags, 0o600)
     except (OSError, JournalError) as error:
@@ -53,14 +53,14 @@ def detach(journal: Path, *, as_json: bool) -> Begun | int:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setsid()  # no terminal's signals reach it from here on
         keep_only(file, theirs)
-        return partial(tell_begun, output, place.with_name(f"{place.name}.out"), journal.absolute())
+        return partial(tell_begun, output, own.with_name(f"{own.name}.out"), journal.absolute())
     os.close(theirs)
     try:
         with handing_on_signals(pid):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             line = read_line(ours)
             if line:
-                say_begun(json.loads(line), journal, as_json=as_json)
+                say_begun(json.loads(line), place, as_json=as_json)
                 return 0
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         output.unlink(missing_ok=True)
@@ -130,14 +130,14 @@ def handing_on_signals(pid: int) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def say_begun(said: dict[str, Any], journal: Path, *, as_json: bool) -> None:
+def say_begun(said: dict[str, Any], place: Place, *, as_json: bool) -> None:
     """Say where the run is, and how to look at it and stop it."""
     if as_json:
         say(json.dumps(said))
         return
-    which = "" if journal == Path(JOURNAL) else f" --journal {shlex.quote(str(journal))}"
     output = Path(said["output"])
     with suppress(ValueError):
         output = output.relative_to(Path.cwd())
     say(f"the run has begun (pid {said['pid']}) and goes on without this terminal")
-    say(f"  watch it: nova watch{which} · stop it: nova stop{which} · what it prints: {shlex.quote(str(output))}")
+    watch, stop = place.command("nova watch"), place.command("nova stop")
+    say(f"  watch it: {watch} · stop it: {stop} · what it prints: {shlex.quote(str(output))}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from nova_async._core.advice import HERE, Place
 from nova_async._core.text import one_line
 from nova_async.cli.browsing import HELP, Browsing, Pane
 from nova_async.cli.columns import cut, fold, table_lines
@@ -21,7 +22,9 @@ KEYS_OF = {
 STEERING = " · s stop · r run again"
 
 
-def pane_picture(browsing: Browsing, board: Board, log: LogPane, columns: int, lines: int) -> list[Line]:
+def pane_picture(
+    browsing: Browsing, board: Board, log: LogPane, columns: int, lines: int, place: Place = HERE
+) -> list[Line]:  # fmt: skip
     """Return what is looked at in place of the table, in so many lines."""
     task = browsing.task(board)
     if browsing.pane is Pane.HELP or task is None:
@@ -29,11 +32,11 @@ def pane_picture(browsing: Browsing, board: Board, log: LogPane, columns: int, l
         return shown
     head = head_of(task, board)
     if browsing.pane is Pane.TASK:
-        return task_pane(task, board, head, log, columns, lines)
+        return task_pane(task, board, head, log, columns, lines, place)
     rows, browsing.offset = log.rows(task, columns, lines - 2, browsing.offset)
     told = f"log of attempt {task.attempts[-1].start.id.number}" if task.attempts else "log"
     told += f", {browsing.offset} lines above its end" if browsing.offset else ", its end"
-    told += f"; all of it: nova logs {task.id}" if log.is_cut else ""
+    told += f"; all of it: {place.command(f'nova logs {task.id}')}" if log.is_cut else ""
     return [head, [Span(told, Ink.GREY)], *rows, *[""] * (lines - 2 - len(rows))]
 
 
@@ -47,17 +50,17 @@ def head_of(task: TaskView, board: Board) -> Line:
 
 
 def task_pane(
-    task: TaskView, board: Board, head: Line, log: LogPane, columns: int, lines: int
+    task: TaskView, board: Board, head: Line, log: LogPane, columns: int, lines: int, place: Place
 ) -> list[Line]:  # fmt: skip
     """Return what is known of a task, and below it the end of its log."""
     from nova_async.cli.found_task import FoundTask  # with the journal: not before somebody looks
     from nova_async.cli.show import described
 
-    found = FoundTask(task, None, board.is_over)
+    found, whole = FoundTask(task, None, board.is_over), place.command(f"nova show {task.id}")
     facts = [row for line in list(described(found, None))[1:] for row in fold(line, columns)]
     room = max(lines - 3 - LEAST_OF_THE_LOG, 1)
     if len(facts) > room:
-        facts = [*facts[: room - 1], [Span(f"… {len(facts) - room + 1} more lines: nova show {task.id}", Ink.GREY)]]
+        facts = [*facts[: room - 1], [Span(f"… {len(facts) - room + 1} more lines: {whole}", Ink.GREY)]]
     left = lines - 3 - len(facts)
     rows, _ = log.rows(task, columns, max(left, 0))
     title: Line = [Span("Log", Ink.BOLD)]

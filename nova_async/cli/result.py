@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from nova_async._core.advice import run_command
+from nova_async._core.advice import Place, run_command
 from nova_async.agents import AGENTS, recognise
 from nova_async.agents.registry import PLAIN
+from nova_async.cli.advised import place_of, seen_from
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import Answer, FoundTask, answer_of, find_task
 from nova_async.cli.ink import is_terminal
@@ -56,7 +57,8 @@ def show_result(options: Options) -> int:
         return BAD_INPUT
     answer = answer_of(task.view.attempts)
     if answer is None:
-        tell(f"{task_id} has no answer: {why_none(task)}")
+        place = place_of(folder, journal=options.journal, state=options.state)
+        tell(place.advice(f"{task_id} has no answer: {why_none(task, place)}"))
         return NO_ANSWER
     text = whole(answer, state.parent)
     if sys.stdout is not None and not is_terminal(sys.stdout):
@@ -67,7 +69,7 @@ def show_result(options: Options) -> int:
     return 0
 
 
-def why_none(task: FoundTask) -> str:
+def why_none(task: FoundTask, place: Place) -> str:
     """Say why there is no final answer."""
     view = task.view
     if not view.attempts:
@@ -78,7 +80,7 @@ def why_none(task: FoundTask) -> str:
     if last.end is None and not task.is_over:
         return f"attempt {last.start.id.number} is still running"
     if not last.counts:
-        return f"its earlier attempts no longer count; `{run_command(str(task.plan or ''))}` runs it again"
+        return f"its earlier attempts no longer count; `{run_command(seen_from(place, task.plan))}` runs it again"
     look = f"; `nova logs {view.id}` shows what it printed"
     if view.error:
         return f"{view.error}{look}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nova_async.cli.advised import place_of
 from nova_async.cli.asking import journal_of, steer
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.control.protocol import Resume
@@ -26,7 +27,8 @@ def resume(options: Options) -> int:
     running.
     """
     journal = journal_of(Path(options.directory), options.journal)
-    return steer(journal, Resume(), lambda _: "the run goes on", as_json=options.json)
+    place = place_of(options.directory, journal=options.journal)
+    return steer(journal, Resume(), lambda _: "the run goes on", as_json=options.json, place=place)
 
 
 command = command_of(Options, resume)

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_async._core.advice import run_command
-from nova_async.cli.asking import answered, failed, journal_of, require_tasks
+from nova_async._core.advice import Place, run_command
+from nova_async.cli.advised import place_of, seen_from
+from nova_async.cli.asking import answered, failed, journal_of, nothing_run, require_tasks
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import STATE_FILE, folder_and_tasks
 from nova_async.cli.say import say
@@ -39,6 +39,7 @@ class Wanted:
     journal: Path
     state: Path
     plan: Path | None
+    place: Place
 
 
 def retry(options: Options) -> int:
@@ -51,9 +52,12 @@ def retry(options: Options) -> int:
     require_tasks(tasks)
     state = folder / STATE_FILE if options.state is None else Path(options.state)
     plan = None if options.plan is None else Path(options.plan)
-    wanted = Wanted(folder=folder, tasks=tasks, journal=journal_of(folder, options.journal), state=state, plan=plan)
+    place = place_of(folder, journal=options.journal, state=options.state)
+    wanted = Wanted(
+        folder=folder, tasks=tasks, journal=journal_of(folder, options.journal), state=state, plan=plan, place=place
+    )  # fmt: skip
     if not wanted.journal.is_file():
-        return failed(NoRunError(f"no run here: {wanted.journal} does not exist"), as_json=options.json)
+        return failed(nothing_run(wanted.journal), as_json=options.json)
     try:
         again = in_the_run(wanted, options)
         if again is not None:
@@ -61,7 +65,7 @@ def retry(options: Options) -> int:
         else:
             again, told = in_the_next_run(wanted, options)
     except NovaError as error:
-        return failed(error, as_json=options.json)
+        return failed(error, as_json=options.json, place=wanted.place)
     say(json.dumps({"ok": True, "tasks": again}) if options.json else told)
     return 0
 
@@ -116,12 +120,7 @@ def in_the_next_run(wanted: Wanted, options: Options) -> tuple[tuple[str, ...], 
 
 def next_run(wanted: Wanted, plan: Path | None) -> str:
     """Return the command that runs the tasks, from the folder in which we are."""
-    plan = wanted.plan or plan or Path()
-    if wanted.folder == Path():
-        return run_command("" if plan == Path() else str(plan))
-    if plan.is_relative_to(wanted.folder):
-        plan = plan.relative_to(wanted.folder)
-    return f"cd {shlex.quote(str(wanted.folder))} && {run_command('' if plan == Path() else str(plan))}"
+    return wanted.place.command(run_command(seen_from(wanted.place, wanted.plan or plan)))
 
 
 def why_not(task_id: str, wanted: Wanted) -> str:
@@ -132,7 +131,7 @@ def why_not(task_id: str, wanted: Wanted) -> str:
         task = find_task(task_id, state=wanted.state, journal=wanted.journal, plan=wanted.plan)
     except NovaError as error:
         return str(error)
-    runs = f"`{run_command(str(task.plan or ''))}` runs it"
+    runs = f"`{run_command(seen_from(wanted.place, task.plan))}` runs it"
     return f"{task_id} has not run yet: {task.view.reason or runs}"
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nova_async._core.advice import run_command
+from nova_async._core.advice import Place, run_command
 from nova_async.cascade import Cascade
 from nova_async.cli.above_the_plan import with_command_line
+from nova_async.cli.advised import place_of
 from nova_async.cli.choosing import chosen_tasks, plan_and_tasks
 from nova_async.cli.detach import Begun, detach, keep_short
 from nova_async.cli.dry_run import show_dry_run
@@ -126,6 +127,12 @@ class Options:
     state: str = option(metavar="FILE", default=STATE_FILE, help="Path of the state file.")
     journal: str = option(metavar="FILE", default=JOURNAL, help="Path of the run journal.")
 
+    @property
+    def place(self) -> Place:
+        """Where the run is, for the commands that are advised."""
+        files = {"journal": self.journal, "state": self.state, "log_dir": self.log_dir, "cwd": self.cwd}
+        return Place(files=place_of(**files).files)
+
 
 def run_plan(options: Options) -> int:
     """Run a plan, a few tasks at a time; completed tasks are skipped.
@@ -144,18 +151,20 @@ def run_plan(options: Options) -> int:
     options = replace(options, retry_failed=options.retry_failed or bool(tasks))
     if not options.fresh:
         for note in notes_on_earlier_runs(cascade, Path(options.journal)):
-            tell(note)
+            tell(options.place.advice(note))
     if only is not None or options.dry_run:
         try:
             outlook = outlook_for(cascade, only, options)
         except NovaError as error:
             tell(str(error))
             return BAD_INPUT
-        tell_skipped(tasks, outlook, cascade, Path(options.journal))
+        tell_skipped(tasks, outlook, cascade, options)
         if options.dry_run:
             show_dry_run(cascade, outlook, max_workers=workers, cwd=options.cwd, as_json=options.json)
             return 0
-    begun = detach(Path(options.journal), as_json=options.json) if options.detach else lambda _: None
+    begun = (
+        detach(Path(options.journal), place=options.place, as_json=options.json) if options.detach else lambda _: None
+    )
     if isinstance(begun, int):
         return begun
     prepare_process(workers)
@@ -185,15 +194,16 @@ def outlook_for(cascade: Cascade, only: frozenset[str] | None, options: Options)
     )  # fmt: skip
 
 
-def tell_skipped(tasks: Sequence[str], outlook: "Outlook", cascade: Cascade, journal: Path) -> None:
+def tell_skipped(tasks: Sequence[str], outlook: "Outlook", cascade: Cascade, options: Options) -> None:
     """Say which of the tasks that somebody named will not run, and why."""
     from nova_async.orchestrator.outlook import COMPLETED_BEFORE
 
     for task_id in tasks:
         if (why := outlook.skipped.get(task_id)) is not None:
             has_cure = why == COMPLETED_BEFORE
-            cure = f"; `{retry_command(cascade, journal, task_id)}` lets it run again" if has_cure else ""
-            tell(f"{task_id} will not run: {why}{cure}")
+            again = retry_command(cascade, Path(options.journal), task_id)
+            cure = f"; `{again}` lets it run again" if has_cure else ""
+            tell(options.place.advice(f"{task_id} will not run: {why}{cure}"))
 
 
 async def supervise(
@@ -229,7 +239,7 @@ async def supervise(
         stack.enter_context(adopting_orphans())
         view = choose_view(
             cascade, orchestrator, fence, interruption, state=options.state, log_dir=options.log_dir,
-            as_json=options.json, as_lines=options.plain,
+            as_json=options.json, as_lines=options.plain, place=options.place,
         )  # fmt: skip
         if options.detach:
             orchestrator.listen(lambda task_id: None, lambda event: keep_short())
@@ -246,13 +256,13 @@ async def supervise(
         except NovaError as error:
             problem = error
     if report is None:
-        tell(str(problem).replace("`nova run ", f"`{run_command(cascade.name)} "))
+        tell(options.place.advice(str(problem).replace("`nova run ", f"`{run_command(cascade.name)} ")))
         return BAD_INPUT
     reports.finish(report)
     with suppress(OutputError):  # the run is over, and how it ended is its exit code
         sum_up(report, options, interrupted=interruption.signal is not None)
         if grown := note_on_growth(cascade, report.started_at, run_command(cascade.name)):
-            tell(grown)
+            tell(options.place.advice(grown))
     return report.exit_code if interruption.signal is None else exit_code_of(interruption.signal)
 
 
@@ -281,7 +291,7 @@ def sum_up(report: RunReport, options: Options, *, interrupted: bool) -> None:
         write_json_summary(report)
     else:
         plan, _ = plan_and_tasks(options.words)
-        write_run_summary(report, interrupted=interrupted, again=run_command(plan))
+        write_run_summary(report, interrupted=interrupted, again=run_command(plan), place=options.place)
 
 
 def lost_our_reader(error: OSError) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_async._core.advice import HERE, Place
 from nova_async.attempt.executor import Executor, resume, suspend
 from nova_async.cascade import Cascade
 from nova_async.cli.browsing import Browsing, in_keys
@@ -43,6 +44,7 @@ def choose_view(
     log_dir: str,
     as_json: bool = False,
     as_lines: bool = False,
+    place: Place = HERE,
 ) -> Display:
     """Take a table for a person at a terminal, else lines. ``fence`` is there where a runner of GitHub reads us."""
 
@@ -55,7 +57,7 @@ def choose_view(
     if as_json:
         return RunLines(as_json=True)
     if as_lines or not can_draw(sys.stdout):
-        lines = Heartbeat(RunLines(can_insist=can_insist))
+        lines = Heartbeat(RunLines(can_insist=can_insist, place=place))
         return lines if fence is None else Annotated(lines, fence)
     return RunTable(
         look,
@@ -63,6 +65,7 @@ def choose_view(
         can_insist=can_insist,
         browsing=Browsing(STAYS),
         log=LogPane(Path(state).parent, Path(log_dir)),
+        place=place,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TextIO, final
 
+from nova_async._core.advice import HERE, Place
 from nova_async.cli.say import write
 from nova_async.control.event_words import describe_event
 from nova_async.control.figures import clock_time
@@ -48,9 +49,10 @@ class RunLines:
         *,
         as_json: bool = False,
         can_insist: Callable[[], bool] = lambda: False,
+        place: Place = HERE,
     ) -> None:
         self._output = output
-        self._write = json_line if as_json else lambda event: text_line(event, can_insist=can_insist())
+        self._write = json_line if as_json else lambda event: place.advice(text_line(event, can_insist=can_insist()))
         self._is_told: Callable[[Event], object] = (lambda event: True) if as_json else describe_event
         self._waiting: deque[Event] = deque()
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from nova_async._core.advice import HERE, Place
 from nova_async._core.text import listed, one_line
+from nova_async.cli.advised import advise_line
 from nova_async.cli.budget_summary import describe_budget, whose_budget
 from nova_async.cli.columns import columns_of_terminal, cut, fold, width_of
 from nova_async.cli.ink import Ink, Line, Span, plain
@@ -27,10 +29,12 @@ LINES = 5  # of each failed task's log; `nova logs` shows the rest
 MOST_TOLD = 10  # failed tasks that are told in full; the others are named
 
 
-def write_run_summary(report: RunReport, *, interrupted: bool = False, again: str = "nova run") -> None:
-    """Write the summary for people; ``again`` is the command that goes on with this plan."""
+def write_run_summary(
+    report: RunReport, *, interrupted: bool = False, again: str = "nova run", place: Place = HERE
+) -> None:
+    """Write the summary for people; ``again`` is the command that goes on with this plan, in the place of its run."""
     width = columns_of_terminal()
-    lines = describe_run(report, interrupted=interrupted, again=again)
+    lines = (advise_line(line, place) for line in describe_run(report, interrupted=interrupted, again=again))
     say(*(part for line in lines for part in ([line] if width is None else hanging(line, width))))
 
 

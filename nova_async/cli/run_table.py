@@ -13,7 +13,9 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Self, final
 
+from nova_async._core.advice import HERE, Place
 from nova_async._core.text import one_line
+from nova_async.cli.advised import advise_tasks
 from nova_async.cli.browsing import Browsing, Pane
 from nova_async.cli.canvas import HIDE_CURSOR, SHOW_CURSOR, Canvas
 from nova_async.cli.columns import cut, width_of
@@ -70,7 +72,8 @@ class RunTable:
     """Shows all tasks that fit, those that run first; a context manager that leaves the terminal as it was.
 
     ``look`` makes a board of the tasks, ``since`` is when the run began, and ``can_insist`` tells whether a second
-    Ctrl-C would kill what is being stopped. With ``browsing`` the keys of the terminal are read.
+    Ctrl-C would kill what is being stopped. With ``browsing`` the keys of the terminal are read. ``place`` is where the
+    run is, for the commands that are advised.
     """
 
     wants_views = True
@@ -84,8 +87,10 @@ class RunTable:
         can_insist: Callable[[], bool] = lambda: False,
         browsing: Browsing | None = None,
         log: LogPane | None = None,
+        place: Place = HERE,
     ) -> None:
         self._look = look
+        self._place = place
         self._since = since
         before = 0.0 if since is None else (datetime.now(UTC) - since).total_seconds()
         self._started = time.monotonic() - before
@@ -203,7 +208,8 @@ class RunTable:
             insist, said = self._can_insist(), list[Line]()
             while self._said:
                 event = self._said.popleft()
-                said.append([Span(text_line(event, can_insist=insist), PERMANENT[event.kind])])
+                text = self._place.advice(text_line(event, can_insist=insist))
+                said.append([Span(text, PERMANENT[event.kind])])
             self._canvas.draw(picture, self._terminal.size.columns, said)
 
     def picture(self, columns: int, lines: int) -> list[Line]:
@@ -212,13 +218,13 @@ class RunTable:
         if board is None:
             return []
         heard = {task.id: with_last_output(task, Path()) for task in board.running}
-        board = replace(board, tasks={**board.tasks, **heard})
+        board = replace(board, tasks=advise_tasks({**board.tasks, **heard}, self._place))
         foot = list(foot_of(browsing, board, columns))
         lines -= 1 + len(foot)  # one line less than there are, or the terminal scrolls
         if browsing.pane is Pane.TABLE:
             picture = self._table(board, browsing, columns, max(lines - HEAD, SHORTEST))
         else:
-            picture = pane_picture(browsing, board, self._log, columns, max(lines, SHORTEST))
+            picture = pane_picture(browsing, board, self._log, columns, max(lines, SHORTEST), self._place)
         return [cut(line, columns) for line in [*picture, *foot]]
 
     def _table(self, board: Board, browsing: Browsing, columns: int, rows: int) -> list[Line]:
@@ -235,7 +241,7 @@ class RunTable:
         board = self.board
         if board is None:
             return []
-        groups = groups_of(board.tasks.values())
+        groups = groups_of(advise_tasks(board.tasks, self._place).values())
         choice = choose(groups, None, folds=False)
         if len(choice.tasks) + len(choice.headings) > LONGEST_TABLE:
             choice = choose(groups, max(LONGEST_TABLE, board.total.failed + len(groups)))

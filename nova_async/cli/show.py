@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from nova_async._core.advice import run_command
+from nova_async._core.advice import HERE, Place, run_command
 from nova_async._core.text import clean, listed, one_line
 from nova_async.agents.rendering import shortened
+from nova_async.cli.advised import place_of, seen_from
 from nova_async.cli.columns import columns_of_terminal, table_lines
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.found_task import FoundTask, answer_of, find_task
@@ -76,7 +77,7 @@ def show_task(options: Options) -> int:
     if options.json:
         say(json.dumps(document(task, prompt), indent=2))
     else:
-        say(*described(task, prompt))
+        say(*described(task, prompt, place_of(folder, journal=options.journal, state=options.state)))
     return 0
 
 
@@ -102,14 +103,14 @@ def prompt_of(task: FoundTask) -> str | None:
     return Secrets(cascade).redaction.text(found.description or found.name) if found is not None else None
 
 
-def described(task: FoundTask, prompt: str | None) -> Iterator[Line]:
+def described(task: FoundTask, prompt: str | None, place: Place = HERE) -> Iterator[Line]:
     """Give it all for a person, line by line."""
     view, width = task.view, columns_of_terminal()
     name = f" {one_line(view.name)}" if view.name else ""
     look = look_of(view, is_over=task.is_over)
     state = Span(look.word, INKS[look.tone])
     yield [Span(view.id, Ink.BOLD), f"{name}: ", state]
-    facts: list[list[Line]] = [[f"  {title}", one_line(fact, LONGEST)] for title, fact in facts_of(task)]
+    facts: list[list[Line]] = [[f"  {title}", one_line(fact, LONGEST)] for title, fact in facts_of(task, place)]
     yield from table_lines(facts, width=width, folding=[1])
     if view.attempts:
         yield ""
@@ -130,13 +131,13 @@ def section(title: str, lines: Sequence[str]) -> Iterator[Line]:
     yield from lines
 
 
-def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
+def facts_of(task: FoundTask, place: Place) -> Iterator[tuple[str, str]]:
     """Give what is known of a task, with a title each."""
     view = task.view
     last = view.attempts[-1] if view.attempts else None
     end = (last.end or last.finished) if last else None
     if why := doing(view, datetime.now(UTC), is_over=task.is_over):
-        yield "why" if view.state is not TaskState.IN_PROGRESS else "doing", why
+        yield ("doing", why) if view.state is TaskState.IN_PROGRESS else ("why", place.advice(why))
     where = " / ".join(filter(None, (view.branch, view.group)))
     if task.plan is not None or where:
         yield "plan", " · ".join(filter(None, (str(task.plan or ""), where)))
@@ -156,7 +157,8 @@ def facts_of(task: FoundTask) -> Iterator[tuple[str, str]]:
     if cost := cost_of(view):
         yield "cost", cost
     if view.denied:
-        yield "denied", f"{', '.join(view.denied)}: {cure_of(view.denied, run_command(str(task.plan or '')))}"
+        again = run_command(seen_from(place, task.plan))
+        yield "denied", f"{', '.join(view.denied)}: {place.advice(cure_of(view.denied, again))}"
     if view.files_changed:
         yield "changed", listed(view.files_changed, MOST_FILES)
     if view.commit_sha:

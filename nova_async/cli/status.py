@@ -2,20 +2,20 @@
 
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nova_async._core.advice import run_command
+from nova_async._core.advice import Place, run_command
 from nova_async._core.text import listed, one_line
+from nova_async.cli.advised import advise_tasks, place_of
 from nova_async.cli.columns import columns_of_terminal
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
-from nova_async.cli.places import STATE_FILE
+from nova_async.cli.places import STATE_FILE, place_in
 from nova_async.cli.say import say, tell
 from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
 from nova_async.cli.tones import cell_of
@@ -56,7 +56,8 @@ def show_status(options: Options) -> int:
     DIR is the folder of the run; by default, this folder. The exit code is 1 if a task failed or the run died, 2 if
     there is no run.
     """
-    path = Path(options.state) if options.state is not None else Path(options.directory) / STATE_FILE
+    path = place_in(Path(options.directory), STATE_FILE, options.state)
+    place = place_of(options.directory, state=options.state)
     try:
         run, tasks = read_state(path)
         board = board_of(run, {task.id: with_last_output(task, path.parent) for task in tasks.values()})
@@ -68,7 +69,7 @@ def show_status(options: Options) -> int:
     if options.json:
         say(json.dumps(document(board), indent=2))
     else:
-        write_status(board, path)
+        write_status(board, path, place)
     return FAILED if board.total.failed or board.condition is Condition.DEAD else 0
 
 
@@ -108,28 +109,24 @@ def document(board: Board) -> dict[str, Any]:
     }
 
 
-def write_status(board: Board, path: Path) -> None:
+def write_status(board: Board, path: Path, place: Place) -> None:
     """Write for people: a head, what needs somebody, a table by group as in the run itself, and the sums."""
+    board = replace(board, tasks=advise_tasks(board.tasks, place))
     run, width = board.run, columns_of_terminal()
     lines: list[Line] = [
         [Span(one_line(run.project) or one_line(run.cascade_file) or str(path), Ink.BOLD), f": {board.alive}"]
     ]
     if board.condition is Condition.DEAD:
-        lines.append(f"The supervisor died before the run ended. Resume with `{command_in(path.parent, run)}`")
-    lines += [[Span("warning", Ink.AMBER), f" {one_line(warning, LONGEST)}"] for warning in warnings(run)]
+        again = place.command(run_command(run.cascade_file))
+        lines.append(f"The supervisor died before the run ended. Resume with `{again}`")
+    lines += [[Span("warning", Ink.AMBER), f" {place.advice(one_line(warning, LONGEST))}"] for warning in warnings(run)]
     lines += gauges(board)
     lines += limits(board)
-    lines += attention(board)
+    lines += attention(board, place)
     is_long = len(board.tasks) > A_SCREEN
     choice = choose(groups_of(board.tasks.values()), None, folds=is_long and width is not None)
     lines += task_table(choice, board.now, width=width, is_over=board.is_over, folds_text=True)
     say(*lines, board.sentence)
-
-
-def command_in(folder: Path, run: RunView) -> str:
-    """Return the command that goes on with a run, from the folder in which we are."""
-    again = run_command(run.cascade_file)
-    return again if folder == Path() else f"cd {shlex.quote(str(folder))} && {again}"
 
 
 def warnings(run: RunView) -> list[str]:
@@ -160,7 +157,7 @@ def limits(board: Board) -> Iterator[Line]:
         yield [Span("limit", Ink.AMBER), f" {count}: {one_line(limit.text, LONGEST)}"]
 
 
-def attention(board: Board) -> Iterator[Line]:
+def attention(board: Board, place: Place) -> Iterator[Line]:
     """Give what needs somebody, of each kind the first few.
 
     Denied tools stand in the table, and so do failed tasks where it is no longer than a screen.
@@ -170,12 +167,12 @@ def attention(board: Board) -> Iterator[Line]:
     for why in dict.fromkeys(need.why for need in needs):
         of_a_kind = [need for need in needs if need.why is why]
         for need in of_a_kind[:MOST_TOLD]:
-            yield [*cell_of(need.look), f" {describe_need(need, board)}"]
+            yield [*cell_of(need.look), f" {describe_need(need, board, place)}"]
         if len(of_a_kind) > MOST_TOLD:
             yield f"and {len(of_a_kind) - MOST_TOLD} more {of_a_kind[0].look.word}"
 
 
-def describe_need(need: Need, board: Board) -> str:
+def describe_need(need: Need, board: Board, place: Place) -> str:
     """Say what is wrong, with which tasks, and what to do."""
     text = one_line(need.text, LONGEST)
     task = board.tasks[need.task_ids[0]] if need.task_ids else None
@@ -184,7 +181,7 @@ def describe_need(need: Need, board: Board) -> str:
     elif need.task_ids:
         wait = "1 task waits" if len(need.task_ids) == 1 else f"{len(need.task_ids)} tasks wait"
         text = f"{text}; {wait}: {listed(need.task_ids, MOST_TOLD)}"
-    return ". ".join(filter(None, (text, one_line(need.cure, LONGEST))))
+    return ". ".join(filter(None, (text, place.advice(one_line(need.cure, LONGEST)))))
 
 
 command = command_of(Options, show_status)

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from nova_async._core.advice import Place
 from nova_async._core.threads import in_thread
 from nova_async.cascade.graph import remaining_lengths
+from nova_async.cli.advised import place_of
 from nova_async.cli.browsing import Browsing, in_keys
 from nova_async.cli.display import Display
 from nova_async.cli.exit_codes import BAD_INPUT
@@ -65,6 +67,11 @@ class Options:
             here / LOG_DIR if self.log_dir is None else Path(self.log_dir),
         )
 
+    @property
+    def place(self) -> Place:
+        """Where the run is."""
+        return place_of(self.directory, state=self.state, journal=self.journal, log_dir=self.log_dir)
+
 
 def watch_run(options: Options) -> int:
     """Watch a run live from any terminal, and steer it: ? shows the keys.
@@ -82,12 +89,12 @@ async def watch(options: Options) -> int:
     why = ""
     try:
         async with connected(journal) as control:
-            return await Watching(state, log_dir, since=await in_thread(began, journal)).live(control)
+            return await Watching(state, log_dir, options.place, since=await in_thread(began, journal)).live(control)
     except NoRunError:
         pass
     except (ControlError, JournalError) as error:
         why = str(error)
-    return await Watching(state, log_dir, since=await in_thread(began, journal)).over(why)
+    return await Watching(state, log_dir, options.place, since=await in_thread(began, journal)).over(why)
 
 
 def began(journal: Path) -> datetime | None:
@@ -102,9 +109,10 @@ def began(journal: Path) -> datetime | None:
 class Watching:
     """One look at a run that began at ``since``, by somebody at a terminal or into a pipe."""
 
-    def __init__(self, state: Path, log_dir: Path, *, since: datetime | None) -> None:
+    def __init__(self, state: Path, log_dir: Path, place: Place, *, since: datetime | None) -> None:
         self._state = state
         self._log_dir = log_dir
+        self._place = place
         self._since = since
         self._board: Board | None = None
         self._lengths: Mapping[str, int] = {}
@@ -114,7 +122,7 @@ class Watching:
         self._interruption = Interruption(once=self._left.set, twice=self._left.set)
         draws = can_draw(sys.stdout)
         self._table = self._make_table() if draws else None
-        self._display: Display = self._table or Heartbeat(RunLines())
+        self._display: Display = self._table or Heartbeat(RunLines(place=place))
         self._painter = Painter(self._display, lambda: self._board.tasks if self._board else {}, self._lost)
 
     async def over(self, why: str) -> int:
@@ -125,7 +133,7 @@ class Watching:
             tell(str(error))
             return BAD_INPUT
         if self._table is None:
-            write_status(self._board, self._state)
+            write_status(self._board, self._state, self._place)
             return self._code()
         self._measure()
         self._table.browsing.message = why
@@ -210,6 +218,7 @@ class Watching:
             remaining_path=lambda task_id: self._lengths.get(task_id, 1),
             browsing=Browsing(),
             log=LogPane(self._state.parent, self._log_dir),
+            place=self._place,
         )
 
     def _look(self, tasks: Mapping[str, TaskView]) -> Board | None:
