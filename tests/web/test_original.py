@@ -1,6 +1,10 @@
 """The original's API: its page, and programs written for it, find what they look for, in the same places."""
 
+from pathlib import Path
+
+from tests.web.conftest import Window
 from tests.web.serving import Served
+from tests.web.shown_run import say, shown_run, written_to
 
 # What the original's page reads of each: it adds costs up, and calls toFixed on them, so they are numbers.
 ROLLUP = {"status": str, "duration_seconds": int, "token_usage": dict, "cost_usd": float}
@@ -65,3 +69,32 @@ async def test_a_long_log_is_bounded(served: Served) -> None:
     whole = (await served.client.get("/api/tasks/T1/logs")).json()["logs"]
     assert 3_000_000 < len(whole) < 5_000_000
     assert (await served.client.get("/api/tasks/T1/logs", params={"lines": 3})).json()["logs"] == "line\n" * 3
+
+
+PAGE = Path(__file__).parents[1] / "data/original/dashboard.html"
+ROWS = "ID | What | Deps\n A1 | echo hello; read x < fifo | -\n B1 | true | A1"
+
+
+async def test_a_page_of_the_originals_kind_shows_a_run(tmp_path: Path, window: Window) -> None:
+    """Served beside the API, it finds all that it reads, follows the run by asking again and again, and shows a log."""
+    async with shown_run(ROWS, tmp_path) as (run, served):
+        page = await window(served)  # which has the token from now on
+        await page.see("#row-A1", "running")
+        address = f"http://127.0.0.1:{served.port}/dashboard.html"
+        await page.do(
+            lambda shown: shown.route(
+                address, lambda route: route.fulfill(body=PAGE.read_text(), content_type="text/html")
+            )
+        )
+        await page.do(lambda shown: shown.goto(address))
+        await page.see("#A1", "in_progress")
+        assert await page.see("#all") == "in_progress, 0m, 0 tokens, $0.00"
+        assert await page.see("h2") == ": in_progress, 0m, 0 tokens, $0.00"
+        assert await page.ask("() => document.querySelector('#B1').title") == "after A1"
+        await page.click("#A1")
+        await page.see("#log", "hello")
+        with await written_to(run, "A1") as speaking:
+            await say(speaking, "go")
+        await page.see("#B1", "completed")
+        await page.see("#all", "all done")
+        await run.running

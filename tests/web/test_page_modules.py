@@ -53,6 +53,24 @@ async def test_numbers_are_written_as_on_a_terminal(served: Served, window: Wind
     assert await told(page, "format", *(("cost", each) for each in costs)) == [describe_cost(*each) for each in COSTS]
 
 
+async def test_a_cost_of_several_models_is_whole_where_it_is_added_up(served: Served, window: Window) -> None:
+    """It stands beside the tokens of each of them, whose own costs nobody knows; one that is missing stays missing."""
+    used = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"), 1)
+    one = {"run": "r", "task": "T1", "attempt": 1, "estimated_usd": None, "cost_usd": None, **used}
+    rows = [
+        {**one, "model": "a", "cost_is_complete": False},
+        {**one, "model": "b", "cost_is_complete": False},
+        {**one, "model": "several models", "cost_usd": 2.0, "cost_is_complete": True},
+        {**one, "task": "T2", "model": "a", "cost_is_complete": False},
+    ]
+    page = await window(served)
+    by_task, by_model = await told(page, "cost", ("summed", rows, ["task"]), ("summed", rows, ["model"]))
+    assert [(row["cost_usd"], row["cost_is_complete"]) for row in by_task] == [(2.0, True), (None, False)]
+    assert [row["cost_is_complete"] for row in by_model] == [False, False, True]
+    [[every]] = await told(page, "cost", ("summed", rows[:3], []))
+    assert (every["cost_usd"], every["input_tokens"], every["cost_is_complete"]) == (2.0, 3, True)
+
+
 async def test_text_is_cleaned_as_on_a_terminal(served: Served, window: Window) -> None:
     """What cannot be seen is gone, whole escape sequences with it; lines, tabs and letters of all scripts stay."""
     from nova_async._core.text import clean

@@ -48,6 +48,12 @@ export function dollars(usd) {
   return `$${usd.toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ",")}`;
 }
 
+// A word of a command as one would type it.
+export function quoted(word) {
+  const text = clean(word);
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
+}
+
 // What an agent has reported, and ~ before what was estimated; - where neither is known.
 export function cost({ cost_usd: told, estimated_usd: estimated, cost_is_complete: complete = true }) {
   const usd = told === 0 && estimated ? null : told;

@@ -6,7 +6,8 @@ import { State, taskHash } from "./parts.js";
 import { hashOf, pathOf } from "./place.js";
 
 const PAD = 16, ZOOMS = [0.25, 0.4, 0.6, 0.8, 1, 1.25, 1.6];
-const LETTER = 6.6; // pixels, on average, of the letters in a node
+const ROOM = 37; // pixels of a node before and after its text
+const pen = document.createElement("canvas").getContext("2d");
 
 export function GraphPage({ state }) {
   const { told, error } = useLoaded(pathOf("graph"), `${state.plan} ${state.head.nova.run_id}`);
@@ -62,10 +63,20 @@ function Edge({ edge: { x1, y1, x2, y2 }, isDone }) {
 function Node({ node, task, wide, high }) {
   if (!task) return null;
   const { look, now } = task, text = oneLine(`${task.id} ${now.nova.name}`, 200);
-  const most = Math.floor((wide - 34) / LETTER), id = oneLine(task.id, most);
-  const name = oneLine(now.nova.name, Math.max(most - id.length - 1, 0) || 1);
+  const [id, used] = fitted(oneLine(task.id, 60), wide - ROOM, "650"), [name] = fitted(oneLine(now.nova.name, 60), wide - ROOM - used - 6, "400");
   return html`<g class="node ${look.tone}" transform=${`translate(${node.x} ${node.y})`} onClick=${() => (location.hash = taskHash(task.id))}>
     <title>${`${text}: ${look.word}${look.doing ? `, ${oneLine(look.doing)}` : ""}`}</title>
     <rect width=${wide} height=${high} rx="7" /><text class="sign" x="11" y="23">${look.sign}</text>
-    <text x="27" y="22.5"><tspan class="id">${id}</tspan>${most - id.length > 4 ? html`<tspan dx="6">${name}</tspan>` : null}</text></g>`;
+    <text x="27" y="22.5"><tspan class="id">${id}</tspan>${name.length > 3 || name === now.nova.name ? html`<tspan dx="6">${name}</tspan>` : null}</text></g>`;
+}
+
+// As much of a text as there is room for, and how wide that is.
+function fitted(text, room, weight) {
+  pen.font = `${weight} 12.5px ${getComputedStyle(document.body).fontFamily}`; // as run.css draws it
+  let shown = text, width = pen.measureText(shown).width;
+  for (let letters = [...text]; width > room && letters.length; width = pen.measureText(shown).width) {
+    letters = letters.slice(0, Math.min(letters.length - 1, Math.floor((letters.length * room) / width)));
+    shown = letters.length ? `${letters.join("").trimEnd()}…` : "";
+  }
+  return [shown, width];
 }

@@ -1,7 +1,7 @@
 // One task: why it is so, its attempts, its conversation, changes, prompt and command, checks.
 import * as actions from "./actions.js";
 import { attemptPath, taskPath } from "./api.js";
-import { clean, clock, cost, count, duration, oneLine, plural, stopwatch, total } from "./format.js";
+import { clean, clock, cost, count, duration, oneLine, plural, quoted, stopwatch, total } from "./format.js";
 import { Conversation } from "./conversation.js";
 import { html, useEffect, useState } from "./html.js";
 import { useLoaded } from "./loaded.js";
@@ -85,7 +85,7 @@ function Facts({ state, task, told }) {
   const facts = [
     ["Depends on", about.depends_on.length && html`<${TaskLinks} ids=${about.depends_on} tasks=${state.tasks} />`],
     ["Needed by", after.length && html`<${TaskLinks} ids=${after} tasks=${state.tasks} />`],
-    ["Agent", [about.agent, latest?.model, latest?.account].filter(Boolean).map((each) => oneLine(each, 60)).join(" · ")],
+    ["Agent", [about.agent, latest?.model, !about.agent.includes("@") && latest?.account].filter(Boolean).map((each) => oneLine(each, 60)).join(" · ")],
     ["Started", now.started_at && clock(now.started_at)],
     ["Ended", now.completed_at && clock(now.completed_at)],
     ["Tokens", total(used) && html`<span class="number">${count(used.input_tokens)} in · ${count(used.output_tokens)} out · cache ${count(used.cache_read_tokens)} read, ${count(used.cache_creation_tokens)} written</span>`],
@@ -95,7 +95,7 @@ function Facts({ state, task, told }) {
     ["Commit", now.commit_sha && html`<code>${oneLine(now.commit_sha, 50)}</code>`],
   ].filter(([, value]) => value);
   return html`<dl class="facts-list">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    ${about.result && html`<details class="result" open=${about.result.length < 400}><summary>Result</summary><p class="text">${clean(told?.result ?? about.result)}</p></details>`}`;
+    ${about.result && about.result !== about.error && html`<details class="result" open=${about.result.length < 400}><summary>Result</summary><p class="text">${clean(told?.result ?? about.result)}</p></details>`}`;
 }
 
 const ENDS = { ok: { sign: "✓", word: "completed", tone: "good" } };
@@ -113,11 +113,9 @@ function Attempts({ told, id }) {
 function Prompt({ told, number }) {
   const attempt = told.attempts.find((each) => each.number === number);
   return html`<h2>Prompt</h2><p class="text prompt-text">${clean(told.prompt ?? "It is not known any more.")}</p>
-    ${attempt && html`<h2>Command</h2><pre class="code">${attempt.command.map((word) => quoted(clean(word))).join(" ")}</pre>
+    ${attempt && html`<h2>Command</h2><pre class="code">${attempt.command.map(quoted).join(" ")}</pre>
       ${Object.keys(attempt.limits).length > 0 && html`<h2>Limits</h2><dl class="facts-list">${Object.entries(attempt.limits).map(([name, value]) => html`<div><dt>${clean(name)}</dt><dd class="number">${clean(value)}</dd></div>`)}</dl>`}`}`;
 }
-
-const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`);
 
 function Changes({ task, told }) {
   const files = task.now.files_changed;

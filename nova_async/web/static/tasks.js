@@ -83,7 +83,7 @@ function Row({ task, isNarrow, isSelected, seconds, index }) {
   return html`<tr id=${`row-${id}`} class=${isSelected ? "selected" : ""} aria-rowindex=${index} onClick=${(event) => open(event, id)}>
     <td><${State} look=${look} />${isNarrow && html`<span class="sub number">${time}</span>`}</td>
     <td class="name"><${TaskLink} id=${id} name=${now.nova.name} />${attempt}${isNarrow && html`<span class="sub">${doing || [look.tokens, look.cost].filter(Boolean).join(" · ")}</span>`}</td>
-    ${!isNarrow && html`<td class="doing ${look.tone === "bad" ? "bad" : ""}" title=${doing}>${doing}</td><td class="quiet">${oneLine(now.nova.agent, 30)}</td>
+    ${!isNarrow && html`<td class="doing ${look.tone === "bad" ? "bad" : ""}" title=${doing}>${doing}</td><td class="quiet" title=${oneLine(now.nova.agent)}>${oneLine(now.nova.agent, 30)}</td>
       <td class="number">${time}</td><td class="number">${look.tokens}</td><td class="number">${look.cost}</td>`}</tr>`;
 }
 
