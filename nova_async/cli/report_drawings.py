@@ -13,6 +13,7 @@ __all__ = ["graph", "share_bar", "timeline"]
 MOST_ROWS = 80  # tasks that have a row each; more share as many rows as have worked at once
 MOST_LANES = 64  # rows of those that share them
 MOST_SEGMENTS = 4_000  # drawn at all: each is some 150 bytes
+NARROW = 0.25  # of the width of a telephone, which a time needs with the space around it; others are not shown there
 MOST_NODES = 150  # tasks in a graph that anybody can take in
 STILL_READABLE = 1400  # pixels of a graph that may be shrunk to the width of the page
 ROW, BAR = 16, 10  # pixels
@@ -108,10 +109,13 @@ def gaps(laid: Timeline) -> list[Markup]:
 
 def ticks(laid: Timeline) -> Markup:
     """Write the times below."""
-    texts = []
-    for number, tick in enumerate(laid.ticks):
+    texts, latest = [], -1.0
+    for tick in laid.ticks:
         anchor = "start" if tick.at < 0.04 else "end" if tick.at > 0.96 else "middle"
-        about = {"class_": "odd" if number % 2 else None, "text_anchor": anchor}
+        middle = tick.at + {"start": NARROW / 2, "end": -NARROW / 2}.get(anchor, 0)
+        fits = middle - latest >= NARROW
+        latest = middle if fits else latest
+        about = {"class_": None if fits else "odd", "text_anchor": anchor}
         texts.append(element("text", tick.text, x=f"{tick.at * 100:.2f}%", y=13, **about))
     return element("svg", texts, aria_hidden="true")
 

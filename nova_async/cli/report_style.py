@@ -58,12 +58,13 @@ header .facts span + span::before { content: " · " }
 .needs .quiet { color: var(--quiet) }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 10px }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { text-align: left; padding: 6px 12px; vertical-align: top }
+th, td { text-align: left; padding: 6px 12px; vertical-align: top; overflow-wrap: break-word }
 thead th { font-size: 12px; font-weight: 600; color: var(--quiet); background: var(--panel); white-space: nowrap }
 tbody tr { border-top: 1px solid var(--line) } td.number, th.number { text-align: right; white-space: nowrap }
 td.word { white-space: nowrap } tbody th { font-weight: 600 } tr.group th { background: var(--panel);
   font-size: 13px }
-tr.group .quiet { font-weight: 400 } td.says { color: var(--quiet); font-size: 13px } tfoot { font-weight: 600 }
+tr.group .quiet { font-weight: 400 } td.says { color: var(--quiet); font-size: 13px }
+  tfoot { font-weight: 600; white-space: nowrap }
 tfoot tr { border-top: 2px solid var(--line) } td .id { font-weight: 600; white-space: nowrap }
 .timeline { table-layout: fixed } .timeline th { width: 190px; font-size: 13px; padding: 3px 12px;
   white-space: nowrap;
@@ -112,7 +113,7 @@ footer { margin-top: 48px; color: var(--quiet); font-size: 13px; border-top: 1px
 @media (max-width: 640px) {
   body { padding: 20px 14px 40px } h1 { font-size: 22px } .cards { grid-template-columns: 1fr 1fr; gap: 8px }
   .card { padding: 10px 12px } .card b { font-size: 19px } th, td { padding: 6px 8px } .timeline th { width: 74px;
-  padding: 3px 8px }
+  padding: 3px 8px } td:has(.id) { min-width: 130px } td.says { min-width: 180px }
   .timeline .name, .odd, .narrow-off { display: none } dl { grid-template-columns: 1fr; gap: 0 }
   dd { margin-bottom: 6px }
   .task .body { padding: 2px 12px 12px } }
