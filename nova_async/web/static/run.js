@@ -3,7 +3,7 @@ import * as actions from "./actions.js";
 import { clean, clock, oneLine, plural, quoted, stopwatch } from "./format.js";
 import { html, useState } from "./html.js";
 import { Bar, CONDITIONS, Prose, State, TaskLink, TaskLinks } from "./parts.js";
-import { hashOf } from "./place.js";
+import { hashOf, place } from "./place.js";
 import { secondsOf } from "./state.js";
 import { Tasks, view } from "./tasks.js";
 import { Limits } from "./usage_limits.js";
@@ -80,7 +80,7 @@ function Needs({ state }) {
   if (!needs.length) return null;
   return html`<section aria-labelledby="needs"><h2 id="needs">${state.isPast ? "Needed somebody" : "Needs you"} <span class="count">${needs.length}</span></h2>
     <ul class="needs">${needs.slice(0, isAll ? needs.length : MOST_NEEDS).map((need) => html`<${Need} key=${`${need.why} ${need.tasks.join(" ")}`} need=${need} state=${state} />`)}</ul>
-    ${state.head.is_over && state.head.project.cascade_file && needs.some(({ why }) => why === "failed") && html`<p class="quiet">Try again: <code>nova run ${quoted(state.head.project.cascade_file)} --retry-failed</code></p>`}
+    ${state.head.is_over && place.run === null && state.head.project.cascade_file && needs.some(({ why }) => why === "failed") && html`<p class="quiet">Try again: <code>nova run ${quoted(state.head.project.cascade_file)} --retry-failed</code></p>`}
     ${needs.length > MOST_NEEDS && html`<button class="as-link" onClick=${() => setAll(!isAll)}>${isAll ? "Show fewer" : `Show all ${needs.length}`}</button>`}</section>`;
 }
 
