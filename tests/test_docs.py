@@ -538,6 +538,17 @@ def test_the_picture_of_a_run() -> None:
     assert described is not None
 
 
+def test_the_picture_of_the_page() -> None:
+    """It is a small PNG, and the page about the page says in words what it shows.
+
+    ``python -m tests.picture_of_the_page`` makes it.
+    """
+    picture = (DOCS / "page.png").read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n")
+    assert len(picture) < 150_000
+    assert re.search(r"!\[([^\]]{80,})\]\(page\.png\)", (DOCS / "page.md").read_text()) is not None
+
+
 def test_the_plans_of_the_examples_are_read_without_a_word() -> None:
     """The example plans, with what the README says of the demo."""
     plans = {path.parent.name: load_cascade(path) for path in EXAMPLES.glob("*/CASCADE.md")}

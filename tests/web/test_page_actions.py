@@ -77,19 +77,21 @@ async def test_tasks_are_stopped_run_again_and_approved_by_keyboard(tmp_path: Pa
         await page.see(".notice", "The run is over")
 
 
-KNOWS = "async () => { const { head } = (await import('/static/app.js')).nova.state(); return %s; }"
+NOVA = "async () => { window.nova = (await import('/static/app.js')).nova }"  # what the page knows, for `until`
 
 
 async def test_a_click_counts_although_the_page_changes_meanwhile(tmp_path: Path, window: Window) -> None:
     """What the mouse was pressed on stays under it until it is let go; what has changed is shown afterwards."""
     async with shown_run(GATED, tmp_path) as (run, served):
-        page = await window(served)
+        page = await window(served, viewport={"width": 1280, "height": 2000})  # all of it is seen: nothing is scrolled
         await page.see(".need:has-text('B1')")
+        await page.see(".need:has-text('C1')")
+        await page.ask(NOVA)
         await page.click("#filter")  # what has the focus loses it as the mouse is pressed elsewhere
         await page.do(lambda shown: shown.hover(".running li:has-text('A1') button"))
         await page.do(lambda shown: shown.mouse.down())
         run.runner.approve(["C1"])  # what was above the button, and would let it move up
-        await page.until(KNOWS % "head.board.needs.length === 1")
+        await page.until("() => nova.state().head.board.needs.length === 1")
         await page.ask("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         await page.do(lambda shown: shown.mouse.up())
         await page.see("dialog h2", "Stop A1?")
@@ -160,7 +162,8 @@ async def test_the_budget_is_set_in_a_dialog(tmp_path: Path, window: Window) -> 
         await page.press("Enter")
         await page.miss("dialog")
         await page.see(".notice", "The budget is set")
-        await page.until(KNOWS % "head.nova.budgets.length === 1")
+        await page.ask(NOVA)
+        await page.until("() => nova.state().head.nova.budgets.length === 1")
         await page.press("b")
         await page.until("() => document.querySelector('#field-usd')?.value === '2.5'")
         await page.do(lambda shown: shown.fill("#field-tokens", "5000"))
