@@ -1,11 +1,11 @@
 """The pure modules of the page, asked in the browser that runs them."""
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from nova_async.control.figures import describe_cost, describe_duration, short_count, stopwatch, until
 from nova_async.views import TaskView
@@ -133,52 +133,54 @@ async def test_a_snapshot_and_its_changes_are_the_later_snapshot(served: Served,
     assert state["number"] == change["number"]
 
 
-@pytest.fixture
-async def large(tmp_path: Path, window: Window) -> Any:
-    """Show a run of 2,000 tasks, of which the first has a log of 5,000 lines."""
-    log = log_in(tmp_path, "T0.log", b"".join(said(f"line {number}") for number in range(5000)))
-    tasks = by_id(*(
+@contextlib.asynccontextmanager
+async def many(tasks: int, lines: int, folder: Path, window: Window) -> AsyncIterator[Shown]:
+    """Show a run of so many tasks, of which the first has a log of so many lines."""
+    log = log_in(folder, "T0.log", b"".join(said(f"line {number}") for number in range(lines)))
+    views = by_id(*(
         TaskView(id=f"T{number}", name=f"Task number {number}", state=TaskState.COMPLETED, group=f"G{number // 100}",
                  attempt=1, attempts=(attempt(f"T{number}", 1, log=log if not number else None),),
                  log=log if not number else None)
-        for number in range(2000)
+        for number in range(tasks)
     ))  # fmt: skip
-    await publish(tmp_path, run_view(end=RunEnd.COMPLETED), tasks)
-    async with serving(tmp_path) as served:
+    await publish(folder, run_view(end=RunEnd.COMPLETED), views)
+    async with serving(folder) as served:
         yield await window(served)
 
 
-async def test_of_a_long_list_only_what_can_be_seen_is_drawn(large: Shown) -> None:
+async def test_of_a_long_list_only_what_can_be_seen_is_drawn(tmp_path: Path, window: Window) -> None:
     """Two thousand tasks: some dozen rows, wherever one scrolls, searches or goes by keyboard."""
-    await large.see("#row-T0")
-    rows = "document.querySelectorAll('.tasks tbody tr').length"
-    assert await large.ask(f"() => {rows}") < 150
-    await large.ask("() => scrollTo(0, document.body.scrollHeight)")
-    await large.see("#row-T1999")
-    assert await large.ask(f"() => {rows}") < 150
-    await large.press("j")
-    await large.until("() => document.activeElement.closest('tr')?.id === 'row-T0'")
-    await large.press("/", "1", "9", "8", "7", "Enter")
-    await large.until("() => document.activeElement.closest('tr')?.id === 'row-T1987'")
-    assert await large.ask(f"() => {rows}") == 1
-    await large.go("graph")
-    await large.until("() => document.querySelector('.node')")
-    assert await large.ask("() => document.querySelectorAll('.node').length") < 1000
+    async with many(2000, 1, tmp_path, window) as large:
+        await large.see("#row-T0")
+        rows = "document.querySelectorAll('.tasks tbody tr').length"
+        assert await large.ask(f"() => {rows}") < 150
+        await large.ask("() => scrollTo(0, document.body.scrollHeight)")
+        await large.see("#row-T1999")
+        assert await large.ask(f"() => {rows}") < 150
+        await large.press("j")
+        await large.until("() => document.activeElement.closest('tr')?.id === 'row-T0'")
+        await large.press("/", "1", "9", "8", "7", "Enter")
+        await large.until("() => document.activeElement.closest('tr')?.id === 'row-T1987'")
+        assert await large.ask(f"() => {rows}") == 1
+        await large.go("graph")
+        await large.until("() => document.querySelector('.node')")
+        assert await large.ask("() => document.querySelectorAll('.node').length") < 1000
 
 
-async def test_of_a_long_conversation_a_part_is_kept(large: Shown) -> None:
+async def test_of_a_long_conversation_a_part_is_kept(tmp_path: Path, window: Window) -> None:
     """It begins at its end; going back loads what came before, in order, and lets go of the latest."""
-    await large.go("task/T0")
-    await large.see(".entry", "line 4999")
-    entries = "document.querySelectorAll('.entry').length"
-    for _ in range(4):
-        first = await large.ask("() => document.querySelector('.entry').innerText")
-        await large.click("button:has-text('Earlier')")
-        await large.until("first => document.querySelector('.entry').innerText !== first", first)
-        assert await large.ask(f"() => {entries}") <= 2600
-    said_there = await large.ask("() => [...document.querySelectorAll('.entry')].map((each) => each.innerText)")
-    lines = [int(text.split("line ")[1]) for text in said_there]
-    assert lines == [*range(lines[0], lines[0] + len(lines))]
-    assert lines[-1] < 4999
-    await large.click("button:has-text('Latest')")
-    await large.see(".entry", "line 4999")
+    async with many(1, 5000, tmp_path, window) as large:
+        await large.go("task/T0")
+        await large.see(".entry", "line 4999")
+        entries = "document.querySelectorAll('.entry').length"
+        for _ in range(4):
+            first = await large.ask("() => document.querySelector('.entry').innerText")
+            await large.click("button:has-text('Earlier')")
+            await large.until("first => document.querySelector('.entry').innerText !== first", first)
+            assert await large.ask(f"() => {entries}") <= 2600
+        said_there = await large.ask("() => [...document.querySelectorAll('.entry')].map((each) => each.innerText)")
+        lines = [int(text.split("line ")[1]) for text in said_there]
+        assert lines == [*range(lines[0], lines[0] + len(lines))]
+        assert lines[-1] < 4999
+        await large.click("button:has-text('Latest')")
+        await large.see(".entry", "line 4999")
