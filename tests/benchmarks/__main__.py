@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -72,6 +73,7 @@ def measured(name: str, options: argparse.Namespace) -> list[Figure | Skipped]:
 def main() -> int:
     """Measure, and write what was found. Return 1 if a row failed; a target that is not met is no failure."""
     options = arguments()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # `… &` in a script ignores it, and so would every nova
     results, code = Results(machine.facts()), 0
     if machine.is_busy(os.getloadavg()[0]) and not options.quick:
         print("This machine is busy: no verdict of this run is worth anything.", file=sys.stderr)
