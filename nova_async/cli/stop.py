@@ -1,6 +1,6 @@
 """``nova stop``: a running run ends, or some of its tasks do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -58,18 +58,27 @@ async def until_over(control: Control) -> str:
 
 
 async def until_ended(control: Control, *, tasks: Sequence[str]) -> str:
-    """Wait until none of these tasks is at work any more."""
-    working = set(tasks)
+    """Wait until none of these tasks is at work any more, and say what each has come to."""
+    working, ends = set(tasks), dict.fromkeys(tasks, TaskState.WAITING)
     async with aclosing(control.watch()) as messages:
         async for message in messages:
             if message["kind"] == Kind.OVER:
                 break
             found = message.get("tasks", {})
-            ended = {name for name in working & found.keys() if not is_at_work(read_task(name, found[name]).state)}
-            working -= ended
+            ends |= {name: read_task(name, found[name]).state for name in working & found.keys()}
+            working = {name for name in working if name not in found or is_at_work(ends[name])}
             if not working:
                 break
-    return f"stopped: {', '.join(tasks)}"
+    return describe_ends(ends)
+
+
+def describe_ends(ends: Mapping[str, TaskState]) -> str:
+    """Say which tasks are stopped; one may have come to its end before it heard of that, and then that end counts."""
+    words = {TaskState.COMPLETED: "completed before it was stopped", TaskState.FAILED: "failed before it was stopped"}
+    told: dict[str, list[str]] = {}
+    for task_id, state in ends.items():
+        told.setdefault(words.get(state, "stopped"), []).append(task_id)
+    return "; ".join(f"{word}: {', '.join(task_ids)}" for word, task_ids in told.items())
 
 
 def is_at_work(state: TaskState) -> bool:

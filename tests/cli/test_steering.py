@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from nova_async.cli.stop import describe_ends
 from nova_async.journal.reader import JournalReader
+from nova_async.words import TaskState
 from tests.cli.command import NOVA, nova
 
 PLAN = """+++
@@ -51,10 +53,10 @@ def test_a_run_is_steered_from_another_folder(running: Path, tmp_path: Path) -> 
     """Each command says what has happened, and it has happened."""
     said = nova("pause", running, cwd=tmp_path)
     assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.startswith("paused: nothing new starts until `nova resume`; ")
+    assert said.stdout.startswith(f"paused: nothing new starts until `cd {running} && nova resume`; ")
     again = nova("pause", running, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr == "nova: the run is paused already; `nova resume` lets it go on\n"
+    assert again.stderr == f"nova: the run is paused already; `cd {running} && nova resume` lets it go on\n"
     assert nova("resume", running, cwd=tmp_path).stdout == "the run goes on\n"
     journal = ("--journal", running / ".nova/journal.db")
     assert nova("jobs", "4", *journal, cwd=tmp_path).stdout == "up to 4 tasks run at once from now on\n"
@@ -140,3 +142,10 @@ def test_a_folder_is_no_task(tmp_path: Path) -> None:
         done = nova(command, "./", cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
         assert "Missing argument 'TASK…'" in done.stderr
+
+
+def test_what_tasks_had_come_to_before_they_were_stopped() -> None:
+    """An agent that succeeds as it is stopped has succeeded, and nobody is told otherwise."""
+    ends = {"A1": TaskState.WAITING, "A2": TaskState.COMPLETED, "A3": TaskState.FAILED, "A4": TaskState.WAITING}
+    told = "stopped: A1, A4; completed before it was stopped: A2; failed before it was stopped: A3"
+    assert describe_ends(ends) == told

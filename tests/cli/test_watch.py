@@ -110,6 +110,7 @@ def test_to_leave_a_run_lets_it_go_on(folder: Path) -> None:
         terminal.type("fg\n")
         terminal.until("1/4 busy", times=2)
         assert not terminal.echoes()
+        terminal.until("waits for F1", times=2)  # its last line: what is drawn as the size changes fits neither size
         terminal.resize(70, 20)
         terminal.type("j?")
         terminal.until("one worker more or less")
