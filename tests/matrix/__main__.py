@@ -123,7 +123,8 @@ def main() -> int:
         return row
 
     with ThreadPoolExecutor(arguments.jobs) as jobs:
-        rows = list(jobs.map(run, cells))
+        one_by_one = arguments.jobs == 1  # in this thread: an interrupt reaches no other, and the cell would go on
+        rows = list((map if one_by_one else jobs.map)(run, cells))
     failed = [row for row in rows if row.verdict == "FAILED"]
     print("", *rows, sep="\n")
     if failed:
