@@ -91,7 +91,10 @@ def test_a_check_that_fails(tmp_path: Path) -> None:
 def test_retrying_what_never_ran(tmp_path: Path) -> None:
     """There must be a run, and it must have come to that task."""
     done = nova("retry", "F1", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (2, "nova: no run here: .nova/journal.db does not exist\n")
+    why = "nothing has been run here yet: .nova/journal.db does not exist"
+    todo = "start one with `nova run`, or name the folder of the run"
+    assert (done.returncode, done.stderr) == (2, f"nova: {why}; {todo}\n")
+    assert nova("approve", "F1", cwd=tmp_path).stderr == done.stderr
     write_plan(tmp_path, "| F1 | Types | true | - |")
     nova("run", cwd=tmp_path)
     done = nova("retry", "F9", cwd=tmp_path)
@@ -153,7 +156,7 @@ def test_another_command(tmp_path: Path) -> None:
         ("--agent", "plain", "is not one of claude"),
         ("--command", "'", "No closing quotation"),
         ("--command", " ", "no program given"),
-        ("--max-workers", "0", "0 is not in the range x>=1"),
+        ("--max-workers", "0", "'0' is not a whole number from 1 up"),
     ],
 )
 def test_bad_usage(tmp_path: Path, option: str, value: str, told: str) -> None:
