@@ -7,7 +7,8 @@ import { pathOf } from "./place.js";
 import { useNarrow, useWindowed } from "./windowed.js";
 
 const ROW = 24; // pixels; the same stands in run.css
-const GOES_ON = 3000; // milliseconds after which the time of what runs is drawn anew, if nothing has changed
+const GOES_ON = 3000; // milliseconds at least after which the time of what runs is drawn anew, if nothing has changed
+const STEPS = 300; // of the whole width: what is nearer could hardly be seen
 const KINDS = [["waiting", "waiting", "quiet"], ["pausing", "pausing", "quiet"], ["running", "running", "busy"], ["checking", "checking", "busy"]];
 
 const percent = (share) => `${(share * 100).toFixed(3)}%`;
@@ -17,9 +18,17 @@ export function Timeline({ state, nova }) {
   const isOver = state.head.is_over;
   useEffect(() => {
     if (isOver || !isSeen) return undefined;
-    const timer = setInterval(() => document.visibilityState === "visible" && setBeat(Date.now()), GOES_ON);
-    return () => clearInterval(timer);
-  }, [isOver, isSeen]);
+    let timer = null;
+    const later = () => {
+      const soFar = nova.now() - Date.parse(state.head.project.started_at);
+      timer = setTimeout(() => {
+        if (document.visibilityState === "visible") setBeat(Date.now());
+        later();
+      }, Math.max(GOES_ON, soFar / STEPS || 0)); // it may not have begun
+    };
+    later();
+    return () => clearTimeout(timer);
+  }, [isOver, isSeen, state.head.project.started_at]);
   const { told, error } = useLoaded(pathOf("timeline"), `${statesOf(state)} ${isOver} ${beat}`, isSeen);
   return html`<section ref=${section} aria-labelledby="timeline"><div class="title"><h2 id="timeline">Timeline</h2>
     <span class="legend" aria-hidden="true">${KINDS.map(([spell, name, tone]) => html`<span><svg width="18" height="10"><rect class="segment ${spell} ${tone}" width="18" height="10" rx="2" /></svg> ${name}</span>`)}</span></div>
