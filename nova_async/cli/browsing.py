@@ -79,6 +79,11 @@ class Browsing:
         self._stays = stays
 
     @property
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """What each key does here."""
+        return HELP if self._stays is None else [*HELP[:-1], ("q", f"does nothing: {self._stays}")]
+
+    @property
     def can_leave(self) -> bool:
         """Whether ``q`` leaves: the run is another command's."""
         return self._stays is None

@@ -1,10 +1,10 @@
 """What is drawn while somebody looks around in a run: the table around a task, one task, its log, or the keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nova_async._core.advice import HERE, Place
 from nova_async._core.text import one_line
-from nova_async.cli.browsing import HELP, Browsing, Pane
+from nova_async.cli.browsing import Browsing, Pane
 from nova_async.cli.columns import cut, fold, table_lines
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.log_pane import LogPane
@@ -28,7 +28,7 @@ def pane_picture(
     """Return what is looked at in place of the table, in so many lines."""
     task = browsing.task(board)
     if browsing.pane is Pane.HELP or task is None:
-        shown, browsing.offset = help_lines(columns, lines, browsing.offset)
+        shown, browsing.offset = help_lines(browsing.keys, columns, lines, browsing.offset)
         return shown
     head = head_of(task, board)
     if browsing.pane is Pane.TASK:
@@ -67,9 +67,11 @@ def task_pane(
     return [head, *facts, "", title, *rows, *[""] * (left - len(rows))][:lines]
 
 
-def help_lines(columns: int, lines: int, offset: int) -> tuple[list[Line], int]:
+def help_lines(
+    keys: Sequence[tuple[str, str]], columns: int, lines: int, offset: int
+) -> tuple[list[Line], int]:  # fmt: skip
     """Return what the keys do, from so many lines below the first on, and how many there really are above."""
-    rows: list[list[Line]] = [[[Span(f"  {keys}", Ink.BOLD)], what] for keys, what in HELP]
+    rows: list[list[Line]] = [[[Span(f"  {key}", Ink.BOLD)], what] for key, what in keys]
     shown: list[Line] = list(table_lines(rows, width=columns, folding=[1]))
     offset = min(offset, max(len(shown) - (lines - 1), 0))
     scrolls = Span(" (j k scroll)" if len(shown) > lines - 1 else "", Ink.GREY)

@@ -157,6 +157,9 @@ def test_q_leaves_where_the_run_goes_on_without_us() -> None:
     press(watching, "q")
     press(running, "q")
     assert (watching.has_left, running.has_left, running.message) == (True, False, "Ctrl-C stops it")
+    assert watching.keys[-1] == ("q", "leave; the run goes on")
+    assert running.keys[-1] == ("q", "does nothing: Ctrl-C stops it")
+    assert running.keys[:-1] == list(watching.keys[:-1])
 
 
 def test_the_help_names_every_key() -> None:
