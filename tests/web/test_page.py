@@ -9,7 +9,6 @@ import pytest
 
 from nova_async.web.server import listen_on
 from nova_async.words import Outcome
-from tests.control.runs import ready
 from tests.views import attempt, by_id, run_view
 from tests.web.conftest import Window
 from tests.web.runs import HOSTILE, log_in, publish, said, write_run
@@ -76,30 +75,33 @@ async def test_a_conversation_grows_as_the_agent_speaks(tmp_path: Path, window: 
 
 async def test_a_page_survives_a_restart_of_its_server(tmp_path: Path, window: Window) -> None:
     """It says that it is disconnected, connects again by itself, and shows what has happened meanwhile, once."""
-    rows = "ID | What | Deps\n A1 | read x < fifo; echo after | -\n B1 | read x < fifo | A1"
+    rows = 'ID | What | Deps\n A1 | while read x; do echo "$x"; done < fifo | -\n B1 | true | A1'
     async with shown_run(rows, tmp_path) as (run, first):
         page = await window(first)
         await page.go("task/A1")
         await page.see(".task .pill", "running")
         await page.ask("() => { window.stays = true }")
-        first.ended.set()
-        first.server.stop()
-        await page.see(".banner", "Disconnected")
         with await written_to(run, "A1") as speaking:
-            await say(speaking, "go")
-        await ready(run, lambda: run.runner.views["B1"].pid is not None)
-        async with serving(tmp_path, listen_on(first.port), state=tmp_path / "state.json"):
-            await page.miss(".banner")
-            await page.see(".task .pill", "completed")
-            await page.see(".conversation .entry", "after")
-            assert await page.ask("() => document.querySelectorAll('.conversation .entry').length") == 1
-            with await written_to(run, "B1") as speaking:
-                await say(speaking, "go")
-            await run.running
-            await page.go("")
-            await page.see(".alive .pill", "completed")
-            assert await page.ask("() => document.querySelectorAll('.tasks .state').length") == 2
-            assert await page.ask("() => window.stays")
+            await say(speaking, "before")
+            await page.see(".conversation .entry", "before")
+            first.ended.set()
+            first.server.stop()
+            await page.see(".banner", "Disconnected")
+            await say(speaking, "meanwhile")
+            async with serving(tmp_path, listen_on(first.port), state=tmp_path / "state.json"):
+                await page.miss(".banner")
+                await page.see(".conversation .entry", "meanwhile")
+                await say(speaking, "after")
+                await page.see(".conversation .entry", "after")
+                lines = "() => [...document.querySelectorAll('.entry .said')].map((each) => each.innerText)"
+                assert await page.ask(lines) == ["before", "meanwhile", "after"]
+                await page.see(".task .pill", "running")
+                speaking.close()
+                await run.running
+                await page.go("")
+                await page.see(".alive .pill", "completed")
+                assert await page.ask("() => document.querySelectorAll('.tasks .state').length") == 2
+                assert await page.ask("() => window.stays")
 
 
 async def test_hostile_text_stays_text(tmp_path: Path, window: Window) -> None:
