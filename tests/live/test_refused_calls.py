@@ -59,7 +59,9 @@ def at_a_service(
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
     command = [*program("limited_service", *service), "/bin/sh", "-c", script.format(nova=shlex.quote(str(NOVA)))]
-    done, served = run_offline(agents_folder(), agents, "tools", folder, command, "--timeout", "90", *options)
+    done, served = run_offline(
+        agents_folder(), agents, "tools", folder, command, "--timeout", "200", *options, seconds=240
+    )
     printed = (done.stdout + done.stderr).decode()
     assert done.returncode == 0, printed
     assert served["left_running"] == []
