@@ -13,6 +13,8 @@ FLAGS = {
     "uvloop": "on uvloop: the tests of workers, processes and runs",
     "wheel": "installed from the wheel: the tests of the docs, the exports and the start",
     "sdist": "installed from the source distribution: the same, with the docs that it contains",
+    "below": "only the rooms below the command: processes, workers, attempts, runs, journals, storms",
+    "above": "only the others: the command, the page, what only decides",
     "seedN": "in the random order of seed N",
 }
 
@@ -28,6 +30,7 @@ CELLS = (
 
 # A loop is what these three are about; the other rooms have none, or one that `nova` makes itself.
 ON_A_LOOP = ("tests/process", "tests/worker", "tests/attempt", "tests/orchestrator", "tests/core")
+BELOW = (*ON_A_LOOP, "tests/journal", "tests/control", "tests/storm")
 # What stands on the installed package alone, wherever its source is.
 INSTALLED = (
     *(f"tests/test_docs.py::test_{what}_run" for what in ("python_blocks", "shell_blocks", "example_scripts")),
@@ -87,7 +90,12 @@ class Cell:
             arguments += ["-p", "tests.matrix.on_uvloop", *ON_A_LOOP]
         elif self.built:
             arguments += INSTALLED
+        elif "below" in self.flags:
+            arguments += BELOW
         elif self.name != PLAIN:
-            rooms = WITHOUT_PURE if "user" in self.flags else WITHOUT_STORM
-            arguments += [*WITHOUT_AGENTS, *WITHOUT_BROWSER, *rooms]
+            arguments += [*WITHOUT_AGENTS, *WITHOUT_BROWSER]
+            if "above" in self.flags:
+                arguments += [word for room in BELOW for word in ("--ignore", room)]
+            else:
+                arguments += WITHOUT_PURE if "user" in self.flags else WITHOUT_STORM
         return arguments
