@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nova_async.cli.advised import place_of
-from nova_async.cli.asking import answered, failed, journal_of, nothing_run, require_tasks
+from nova_async.cli.asking import answered, failed, nothing_run, require_tasks
 from nova_async.cli.options import argument, command_of, flag, option
-from nova_async.cli.places import STATE_FILE, folder_and_tasks
+from nova_async.cli.places import JOURNAL, STATE_FILE, folder_and_tasks, place_in
 from nova_async.cli.say import say
 from nova_async.control.protocol import Approve
 from nova_async.errors import NoRunError, NovaError
@@ -35,8 +35,7 @@ def approve(options: Options) -> int:
     """
     folder, tasks = folder_and_tasks(options.tasks)
     require_tasks(tasks)
-    journal = journal_of(folder, options.journal)
-    state = folder / STATE_FILE if options.state is None else Path(options.state)
+    journal, state = place_in(folder, JOURNAL, options.journal), place_in(folder, STATE_FILE, options.state)
     plan = None if options.plan is None else Path(options.plan)
     when = ""
     try:

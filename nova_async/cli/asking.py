@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import click
 
 from nova_async._core.advice import HERE, Place
+from nova_async.cli.advised import place_of
 from nova_async.cli.exit_codes import BAD_INPUT
-from nova_async.cli.places import JOURNAL
+from nova_async.cli.places import JOURNAL, place_in
 from nova_async.cli.say import say, tell
 from nova_async.control.client import TO_DO, Control, connected
 from nova_async.control.protocol import UNKNOWN_TASK, Message, Request
 from nova_async.errors import ControlError, NoRunError, NovaError
 from nova_async.journal.plan_key import plan_key
 
-__all__ = ["Done", "answered", "failed", "journal_of", "nothing_run", "require_tasks", "steer"]
+__all__ = ["Done", "answered", "failed", "nothing_run", "require_tasks", "steer"]
 
 REFUSED = 1
 OF_EVERY_ANSWER = {"kind", "id", "ok"}
@@ -36,26 +37,23 @@ class Done(NamedTuple):
     """A sentence about how it turned out; None where nobody waited."""
 
 
-def journal_of(folder: Path, journal: str | None) -> Path:
-    """Return the journal of the run that is meant."""
-    return folder / JOURNAL if journal is None else Path(journal)
-
-
 def steer(
-    journal: Path,
+    folder: Path,
+    journal: str | None,
     request: Request,
     sentence: Callable[[Done], str],
     *,
     as_json: bool,
-    place: Place = HERE,
     wait: Wait | None = None,
 ) -> int:
-    """Have the run, which is in that place, do something, say what has happened, and return the exit code.
+    """Have the run of a folder do something, say what has happened, and return the exit code.
 
-    Without a run, and for a task that the plan does not have, that is 2; 1 if the run does not do it.
+    ``journal`` is where its journal is, if it is not in the usual place. Without a run, and for a task that the plan
+    does not have, the code is 2; 1 if the run does not do it.
     """
+    place = place_of(folder, journal=journal)
     try:
-        done = asyncio.run(answered(journal, request, wait))
+        done = asyncio.run(answered(place_in(folder, JOURNAL, journal), request, wait))
     except NovaError as error:
         return failed(error, as_json=as_json, place=place)
     if as_json:

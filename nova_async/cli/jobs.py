@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_async.cli.advised import place_of
-from nova_async.cli.asking import journal_of, steer
+from nova_async.cli.asking import steer
 from nova_async.cli.numbers import Whole
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.control.protocol import Workers
@@ -30,9 +29,7 @@ def set_jobs(options: Options) -> int:
     """
     count = options.count
     told = f"up to {count} {'task runs' if count == 1 else 'tasks run'} at once from now on"
-    journal = journal_of(Path(options.directory), options.journal)
-    place = place_of(options.directory, journal=options.journal)
-    return steer(journal, Workers(count=count), lambda _: told, as_json=options.json, place=place)
+    return steer(Path(options.directory), options.journal, Workers(count=count), lambda _: told, as_json=options.json)
 
 
 command = command_of(Options, set_jobs)

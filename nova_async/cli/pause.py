@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_async.cli.advised import place_of
-from nova_async.cli.asking import Done, journal_of, steer
+from nova_async.cli.asking import Done, steer
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.control.protocol import Pause
 
@@ -26,9 +25,7 @@ def pause(options: Options) -> int:
     DIR is the folder of the run; by default, this folder. The exit code is 1 if the run cannot be paused, 2 if no run
     is running.
     """
-    place = place_of(options.directory, journal=options.journal)
-    journal = journal_of(Path(options.directory), options.journal)
-    return steer(journal, Pause(), sentence, as_json=options.json, place=place)
+    return steer(Path(options.directory), options.journal, Pause(), sentence, as_json=options.json)
 
 
 def sentence(done: Done) -> str:

@@ -11,7 +11,7 @@ import click
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import is_terminal
 from nova_async.cli.options import argument, command_of, flag, option, run_option
-from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE, place_in
 from nova_async.cli.report_reading import ReportPlaces, read_report
 from nova_async.cli.reported import Reported, duration_of
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
@@ -49,9 +49,9 @@ def write_report(options: Options) -> int:
         raise click.UsageError("a report is a web page: name its file (-o report.html), or use --markdown")
     folder = Path(options.directory)
     places = ReportPlaces(
-        Path(options.state) if options.state is not None else folder / STATE_FILE,
-        Path(options.journal) if options.journal is not None else folder / JOURNAL,
-        Path(options.log_dir) if options.log_dir is not None else folder / LOG_DIR,
+        place_in(folder, STATE_FILE, options.state),
+        place_in(folder, JOURNAL, options.journal),
+        place_in(folder, LOG_DIR, options.log_dir),
     )
     try:
         made = forms[wanted[0]](read_report(places, options.run)) if wanted else html_report(places, options.run)

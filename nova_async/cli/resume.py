@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_async.cli.advised import place_of
-from nova_async.cli.asking import journal_of, steer
+from nova_async.cli.asking import steer
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.control.protocol import Resume
 
@@ -26,9 +25,7 @@ def resume(options: Options) -> int:
     DIR is the folder of the run; by default, this folder. The exit code is 1 if the run is not paused, 2 if no run is
     running.
     """
-    journal = journal_of(Path(options.directory), options.journal)
-    place = place_of(options.directory, journal=options.journal)
-    return steer(journal, Resume(), lambda _: "the run goes on", as_json=options.json, place=place)
+    return steer(Path(options.directory), options.journal, Resume(), lambda _: "the run goes on", as_json=options.json)
 
 
 command = command_of(Options, resume)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nova_async._core.advice import Place, run_command
 from nova_async.cli.advised import place_of, seen_from
-from nova_async.cli.asking import answered, failed, journal_of, nothing_run, require_tasks
+from nova_async.cli.asking import answered, failed, nothing_run, require_tasks
 from nova_async.cli.options import argument, command_of, flag, option
-from nova_async.cli.places import STATE_FILE, folder_and_tasks
+from nova_async.cli.places import JOURNAL, STATE_FILE, folder_and_tasks, place_in
 from nova_async.cli.say import say
 from nova_async.control.protocol import Retry
 from nova_async.errors import NoRunError, NovaError
@@ -50,12 +50,10 @@ def retry(options: Options) -> int:
     """
     folder, tasks = folder_and_tasks(options.tasks)
     require_tasks(tasks)
-    state = folder / STATE_FILE if options.state is None else Path(options.state)
+    journal, state = place_in(folder, JOURNAL, options.journal), place_in(folder, STATE_FILE, options.state)
     plan = None if options.plan is None else Path(options.plan)
     place = place_of(folder, journal=options.journal, state=options.state)
-    wanted = Wanted(
-        folder=folder, tasks=tasks, journal=journal_of(folder, options.journal), state=state, plan=plan, place=place
-    )  # fmt: skip
+    wanted = Wanted(folder=folder, tasks=tasks, journal=journal, state=state, plan=plan, place=place)
     if not wanted.journal.is_file():
         return failed(nothing_run(wanted.journal), as_json=options.json)
     try:

@@ -5,8 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from nova_async.cli.advised import place_of
-from nova_async.cli.asking import Done, journal_of, steer
+from nova_async.cli.asking import Done, steer
 from nova_async.cli.options import argument, command_of, flag, option
 from nova_async.cli.places import folder_and_tasks
 from nova_async.control.client import Control
@@ -37,15 +36,14 @@ def stop(options: Options) -> int:
     run. The exit code is 1 if the run cannot do it, 2 if there is no such task or no run is running.
     """
     folder, tasks = folder_and_tasks(options.tasks)
-    journal, place = journal_of(folder, options.journal), place_of(folder, journal=options.journal)
     if not tasks:
         wait = None if options.no_wait else until_over
-        return steer(journal, Stop(kill=options.kill), of_run, as_json=options.json, place=place, wait=wait)
+        return steer(folder, options.journal, Stop(kill=options.kill), of_run, as_json=options.json, wait=wait)
     wait_for = None if options.no_wait else partial(until_ended, tasks=tasks)
     told = f"asked to end: {', '.join(tasks)}"
     return steer(
-        journal, StopTask(tasks=tasks, kill=options.kill), lambda done: done.outcome or told,
-        as_json=options.json, place=place, wait=wait_for,
+        folder, options.journal, StopTask(tasks=tasks, kill=options.kill), lambda done: done.outcome or told,
+        as_json=options.json, wait=wait_for,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from nova_async.cli.heartbeat import Heartbeat, heartbeat_line
 from nova_async.cli.log_pane import LogPane
 from nova_async.cli.options import argument, command_of, option
 from nova_async.cli.painter import Painter
-from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE
+from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE, place_in
 from nova_async.cli.run_display import describe_request
 from nova_async.cli.run_lines import RunLines
 from nova_async.cli.run_table import RunTable
@@ -62,9 +62,9 @@ class Options:
         """The state file, the journal, and the folder of the logs."""
         here = Path(self.directory)
         return (
-            here / STATE_FILE if self.state is None else Path(self.state),
-            here / JOURNAL if self.journal is None else Path(self.journal),
-            here / LOG_DIR if self.log_dir is None else Path(self.log_dir),
+            place_in(here, STATE_FILE, self.state),
+            place_in(here, JOURNAL, self.journal),
+            place_in(here, LOG_DIR, self.log_dir),
         )
 
     @property

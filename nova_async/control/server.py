@@ -243,13 +243,12 @@ class Server:
     def _answer_later(self, client: Subscriber, request: Request, said: bytes) -> None:
         """Say it once what was asked is in the journal, and in the state file; meanwhile other commands are done."""
         recorded = self._orchestrator.recorded() if isinstance(request, KEPT) else None
-        id = request.id  # noqa: A001
-        answering = asyncio.get_running_loop().create_task(self._once(recorded, client, id, said))
+        answering = asyncio.get_running_loop().create_task(self._once(recorded, client, request, said))
         client.unanswered.add(answering)
         answering.add_done_callback(client.unanswered.discard)
 
     async def _once(
-        self, recorded: Awaitable[None] | None, client: Subscriber, id: int | None, said: bytes  # noqa: A002
+        self, recorded: Awaitable[None] | None, client: Subscriber, request: Request, said: bytes
     ) -> None:  # fmt: skip
         try:
             if recorded is not None:
@@ -259,9 +258,9 @@ class Server:
                 async with asyncio.timeout(SHOWING):
                     await self._orchestrator.shown()
         except TimeoutError:
-            said = refusal(id, NOT_RECORDED)
+            said = refusal(request.id, NOT_RECORDED)
         except JournalError as error:
-            said = refusal(id, error)
+            said = refusal(request.id, error)
         if client in self._clients:
             client.put(Kind.ANSWER, [said])
 

@@ -68,9 +68,9 @@ def cut(text: str | None, most: int = MOST_TEXT) -> str | None:
     return encoded[:most].decode("utf-8", "surrogatepass")
 
 
-def to_whole(number: int | None) -> int | None:
-    """Return an integer that fits into SQLite."""
-    return None if number is None else max(-LARGEST - 1, min(int(number), LARGEST))
+def to_whole(number: int | None, largest: int = LARGEST) -> int | None:
+    """Return an integer that is bounded by ``largest``; by default it fits into SQLite."""
+    return None if number is None else max(-largest - 1, min(int(number), largest))
 
 
 def as_whole(value: object) -> int:
@@ -136,7 +136,7 @@ def finite(value: Any, largest: int = LARGEST) -> Any:
     if isinstance(value, float):
         return to_real(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return max(-largest - 1, min(value, largest))
+        return to_whole(value, largest)
     if isinstance(value, dict):
         return {key: finite(item, largest) for key, item in value.items()}
     if isinstance(value, list | tuple):
