@@ -21,6 +21,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 MOST_TEXT = 64 * 1024  # bytes of a text that an agent or a program wrote; the whole of it is in the log
 LARGEST = 2**63 - 1  # SQLite's integers have 64 bits, with a sign
+ENCODER = json.JSONEncoder(default=str, separators=(",", ":"), allow_nan=False)  # `dumps` would make one for each value
 
 
 def to_moment(moment: datetime) -> str:
@@ -126,9 +127,9 @@ def from_word(vocabulary: type[Word]) -> Callable[[object], Word]:
 def to_json(value: object) -> str:
     """Write a small structure as JSON; types that JSON lacks become their ``str()``, NaN and infinity ``null``."""
     try:
-        return json.dumps(value, default=str, separators=(",", ":"), allow_nan=False)
+        return ENCODER.encode(value)
     except ValueError:
-        return json.dumps(finite(value), default=str, separators=(",", ":"), allow_nan=False)
+        return ENCODER.encode(finite(value))
 
 
 def finite(value: Any, largest: int = LARGEST) -> Any:

@@ -8,7 +8,7 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import final
 
@@ -47,6 +47,7 @@ class JournalFile:
         self.is_lost = False
         """Whether another run has taken this one's place: then nothing can be written any more."""
         self._lock = lock
+        self._shm = files_of(self.path)[2]
         self._shm_size = 0  # bytes; as long as it has been
         self.was_empty = make_file(self.path) and self.path.stat().st_size == 0
         """Whether there was a journal, and nothing in it: what earlier runs have done is lost."""
@@ -62,10 +63,19 @@ class JournalFile:
 
         Raises ``sqlite3.Error`` if the disk or the file accepts nothing; nothing is written then.
         """
+        self._restore_shm()
+        try:
+            self._write_all(records, self._write_one)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            self._write_all(records, self._write_or_reject)
+
+    def _write_all(self, records: Sequence[Record], write_one: Callable[[Record], None]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             for record in records:
-                self._write_one(record)
+                write_one(record)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # after some errors SQLite has already rolled back
@@ -73,13 +83,16 @@ class JournalFile:
             raise
 
     def _write_one(self, record: Record) -> None:
+        """Write one record; if it is rejected, nothing at all is written."""
+        record.result, record.refusal = record.write(self._connection), None
+
+    def _write_or_reject(self, record: Record) -> None:
         """Write one record; if it is rejected, the others are unaffected."""
-        record.refusal = None
         self._connection.execute("SAVEPOINT record")
         try:
-            record.result = record.write(self._connection)
+            self._write_one(record)
         except Exception as error:
-            if (getattr(error, "sqlite_errorname", "") or "").startswith(DISK_TROUBLE):
+            if is_trouble(error):
                 raise
             self._connection.execute("ROLLBACK TO record")
             record.refusal = error
@@ -101,10 +114,10 @@ class JournalFile:
         return self._keep_in_place()
 
     def _keep_in_place(self) -> str | None:
-        self._restore_shm()
         has_lock = self._lock is None or self._lock.is_in_place()
         if has_lock and self._place.is_kept():
             return None
+        self._restore_shm()
         own_folder(self.path.parent)
         if self._lock is not None and not has_lock:
             self._take_lock_again(self._lock)
@@ -120,12 +133,11 @@ class JournalFile:
         It is only a scratch pad; zeros let SQLite make it anew. Not by a descriptor: closing that would release the
         locks that SQLite holds on the file.
         """
-        shm = files_of(self.path)[2]
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            size = shm.lstat().st_size
-            if size < self._shm_size and self._place.is_ours(shm):
-                os.truncate(shm, 0)
-                os.truncate(shm, self._shm_size)
+            size = self._shm.lstat().st_size
+            if size < self._shm_size and self._place.is_ours(self._shm):
+                os.truncate(self._shm, 0)
+                os.truncate(self._shm, self._shm_size)
             self._shm_size = max(size, self._shm_size)
 
     def _take_lock_again(self, lock: RunLock) -> None:
@@ -184,6 +196,8 @@ class JournalFile:
 
     def close(self) -> None:
         """Close the file; what could not be moved out of its -wal file stays there and is not lost."""
+        with contextlib.suppress(OSError):
+            self._restore_shm()
         self._connection.close()
 
 
@@ -212,6 +226,11 @@ def connect(named: Path, path: Path, *, trusts: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def is_trouble(error: Exception) -> bool:
+    """Tell whether the disk or the file, and not the record, is why something could not be written."""
+    return (getattr(error, "sqlite_errorname", "") or "").startswith(DISK_TROUBLE)
 
 
 def write_ahead(connection: sqlite3.Connection) -> None:

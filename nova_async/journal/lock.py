@@ -47,6 +47,7 @@ class RunLock:
         self.journal = journal
         self._path = journal
         self._descriptors: list[int] = []
+        self._file: tuple[int, int] | None = None  # what is locked
 
     def open(self) -> None:
         """Take the lock.
@@ -70,7 +71,9 @@ class RunLock:
     def is_in_place(self) -> bool:
         """Tell whether the lock's file is still where another run would look for it."""
         try:
-            return self._descriptors != [] and leads_to(self._path, self._descriptors[-1])
+            return key_of(self._path.lstat()) == self._file
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except OSError:
             return True  # nobody can tell
 
@@ -104,7 +107,8 @@ class RunLock:
         for _ in range(MOST_TRIES):
             descriptor = self._locked(path)
             if leads_to(path, descriptor):
-                _held[key_of(os.fstat(descriptor))] = self
+                self._file = key_of(os.fstat(descriptor))
+                _held[self._file] = self
                 self._descriptors.append(descriptor)
                 write_holder(descriptor)
                 return
@@ -134,6 +138,7 @@ class RunLock:
     def _give_back(self) -> None:
         while self._descriptors:
             self._let_go(self._descriptors[-1])
+        self._file = None
 
     def _let_go(self, descriptor: int) -> None:
         self._descriptors.remove(descriptor)

@@ -28,8 +28,9 @@ from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Eve
 from nova_async.usage import TokenUsage
 from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
-__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "Column", "attempt_of", "end_of", "event_of", "fields",
-           "names", "run_of", "to_log", "values"]  # fmt: skip
+__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "Column", "attempt_of", "end_of",
+           "end_row", "event_of", "event_row", "fields", "names", "row_of", "run_of", "run_row", "start_row",
+           "to_log"]  # fmt: skip
 
 
 class Column(NamedTuple):
@@ -44,9 +45,11 @@ class Column(NamedTuple):
     """The record's field, if it is not named like the column."""
 
 
-def values(columns: Sequence[Column], record: object) -> tuple[Any, ...]:
-    """Return a record's values for the columns; raises if a value has the wrong type."""
-    return tuple(column.write(attrgetter(column.field or column.name)(record)) for column in columns)
+def row_of(columns: Sequence[Column]) -> Callable[[object], tuple[Any, ...]]:
+    """Return what makes a record's values for the columns; that raises if a value has the wrong type."""
+    told = attrgetter(*(column.field or column.name for column in columns))
+    writes = tuple(column.write for column in columns)
+    return lambda record: tuple([write(value) for write, value in zip(writes, told(record), strict=True)])
 
 
 def fields(columns: Sequence[Column], row: Sequence[Any]) -> dict[str, Any]:
@@ -176,6 +179,8 @@ EVENT = (
     Column("data", "TEXT NOT NULL", lambda data: to_json(dict(data)), lambda value: as_json(value, dict)),
     Column("run_id", "TEXT NOT NULL", *TEXT),
 )
+
+run_row, start_row, end_row, event_row = map(row_of, (RUN, START, END, EVENT))
 
 # Selects all that makes up an Attempt.
 ATTEMPT = (

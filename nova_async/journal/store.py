@@ -64,6 +64,7 @@ class Journal:
         self._inbox = Inbox(self._tell_loss)
         self._watch: Watch | None = None
         self._hurries = False
+        self._is_in_doubt = False  # whether the latest look at the files, or the latest write, has failed
         self._opened = unstoppable()
         self._closed = unstoppable()
         self._failure: JournalError | None = None
@@ -247,13 +248,13 @@ class Journal:
         """Have something written or read in the next transaction, and wait until that is on disk."""
         if self._pid != os.getpid():
             raise JournalError(f"{self.path} was opened by the parent process: open it again after the fork")
-        waiter = unstoppable()
+        waiter = self._loop.create_future()
         if not self._inbox.put(Record(write, waiter)):
             raise JournalError(f"{self.path} is closed")
         if not self._hurries:
             self._hurries = True
             self._loop.call_soon(self._hurry)  # not now: other records of this turn of the loop join the transaction
-        return await outcome(waiter)
+        return await waiter
 
     def _hurry(self) -> None:
         self._hurries = False
@@ -299,39 +300,34 @@ class Journal:
 
     def _write(self, file: JournalFile, batch: list[Record]) -> None:
         """Write records in one transaction and tell those who wait for them."""
+        unwritten = [record for record in batch if record.waiter is None]
         try:
-            self._put_back(file)
+            if self._is_in_doubt:
+                self._put_back(file)
             if batch:
                 file.write(batch)
+                unwritten = []
+            self._put_back(file)  # if the file has been removed, nobody would find the records
         except Exception as error:
+            self._is_in_doubt = True
             self.is_lost = file.is_lost
             self._failed(batch, error)
-            # Records that nobody waits for are tried again, unless they can never be written.
-            if not file.is_lost:
-                self._inbox.put_back([record for record in batch if record.waiter is None])
+            if not file.is_lost:  # otherwise they can never be written
+                self._inbox.put_back(unwritten)
             return
-        try:
-            self._put_back(file)  # if the file was removed meanwhile, nobody would find the records
-        except Exception as error:
-            self.is_lost = file.is_lost
-            self._failed(batch, error)
-            if not file.is_lost:
-                self._inbox.put_back([])
-            return
+        self._is_in_doubt = False
         self._disk_failure = None
         self._told.clear()
         self._inbox.has_written()
         for record in batch:
-            self._deliver(record)
-
-    def _deliver(self, record: Record) -> None:
-        if record.waiter is None:
-            if record.refusal is not None:
+            if record.waiter is None and record.refusal is not None:
                 self._tell(str(refused(self.path, record.refusal)))
-        elif record.refusal is None:
-            record.waiter.set_result(record.result)
-        else:
-            record.waiter.set_exception(refused(self.path, record.refusal))
+        self._answer(batch)
+
+    def _answer(self, batch: list[Record], failure: Exception | None = None) -> None:
+        """Have the loop tell those who wait: all of them in one turn, because each turn wakes it."""
+        if waiting := [record for record in batch if record.waiter is not None]:
+            self._in_loop(self._tell_those, waiting, failure)
 
     def _failed(self, batch: list[Record], error: Exception) -> None:
         # Once reading has failed, SQLite takes the file for damaged. It is not: it may be whole on a disk that works.
@@ -341,9 +337,7 @@ class Journal:
             self._disk_failure = error
         self._failure = explained(self.path, error)
         self._tell_once(str(self._failure))
-        for record in batch:
-            if record.waiter is not None:
-                record.waiter.set_exception(explained(self.path, error))
+        self._answer(batch, error)
 
     def _put_back(self, file: JournalFile) -> None:
         if told := file.keep_in_place():
@@ -368,6 +362,17 @@ class Journal:
             self._loop.call_soon_threadsafe(call, *arguments)
 
     # And in the loop again.
+
+    def _tell_those(self, waiting: list[Record], failure: Exception | None) -> None:
+        for record in waiting:
+            if record.waiter is None or record.waiter.done():
+                continue  # its caller was cancelled
+            if failure is not None:
+                record.waiter.set_exception(explained(self.path, failure))
+            elif record.refusal is not None:
+                record.waiter.set_exception(refused(self.path, record.refusal))
+            else:
+                record.waiter.set_result(record.result)
 
     def _watch_folder(self, folder: Path) -> None:
         if self._watch is not None:

@@ -1,9 +1,9 @@
 """The queue of records waiting to be written, and when they are."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -23,8 +23,8 @@ class Record:
 
     write: Write
     """Runs in the journal's thread, within a transaction."""
-    waiter: "Future[Any] | None" = None
-    """The future of a caller that waits until it is on disk."""
+    waiter: "asyncio.Future[Any] | None" = None
+    """The future of a caller that waits until it is on disk, and who hurries."""
     result: Any = None
     refusal: Exception | None = None
 
@@ -34,7 +34,7 @@ class Inbox:
     """Records on their way from any thread to the one that writes them.
 
     Records wait a moment for others (longer after a failure) and are then handed over together; ``hurry`` ends the
-    wait.
+    wait, and must be called for a record that somebody waits for.
     """
 
     def __init__(self, on_loss: Callable[[], None]) -> None:
@@ -44,6 +44,7 @@ class Inbox:
         self._unawaited = 0
         self._hurry = False
         self._due: float | None = None
+        self._sleeps = False  # whether nothing but news ends the wait
         self._pause = FIRST_PAUSE
         self._closed = False
         self._emptied = False
@@ -59,12 +60,14 @@ class Inbox:
             if self._closed:
                 return False
             self._records.append(record)
-            if record.waiter is None:
-                self._unawaited += 1
-                self._give_up_the_oldest()
+            if record.waiter is not None:
+                return True
+            self._unawaited += 1
+            self._give_up_the_oldest()
             if self._due is None:
                 self._due = time.monotonic() + COMPANY_SECONDS
-                self._news.notify()
+                if self._sleeps:
+                    self._news.notify()
         return True
 
     def hurry(self) -> None:
@@ -81,12 +84,16 @@ class Inbox:
 
     def take(self) -> list[Record] | None:
         """Wait for the records to write next, perhaps none; None once there will never be any again."""
+        # The first wait ends by itself: most records come soon after others, and need not wake the thread to be timed.
+        left: float | None = COMPANY_SECONDS
         with self._news:
             while not (self._hurry or self._closed):
-                left = None if self._due is None else self._due - time.monotonic()
-                if left is not None and left <= 0:
+                if self._due is not None and (left := self._due - time.monotonic()) <= 0:
                     break
+                self._sleeps = left is None
                 self._news.wait(left)
+                left = None
+            self._sleeps = False
             if self._emptied or (self._closed and not self._records):
                 return None
             self._emptied = self._closed

@@ -1,13 +1,26 @@
 """What is written to a journal: one function per kind of record, which returns what the transaction has to call."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from nova_async.journal.columns import as_moment, cut, to_json, to_moment, to_real, to_text, to_whole, to_word
-from nova_async.journal.rows import ATTEMPT, END, EVENT, RUN, START, Column, attempt_of, names, to_log, values
+from nova_async.journal.rows import (
+    ATTEMPT,
+    END,
+    EVENT,
+    RUN,
+    START,
+    Column,
+    attempt_of,
+    end_row,
+    event_row,
+    run_row,
+    start_row,
+    to_log,
+)
 from nova_async.journal.schema import BOOTS
 from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Event, LogRef, RunStart
 from nova_async.words import Outcome, Phase, RunEnd
@@ -19,7 +32,26 @@ Write = Callable[[sqlite3.Connection], Any]
 
 THIS = "run_id = ? AND task_id = ? AND number = ?"
 OVER = "counts AND outcome IS NOT NULL"  # an attempt that is still running is not part of the past
+
+
+def insertion(table: str, columns: Sequence[Column], *more: str) -> str:
+    """Return the statement that adds a row with these columns."""
+    found = [*(column.name for column in columns), *more]
+    return f"INSERT INTO {table} ({', '.join(found)}) VALUES ({', '.join('?' * len(found))})"
+
+
+# Put together once: SQLite's module finds a prepared statement by its text.
+INSERT_RUN = insertion("runs", RUN, "fresh")
+INSERT_START = insertion("attempts", START)
+INSERT_FINISHED = insertion("finished", END, "run_id", "task_id", "number").replace("INSERT", "INSERT OR IGNORE", 1)
+INSERT_EVENT = insertion("events", EVENT, "number")
 UPDATE_END = f"UPDATE attempts SET {', '.join(f'{column.name} = ?' for column in END)} WHERE {THIS}"
+UPDATE_OPEN_END = f"{UPDATE_END} AND outcome IS NULL"
+UPDATE_PROCESS = f"UPDATE attempts SET pid = ?, pid_start_time = ?, cookie = ?, log = coalesce(log, ?) WHERE {THIS}"
+UPSERT_PHASE = (
+    "INSERT INTO phases (run_id, task_id, number, phase, at, activity) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (run_id, task_id, number, phase) DO UPDATE SET activity = excluded.activity"
+)
 
 
 def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()) -> Write:
@@ -29,8 +61,7 @@ def run_start(start: RunStart, fresh: bool, taken_over: Collection[Attempt] = ()
     """
 
     def write(connection: sqlite3.Connection) -> int:
-        row = (*values(RUN, start), int(fresh))
-        connection.execute(f"INSERT INTO runs ({names(RUN)}, fresh) VALUES ({marks(row)})", row)
+        connection.execute(INSERT_RUN, (*run_row(start), int(fresh)))
         if start.boot:
             connection.execute(BOOTS)
             connection.execute("INSERT INTO boots VALUES (?, ?)", (to_text(start.run_id), to_text(start.boot)))
@@ -69,24 +100,19 @@ def run_end(run_id: str, ended_at: datetime, how: RunEnd) -> Write:
 
 def attempt_start(start: AttemptStart) -> Write:
     """Begin an attempt; its task must not have one with that number yet, and its run must have begun with its plan."""
-    return lambda connection: insert(connection, "attempts", START, values(START, start))
+    return lambda connection: connection.execute(INSERT_START, start_row(start)).close()
 
 
 def process(id: AttemptId, pid: int, pid_start_time: float, cookie: str | None, log: LogRef | None = None) -> Write:  # noqa: A002
     """Note which process works for an attempt, and its log: without an end it could not be found again."""
     row = (to_whole(pid), to_real(pid_start_time), to_text(cookie), to_log(log), *key(id))
-    statement = f"UPDATE attempts SET pid = ?, pid_start_time = ?, cookie = ?, log = coalesce(log, ?) WHERE {THIS}"
-    return lambda connection: connection.execute(statement, row).close()
+    return lambda connection: connection.execute(UPDATE_PROCESS, row).close()
 
 
 def phase(id: AttemptId, phase: Phase, at: datetime, activity: str | None) -> Write:  # noqa: A002
     """Note that a phase of an attempt has begun, and later its activity."""
     row = (*key(id), to_word(Phase)(phase), to_moment(at), to_text(cut(activity)))
-    statement = (
-        "INSERT INTO phases (run_id, task_id, number, phase, at, activity) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (run_id, task_id, number, phase) DO UPDATE SET activity = excluded.activity"
-    )
-    return lambda connection: connection.execute(statement, row).close()
+    return lambda connection: connection.execute(UPSERT_PHASE, row).close()
 
 
 def agent_end(finished: AttemptEnd) -> Write:
@@ -94,9 +120,7 @@ def agent_end(finished: AttemptEnd) -> Write:
 
     def write(connection: sqlite3.Connection) -> None:
         check_begun(connection, finished.id)
-        row = (*key(finished.id), *values(END, finished))
-        columns = f"run_id, task_id, number, {names(END)}"
-        connection.execute(f"INSERT OR IGNORE INTO finished ({columns}) VALUES ({marks(row)})", row)
+        connection.execute(INSERT_FINISHED, (*end_row(finished), *key(finished.id)))
 
     return write
 
@@ -105,8 +129,9 @@ def attempt_end(end: AttemptEnd) -> Write:
     """End an attempt, unless it has ended."""
 
     def write(connection: sqlite3.Connection) -> None:
-        check_begun(connection, end.id)
-        connection.execute(f"{UPDATE_END} AND outcome IS NULL", (*values(END, end), *key(end.id)))
+        updated = connection.execute(UPDATE_OPEN_END, (*end_row(end), *key(end.id)))
+        if updated.rowcount == 0:
+            check_begun(connection, end.id)
 
     return write
 
@@ -127,7 +152,7 @@ def lost_attempts(now: datetime, but_for: Collection[AttemptId], remains: Mappin
                 continue
             end = lost_end(attempt, remains.get(attempt.start.id), last_sign(connection, attempt), now)
             end = replace(end, phase=last_phase(connection, attempt))
-            connection.execute(UPDATE_END, (*values(END, end), *key(end.id)))
+            connection.execute(UPDATE_END, (*end_row(end), *key(end.id)))
             lost.append(replace(attempt, end=end))
         return lost
 
@@ -202,19 +227,8 @@ def milestone(plan: str, milestone_id: str, reached_at: datetime) -> Write:
 
 def event(event: Event) -> Write:
     """Note that something happened, under its number if it has one; raises at once if the event is malformed."""
-    row = (event.number or None, *values(EVENT, event))  # now: its data may change later
-    statement = f"INSERT INTO events (number, {names(EVENT)}) VALUES ({marks(row)})"
-    return lambda connection: connection.execute(statement, row).close()
-
-
-def insert(connection: sqlite3.Connection, table: str, columns: tuple[Column, ...], row: tuple[Any, ...]) -> None:
-    """Add a row."""
-    connection.execute(f"INSERT INTO {table} ({names(columns)}) VALUES ({marks(row)})", row)
-
-
-def marks(row: tuple[Any, ...]) -> str:
-    """Return a placeholder for each value."""
-    return ", ".join("?" * len(row))
+    row = (*event_row(event), event.number or None)  # now: its data may change later
+    return lambda connection: connection.execute(INSERT_EVENT, row).close()
 
 
 def key(id: AttemptId) -> tuple[Any, ...]:  # noqa: A002

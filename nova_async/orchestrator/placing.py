@@ -8,7 +8,7 @@ from typing import Any, TypeVar, final
 from nova_async.attempt.ends import bare_end, describe_refusal
 from nova_async.attempt.executor import Executor, Running
 from nova_async.attempt.job import Job
-from nova_async.journal.rows import END, end_of, values
+from nova_async.journal.rows import end_of, end_row
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId
 from nova_async.words import Outcome
 
@@ -132,7 +132,7 @@ class Placed:
         if not isinstance(end, AttemptEnd) or end.id != self.id:
             return self._mistake(f"the executor reported the end of another attempt: {end!r}")
         try:
-            return end_of(self.id, values(END, end))
+            return end_of(self.id, end_row(end))
         except Exception as error:
             return self._mistake(f"the executor reported an end that cannot be recorded ({error!r}): {end!r}")
 

@@ -76,6 +76,20 @@ async def test_those_who_end_together_share_a_commit(journal: Journal, path: Pat
     assert len(commits) == 2
 
 
+async def test_a_record_is_one_statement(journal: Journal) -> None:
+    """Between the two of its transaction: nothing is asked before, and nothing guards it, unless it is refused."""
+    statements: list[str] = []
+    await journal._written(lambda connection: connection.set_trace_callback(statements.append))
+    statements.clear()
+    journal.record(event())
+    await journal.begin_attempt(start())
+    journal.note_process(attempt(), 4711, 1.0, None)
+    journal.note_phase(attempt(), Phase.RUN, moment(1))
+    await journal.end_attempt(end())
+    first = [statement.split()[0] for statement in statements]
+    assert first == ["BEGIN", "INSERT", "INSERT", "COMMIT", "BEGIN", "UPDATE", "INSERT", "UPDATE", "COMMIT"]
+
+
 async def test_those_who_come_during_a_commit_share_the_next(journal: Journal) -> None:
     """Whoever comes while the disk works waits for the next transaction, all of them for the same one."""
     commits = await commits_of(journal)

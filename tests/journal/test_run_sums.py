@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_async.journal.history import read_attempts
-from nova_async.journal.rows import END, PROCESS, RUN, START, names, values
+from nova_async.journal.rows import END, PROCESS, RUN, START, end_row, names, row_of, run_row, start_row
 from nova_async.journal.run_sums import RunSums, read_run_sums
 from nova_async.journal.schema import make_tables
 from nova_async.records import Attempt, AttemptEnd
@@ -46,14 +46,14 @@ def write_runs(journal: sqlite3.Connection, runs: Iterable[list[tuple[str, Attem
     taken = dict[str, int]()
     for place, attempts in enumerate(runs):
         run_id = f"r{place}"
-        insert(journal, "runs", names(RUN), values(RUN, run(run_id)))
+        insert(journal, "runs", names(RUN), run_row(run(run_id)))
         for task_id, how in attempts:
             number = taken[task_id] = taken.get(task_id, 0) + 1
-            row = (*values(START, start(task_id, number, run_id)), *values(PROCESS, Attempt(start=start(task_id))))
+            row = (*start_row(start(task_id, number, run_id)), *row_of(PROCESS)(Attempt(start=start(task_id))))
             if how is None:
                 insert(journal, "attempts", names((*START, *PROCESS)), row)
             else:
-                row = (*row, *values(END, replace(how, id=attempt(task_id, number, run_id))))
+                row = (*row, *end_row(replace(how, id=attempt(task_id, number, run_id))))
                 insert(journal, "attempts", names((*START, *PROCESS, *END)), row)
 
 

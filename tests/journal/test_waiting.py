@@ -1,7 +1,7 @@
 """What waits to be written: nothing of it is given up before there is really too much."""
 
+import asyncio
 import time
-from concurrent.futures import Future
 
 import pytest
 
@@ -77,7 +77,9 @@ def test_the_pause_after_a_failure_grows_until_something_is_written(monkeypatch:
 def test_what_somebody_waits_for_is_never_given_up() -> None:
     """However old it is."""
     inbox = Inbox(lambda: None)
-    awaited = Record(lambda connection: None, Future())
+    loop = asyncio.new_event_loop()
+    awaited = Record(lambda connection: None, loop.create_future())
+    loop.close()
     inbox.put(awaited)
     for _ in range(MOST_UNWRITTEN + 3):
         inbox.put(record())
