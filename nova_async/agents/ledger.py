@@ -45,7 +45,7 @@ def less(whole: Iterable[int], part: Iterable[int]) -> Counts:
 class UsageLedger:
     """A settled total that the agent printed, plus the messages seen since, by model."""
 
-    __slots__ = ("_before", "_messages", "_open", "_settled", "_sums", "is_settled")
+    __slots__ = ("_before", "_messages", "_open", "_read", "_settled", "_sums", "is_settled")
 
     def __init__(self) -> None:
         self._messages: dict[str, Counts] = {}
@@ -55,6 +55,7 @@ class UsageLedger:
         self._open: dict[str, list[int]] = {}
         self._settled: dict[str, Counts] = {}
         self._before: dict[str, TokenUsage] = {}  # of processes that have ended, by model
+        self._read: tuple[TokenUsage, UsageByModel] | None = None  # until something else is counted
         self.is_settled = False
 
     def raise_to(self, message: str, counts: Counts, model: str = "") -> None:
@@ -83,6 +84,7 @@ class UsageLedger:
         total[1] += counts[1] - known[1]
         total[2] += counts[2] - known[2]
         total[3] += counts[3] - known[3]
+        self._read = None
         self.is_settled = False
         if len(message) <= MAX_NAME:  # an id beyond all bounds is not worth remembering
             self._messages[message] = counts
@@ -100,23 +102,25 @@ class UsageLedger:
             a, b, c, d = settled.get(name, NOTHING)
             settled[name] = (a + counts[0], b + counts[1], c + counts[2], d + counts[3])
         self._settled = settled
+        self._read = None
         self._forget_messages()
         self.is_settled = True
 
     def close_book(self) -> None:
         """Keep what has been counted up to now: later totals are those of another process, and come on top."""
-        self._before, self._settled = self._by_model(), {}
+        self._before, self._settled, self._read = self._by_model(), {}, None
         self._forget_messages()
         self.is_settled = False
 
     def read(self) -> tuple[TokenUsage, UsageByModel]:
         """Return the total and its parts by model; tokens of an unnamed model are in the total only."""
-        by_model = self._by_model()
-        total = TokenUsage()
-        for usage in by_model.values():
-            total += usage
-        by_model.pop("", None)
-        return bounded(total), UsageByModel({name: bounded(usage) for name, usage in by_model.items()})
+        if self._read is None:
+            by_model = self._by_model()
+            total = sum(by_model.values()) or TokenUsage()
+            by_model.pop("", None)
+            named = UsageByModel({name: bounded(usage) for name, usage in by_model.items()})
+            self._read = bounded(total), named
+        return self._read
 
     def read_kept(self) -> KeptAnHour:
         """Return the cache writes by model, of a ledger in which only those count that are kept for an hour."""
