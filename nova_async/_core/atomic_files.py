@@ -20,12 +20,14 @@ def own_folder(path: Path) -> None:
 
     Raises the system's ``OSError`` if it cannot be created.
     """
+    if os.path.exists(path / IGNORE):  # noqa: PTH110 - the errors of a Path are for what follows to tell
+        return
     try:
         path.mkdir(0o700 if path.name == ".nova" else 0o777, parents=True)
     except FileExistsError:
         if not path.is_dir():
             raise
-        if (path / IGNORE).exists() or not _is_ours(path):
+        if not _is_ours(path):
             return
     with contextlib.suppress(OSError):  # a courtesy that must not make the caller fail
         descriptor = os.open(path / IGNORE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)

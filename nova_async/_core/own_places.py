@@ -9,6 +9,7 @@ import io
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
@@ -51,13 +52,12 @@ def refuse_links(path: Path, parts: int, cure: str) -> None:
 
     Raises ``OSError`` (``ELOOP``) that says which one is, where it leads, and ``cure``: what the user can do.
     """
-    for place in [path, *path.parents][: max(parts, 0)]:
-        try:
-            if stat.S_ISLNK(place.lstat().st_mode):
-                text = f"it is a symbolic link to {place.readlink()}, which nova does not follow: {cure}"
-                raise OSError(errno.ELOOP, text, str(place))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+    for _ in range(parts):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if stat.S_ISLNK(path.lstat().st_mode):
+                text = f"it is a symbolic link to {path.readlink()}, which nova does not follow: {cure}"
+                raise OSError(errno.ELOOP, text, str(path))
+        path = path.parent
 
 
 def read_file(path: Path, most: int) -> bytes:

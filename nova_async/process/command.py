@@ -34,12 +34,15 @@ def environment_of(env: Any) -> dict[str, str]:
     """
     if not isinstance(env, Mapping):
         raise TypeError(f"env must be a dict such as {{**os.environ, 'NAME': 'value'}}, not {told(env)}")
-    for name, value in env.items():
+    copy = dict(env)  # os.environ is slow to read: once
+    if {*map(type, copy), *map(type, copy.values())} <= {str}:
+        return copy
+    for name, value in copy.items():
         if not isinstance(name, str | bytes | os.PathLike):
             raise TypeError(f"env: the name {told(name)} must be a string")
         if not isinstance(value, str | bytes | os.PathLike):
             raise TypeError(f"env: {told(name)} is {told(value)}; write a string")
-    return {os.fsdecode(name): os.fsdecode(value) for name, value in env.items()}
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in copy.items()}
 
 
 def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, env: Mapping[str, str]) -> list[str]:

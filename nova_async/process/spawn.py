@@ -13,10 +13,10 @@ from typing import NamedTuple, TypeVar
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async.process import adoption, at_exit, orphan_guard
-from nova_async.process.asyncio_process import Started, created, has_exited, pid_of, transport_in
+from nova_async.process.asyncio_process import AsyncioProcess, pid_of, started, transport_in
 from nova_async.process.birth import give_descriptor_limit
 from nova_async.process.child import Child, Pipes
-from nova_async.process.command import resolve
+from nova_async.process.command import resolve, words_of
 from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
 from nova_async.process.family import Family
 from nova_async.process.table import TABLE
@@ -59,6 +59,7 @@ async def spawn(
     stdin: int = DEVNULL,
     errors_apart: bool = False,
     kept: bool = False,
+    file: str | None = None,
 ) -> Child:
     """Start a command as the leader of a new family.
 
@@ -67,7 +68,8 @@ async def spawn(
     The child sees the program's name as it is written in ``command``. It starts in ``cwd``, by default ours. ``env`` is
     its complete environment; the family cookie is added. ``stdin`` is a descriptor or ``DEVNULL``; never a pipe that
     nobody closes (G38). Standard error shares the pipe of standard output, which keeps their order, unless
-    ``errors_apart`` gives it one of its own. ``kept`` puts a keeper before it, which then is the leader.
+    ``errors_apart`` gives it one of its own. ``kept`` puts a keeper before it, which then is the leader. ``file`` is
+    the program's own path where ``resolve`` has found it already.
 
     Raises ``OSError``, ``TypeError`` and ``ValueError`` as ``resolve`` does, and the system's own error if the start
     itself fails. ``OSError`` as well if the command runs and asyncio cannot watch it: it is killed then.
@@ -75,8 +77,9 @@ async def spawn(
     if stdin == subprocess.PIPE:
         raise ValueError("stdin must be a descriptor or DEVNULL: agents wait forever on a pipe that nobody closes")
     env = dict(env)  # a copy, because we wait; and os.environ is slow to read twice
-    file, *arguments = resolve(command, cwd=cwd, env=env)
-    program = Program(file, [os.fsdecode(command[0]), *arguments], cwd, env, stdin)
+    if file is None:
+        file = resolve(command, cwd=cwd, env=env)[0]
+    program = Program(file, words_of(command), cwd, env, stdin)
     async with _turn():
         # A task of its own: asyncio's spawn may not be cut off half-way (G18).
         starting = asyncio.create_task(_start(program, errors_apart, kept), name=f"spawn {program.words[0]}")
@@ -114,38 +117,39 @@ async def _start(program: Program, errors_apart: bool, kept: bool) -> Child:
     except BaseException as error:
         if pipes is not None:
             pipes.close()  # first, because an end takes descriptors
-        started = process or transport_in(error)
-        if started is not None or isinstance(error, asyncio.CancelledError):
-            _end_started(started, newborn)
+        lost = transport_in(error) if process is None else None
+        transport = lost if process is None else process.transport
+        if transport is not None or isinstance(error, asyncio.CancelledError):
+            _end_started(pid_of(transport) if transport is not None else 0, newborn)
+        if lost is not None:
+            lost.close()  # reaps it
         at_exit.forget(newborn.cookie)
-        if started is not None and isinstance(error, Exception):
+        if transport is not None and isinstance(error, Exception):
             raise _not_supervised(error) from error
         raise
 
 
-async def _create(program: Program, cookie: str, pipes: Pipes) -> asyncio.subprocess.Process:
+async def _create(program: Program, cookie: str, pipes: Pipes) -> AsyncioProcess:
     """Start the process itself, or a keeper that starts it."""
     assert pipes.output is not None
     file, words, keeper = program.file, program.words, pipes.keeper
     if keeper is not None:
         file, *_ = words = keeper.command(file, words)
-    return await created(
-        asyncio.create_subprocess_exec(
-            *words,
-            executable=file,
-            stdin=program.stdin,
-            stdout=pipes.output.write_end,
-            stderr=(pipes.errors or pipes.output).write_end,
-            cwd=program.cwd,
-            env={**program.env, COOKIE_VARIABLE: cookie},
-            start_new_session=True,
-            close_fds=True,
-            pass_fds=() if keeper is None else (keeper.passed_on,),
-        )
+    return await started(
+        *words,
+        executable=file,
+        stdin=program.stdin,
+        stdout=pipes.output.write_end,
+        stderr=(pipes.errors or pipes.output).write_end,
+        cwd=program.cwd,
+        env={**program.env, COOKIE_VARIABLE: cookie},
+        start_new_session=True,
+        close_fds=True,
+        pass_fds=() if keeper is None else (keeper.passed_on,),
     )
 
 
-def _supervise(leader: asyncio.subprocess.Process, newborn: Newborn, pipes: Pipes) -> Child:
+def _supervise(leader: AsyncioProcess, newborn: Newborn, pipes: Pipes) -> Child:
     """Make the family of a process that runs known to all that may have to end it."""
     pipes.close_ends_of_child()
     keeper = pipes.keeper
@@ -157,7 +161,7 @@ def _supervise(leader: asyncio.subprocess.Process, newborn: Newborn, pipes: Pipe
             family.note(keeper.last_words())
 
     family = Family(
-        leader.pid, **newborn._asdict(), leader_exit=leader_exit, leader_runs=lambda: not has_exited(leader)
+        leader.pid, **newborn._asdict(), leader_exit=leader_exit, leader_runs=lambda: not leader.has_exited()
     )
     adoption.note_family(family)
     at_exit.register(family)
@@ -165,17 +169,14 @@ def _supervise(leader: asyncio.subprocess.Process, newborn: Newborn, pipes: Pipe
     return Child(leader, newborn.cookie, pipes, family)
 
 
-def _end_started(started: Started | None, newborn: Newborn) -> None:
-    """Kill and reap what a start that failed has left running.
+def _end_started(pid: int, newborn: Newborn) -> None:
+    """Kill what a start that failed has left running.
 
-    None is a start that was cancelled with its whole loop: asyncio has killed the leader, but it may have had children.
+    0 is a start that was cancelled with its whole loop: asyncio has killed the leader, but it may have had children.
     """
-    pid = 0 if started is None else pid_of(started)
     Family(pid, **newborn._asdict()).kill_now()
     orphan_guard.forget(newborn.cookie)
     adoption.reaped(pid)
-    if isinstance(started, asyncio.SubprocessTransport):
-        started.close()  # reaps it
 
 
 def _not_supervised(error: Exception) -> OSError:

@@ -330,7 +330,7 @@ class AsyncWorker(Questions):
             environment.setdefault(name, value)
         environment["NOVA_TASK_ID"] = self.task_id
         reader = agent.reader(mode, self._resumed_from, self._resumes)
-        resolve(command, cwd=cwd, env=environment)  # before the previous log is moved aside
+        program = resolve(command, cwd=cwd, env=environment)[0]  # before the previous log is moved aside
         # In the folder of logs we choose the name; whoever assigns a path elsewhere means what lies there.
         is_in_log_dir = self._record.wanted_log_path.parent == self._log_dir
         parts_of_ours = 1 + chosen_by_us(self._log_dir, LOG_DIR) if is_in_log_dir else 0
@@ -345,6 +345,7 @@ class AsyncWorker(Questions):
                     stdin=descriptor,
                     errors_apart=error_entrance(reader) is not None,
                     kept=self._kept,
+                    file=program,
                 )
         except BaseException:
             await complete(log.close)

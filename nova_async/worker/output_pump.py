@@ -94,6 +94,8 @@ class OutputPump:
         The idle clock stands still while a ``take`` has paused the reading. What is in the pipes now is read in any
         case, however long the pauses: it is what the leader wrote.
         """
+        if self.at_end:
+            return
         owed = [(pipe, pipe.received + self._waiting_in(pipe)) for pipe in self._pipes]
         self.read_what_is_there()
         self.last_byte_at = self._loop.time()

@@ -66,14 +66,12 @@ class LogFile(io.FileIO):
         self._parts_of_ours = parts_of_ours
         refuse_links(path.parent, parts_of_ours - 1, CURE)
         own_folder(path.parent)
-        super().__init__(open_log(path, follows_links=parts_of_ours == 0), "ab", closefd=True)
+        super().__init__(open_log(path, follows_links=parts_of_ours == 0), "wb", closefd=True)
         self.path = path  # kept up to date when a later worker of this process renames the file
         self.taken = 0  # bytes written so far: correct even if a cancellation lost the result of a write
         self.gone = 0  # bytes of them that are no longer in any file that somebody can open
         self.trouble: str | None = None  # what has happened to the file, or to its folder
         self._note_file()
-        if self.is_regular:
-            self._note_file(start=self.seek(0, os.SEEK_END))
 
     @property
     def identity(self) -> FileIdentity:
@@ -115,10 +113,10 @@ class LogFile(io.FileIO):
             finally:
                 super().close()
 
-    def _note_file(self, start: int = 0) -> None:
+    def _note_file(self, start: int | None = None) -> None:
         status = os.fstat(self.fileno())
         self.is_regular = stat.S_ISREG(status.st_mode)
-        self.stretch = Stretch(identity_of(status), start)
+        self.stretch = Stretch(identity_of(status), status.st_size if start is None else start)
         if self.is_regular:
             _logs[self.stretch.identity] = self
 
@@ -186,13 +184,12 @@ class LogFile(io.FileIO):
 def open_log(path: Path, *, follows_links: bool) -> int:
     """Open the log of a new attempt, after an earlier one is moved aside; return the descriptor."""
     for _ in range(MOST_TRIES):
-        keep_previous(path)
         try:
             return open_private(path, NEW)
         except FileExistsError:
-            if not path.is_symlink() and (path.is_file() or not path.exists()):
-                continue  # another worker's, who was faster
-            return open_what_is_there(path, follows_links=follows_links)
+            if path.is_symlink() or not (path.is_file() or not path.exists()):
+                return open_what_is_there(path, follows_links=follows_links)
+        keep_previous(path)  # or that of another worker, who was faster
     raise FileExistsError(errno.EEXIST, "other programs keep creating it", str(path))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class LogWriter:
         self._closing = False
         self._given_up = False  # a write hangs in its thread forever
         self._flushing: asyncio.Task[None] | None = None
+        self._closing_file: Future[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._retry_seconds = RETRY_SECONDS[0]
         self._stall: asyncio.TimerHandle | None = None
@@ -144,6 +146,15 @@ class LogWriter:
             finally:
                 self._followers.discard(news)
 
+    def begin_to_close(self) -> None:
+        """Have the file closed while others go on, if all is written; ``close`` has to follow. No ``put`` may.
+
+        To close it is a hop to a thread, which takes as long as the search for what a command has left behind.
+        """
+        if self._flushing is None and not self._failing and self._closing_file is None:
+            with suppress(OSError):  # no thread can be started: `close` will see to it
+                self._closing_file = DISK_THREADS.submit(self._raw.close)
+
     async def close(self) -> None:
         """Write what is left and close the file; a disk that accepts nothing is given up on after ``STALL_SECONDS``.
 
@@ -160,15 +171,15 @@ class LogWriter:
             self._start_flushing()  # it was cancelled before it had begun
         self._cancel_timers()
         self._drop_what_is_left()
-        if self._given_up:
-            DISK_THREADS.submit(self._raw.close)  # it waits for the write that hangs
-        else:
-            try:
-                await self._file.close()
-            except OSError as error:  # a network disk may report a lost write only now
-                self._error = error.strerror or str(error)
-                with suppress(OSError):
-                    self._raw.close()  # in case no thread could be started for it
+        try:
+            if self._closing_file is None or self._closing_file.cancelled():
+                self._closing_file = DISK_THREADS.submit(self._raw.close)
+            if not self._given_up:  # else it waits for the write that hangs
+                await asyncio.wrap_future(self._closing_file)
+        except OSError as error:  # a network disk may report a lost write only now
+            self._error = error.strerror or str(error)
+            with suppress(OSError):
+                self._raw.close()  # in case no thread could be started for it
         self.closed = True
         self._tell_followers()
 
