@@ -3,18 +3,18 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, final
 
 import click
 
 from nova_async._core.money import dollars
 from nova_async._core.text import one_line
 from nova_async.cli.columns import columns_of_terminal, table_lines
-from nova_async.cli.cost_rows import KEYS, Part, cost_document, cost_rows, own_figures, parts_of, total_of
+from nova_async.cli.cost_rows import KEYS, CostTable, Part, cost_document, cost_rows, own_figures, parts_of
 from nova_async.cli.exit_codes import BAD_INPUT
 from nova_async.cli.ink import Ink, Line, Span
 from nova_async.cli.options import argument, command_of, flag, option
@@ -29,9 +29,10 @@ from nova_async.usage import Totals
 
 __all__ = ["command"]
 
+T = TypeVar("T")
+
 DEFAULT_KEYS = ("task", "model")
 COUNTS: Sequence[Line] = ("input", "output", "cache read", "cache write", "reported", "estimated")
-MOST_RUNS = 1_000_000  # of all plans of a journal
 # What a spreadsheet would take for a formula where it stands first in a cell; an agent may have named a model so.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -66,28 +67,44 @@ def show_cost(options: Options) -> int:
     by, since, until = keys_in(options.by), day_in("--since", options.since), day_in("--until", options.until)
     if since and until and since > until:
         raise click.UsageError(f"--since {since} is after --until {until}")
+    day_of = utc_day if options.utc else local_day
+
+    def described(attempts: Iterator[Attempt]) -> list[Line]:
+        seen = Seen()
+        parts = (
+            part
+            for part in parts_of(seen.counted(attempts), day_of)
+            if (since is None or since <= part.day) and (until is None or part.day <= until)
+        )
+        if options.json:
+            return [json.dumps(cost_document(parts, by or KEYS), indent=2)]
+        return [csv_text(parts, by or KEYS)] if options.csv else list(described_table(parts, by or DEFAULT_KEYS, seen))
+
     try:
-        attempts = read_attempts(Path(options.journal), options.plan, all_plans=options.all)
+        lines = read_costs(Path(options.journal), options.plan, described, all_plans=options.all)
     except (JournalError, ValueError) as error:
         tell(str(error))
         return BAD_INPUT
-    parts = [
-        part
-        for part in parts_of(attempts, utc_day if options.utc else local_day)
-        if (since is None or since <= part.day) and (until is None or part.day <= until)
-    ]
-    if options.json:
-        say(json.dumps(cost_document(parts, by or KEYS), indent=2))
-    elif options.csv:
-        say(csv_text(parts, by or KEYS), nl=False)
-    else:
-        if parts:
-            write_table(parts, by or DEFAULT_KEYS)
-        elif any(attempt.end is not None for attempt in attempts):
-            say("no attempt ended in these days")
-        if running := sum(attempt.end is None for attempt in attempts):
-            say(f"not counted: {running} {'attempt' if running == 1 else 'attempts'} without an end")
+    say(*lines, nl=not options.csv)
     return 0
+
+
+@final
+class Seen:
+    """How many attempts there are; known when all of them have gone by."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+        self.running = 0
+
+    def counted(self, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+        """Give the attempts on."""
+        for attempt in attempts:
+            if attempt.end is None:
+                self.running += 1
+            else:
+                self.ended += 1
+            yield attempt
 
 
 def keys_in(text: str | None) -> tuple[str, ...]:
@@ -117,31 +134,38 @@ def utc_day(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
 
 
-def read_attempts(journal: Path, plan: str | None, *, all_plans: bool) -> list[Attempt]:
-    """Return the attempts of a plan, of the one that was run last, or of all.
+def read_costs(journal: Path, plan: str | None, use: Callable[[Iterator[Attempt]], T], *, all_plans: bool) -> T:
+    """Return what ``use`` makes of the attempts of a plan, of the one that was run last, or of all.
 
-    Raises ``JournalError`` if the journal cannot be read, or has no such plan.
+    It gets them one by one, so that memory does not grow with the journal. Raises ``JournalError`` if the journal
+    cannot be read, or has no such plan.
     """
     reader = JournalReader(journal)
     if not reader.is_ours():
         tell(f"{journal} was not written by you on this machine: what it says may not be true")
-    plans = list(dict.fromkeys(run.start.plan for run in reader.runs(MOST_RUNS)))
-    if not all_plans:
-        plans = [plan_key(Path(plan), journal)] if plan is not None else plans[:1]
-    found = [attempt for key in plans for attempt in reader.attempts(key)]
-    if not found:
+    plans = [plan_key(Path(plan), journal)] if plan is not None else reader.plans()[: None if all_plans else 1]
+    if not any(map(reader.has_begun, plans)):
         raise JournalError(f"{plan} has not been run here yet" if plan else "nothing has been run here yet")
-    return found
+    return reader.used(plans, use)
 
 
-def write_table(parts: Sequence[Part], by: Sequence[str]) -> None:
-    """Write for people: a row for each key, and the sums."""
-    rows: list[list[Line]] = [[[Span(str(title), Ink.GREY)] for title in (*by, *COUNTS)]]
-    rows.extend([*(one_line(shown(value)) for value in row.key), *numbers(row.sums)] for row in cost_rows(parts, by))
-    total = ("total", *[""] * (len(by) - 1), *numbers(total_of(parts)))
-    rows.append([[Span(text, Ink.BOLD)] for text in total])
-    right = frozenset(range(len(by), len(by) + len(COUNTS)))
-    say(*table_lines(rows, width=columns_of_terminal(), right=right, folding=range(len(by))))
+def described_table(parts: Iterable[Part], by: Sequence[str], seen: Seen) -> Iterator[Line]:
+    """Give for people: a row for each key, the sums, and what is not among them."""
+    table, whole = CostTable(by), Totals()
+    for part in parts:
+        table.add(part)
+        part.add_to(whole)
+    if found := table.rows():
+        rows: list[list[Line]] = [[[Span(str(title), Ink.GREY)] for title in (*by, *COUNTS)]]
+        rows.extend([*(one_line(shown(value)) for value in row.key), *numbers(row.sums)] for row in found)
+        total = ("total", *[""] * (len(by) - 1), *numbers(whole))
+        rows.append([[Span(text, Ink.BOLD)] for text in total])
+        right = frozenset(range(len(by), len(by) + len(COUNTS)))
+        yield from table_lines(rows, width=columns_of_terminal(), right=right, folding=range(len(by)))
+    elif seen.ended:
+        yield "no attempt ended in these days"
+    if seen.running:
+        yield f"not counted: {seen.running} {'attempt' if seen.running == 1 else 'attempts'} without an end"
 
 
 def shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any, NamedTuple, final
 
 from nova_async.agents import AGENTS
@@ -11,7 +12,7 @@ from nova_async.agents.registry import PLAIN
 from nova_async.records import Attempt, AttemptEnd
 from nova_async.usage import TokenUsage, Totals
 
-__all__ = ["KEYS", "CostRow", "Part", "cost_document", "cost_rows", "own_figures", "parts_of", "total_of"]
+__all__ = ["KEYS", "CostRow", "CostTable", "Part", "cost_document", "cost_rows", "own_figures", "parts_of", "total_of"]
 
 KEYS = ("day", "run", "task", "attempt", "agent", "account", "model")
 """What the rows can be told apart by, in the order in which they are sorted."""
@@ -103,13 +104,32 @@ def split_by_model(end: AttemptEnd, model: str = "") -> Iterator[Split]:
         yield Split(SEVERAL, TokenUsage(), end.cost_usd, end.estimated_usd, True)
 
 
+@final
+class CostTable:
+    """Sums by some of the keys. It holds no parts: there may be a hundred times as many as rows."""
+
+    def __init__(self, by: Sequence[str]) -> None:
+        self._by = tuple(by)
+        self._sums: dict[tuple[Any, ...], Totals] = {}
+
+    def add(self, part: Part) -> None:
+        """Add a part to its row."""
+        key = tuple([getattr(part, name) for name in self._by])
+        if (sums := self._sums.get(key)) is None:
+            sums = self._sums[key] = Totals()
+        part.add_to(sums, of_one_model="model" in self._by)
+
+    def rows(self) -> list[CostRow]:
+        """Return the rows, ordered by the keys."""
+        return [CostRow(key, self._sums[key]) for key in sorted(self._sums)]
+
+
 def cost_rows(parts: Iterable[Part], by: Sequence[str]) -> list[CostRow]:
     """Sum the parts up by these keys; ordered by them."""
-    rows: dict[tuple[Any, ...], CostRow] = {}
+    table = CostTable(by)
     for part in parts:
-        key = tuple(getattr(part, name) for name in by)
-        part.add_to(rows.setdefault(key, CostRow(key)).sums, of_one_model="model" in by)
-    return sorted(rows.values(), key=lambda row: row.key)
+        table.add(part)
+    return table.rows()
 
 
 def total_of(parts: Iterable[Part]) -> Totals:
@@ -120,26 +140,31 @@ def total_of(parts: Iterable[Part]) -> Totals:
     return sums
 
 
-def cost_document(parts: Sequence[Part], by: Sequence[str]) -> dict[str, Any]:
+def cost_document(parts: Iterable[Part], by: Sequence[str]) -> dict[str, Any]:
     """Return it as a JSON object: ``daily`` and ``totals`` as users of ccusage know them, and our own ``rows``.
 
     ``totalCost`` is what agents have reported, and ``estimatedCost`` what was estimated for the others; null where
     nothing is known.
     """
-    days = {row.key[0]: row.sums for row in cost_rows(parts, ("day",))}
+    days, of_days, asked, whole = CostTable(("day",)), CostTable(("day", "model")), CostTable(by), Totals()
+    for part in parts:
+        for table in (days, of_days, asked):
+            table.add(part)
+        part.add_to(whole)
+    models_of = {day: list(rows) for day, rows in groupby(of_days.rows(), lambda row: row.key[0])}
     daily = []
-    for day, sums in days.items():
-        models = cost_rows([part for part in parts if part.day == day], ("model",))
+    for (day,), sums in ((row.key, row.sums) for row in days.rows()):
+        models = [(row.key[1], row.sums) for row in models_of[day]]
         daily.append({
             "date": day.isoformat(), **figures(sums),
-            "modelsUsed": [row.key[0] for row in models if row.sums.usage.total and row.key[0]],
-            "modelBreakdowns": [{"modelName": row.key[0] or None, **breakdown(row.sums)} for row in models],
+            "modelsUsed": [model for model, used in models if used.usage.total and model],
+            "modelBreakdowns": [{"modelName": model or None, **breakdown(used)} for model, used in models],
         })  # fmt: skip
     rows = [
         {**{name: shown(value) for name, value in zip(by, row.key, strict=True)}, **own_figures(row.sums)}
-        for row in cost_rows(parts, by)
+        for row in asked.rows()
     ]
-    return {"daily": daily, "totals": figures(total_of(parts)), "rows": rows}
+    return {"daily": daily, "totals": figures(whole), "rows": rows}
 
 
 def shown(value: Any) -> Any:

@@ -20,7 +20,8 @@ from nova_async.worker.log.file import find_log
 if TYPE_CHECKING:
     from nova_async.cascade import Cascade
 
-__all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task", "find_task_of_run", "read_plan_of"]
+__all__ = ["Answer", "FoundTask", "NoTaskError", "answer_of", "find_task", "find_task_of_run", "key_of_plan",
+           "read_plan_of"]  # fmt: skip
 
 
 class NoTaskError(NovaError):
@@ -70,19 +71,21 @@ def find_task(
     except StateFileError as error:
         problem = error
     try:
-        key, attempts = read_journal(journal, run, plan)
+        reader = JournalReader(journal)
+        key = key_of_plan(reader, run, plan)
+        known, begun = reader.attempts(key, task_id), reader.tasks(key)
     except JournalError as error:
         if problem is not None:
             raise (error if journal.exists() else problem) from None
-        key, attempts = None, {}
+        key, known, begun = "", [], []
     if plan is not None and run is not None and not is_of(run, state, key, journal):
         run, views = None, {}  # of another plan
-    view, known = views.get(task_id), attempts.get(task_id, ())
+    view = views.get(task_id)
     if view is None and not known:
         from nova_async.cascade.diagnostics import did_you_mean  # with all that reads plans
 
         where = plan or (run.cascade_file if run else None) or key or "this run"
-        raise NoTaskError(f"no task {task_id} in {where}{did_you_mean(task_id, sorted({*views, *attempts}))}")
+        raise NoTaskError(f"no task {task_id} in {where}{did_you_mean(task_id, sorted({*views, *begun}))}")
     over = run is None or condition_of(run, views.values()) is not Condition.RUNNING
     since = run.started_at if run else None
     return FoundTask(
@@ -128,29 +131,20 @@ def read_plan_of(task: FoundTask) -> "Cascade":
         raise NoTaskError(f"{task.plan} cannot be read: {error}") from error
 
 
-def read_journal(
-    journal: Path, run: RunView | None, plan: Path | None
-) -> tuple[str | None, dict[str, tuple[Attempt, ...]]]:
-    """Return under which name the journal keeps the plan, and its attempts by task."""
-    reader = JournalReader(journal)
+def key_of_plan(reader: JournalReader, run: RunView | None, plan: Path | None) -> str:
+    """Return under which name the journal keeps the plan: that one, or that of the run; "" where it knows none."""
     warn_of_foreign(reader)
     if plan is not None:
-        key = plan_key(plan, journal)
-    else:
-        runs = reader.runs()
-        named = [found.start.plan for found in runs if run is not None and found.start.run_id == run.run_id]
-        key = next(iter([*named, *(found.start.plan for found in runs[:1])]), "")
-    by_task: dict[str, tuple[Attempt, ...]] = {}
-    for attempt in reader.attempts(key):
-        task_id = attempt.start.id.task_id
-        by_task[task_id] = (*by_task.get(task_id, ()), attempt)
-    return key or None, by_task
+        return plan_key(plan, reader.path)
+    runs = reader.runs()
+    named = [found.start.plan for found in runs if run is not None and found.start.run_id == run.run_id]
+    return next(iter([*named, *(found.start.plan for found in runs[:1])]), "")
 
 
-def is_of(run: RunView, state: Path, key: str | None, journal: Path) -> bool:
+def is_of(run: RunView, state: Path, key: str, journal: Path) -> bool:
     """Tell whether a run is one of the plan with this name in the journal."""
     path = plan_path(run, state)
-    return path is not None and key is not None and plan_key(path, journal) == key
+    return path is not None and plan_key(path, journal) == key
 
 
 def plan_path(run: RunView | None, state: Path) -> Path | None:

@@ -2,11 +2,12 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, final
 
-from nova_async.cli.cost import local_day, read_attempts
+from nova_async.cli.cost import local_day, read_costs
 from nova_async.cli.cost_rows import KEYS, cost_document, parts_of
 from nova_async.cli.found_run import FoundRun, find_run
 from nova_async.cli.found_task import FoundTask, find_task, find_task_of_run, plan_path
@@ -21,6 +22,7 @@ from nova_async.control.looks import seconds_until
 from nova_async.errors import JournalError, NovaError
 from nova_async.journal.reader import JournalReader
 from nova_async.journal.state_document import read_state, written_moment
+from nova_async.records import Attempt
 from nova_async.web.source import Places
 from nova_async.words import Condition
 
@@ -83,10 +85,8 @@ class FolderDocuments:
     def cost(self, run_id: str | None = None) -> dict[str, Any]:
         """Return what ``nova cost --json`` tells; with ``run_id``, of the attempts of that run alone."""
         if run_id is None:
-            attempts = read_attempts(self._places.journal, None, all_plans=False)
-        else:
-            attempts = [attempt for task in self.run(run_id).tasks.values() for attempt in task.attempts]
-        return cost_document(list(parts_of(attempts, local_day)), KEYS)
+            return read_costs(self._places.journal, None, costs_of, all_plans=False)
+        return costs_of(attempt for task in self.run(run_id).tasks.values() for attempt in task.attempts)
 
     def plan(self) -> dict[str, Any]:
         """Return what ``nova plan --json`` tells of the plan that was run last."""
@@ -107,3 +107,8 @@ class FolderDocuments:
     def runs(self) -> dict[str, Any]:
         """Return the runs of the journal, the newest first."""
         return runs_document(sums_of_runs(JournalReader(self._places.journal), MOST_RUNS), self._places.journal)
+
+
+def costs_of(attempts: Iterable[Attempt]) -> dict[str, Any]:
+    """Return what ``nova cost --json`` tells of attempts."""
+    return cost_document(parts_of(attempts, local_day), KEYS)

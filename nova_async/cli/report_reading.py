@@ -10,7 +10,7 @@ from typing import final
 from nova_async.cli.cost import local_day
 from nova_async.cli.cost_rows import parts_of
 from nova_async.cli.found_run import find_run
-from nova_async.cli.found_task import completed, plan_path, read_journal
+from nova_async.cli.found_task import completed, key_of_plan, plan_path
 from nova_async.cli.log_end import LINES, lines_at_end
 from nova_async.cli.reported import Reported
 from nova_async.cli.version import VERSION
@@ -60,10 +60,14 @@ def latest(places: ReportPlaces) -> Reported:
     """Read the run of the state file. Raises ``StateFileError`` without one."""
     run, views = read_state(places.state)
     try:
-        _, attempts = read_journal(places.journal, run, None)
+        reader = JournalReader(places.journal)
+        attempts = reader.attempts(key_of_plan(reader, run, None))
     except JournalError:
-        attempts = {}  # the state file has what it needs, but for answers in full and tokens by model
-    tasks = {task_id: completed(view, attempts.get(task_id, ())) for task_id, view in views.items()}
+        attempts = []  # the state file has what it needs, but for answers in full and tokens by model
+    of_task: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        of_task.setdefault(attempt.start.id.task_id, []).append(attempt)
+    tasks = {task_id: completed(view, of_task.get(task_id, ())) for task_id, view in views.items()}
     if (path := plan_path(run, places.state)) is not None:
         run = replace(run, cascade_file=str(path))
     now = datetime.now(UTC)

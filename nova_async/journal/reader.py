@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TypeVar, final
 
 from nova_async.errors import JournalError
-from nova_async.journal.columns import as_moment, as_text, as_whole, either, from_word, to_text, to_whole
+from nova_async.journal.columns import as_flag, as_moment, as_text, as_whole, either, from_word, to_text, to_whole
 from nova_async.journal.explaining import understood
 from nova_async.journal.history import History, Run, read_attempts, read_history, read_planned, read_runs
 from nova_async.journal.older import bring_up_to_date
 from nova_async.journal.places import files_of, own_path
-from nova_async.journal.rows import EVENT, event_of, names
+from nova_async.journal.rows import EVENT, USED, event_of, names, used_of
 from nova_async.journal.run_sums import RunSums, read_run_sums
 from nova_async.journal.schema import SCHEMA_VERSION, check_version
 from nova_async.journal.seal import is_ours, require_ours
@@ -99,6 +99,31 @@ class JournalReader:
             which += " AND a.task_id = ?"
             parameters.append(to_text(task_id))
         return self._ask(lambda journal: read_attempts(journal, f"{which} ORDER BY a.rowid", *parameters))
+
+    def plans(self) -> list[str]:
+        """Return the plans that have been run, the one that was run last first."""
+        question = "SELECT plan FROM runs GROUP BY plan ORDER BY max(rowid) DESC"
+        return self._ask(lambda journal: [as_text(plan) for (plan,) in journal.execute(question)])
+
+    def tasks(self, plan: str) -> list[str]:
+        """Return the tasks of a plan that have begun."""
+        question = "SELECT DISTINCT task_id FROM attempts WHERE plan = ?"
+        return self._ask(lambda journal: [as_text(found) for (found,) in journal.execute(question, (to_text(plan),))])
+
+    def has_begun(self, plan: str) -> bool:
+        """Tell whether a plan has begun any task."""
+        question = "SELECT EXISTS (SELECT 1 FROM attempts WHERE plan = ?)"
+        return self._ask(lambda journal: as_flag(journal.execute(question, (to_text(plan),)).fetchone()[0]))
+
+    def used(self, plans: Collection[str], use: Callable[[Iterator[Attempt]], T]) -> T:
+        """Return what ``use`` makes of all attempts of these plans, in any order, without their texts and files.
+
+        It gets them one by one, because there may be hundreds of thousands; and again from the first, if the file
+        changes meanwhile.
+        """
+        which = f"{USED} WHERE plan = ?"
+        keys = [(to_text(plan),) for plan in plans]
+        return self._ask(lambda journal: use(used_of(row) for key in keys for row in journal.execute(which, key)))
 
     def latest(self, plan: str) -> dict[str, Attempt]:
         """Return the last attempt of each task of a plan that has run, whether or not it still counts."""

@@ -28,9 +28,9 @@ from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Eve
 from nova_async.usage import TokenUsage
 from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
-__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "Column", "attempt_of", "end_of",
+__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "USED", "Column", "attempt_of", "end_of",
            "end_row", "event_of", "event_row", "fields", "names", "row_of", "run_of", "run_row", "start_row",
-           "to_log"]  # fmt: skip
+           "to_log", "used_of"]  # fmt: skip
 
 
 class Column(NamedTuple):
@@ -188,6 +188,14 @@ ATTEMPT = (
     " LEFT JOIN finished f ON f.run_id = a.run_id AND f.task_id = a.task_id AND f.number = a.number"
 )
 
+# Of an attempt that has ended or not, what it is counted and paid by: neither texts nor files.
+NOT_USED = frozenset({
+    "limits", "log_path", "resumes", "cwd", "error", "exit_code", "result", "denied", "limit_kind", "limit_resets_at",
+    "retry_after", "leftovers", "ended_by_us", "commit_sha", "files_changed", "log", "log_error",
+})  # fmt: skip
+USED_START, USED_END = (tuple(each for each in part if each.name not in NOT_USED) for part in (START, END))
+USED = f"SELECT {names(USED_START)}, {names(USED_END)} FROM attempts"
+
 
 def run_of(row: Sequence[Any]) -> RunStart:
     """Build a run from the columns ``RUN``."""
@@ -197,22 +205,34 @@ def run_of(row: Sequence[Any]) -> RunStart:
 def attempt_of(row: Sequence[Any]) -> Attempt:
     """Build an attempt from what ``ATTEMPT`` selects."""
     start, process, end, finished = split(row, START, PROCESS, END, END)
-    about, log = fields(START, start), None
+    begun, log = start_of(start), None
     if end[0] is None:  # it is written before the rest of the end
         log = either(as_log)(end[[column.name for column in END].index("log")])
-    about["id"] = id = AttemptId(about.pop("run_id"), about.pop("task_id"), about.pop("number"))  # noqa: A001
     return Attempt(
-        start=AttemptStart(**about),
+        start=begun,
         **fields(PROCESS, process),
         log=log,
-        finished=None if finished[0] is None else end_of(id, finished),
-        end=None if end[0] is None else end_of(id, end),
+        finished=None if finished[0] is None else end_of(begun.id, finished),
+        end=None if end[0] is None else end_of(begun.id, end),
     )
 
 
-def end_of(id: AttemptId, row: Sequence[Any]) -> AttemptEnd:  # noqa: A002
-    """Build the end of an attempt from the columns ``END``."""
-    about = fields(END, row)
+def used_of(row: Sequence[Any]) -> Attempt:
+    """Build an attempt from what ``USED`` selects; all else of it has its default."""
+    start, end = split(row, USED_START, USED_END)
+    begun = start_of(start, USED_START)
+    return Attempt(start=begun, end=None if end[0] is None else end_of(begun.id, end, USED_END))
+
+
+def start_of(row: Sequence[Any], columns: Sequence[Column] = START) -> AttemptStart:
+    """Build the start of an attempt from the columns ``START``, or some of them."""
+    about = fields(columns, row)
+    return AttemptStart(id=AttemptId(about.pop("run_id"), about.pop("task_id"), about.pop("number")), **about)
+
+
+def end_of(id: AttemptId, row: Sequence[Any], columns: Sequence[Column] = END) -> AttemptEnd:  # noqa: A002
+    """Build the end of an attempt from the columns ``END``, or some of them."""
+    about = fields(columns, row)
     return AttemptEnd(id=id, usage=TokenUsage(*(about.pop(name) for name in TOKENS)), **about)
 
 

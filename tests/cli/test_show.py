@@ -4,12 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nova_async.cli.found_task import find_task
+from nova_async.journal.rows import attempt_of
 from nova_async.process.table import TABLE
+from nova_async.records import Attempt
 from nova_async.views import TaskView
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 from tests.agents.recordings import kept
@@ -123,6 +127,20 @@ def test_a_task_that_there_is_not(ran: Path, command: str) -> None:
     assert done.returncode == 2
     assert "t3" in done.stderr
     assert done.stderr.endswith("; did you mean 'T3'?\n")
+
+
+def test_other_tasks_are_not_read(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the journal only the attempts of the task itself: there may be hundreds of thousands of others."""
+    read: list[str] = []
+
+    def note(row: Sequence[Any]) -> Attempt:
+        attempt = attempt_of(row)
+        read.append(attempt.start.id.task_id)
+        return attempt
+
+    monkeypatch.setattr("nova_async.journal.history.attempt_of", note)
+    assert find_task("T2", state=ran / "cascade_state.json", journal=ran / ".nova/journal.db").view.result
+    assert set(read) == {"T2"}
 
 
 def test_a_task_that_has_not_run(ran: Path) -> None:

@@ -1,9 +1,11 @@
 """Readers: whatever state the files are in, nothing is made or changed, and a reader goes on from where it was."""
 
+import gc
 import math
 import shutil
 import sqlite3
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from nova_async.journal.reader import JournalReader, PhaseStart
 from nova_async.journal.rows import END, EVENT, PROCESS, RUN, START
 from nova_async.journal.schema import make_tables
 from nova_async.journal.store import Journal
+from nova_async.records import Attempt, AttemptEnd, AttemptStart
+from nova_async.usage import Totals
 from nova_async.words import EventKind, Phase, RunEnd
 from tests.journal.making import (
     OTHER_PLAN,
@@ -45,6 +49,8 @@ def ask_everything(reader: JournalReader) -> None:
     """Ask every question once."""
     reader.runs()
     reader.attempts(PLAN)
+    reader.tasks(PLAN)
+    reader.used(reader.plans(), list)
     reader.latest(PLAN)
     reader.history(PLAN)
     reader.phases(attempt())
@@ -71,6 +77,36 @@ async def test_runs_and_attempts(journal: Journal, path: Path) -> None:
     assert [each.start.id for each in reader.attempts(PLAN)] == [attempt("F2"), attempt("F1"), attempt("F2", 2)]
     assert [each.start.id for each in reader.attempts(PLAN, "F2")] == [attempt("F2"), attempt("F2", 2)]
     assert {task_id: each.start.id.number for task_id, each in reader.latest(PLAN).items()} == {"F1": 1, "F2": 2}
+
+
+async def test_what_attempts_used(journal: Journal, path: Path) -> None:
+    """It is told of one after the other, so that memory does not grow with the journal; of open ones, too."""
+    await journal.begin_run(run("r2", OTHER_PLAN))
+    for number in range(1, 4):
+        await journal.begin_attempt(start(number=number))
+        await journal.end_attempt(full_end(number=number))
+    await journal.begin_attempt(start("F2", 1, "r2", plan=OTHER_PLAN))
+
+    def tell(attempts: Iterator[Attempt]) -> list[tuple[str, AttemptEnd | None, int]]:
+        return [
+            (each.start.id.task_id, each.end, sum(isinstance(held, AttemptStart) for held in gc.get_objects()))
+            for each in attempts
+        ]
+
+    reader = JournalReader(path)
+    assert reader.plans() == [OTHER_PLAN, PLAN]
+    assert (reader.tasks(PLAN), reader.has_begun(PLAN), reader.has_begun("nobody's")) == (["F1"], True, False)
+    gc.collect()
+    held = sum(isinstance(held, AttemptStart) for held in gc.get_objects())
+    told = reader.used(reader.plans(), tell)
+    assert [task_id for task_id, _, _ in told] == ["F2", "F1", "F1", "F1"]
+    assert max(count for _, _, count in told) - held <= 2
+    whole, known = Totals(), Totals()
+    for _, known_end, _ in told[1:]:
+        assert known_end is not None
+        known_end.add_to(known)
+        full_end().add_to(whole)
+    assert (told[0][1], known) == (None, whole)
 
 
 async def test_phases(journal: Journal, path: Path) -> None:
