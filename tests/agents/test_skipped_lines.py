@@ -12,11 +12,10 @@ from nova_async.agents.claude import reader as claude
 from nova_async.agents.qwen import reader as qwen
 from tests.agents.recordings import KEPT_RECORDINGS, read
 
-LINES = [
-    (recording.agent, line)
+STREAMS = [
+    (recording.agent, recording.output.splitlines())
     for recording in KEPT_RECORDINGS
     if recording.agent in ("claude", "qwen") and recording.mode_of_reader == "stream-json"
-    for line in recording.output.splitlines()
 ]
 USAGE = {"input_tokens": 5, "output_tokens": 7, "cache_read_input_tokens": 11, "cache_creation_input_tokens": 13}
 # Lines that nearly are what is skipped, and what is skipped with words in it that would be counted elsewhere.
@@ -46,6 +45,15 @@ def reports(agent: str, lines: list[bytes], at_once: int) -> list[AgentReport]:
     return found
 
 
+def check(agent: str, lines: list[bytes], at_once: int) -> None:
+    """Compare the reports with those of a reader that skips no line."""
+    skipping = reports(agent, lines, at_once)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claude, "SKIPPED", ())
+        patch.setattr(qwen, "_STREAMED", b"\n")  # no line has one
+        assert reports(agent, lines, at_once) == skipping
+
+
 def as_printed(event: dict[str, Any], *, spaced: bool, turned: bool, escaped: bool) -> bytes:
     """Write an event as JSON may also be written."""
     if turned:
@@ -56,26 +64,27 @@ def as_printed(event: dict[str, Any], *, spaced: bool, turned: bool, escaped: bo
     return line
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_report_of_a_recording_is_that_of_every_line(at_once: int) -> None:
+    """After each of its lines, and after several at a time."""
+    for agent, lines in STREAMS:
+        check(agent, lines, at_once)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_report_is_that_of_every_line(data: st.DataObject) -> None:
     """However lines are written, ordered and gathered, nothing that is told by one that is skipped is missing."""
-    agent = data.draw(st.sampled_from(["claude", "qwen"]))
-    flags = {name: st.booleans() for name in ("spaced", "turned", "escaped")}
-    odd = st.builds(as_printed, st.sampled_from(ODD), **flags)
-    lines = data.draw(st.lists(odd | st.sampled_from([line for whose, line in LINES if whose == agent]), max_size=20))
-    at_once = data.draw(st.integers(1, 8))
-    skipping = reports(agent, lines, at_once)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(claude, "SKIPPED", ())
-        patch.setattr(qwen, "_STREAMED", b"\n")  # no line has one
-        assert reports(agent, lines, at_once) == skipping
-    if skipping:
-        assert reports(agent, lines, 1)[-1] == skipping[-1]
+    agent, recorded = data.draw(st.sampled_from(STREAMS))
+    odd = st.builds(as_printed, st.sampled_from(ODD), spaced=st.booleans(), turned=st.booleans(), escaped=st.booleans())
+    lines = list(recorded[: data.draw(st.integers(0, len(recorded)))])
+    for line in data.draw(st.lists(odd, max_size=10)):
+        lines.insert(data.draw(st.integers(0, len(lines))), line)
+    check(agent, lines, data.draw(st.integers(1, 8)))
 
 
 def test_what_is_skipped_is_most_of_a_stream() -> None:
     """Nearly all lines of an answer that comes word by word begin in a way that is skipped."""
-    partial = [line for whose, line in LINES if whose == "claude" and b'"content_block_delta"' in line]
-    assert partial
-    assert all(line.startswith(claude.SKIPPED) for line in partial)
+    partial = [line for _, lines in STREAMS for line in lines if b'"event":{"type":"content_block_delta"' in line]
+    assert any(line.startswith(claude.SKIPPED) for line in partial)
+    assert all(line.startswith((*claude.SKIPPED, qwen._STREAMED)) for line in partial)
