@@ -40,6 +40,7 @@ class PlainReader:
         self._whose = whose
         self._beginning = LineSplitter(LONG_LINE)
         self._left_to_look_at = BEGINNING
+        self._is_in_line = False
         self._looks_like: str | None = None
         self._line = bytearray()  # the unfinished line, or as much of it as can still matter
         self._in_line: list[TokenUsage] = []  # found in parts of that line already let go
@@ -89,10 +90,13 @@ class PlainReader:
         return self._report
 
     def _look(self, whose: Callable[[bytes], str | None], chunk: bytes) -> None:
-        # Nothing is counted by it: a model could print such a line, too.
-        for line in self._beginning.feed(chunk[: self._left_to_look_at]):
-            if self._looks_like is None and line.startswith(b"{") and b'"type":"' in line:
-                self._looks_like = whose(line)
+        # Nothing is counted by it: a model could print such a line, too. Whole lines without a brace cannot be one.
+        ends_a_line = chunk.endswith(b"\n")
+        if self._is_in_line or not ends_a_line or b"{" in chunk:
+            for line in self._beginning.feed(chunk[: self._left_to_look_at]):
+                if self._looks_like is None and line.startswith(b"{") and b'"type":"' in line:
+                    self._looks_like = whose(line)
+            self._is_in_line = not ends_a_line
         self._left_to_look_at -= len(chunk)
         if self._looks_like is not None or self._left_to_look_at <= 0:
             self._whose = None

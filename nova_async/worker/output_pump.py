@@ -8,6 +8,7 @@ import termios
 from collections.abc import Callable, Mapping
 
 from nova_async._core.awake import LATE_SECONDS
+from nova_async.worker.crowd import crowd_in
 
 __all__ = ["OutputPump"]
 
@@ -27,6 +28,7 @@ class OutputPump:
 
     def __init__(self, pipes: Mapping[int, Callable[[bytes], bool]]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._crowd = crowd_in(self._loop)
         self.now = self._loop.time
         self._pipes = [_Pipe(descriptor, take, self) for descriptor, take in pipes.items()]
         self._reading = False
@@ -49,7 +51,7 @@ class OutputPump:
         if self.is_paused:
             for pipe in self._pipes:
                 if not pipe.at_end:
-                    self._loop.add_reader(pipe.descriptor, pipe.read)
+                    self._crowd.add(pipe.descriptor, pipe.read)
             self._reading = True
             self.last_byte_at = self._loop.time()  # nobody could be heard during the pause
 
@@ -57,7 +59,7 @@ class OutputPump:
         """Stop reading until ``resume`` is called."""
         if self._reading:
             for pipe in self._pipes:
-                self._loop.remove_reader(pipe.descriptor)
+                self._crowd.remove(pipe.descriptor)
             self._reading = False
 
     def close(self) -> None:
@@ -117,7 +119,7 @@ class OutputPump:
 
     def note_end(self, ended: "_Pipe") -> None:
         """Take note that a pipe has ended."""
-        self._loop.remove_reader(ended.descriptor)
+        self._crowd.remove(ended.descriptor)
         if all(pipe.at_end for pipe in self._pipes):
             self.close()
 
@@ -141,16 +143,16 @@ class _Pipe:
         self._pump = pump
         self._size = SMALLEST_READ
 
-    def read(self) -> bool:
-        """Read once; tell whether there may be more."""
+    def read(self) -> int:
+        """Read once; return how many bytes came."""
         try:
             chunk = os.read(self.descriptor, self._size)
         except BlockingIOError:
-            return False
+            return 0
         if not chunk:
             self.at_end = True
             self._pump.note_end(self)
-            return False
+            return 0
         self.received += len(chunk)
         self._pump.last_byte_at = now = self._pump.now()
         if not self._take(chunk):
@@ -163,4 +165,4 @@ class _Pipe:
             self._size = min(4 * self._size, LARGEST_READ)
         elif len(chunk) < self._size // 4:
             self._size = max(self._size // 2, SMALLEST_READ)
-        return True
+        return len(chunk)

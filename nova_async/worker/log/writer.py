@@ -1,7 +1,6 @@
 """The log writer: accepts chunks without ever waiting, and writes what has accumulated through aiofiles."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,6 +11,7 @@ from aiofiles.threadpool import wrap
 
 from nova_async._core.threads import DISK_THREADS, open_in_thread
 from nova_async.worker.log.file import FileIdentity, LogFile, Stretch
+from nova_async.worker.log.together import Door
 
 __all__ = ["LogWriter"]
 
@@ -21,27 +21,6 @@ TAIL_BYTES = 256 * 1024  # kept while the disk accepts nothing: what people want
 STALL_SECONDS = 30.0  # a disk that accepts nothing for this long counts as failed (G6)
 LATE_SECONDS = 0.1  # a check for progress that runs this much too late proves nothing
 RETRY_SECONDS = 2.0, 30.0  # first and longest pause before a failed disk is tried again
-
-# One write is a hop to a thread, about 0.1 ms of CPU. Beyond this many a second, the logs of a busy fleet collect a
-# little more per write instead of costing more than a fifth of a core; a single worker never notices.
-WRITES_PER_SECOND = 2000
-BURST_SECONDS = 0.05
-
-
-class WritePace:
-    """Spreads the writes of all logs of the process: a leaky bucket kept as one number."""
-
-    def __init__(self) -> None:
-        self._booked_until = 0.0
-
-    def reserve(self) -> float:
-        """Book the next write and return how many seconds to wait before it."""
-        now = time.monotonic()
-        self._booked_until = max(self._booked_until, now) + 1 / WRITES_PER_SECOND
-        return max(0.0, self._booked_until - now - BURST_SECONDS)
-
-
-PACE = WritePace()
 
 
 class LogWriter:
@@ -57,7 +36,7 @@ class LogWriter:
         self._lost = 0  # bytes of output that the disk did not take
         self.closed = False
         self._raw = file
-        self._file = wrap(file, executor=DISK_THREADS)
+        self._file = wrap(file, executor=Door())
         self._queue: deque[bytes] = deque()
         self._queued = 0  # bytes
         self._in_flight = b""  # what is being written, or what a failed write left over
@@ -201,8 +180,6 @@ class LogWriter:
         """
         while self._next_to_write():
             try:
-                if delay := PACE.reserve():
-                    await asyncio.sleep(delay)
                 await self._file.write(self._in_flight, self._in_flight_from)
             except asyncio.CancelledError:
                 if self._given_up:

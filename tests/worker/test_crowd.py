@@ -1,0 +1,137 @@
+"""Many who talk are read in few turns of the loop; few at once; who prints much is never kept waiting."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from nova_async.worker.crowd import FEW, TALK, Crowd, crowd_in
+
+MANY = FEW + 4
+
+
+class Talkers:
+    """Pipes that a crowd reads, and which of them were read in which turn of the loop."""
+
+    def __init__(self, count: int) -> None:
+        self.crowd = Crowd(asyncio.get_running_loop())
+        self.ends = [os.pipe() for _ in range(count)]
+        self.turn = 0
+        self.read: list[tuple[int, int]] = []
+        for number, (read_end, _) in enumerate(self.ends):
+            os.set_blocking(read_end, False)
+            self.crowd.add(read_end, self.reader(number))
+
+    def reader(self, number: int) -> Callable[[], int]:
+        """Return what reads one of them."""
+
+        def read() -> int:
+            self.read.append((self.turn, number))
+            return len(os.read(self.ends[number][0], 1 << 20))
+
+        return read
+
+    def say(self, number: int, size: int = 1) -> None:
+        """Have one of them print something."""
+        os.write(self.ends[number][1], bytes(size))
+
+    async def pass_turn(self) -> None:
+        """Let the loop look at what is ready, once."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        self.turn += 1
+
+    async def heard(self, count: int) -> None:
+        """Wait until so much was read in all."""
+        async with asyncio.timeout(10):
+            while len(self.read) < count:
+                await asyncio.sleep(0)
+
+    def leave(self, number: int) -> None:
+        """Let one of them be read no more."""
+        self.crowd.remove(self.ends[number][0])
+
+
+@pytest.fixture
+async def talkers() -> AsyncIterator[Callable[[int], Talkers]]:
+    """Make talkers who are gone in the end."""
+    made: list[Talkers] = []
+
+    def make(count: int) -> Talkers:
+        made.append(Talkers(count))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for number, ends in enumerate(each.ends):
+            each.leave(number)
+            for end in ends:
+                os.close(end)
+
+
+async def test_few_are_read_at_once(talkers: Callable[[int], Talkers]) -> None:
+    """Nobody waits for others where there are few."""
+    few = talkers(FEW)
+    for number in range(FEW):
+        few.say(number)
+        await few.pass_turn()
+    assert few.read == [(number, number) for number in range(FEW)]
+
+
+async def test_many_are_read_together(talkers: Callable[[int], Talkers]) -> None:
+    """After a line of one, what the others say gathers for a moment and is read in one turn."""
+    many = talkers(MANY)
+    many.say(0)
+    await many.pass_turn()
+    assert many.read == [(0, 0)]
+    for number in range(1, MANY):
+        many.say(number)
+    await many.pass_turn()
+    assert many.read == [(0, 0)]
+    many.turn = 99
+    await many.heard(MANY)
+    assert sorted(many.read[1:]) == [(99, number) for number in range(1, MANY)]
+
+
+async def test_who_prints_much_is_read_in_every_turn(talkers: Callable[[int], Talkers]) -> None:
+    """Its pipe would be full before the moment is over."""
+    many = talkers(MANY)
+    for turn in range(3):
+        many.say(0, TALK)
+        await many.pass_turn()
+        assert many.read[-1] == (turn, 0)
+
+
+async def test_who_has_been_removed_is_read_no_more(talkers: Callable[[int], Talkers]) -> None:
+    """Also in the turn in which that happens, and when few are left by it; these are read at once again."""
+    many = talkers(MANY)
+    await many.pass_turn()
+    many.crowd._readers[many.ends[0][0]] = lambda: [many.leave(number) for number in range(5)] and 1  # type: ignore[func-returns-value]
+    for number in range(MANY):
+        many.say(number)
+    await many.heard(MANY - 5)
+    assert {number for _, number in many.read} == set(range(5, MANY))
+    many.leave(0)  # it is not there
+    many.say(5)
+    await many.pass_turn()
+    assert many.read[-1][1] == 5
+
+
+async def test_one_that_fails_is_told_and_holds_up_nobody(talkers: Callable[[int], Talkers]) -> None:
+    """As the loop does for a reader of its own."""
+    many = talkers(MANY)
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    many.crowd._readers[many.ends[0][0]] = lambda: len(os.read(many.ends[0][0], 1)) // 0
+    for number in range(MANY):
+        many.say(number)
+    await many.heard(MANY - 1)
+    assert told == ["reading a pipe failed"]
+
+
+async def test_one_crowd_for_a_loop() -> None:
+    """All pumps of a loop share one, as long as there are any."""
+    loop = asyncio.get_running_loop()
+    crowd = crowd_in(loop)
+    assert crowd_in(loop) is crowd
