@@ -3,7 +3,6 @@
 ``NovaError`` is the root. ``CascadeError``, which carries a plan's problems, is in ``cascade``.
 """
 
-import socket
 from collections.abc import Mapping, Sequence
 
 __all__ = ["ControlError", "JournalError", "NoRunError", "NotReadyError", "NovaError", "RequestError",
@@ -92,7 +91,9 @@ class RunLockedError(NovaError):
     """
 
     def __init__(self, pid: int | None, host: str | None = None) -> None:
-        where = f" on {host}" if host not in (None, socket.gethostname()) else ""
+        from socket import gethostname  # most programs meet no such error, and need no sockets
+
+        where = f" on {host}" if host not in (None, gethostname()) else ""
         who = f"pid {pid}{where}" if pid else "pid unknown"
         super().__init__(f"another nova run ({who}) is using this journal; wait for it to finish or stop it")
         self.pid = pid

@@ -12,23 +12,25 @@ LOOK_AT = 4 * MAX_LINE_SHOWN  # characters of a long text that may become that l
 
 LONGEST_CLUSTER = 32  # characters that are kept together; the longest emoji have about ten
 
+# `re` compiles the patterns when a text first needs them, which few do: it takes as long as two of our largest modules.
+
 # What ECMA-48 calls control sequences (colours, movements), control strings (titles, links) with their end, and the
 # short escapes. No part can run across what begins another one, so the search is linear on any text.
-_ESCAPES = re.compile(
+_ESCAPES = (
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*+(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*+[0-~]?"
 )
-_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_LINE_ENDS = "\r\n?|[\x0b\x0c\x85\u2028\u2029]"
 # C0, C1, and what nobody sees but for its effect on other characters: directions, blanks without a width, tags.
-UNSEEN = re.compile(
+UNSEEN = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 # Emoji and several scripts need joiners; between other characters they only make two equal words different.
 _JOINED = "[\u0300-\u200b\u200e-\U0010ffff]"
-_JOINERS = re.compile(f"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})")
-_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: bytes of a path that are no UTF-8
+_JOINERS = f"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})"
+_HALVES = "[\ud800-\udfff]"  # of surrogate pairs: bytes of a path that are no UTF-8
 
 
 def clean(text: str) -> str:
@@ -39,9 +41,9 @@ def clean(text: str) -> str:
     if text.replace("\n", " ").replace("\t", " ").isprintable():  # nearly every text, and ten times quicker
         return text
     if not text.isascii():
-        text = _HALVES.sub("\ufffd", text)
-    text = UNSEEN.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
-    return text if text.isascii() else _JOINERS.sub("", text)
+        text = re.sub(_HALVES, "\ufffd", text)
+    text = re.sub(UNSEEN, "", re.sub(_LINE_ENDS, "\n", re.sub(_ESCAPES, "", text)))
+    return text if text.isascii() else re.sub(_JOINERS, "", text)
 
 
 def one_line(text: str, limit: int = MAX_LINE_SHOWN) -> str:

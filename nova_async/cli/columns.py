@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -44,8 +45,8 @@ def table_lines(
     """
     if not rows:
         return
-    rows = [[_spans(cell) for cell in row] for row in rows]
-    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    measured = [[_measured(cell) for cell in row] for row in rows]
+    widths = [max(cell.width for cell in column) for column in zip(*measured, strict=True)]
     if width is not None:
         if filling is not None:
             widths[filling] = max(widths[filling], 1)  # it is there, whatever stands in it
@@ -54,13 +55,32 @@ def table_lines(
         _narrow(widths, [*(cutting or {}), *folding], width)
         if filling is not None:
             widths[filling] += max(width - _width_of_all(widths), 0)
-    for row in rows:
+    for row in measured:
         cells = [
-            fold(cell, widths[place]) if place in folding else [cut(cell, widths[place])]
+            [cell] if cell.width <= widths[place]
+            else [_measured(piece) for piece in fold(cell.spans, widths[place])] if place in folding
+            else [_measured(cut(cell.spans, widths[place]))]
             for place, cell in enumerate(row)
-        ]
-        for pieces in zip_longest(*cells, fillvalue=()):
+        ]  # fmt: skip
+        for pieces in zip_longest(*cells, fillvalue=NOTHING):
             yield _side_by_side(pieces, widths, right)
+
+
+class _Cell(NamedTuple):
+    """What stands in one place of a table: made fit for it, and measured, once."""
+
+    spans: Sequence[Span]
+    width: int
+
+
+NOTHING = _Cell((), 0)
+
+
+def _measured(line: Line) -> _Cell:
+    if not line:  # so are most
+        return NOTHING
+    spans = _spans(line)
+    return _Cell(spans, width_of(spans))
 
 
 def cut(line: Line, width: int) -> list[Span]:
@@ -130,15 +150,15 @@ def _width_of_all(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (sum(map(bool, widths)) - 1)
 
 
-def _side_by_side(cells: Sequence[Sequence[Span]], widths: Sequence[int], right: frozenset[int]) -> list[Span]:
+def _side_by_side(cells: Sequence[_Cell], widths: Sequence[int], right: frozenset[int]) -> list[Span]:
     """Set cells beside one another."""
     line = list[Span]()
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         if not width:
             continue
-        room = Span(" " * max(width - width_of(cell), 0))
+        room = Span(" " * max(width - cell.width, 0))
         gap = [Span(" " * GAP)] if line else []
-        line += [*gap, room, *cell] if place in right else [*gap, *cell, room]
+        line += [*gap, room, *cell.spans] if place in right else [*gap, *cell.spans, room]
     while line and not line[-1].text.strip():
         line.pop()
     return line

@@ -4,6 +4,7 @@ Whatever another version or another program wrote there does no harm to a reader
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ def encoded(value: Any) -> bytes:
         text = said.decode()
         if text.isascii() and text.isprintable():
             return said
-    return UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], text).encode()
+    return re.sub(UNSEEN, lambda unseen: json.dumps(unseen[0])[1:-1], text).encode()
 
 
 def read_state(path: Path) -> tuple[RunView, dict[str, TaskView]]:

@@ -3,10 +3,12 @@
 import unicodedata
 from itertools import chain
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from nova_async.cli import columns
 from nova_async.cli.columns import GAP, cut, fold, table_lines, width_of
 from nova_async.cli.ink import Ink, Line, Span, plain
 
@@ -67,3 +69,11 @@ def test_folding_loses_nothing_but_blanks(text: str, width: int) -> None:
     assert "".join(map(plain, pieces)).split() == [] or all(width_of(piece) <= max(width, 12) for piece in pieces)
     assert "".join("".join(map(plain, pieces)).split()) == "".join(plain(cut(text, 10_000)).split())
     assert GAP == 2
+
+
+def test_a_cell_is_made_fit_and_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it needs no folding: a table may have ten thousand."""
+    looks: list[str] = []
+    monkeypatch.setattr(columns, "clean", lambda text: looks.append(text) or text)
+    assert len(list(table_lines([["one", "two", ""]] * 100, width=80, folding=[0], cutting={1: 20}))) == 100
+    assert len(looks) == 200
