@@ -44,6 +44,8 @@ def user_states(environment: Mapping[str, str] = os.environ) -> Path:
 
 def chosen_by_us(path: str | os.PathLike[str], default: str) -> int:
     """Return how many of the last parts of a path are our choice, not the user's: all of the default, or none."""
+    if os.path.isabs(path):  # noqa: PTH117 - no default is, so it need not be taken apart
+        return 0
     return len(Path(default).parts) if Path(path) == Path(default) else 0
 
 

@@ -29,7 +29,7 @@ async def run(command: Sequence[str], env: Mapping[str, str], said: bytes, secon
     It is ended after so many seconds, and at once when this is cancelled; so is all that it has started.
     """
     try:
-        async with as_file(said) as stdin:
+        with await as_file(said) as stdin:
             child = await spawn(command, env=env, stdin=stdin)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error

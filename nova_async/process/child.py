@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from nova_async._core.descriptors import clear_of_standard_streams
 from nova_async.process.asyncio_process import EXIT_UNKNOWN, AsyncioProcess
@@ -25,13 +24,14 @@ class Pipes:
         self.output: OutputPipe | None = None
         self.errors: OutputPipe | None = None
         self.keeper: Keeper | None = None
-        with ExitStack() as cleanup_on_fail:
-            cleanup_on_fail.callback(self.close)
+        try:
             self.keeper = Keeper() if kept else None
             self.output = OutputPipe()
             # Little is said there, and nothing is lost by waiting for us: the usual size will do.
             self.errors = OutputPipe(USUAL) if errors_apart else None
-            cleanup_on_fail.pop_all()
+        except BaseException:
+            self.close()
+            raise
 
     def close_ends_of_child(self) -> None:
         """Close the ends that the child has by now; a second call does nothing."""

@@ -14,6 +14,9 @@ import select
 import sys
 
 LOOK_AGAIN = 500  # ms; only without a pidfd, to notice the supervisor's death behind a pipe that somebody keeps open
+# ms in which lines may gather: a supervisor writes one at each start and each end of a worker, and to wake us each time
+# costs it more than to write it, and takes a core from the worker. The pipe holds a thousand lines.
+GATHERING = 100
 
 
 def let_imports_find_this_folder() -> None:
@@ -81,6 +84,9 @@ def wait_for_death(instructions: Instructions, pidfd: int, pid: int) -> None:
             return
         if pidfd < 0 and os.getppid() != pid:
             return
+        poll.modify(instructions.pipe, 0)  # wakes us at the end of the pipe alone
+        poll.poll(GATHERING)
+        poll.modify(instructions.pipe, select.POLLIN)
 
 
 def main() -> None:

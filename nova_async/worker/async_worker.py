@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +44,7 @@ LeaveOrKill = Literal["kill", "leave"] | Leftovers
 AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Environment = Mapping[str, AnyPath] | Mapping[bytes, AnyPath]
 
+NO_LIMITS = Limits()
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -103,10 +104,10 @@ class AsyncWorker(Questions):
             raise ValueError(f"keeper=True is not possible here: {reason}")
         if limits is not None and limits.max_memory is not None and blind.needed():
             raise ValueError("Limits.max_memory is not possible here: /proc is not mounted, or another pid namespace's")
-        self._record = Record(task_id, task_description, Path(log_dir) / f"{task_id}.log", Path(current_folder()))
         self._log_dir = Path(log_dir)
+        self._record = Record(task_id, task_description, self._log_dir / f"{task_id}.log", current_folder())
         self._agent = agent
-        self._limits = limits or Limits()
+        self._limits = limits or NO_LIMITS
         self._leftovers = Leftovers(leftovers)
         self._resumed_from, self._resumes = resumed_from, resumes
         self._redact = check_rules(redact)
@@ -129,7 +130,7 @@ class AsyncWorker(Questions):
     def log_path(self, path: StrPath) -> None:
         if self._launching is not None:
             raise WorkerStateError(f"worker {self.task_id} has already been started: log_path can no longer be set")
-        self._record.wanted_log_path, self._record.folder = Path(path), Path(current_folder())
+        self._record.wanted_log_path, self._record.folder = Path(path), current_folder()
 
     async def start(
         self,
@@ -185,7 +186,7 @@ class AsyncWorker(Questions):
         life = self._started()
         seconds = None if timeout is None else as_seconds("timeout", timeout)
         if self.end is None:
-            async with asyncio.timeout(seconds):
+            async with nullcontext() if seconds is None else asyncio.timeout(seconds):
                 await life.ended.wait()
         exit_code = self.get_exit_code()
         assert exit_code is not None
@@ -337,7 +338,7 @@ class AsyncWorker(Questions):
         log = await LogWriter.open(self.log_path, parts_of_ours)
         began_at = datetime.now(UTC)
         try:
-            async with as_file(stdin) as descriptor:
+            with await as_file(stdin) as descriptor:
                 child = await spawn(
                     command,
                     cwd=cwd,

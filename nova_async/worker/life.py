@@ -64,7 +64,7 @@ class Life:
         self._interrupt_seconds = interrupt_seconds
         self._leave = leftovers is Leftovers.LEAVE
         self._stop: Stop | None = None
-        self._at_stop = AgentReport()  # what the agent had reported by then
+        self._at_stop = record.report  # what the agent had reported by then
         self._ending: asyncio.Task[None] | None = None
         self._seen_through = False  # whether `_ending` has been awaited to its end
         self._hurried = False
@@ -88,6 +88,7 @@ class Life:
             stop=self.stop,
             warn=self._warn,
             estimate=self._estimate,
+            report=reader.report,
         )
         if record.pricing is not None:
             record.pricing.on_known = self.note_prices

@@ -27,7 +27,7 @@ class LimitWatch:
 
     ``stop`` is called with the reason once a limit is reached, and ``warn`` with what is wrong although nothing is
     ended for it, or None once that is over. An idle timeout counts if ``silence_counts``.
-    ``estimate`` says what a report's tokens cost where the agent has not told.
+    ``estimate`` says what a report's tokens cost where the agent has not told; ``report`` is the one before any output.
     """
 
     def __init__(
@@ -40,7 +40,8 @@ class LimitWatch:
         silence_counts: bool,
         stop: Callable[[Stop], None],
         warn: Callable[[str | None], None],
-        estimate: Callable[[AgentReport], float | None] = lambda report: None,
+        estimate: Callable[[AgentReport], float | None],
+        report: AgentReport,
     ) -> None:
         self._limits = limits
         self._child = child
@@ -49,7 +50,7 @@ class LimitWatch:
         self._stop = stop
         self._warn = warn
         self._estimate = estimate
-        self._report = AgentReport()
+        self._report = report
         self._warned_of_silence = False
         self._loop = asyncio.get_running_loop()
         if limits.timeout is not None:

@@ -45,6 +45,11 @@ class State:
     cookie: str | None = None  # the family's path in the environment of every member
 
 
+# Both are as good for everybody: they are never altered.
+NOT_STARTED = State()
+NOTHING_REPORTED = AgentReport()
+
+
 @dataclass(slots=True)
 class Record:
     """A worker's facts: written by its supervision alone, read by anyone."""
@@ -53,10 +58,10 @@ class Record:
     task_description: str
     wanted_log_path: Path
     """Where the log starts out, perhaps relative to ``folder``; a later worker with the same id renames it."""
-    folder: Path = Path()
+    folder: str = ""
     """The current folder when that path was given: the program may change it before the start, or later."""
-    state: State = field(default_factory=State)
-    report: AgentReport = field(default_factory=AgentReport)
+    state: State = NOT_STARTED
+    report: AgentReport = NOTHING_REPORTED
     log: LogWriter | None = None
     redaction: Redaction = field(default_factory=Redaction)
     """What must not be told, once it is known in which environment the process runs."""
@@ -105,7 +110,8 @@ class Record:
     @property
     def absolute_log_path(self) -> Path:
         """Where the log is now, as an absolute path."""
-        return self.folder / self.log_path
+        path = self.log_path
+        return path if path.is_absolute() else Path(self.folder, path)
 
     @property
     def log_ref(self) -> LogRef | None:

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from subprocess import DEVNULL
 from typing import IO, Any, Protocol
 
@@ -48,16 +48,19 @@ def stdin_of(given: Any) -> bytes | int:
     return descriptor
 
 
-@asynccontextmanager
-async def as_file(given: bytes | int) -> AsyncIterator[int]:
-    """Yield the descriptor of a nameless file that holds these bytes; a descriptor is yielded as it is.
+async def as_file(given: bytes | int) -> AbstractContextManager[int]:
+    """Return what yields the descriptor of a nameless file that holds these bytes; a descriptor is yielded as it is.
 
     Raises the system's ``OSError`` if no temporary file can be written.
     """
     if isinstance(given, int):
-        yield given
-        return
-    file = await open_in_thread(write_temporary, given)
+        return nullcontext(given)
+    return descriptor_of(await open_in_thread(write_temporary, given))
+
+
+@contextmanager
+def descriptor_of(file: IO[bytes]) -> Iterator[int]:
+    """Yield a file's descriptor, and close the file."""
     with file:
         yield file.fileno()
 

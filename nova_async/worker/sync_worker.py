@@ -13,6 +13,7 @@ from weakref import WeakSet
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from nova_async._core.after_fork import Step, in_child
+from nova_async._core.arguments import as_seconds
 from nova_async._core.own_places import LOG_DIR
 from nova_async.errors import WorkerStateError
 from nova_async.prices import Prices
@@ -101,12 +102,10 @@ class BackgroundLoop:
         Ctrl-C cancels it and is raised once it has ended, so that no start or end is left half done. A second Ctrl-C
         is raised at once.
 
-        Raises ``WorkerStateError`` if called from the loop itself, where it would deadlock, and at interpreter exit,
-        when the loop has stopped.
+        Raises ``WorkerStateError`` as ``check`` does.
         """
+        self.check()
         loop = self._running_loop()
-        if self._thread == threading.get_ident():
-            raise WorkerStateError("a blocking worker cannot be used from its own event loop: it would deadlock")
         call = Call(function, arguments)
         try:
             try:
@@ -119,6 +118,12 @@ class BackgroundLoop:
         except RuntimeError as error:  # the loop is closed
             raise WorkerStateError(f"a blocking worker cannot be used here: {error}") from error
         return call.result()
+
+    def check(self) -> None:
+        """Raise ``WorkerStateError`` in the loop itself, where to wait is a deadlock, and once it has stopped."""
+        self._running_loop()
+        if self._thread == threading.get_ident():
+            raise WorkerStateError("a blocking worker cannot be used from its own event loop: it would deadlock")
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None and self._refusal is None:
@@ -206,6 +211,7 @@ class Worker(Questions):
             keeper=keeper,
         )
         self._worker._face = "Worker"
+        self._over = threading.Event()  # it has ended
         self._record = self._worker._record
 
     @property
@@ -227,11 +233,27 @@ class Worker(Questions):
     ) -> None:
         """Start the command, and log and count its output from then on; see ``AsyncWorker.start``."""
         LOOP.adopt(self._worker)
-        self._call(partial(self._worker.start, cwd=cwd, env=env, stdin=stdin), command)
+        self._call(self._start, partial(self._worker.start, command, cwd=cwd, env=env, stdin=stdin))
+
+    async def _start(self, start: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await start()
+        finally:
+            if (life := self._worker._life) is not None:
+                over = self._over  # a worker that is dropped must not be kept by this
+                life.task.add_done_callback(lambda _: over.set())
 
     def wait(self, timeout: float | None = None) -> int:
         """Block until the worker has ended and return its exit code; see ``AsyncWorker.wait``."""
-        return self._call(self._worker.wait, timeout)
+        self._worker._started()
+        LOOP.check()
+        seconds = threading.TIMEOUT_MAX if timeout is None else as_seconds("timeout", timeout)
+        # Here and not in the loop, which would have to be woken for it.
+        if self.end is None and not self._over.wait(min(seconds, threading.TIMEOUT_MAX)):
+            raise TimeoutError
+        exit_code = self.get_exit_code()
+        assert exit_code is not None
+        return exit_code
 
     def terminate(self, grace: float = STOP_GRACE) -> None:
         """End the worker with its whole process family; see ``AsyncWorker.terminate``."""
