@@ -209,10 +209,9 @@ class Journal:
         Once a run has begun it also has its number: nobody else writes events. If a durable call follows at once, both
         go into the same transaction.
         """
-        event = replace(event, run_id=event.run_id or self._run_id)
         if self._number is not None:
             self._number += 1
-            event = replace(event, number=self._number)
+        event = replace(event, run_id=event.run_id or self._run_id, number=self._number or event.number)
         self._soon(lambda: writing.event(event))
         return event
 

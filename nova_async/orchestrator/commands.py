@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nova_async._core.money import plain_amount
-from nova_async.agents import AGENTS
+from nova_async.agents import AGENTS, recognise
 from nova_async.attempt.job import Job
 from nova_async.cascade import Cascade, RunSettings, Task
 from nova_async.cascade.prompts import fill_prompt, wants_error
@@ -92,7 +92,7 @@ def make_job(
         pass_env=settings.pass_env,
         isolate_config=settings.isolate_config,
         redact=settings.redact,
-        agent=invocation.agent,
+        agent=invocation.agent or recognise(invocation.command).name,  # once: it is asked for in many places
         reads_only=invocation.reads_only,
         limits=limits_of(cascade, task, budget),
         prices=Prices(settings.prices),

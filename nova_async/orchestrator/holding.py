@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from nova_async._core.advice import run_command
-from nova_async.agents import AGENTS, recognise
+from nova_async.agents import AGENTS
 from nova_async.agents.invocation import agent_and_arguments
 from nova_async.agents.registry import NAMES
 from nova_async.attempt.job import Job
@@ -61,7 +61,7 @@ def account_of(job: Job, task: Task, *, by_plan: bool, key: str = "") -> Account
     if "/" in program and not program.startswith("/"):
         program = f"{job.cwd}/{program}"
     login = () if by_plan else login_of(job.command, task)
-    return Account(job.agent or recognise(job.command).name, program, login, task.options.model or "", key)
+    return Account(job.agent_name, program, login, task.options.model or "", key)
 
 
 def login_of(command: tuple[str, ...], task: Task) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ from nova_async.orchestrator.shared_limits import SharedLimits
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
 from nova_async.views import RunReport, RunView, TaskView
-from nova_async.words import EventKind, Outcome, Phase, RunEnd
+from nova_async.words import EventKind, Outcome, Phase, RunEnd, TaskState
 
 __all__ = ["Orchestrator"]
 
@@ -227,11 +227,12 @@ class Orchestrator(Requests):
         except JournalError as error:
             self._failure = self._failure or error
         await insist(self._limits.settle, self._cancel)
-        self._picture.touch(self._known)  # nothing waits any more
-        left = self._state.holds_now(), self._state.budgets_now()
-        report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds, *left)
+        left = [task_id for task_id in self._known if self._state.schedule.state(task_id) is not TaskState.COMPLETED]
+        self._picture.touch(left)  # nothing waits any more
+        held = self._state.holds_now(), self._state.budgets_now()
+        report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds, *held)
         self._telling.tell(EventKind.RUN_ENDED, None, ok=report.ok, **reporting.numbers(report))
-        self._records.touch(self._known)
+        self._records.touch(left)
         return report
 
     async def _close_executor(self) -> None:
@@ -385,7 +386,8 @@ class Orchestrator(Requests):
             self._happens(happenings.StartedWell(task_id))
         if facts.finished is not None and before.finished is None:
             self._known[task_id].note_finished(facts.finished)
-            self._work.begin(self._records.finish_agent(facts.finished))
+            if not placed.is_over:  # else its end is written next, and tells the same
+                self._work.begin(self._records.finish_agent(facts.finished))
         for warning in reporting.warnings_in(task_id, placed.command, before, facts):
             self._telling.warn(warning)
         for news in noticed(self._state, task_id, facts):

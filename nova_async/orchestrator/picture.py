@@ -37,12 +37,19 @@ class Picture:
     def views(self, running: Iterable[str]) -> Mapping[str, TaskView]:
         """Return how all tasks look, in the order of the plan; the clocks of those that run go on by themselves."""
         self._stale.update(running)
-        if not self._views:
+        if len(self._views) < len(self._known):
             self._views = {task_id: self.view(task_id) for task_id in self._known}
         for task_id in self._stale:
-            self._views[task_id] = self.view(task_id)
+            self._views[task_id] = self._look(task_id)
         self._stale.clear()
         return MappingProxyType(self._views.copy())  # they stay as they were seen
+
+    def view(self, task_id: str) -> TaskView:
+        """Return how one task looks at this moment."""
+        if task_id in self._stale or self._known[task_id].placed is not None:
+            self._views[task_id] = self._look(task_id)
+            self._stale.discard(task_id)
+        return self._views[task_id]
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks there are, and how many of them stand where: ``total_tasks completed failed …``."""
@@ -60,8 +67,7 @@ class Picture:
             holds=state.holds_now(), budgets=state.budgets_now(), gauges=gauges_now(state),
         )  # fmt: skip
 
-    def view(self, task_id: str) -> TaskView:
-        """Return how one task looks at this moment."""
+    def _look(self, task_id: str) -> TaskView:
         state = self._state()
         schedule, where = state.schedule, state.schedule.state(task_id)
         blocked_by, retry_at = schedule.blocked_by(task_id), None

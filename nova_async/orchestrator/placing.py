@@ -49,6 +49,8 @@ class Placed:
         # A future and no task: what cancels all tasks of a loop must not be taken for the end of our patience.
         self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._patience: asyncio.TimerHandle | None = None
+        self.is_over = False
+        """Whether its executor has told how it ended."""
 
     @property
     def is_stopping(self) -> bool:
@@ -79,6 +81,7 @@ class Placed:
         try:
             self._look()
             end = await self._end_of(running)
+            self.is_over = True
             self._look()
         except Exception as error:
             end = self._mistake(f"the executor failed: {error!r}")

@@ -75,7 +75,9 @@ class Record:
         self.tell()
 
     def set_report(self, report: AgentReport) -> None:
-        """Replace the agent's report, and call ``on_change``."""
+        """Replace the agent's report, and call ``on_change`` if it is another one."""
+        if report == self.report:
+            return
         self.report = report
         if self.pricing is not None:
             self.pricing.note(report)

@@ -156,7 +156,7 @@ def test_a_template() -> None:
         "| ID | What |\n|---|---|\n| F1 | a 'b' $(c); {task_id} |\n"
     )
     assert made.command == ("run", "--id=F1", "a 'b' $(c); {task_id}", "1")
-    assert made.agent is None
+    assert made.agent == "plain"
     chosen = job("+++\nagent = 'codex'\ncommand = 'x {prompt}'\n+++\n| ID | What |\n|---|---|\n| F1 | a |\n")
     assert chosen.agent == "codex"
 
