@@ -1,7 +1,7 @@
 """What is known of each task: its attempts, the one that runs, and how both look from outside."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -127,8 +127,8 @@ class TaskKnown:
         """Note what the running attempt's agent has come to; its check is still to come."""
         self.attempts[-1] = replace(self.attempts[-1], finished=finished)
 
-    async def find_logs(self) -> None:
-        """Note where the logs of earlier attempts lie by now: each new one moves them aside."""
+    async def find_logs(self, tell: Callable[[], object]) -> None:
+        """Note where the logs of earlier attempts lie by now, and tell of it: each new one moves them aside."""
         for number, attempt in enumerate(self.attempts[:-1]):
             end = attempt.end
             if end is None or end.log is None or end.log.device is None or end.log.inode is None:
@@ -137,6 +137,7 @@ class TaskKnown:
             with suppress(OSError):  # it was moved away or deleted, or no thread is to be had
                 found = await in_thread(find_log, Path(end.log.path), identity)
                 self.attempts[number] = replace(attempt, end=replace(end, log=replace(end.log, path=str(found))))
+        tell()
 
     def end(self, end: AttemptEnd) -> None:
         """Note that the running attempt is over."""

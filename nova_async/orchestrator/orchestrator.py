@@ -44,7 +44,7 @@ from nova_async.orchestrator.shared_limits import SharedLimits
 from nova_async.orchestrator.telling import Telling
 from nova_async.records import AttemptEnd, AttemptFacts, AttemptId, Event
 from nova_async.views import RunReport, RunView, TaskView
-from nova_async.words import EventKind, Outcome, Phase, RunEnd, TaskState
+from nova_async.words import EventKind, Outcome, Phase, RunEnd
 
 __all__ = ["Orchestrator"]
 
@@ -109,7 +109,7 @@ class Orchestrator(Requests):
             cascade=self.cascade, known=self._known, root=Path(root),
             agent=None if agent is None else choices_of(agent)[0].agent, command_for=command_for, secrets=self._secrets,
         )  # fmt: skip
-        self._over = asyncio.Event()
+        self._over, self._stopped = asyncio.Event(), asyncio.Event()
         self._picture = Picture(self._known, lambda: self._state, self._over.is_set)
         self._records = RunRecords(
             self._shown, Path(journal), Path(state_file), max_workers=self.max_workers, trusts_journal=trust_journal,
@@ -123,7 +123,6 @@ class Orchestrator(Requests):
         self._ending = 0  # attempts that are over, and not yet written down so
         self._work = Background(self._fail)
         self._timer: asyncio.TimerHandle | None = None
-        self._stopped = asyncio.Event()
         self._has_begun = self._has_run = self._has_closed = False
         # Changes are told once nothing waits: what began and was held back in one go, nobody has seen begin.
         self._happens = InTurn(self._follow, settled=self._tell_changes).put
@@ -227,7 +226,7 @@ class Orchestrator(Requests):
         except JournalError as error:
             self._failure = self._failure or error
         await insist(self._limits.settle, self._cancel)
-        left = [task_id for task_id in self._known if self._state.schedule.state(task_id) is not TaskState.COMPLETED]
+        left = self._state.schedule.not_completed()
         self._picture.touch(left)  # nothing waits any more
         held = self._state.holds_now(), self._state.budgets_now()
         report = reporting.run_report(self.run_view, self.views, self._records.started_at, seconds, *held)
@@ -380,7 +379,7 @@ class Orchestrator(Requests):
             self._telling.tell(EventKind.PHASE_STARTED, task_id, **reporting.about_phase(number, facts))
         if facts.pid is not None and facts.pid != before.pid and facts.phase is Phase.RUN:
             if number > 1:
-                self._work.begin(self._known[task_id].find_logs())
+                self._work.begin(self._known[task_id].find_logs(partial(self._telling.changed, task_id)))
             about = {"attempt": number, "pid": facts.pid, "program": placed.program}
             self._telling.tell(EventKind.ATTEMPT_STARTED, task_id, **about, **self._known[task_id].told_start())
             self._happens(happenings.StartedWell(task_id))

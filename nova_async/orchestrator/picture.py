@@ -37,19 +37,20 @@ class Picture:
     def views(self, running: Iterable[str]) -> Mapping[str, TaskView]:
         """Return how all tasks look, in the order of the plan; the clocks of those that run go on by themselves."""
         self._stale.update(running)
-        if len(self._views) < len(self._known):
-            self._views = {task_id: self.view(task_id) for task_id in self._known}
-        for task_id in self._stale:
-            self._views[task_id] = self._look(task_id)
-        self._stale.clear()
+        self._renew(self._stale)
         return MappingProxyType(self._views.copy())  # they stay as they were seen
 
     def view(self, task_id: str) -> TaskView:
         """Return how one task looks at this moment."""
         if task_id in self._stale or self._known[task_id].placed is not None:
-            self._views[task_id] = self._look(task_id)
-            self._stale.discard(task_id)
+            self._renew((task_id,))
         return self._views[task_id]
+
+    def _renew(self, task_ids: Iterable[str]) -> None:
+        # The first time all of them: they are kept in the order of the plan.
+        renewed = {task_id: self._look(task_id) for task_id in (task_ids if self._views else self._known)}
+        self._views.update(renewed)
+        self._stale.difference_update(renewed)
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks there are, and how many of them stand where: ``total_tasks completed failed …``."""

@@ -105,6 +105,10 @@ class Schedule:
         """Return the tasks that stand there, in file order."""
         return [task_id for task_id, state in self._states.items() if state in states]
 
+    def not_completed(self) -> list[str]:
+        """Return the tasks that have not completed, in file order."""
+        return [task_id for task_id, state in self._states.items() if state is not TaskState.COMPLETED]
+
     def blocked_by(self, task_id: str) -> tuple[str, ...]:
         """Return the failed tasks that a blocked one waits for in vain, directly or through others.
 
