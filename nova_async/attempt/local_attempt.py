@@ -246,8 +246,13 @@ class LocalAttempt:
         if limit is not None:
             limit = with_end(limit, job.environment(os.environ), told.gauges)
             told = replace(told, limit=limit)
-        return replace(
-            self._bare(outcome, sentence_for(outcome, why, told)),
+        return AttemptEnd(
+            id=self.id,
+            outcome=outcome,
+            phase=self._phase,
+            ended_at=datetime.now(UTC),
+            duration_seconds=time.monotonic() - self._began,
+            error=sentence_for(outcome, why, told),
             limit_kind=limit.kind if limit is not None else None,
             limit_resets_at=limit.resets_at if limit is not None else None,
             retry_after=told.retry_after if outcome in (Outcome.OVERLOAD, Outcome.NETWORK) else None,

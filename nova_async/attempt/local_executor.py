@@ -29,7 +29,7 @@ class LocalRunning:
         self.id = attempt.id
         self.on_change: Callable[[], object] | None = None
         self._attempt: LocalAttempt | None = attempt
-        self._facts = attempt.facts
+        self._facts = AttemptFacts()  # the last, once it is over
         attempt.on_change = self._tell
         self.task = asyncio.get_running_loop().create_task(attempt.run(), name=f"nova attempt {attempt.id.task_id}")
         self.task.add_done_callback(self._note_end)

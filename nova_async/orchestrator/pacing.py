@@ -101,6 +101,9 @@ def keep_pace(state: RunState, now: float) -> Iterable[Action]:
     """See when the next task of each account may start, let those start that may, and tell what is new."""
     utc = now + state.utc_offset
     for account, pace in state.paces.items():
+        if not pace.windows and not state.paced:  # as with most agents
+            pace.hold = pace.next_task = None
+            continue
         pace.windows = merged(pace.windows, (), utc)
         found = moments(state, account, pace, utc)
         kind, moment = max(found.items(), key=lambda each: each[1], default=(None, None))

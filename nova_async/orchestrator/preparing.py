@@ -173,7 +173,8 @@ class Attempts:
         account = None
         if job is not None:
             account = account_of(job, task, by_plan=self.command_for is None, key=self._login_of(job))
-            job = replace(job, env={**job.env, **self.variables_of(attempt)})  # last: no login depends on them
+            if more := self.variables_of(attempt):  # last: no login depends on them
+                job = replace(job, env={**job.env, **more})
         return Prepared(
             job=job, refusal=refusal, account=account, share_usd=share_usd, _secrets=self.secrets,
             _digest=digest, known=known,

@@ -107,7 +107,9 @@ class Record:
     def log_path(self) -> Path:
         """Where the log is now, relative if its path was given as a relative one."""
         wanted = self.wanted_log_path
-        return wanted if self.log is None else wanted.with_name(self.log.path.name)
+        if self.log is None or self.log.path.name == wanted.name:
+            return wanted
+        return wanted.with_name(self.log.path.name)
 
     @property
     def absolute_log_path(self) -> Path:
