@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -120,14 +121,28 @@ DISK_THREADS = DiskThreads("nova-disk")
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
     """Wait for a call in a disk thread; a cancellation ends the waiting, not the call."""
-    return await asyncio.wrap_future(DISK_THREADS.submit(call, *arguments))
+    return await result_of(DISK_THREADS.submit(call, *arguments))
+
+
+async def result_of(future: "Future[T]") -> T:
+    """Wait for a call in a thread; ``asyncio.wrap_future`` costs more than the rest of such a call."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def tell(_: object) -> None:
+        with suppress(RuntimeError):  # the loop was closed, and nobody is waiting
+            loop.call_soon_threadsafe(done.set)
+
+    future.add_done_callback(tell)
+    await done.wait()
+    return future.result()
 
 
 async def open_in_thread(opener: Callable[..., Opened], *arguments: Any) -> Opened:
     """Open something in a disk thread; after a cancellation, whatever the thread still opens is closed again."""
     opening = DISK_THREADS.submit(opener, *arguments)
     try:
-        return await asyncio.wrap_future(opening)
+        return await result_of(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(close_what_was_opened)
         raise

@@ -10,6 +10,8 @@ from nova_async._core.arguments import told
 
 __all__ = ["current_folder", "environment_of", "resolve", "words_of"]
 
+_environment: tuple[dict[bytes, bytes], dict[str, str]] = {}, {}  # ours as it was last seen, encoded and decoded
+
 
 def words_of(command: Any) -> list[str]:
     """Return the words of a command; each may be a string, bytes or a path, as in ``subprocess``.
@@ -34,7 +36,7 @@ def environment_of(env: Any) -> dict[str, str]:
     """
     if not isinstance(env, Mapping):
         raise TypeError(f"env must be a dict such as {{**os.environ, 'NAME': 'value'}}, not {told(env)}")
-    copy = dict(env)  # os.environ is slow to read: once
+    copy = own_environment() if env is os.environ else dict(env)
     if {*map(type, copy), *map(type, copy.values())} <= {str}:
         return copy
     for name, value in copy.items():
@@ -43,6 +45,24 @@ def environment_of(env: Any) -> dict[str, str]:
         if not isinstance(value, str | bytes | os.PathLike):
             raise TypeError(f"env: {told(name)} is {told(value)}; write a string")
     return {os.fsdecode(name): os.fsdecode(value) for name, value in copy.items()}
+
+
+def own_environment() -> dict[str, str]:
+    """Return a copy of our environment.
+
+    ``os.environ`` decodes each name and value again at each look, which takes longer than all else before a start. What
+    it holds tells in no time whether anything has changed since the last one.
+    """
+    global _environment
+    held: dict[bytes, bytes] | None = getattr(os.environ, "_data", None)  # so since Python 3.1, though private
+    if held is None:
+        return dict(os.environ)
+    encoded, decoded = _environment
+    if encoded != held:
+        encoded = dict(held)
+        decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in encoded.items()}
+        _environment = encoded, decoded
+    return dict(decoded)
 
 
 def resolve(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, env: Mapping[str, str]) -> list[str]:

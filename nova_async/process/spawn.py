@@ -16,7 +16,7 @@ from nova_async.process import adoption, at_exit, orphan_guard
 from nova_async.process.asyncio_process import AsyncioProcess, pid_of, started, transport_in
 from nova_async.process.birth import give_descriptor_limit
 from nova_async.process.child import Child, Pipes
-from nova_async.process.command import resolve, words_of
+from nova_async.process.command import resolve
 from nova_async.process.cookie import COOKIE_VARIABLE, new_cookie, start_over_after_fork
 from nova_async.process.family import Family
 from nova_async.process.table import TABLE
@@ -79,7 +79,7 @@ async def spawn(
     env = dict(env)  # a copy, because we wait; and os.environ is slow to read twice
     if file is None:
         file = resolve(command, cwd=cwd, env=env)[0]
-    program = Program(file, words_of(command), cwd, env, stdin)
+    program = Program(file, [os.fsdecode(word) for word in command], cwd, env, stdin)
     async with _turn():
         # A task of its own: asyncio's spawn may not be cut off half-way (G18).
         starting = asyncio.create_task(_start(program, errors_apart, kept), name=f"spawn {program.words[0]}")

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,7 +35,8 @@ class LogWriter:
         self._lost = 0  # bytes of output that the disk did not take
         self.closed = False
         self._raw = file
-        self._file = wrap(file, executor=Door())
+        self._door = Door()
+        self._file = wrap(file, executor=self._door)
         self._queue: deque[bytes] = deque()
         self._queued = 0  # bytes
         self._in_flight = b""  # what is being written, or what a failed write left over
@@ -48,7 +48,7 @@ class LogWriter:
         self._closing = False
         self._given_up = False  # a write hangs in its thread forever
         self._flushing: asyncio.Task[None] | None = None
-        self._closing_file: Future[None] | None = None
+        self._closing_file: asyncio.Future[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._retry_seconds = RETRY_SECONDS[0]
         self._stall: asyncio.TimerHandle | None = None
@@ -131,8 +131,7 @@ class LogWriter:
         To close it is a hop to a thread, which takes as long as the search for what a command has left behind.
         """
         if self._flushing is None and not self._failing and self._closing_file is None:
-            with suppress(OSError):  # no thread can be started: `close` will see to it
-                self._closing_file = DISK_THREADS.submit(self._raw.close)
+            self._closing_file = self._door.submit(self._raw.close)
 
     async def close(self) -> None:
         """Write what is left and close the file; a disk that accepts nothing is given up on after ``STALL_SECONDS``.
@@ -150,15 +149,17 @@ class LogWriter:
             self._start_flushing()  # it was cancelled before it had begun
         self._cancel_timers()
         self._drop_what_is_left()
-        try:
-            if self._closing_file is None or self._closing_file.cancelled():
-                self._closing_file = DISK_THREADS.submit(self._raw.close)
-            if not self._given_up:  # else it waits for the write that hangs
-                await asyncio.wrap_future(self._closing_file)
-        except OSError as error:  # a network disk may report a lost write only now
-            self._error = error.strerror or str(error)
-            with suppress(OSError):
-                self._raw.close()  # in case no thread could be started for it
+        if self._given_up:
+            DISK_THREADS.submit(self._raw.close)  # it waits for the write that hangs
+        else:
+            try:
+                if self._closing_file is None or self._closing_file.cancelled():
+                    self._closing_file = self._door.submit(self._raw.close)
+                await self._closing_file
+            except OSError as error:  # a network disk may report a lost write only now
+                self._error = error.strerror or str(error)
+                with suppress(OSError):
+                    self._raw.close()  # in case no thread could be started for it
         self.closed = True
         self._tell_followers()
 
