@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from nova_async.notice.notifying import notifying
     from nova_async.orchestrator.orchestrator import Orchestrator
     from nova_async.prices import ModelPrice, Prices
-    from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptId, AttemptStart, Event, LogRef
+    from nova_async.records import (
+        Attempt,
+        AttemptEnd,
+        AttemptFacts,
+        AttemptId,
+        AttemptStart,
+        EarlierAttempts,
+        Event,
+        LogRef,
+    )
     from nova_async.tracing.tracing import traced
     from nova_async.usage import TokenUsage
     from nova_async.views import BudgetView, Hold, MilestoneView, RunReport, RunView, TaskView
@@ -51,6 +60,7 @@ __all__ = [
     "BudgetView",
     "Cascade",
     "CascadeError",
+    "EarlierAttempts",
     "Event",
     "EventKind",
     "Executor",
@@ -106,6 +116,7 @@ ROOMS = {
     "BudgetView": "views",
     "Cascade": "cascade",
     "CascadeError": "cascade",
+    "EarlierAttempts": "records",
     "Event": "records",
     "EventKind": "words",
     "Executor": "attempt.executor",

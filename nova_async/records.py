@@ -1,5 +1,6 @@
 """What is recorded about a run: plain values that the journal, the attempts and the orchestrator share."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,8 @@ from nova_async.usage import Gauge, TokenUsage, Totals
 from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
 __all__ = [
-    "EVENT_SCHEMA", "Attempt", "AttemptEnd", "AttemptFacts", "AttemptId", "AttemptStart", "Event", "LogRef", "RunStart",
+    "EVENT_SCHEMA", "Attempt", "AttemptEnd", "AttemptFacts", "AttemptId", "AttemptStart", "EarlierAttempts", "Event",
+    "LogRef", "RunStart",
 ]  # fmt: skip
 
 EVENT_SCHEMA = 1
@@ -200,6 +202,27 @@ class Attempt:
     """The agent's result when its phase was over."""
     end: AttemptEnd | None = None
     """None while it runs, and after a crash until the next run has recorded it."""
+
+    @property
+    def session_id(self) -> str | None:
+        """The session that it was in: as its agent told, else the one that it was to resume."""
+        told = self.end.session_id if self.end is not None else None
+        return told or self.start.resumes
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class EarlierAttempts:
+    """What those attempts of a task came to that are too long ago to be told one by one."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    """How many ended how."""
+    counting: Counter[Outcome] = field(default_factory=Counter)
+    """The same of those that still count."""
+    totals: Totals = field(default_factory=Totals)
+    """What those have used that began since the plan was begun, or begun anew."""
+    used_in: dict[str, TokenUsage] = field(default_factory=dict)
+    """What was used in each session that a later attempt was in, too."""
 
 
 @final

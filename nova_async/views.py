@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import final
 
-from nova_async.records import Attempt, LogRef
+from nova_async.records import Attempt, EarlierAttempts, LogRef
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 
@@ -86,7 +86,14 @@ class TaskView:
     commit_sha: str | None = None
     files_changed: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
-    """Oldest first."""
+    """The latest, oldest first: at least ten, if there were so many."""
+    earlier: EarlierAttempts | None = None
+    """What those before them came to; None if all are told."""
+
+    @property
+    def times_tried(self) -> int:
+        """How many attempts it has had."""
+        return len(self.attempts) + (self.earlier.outcomes.total() if self.earlier is not None else 0)
 
 
 @final

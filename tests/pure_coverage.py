@@ -21,7 +21,7 @@ TESTS = [
     *(f"tests/cli/test_report_{name}.py" for name in ("ctrf", "markdown", "page", "sparse")),
     *(f"tests/orchestrator/test_{name}.py"
       for name in ("accounts", "admission", "cost_sources", "countable", "decide", "decisions", "gates", "holding",
-                   "obeying", "outlook", "pace", "reporting", "resume", "schedule", "serving", "sessions",
+                   "long_past", "obeying", "outlook", "pace", "reporting", "resume", "schedule", "serving", "sessions",
                    "within_budget")),
 ]  # fmt: skip
 # Ten times as slow as all the others together, because they try much of the same or look at a clock.

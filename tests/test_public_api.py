@@ -37,7 +37,7 @@ PROMISED = {
     ),
     *("ModelPrice", "Prices"),
     *("Executor", "Running", "Lost", "Job", "Attempt", "AttemptId", "AttemptStart", "AttemptFacts", "AttemptEnd"),
-    *("LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),
+    *("EarlierAttempts", "LogRef", "EventKind", "Leftovers", "Outcome", "Permissions", "Phase", "RunEnd", "TaskState"),
 }
 
 

@@ -63,11 +63,11 @@ def test_of(task: TaskView, report: Reported) -> dict[str, Any]:
         "trace": "\n".join(report.log_ends.get((task.id, number), ())) if failed else None,
         "start": milliseconds(task.attempts[0].start.started_at) if task.attempts else None,
         "stop": milliseconds(task.completed_at) if task.completed_at else None,
-        "retries": max(len(task.attempts) - 1, 0),
+        "retries": max(task.times_tried - 1, 0),
     }
     if len(task.attempts) > 1:
-        first = len(task.attempts) - len(task.attempts[-MOST_ATTEMPTS:])
-        shown = enumerate(task.attempts[-MOST_ATTEMPTS:], first + 1)
+        latest = task.attempts[-MOST_ATTEMPTS:]
+        shown = enumerate(latest, task.times_tried - len(latest) + 1)
         about["retryAttempts"] = [attempt_of(attempt, place) for place, attempt in shown]
     if task.log_path:
         log = {"name": "log", "contentType": "text/plain", "path": clean(task.log_path).replace("\n", " ")}

@@ -9,7 +9,6 @@ from nova_async._core.text import listed
 from nova_async.cascade import Cascade, CascadeError, load_cascade
 from nova_async.cascade.load import find_settings
 from nova_async.errors import NovaError
-from nova_async.words import Outcome
 
 if TYPE_CHECKING:
     from nova_async.journal.history import History
@@ -33,14 +32,9 @@ def notes_on_earlier_runs(cascade: Cascade, journal: Path) -> list[str]:
 
     reader, plan = JournalReader(journal), plan_key(Path(cascade.name), journal)
     try:
-        known, planned = reader.attempts(plan), reader.planned(plan)
+        done, planned = reader.completed(plan), reader.planned(plan)
     except NovaError:
         return []  # the run that opens it says what is wrong with it
-    done = {
-        attempt.start.id.task_id: attempt.start.prompt_digest
-        for attempt in known
-        if attempt.counts and attempt.end is not None and attempt.end.outcome is Outcome.OK
-    }
     changed = [task_id for task_id, mark in done.items()
                if task_id in cascade.tasks and mark != digest(cascade.tasks[task_id])]  # fmt: skip
     few = changed if len(changed) <= MOST_NAMED else ["TASK…"]

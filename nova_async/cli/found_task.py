@@ -165,6 +165,7 @@ def completed(view: TaskView, attempts: Sequence[Attempt]) -> TaskView:
     return replace(
         view,
         attempts=moved,
+        earlier=None,
         result=answer.text if answer else None,
         usage_by_model=totals_of(moved).usage_by_model,
     )
@@ -172,7 +173,9 @@ def completed(view: TaskView, attempts: Sequence[Attempt]) -> TaskView:
 
 def with_log(attempt: Attempt, logs: Mapping[int, LogRef | None]) -> Attempt:
     """Return an attempt with its log where it lies by now."""
-    log = logs.get(attempt.start.id.number)
+    if attempt.start.id.number not in logs:
+        return with_log_as_it_lies(attempt)
+    log = logs[attempt.start.id.number]
     return attempt if log is None or attempt.end is None else replace(attempt, end=replace(attempt.end, log=log))
 
 

@@ -1,5 +1,6 @@
 """``nova logs``: what a task printed, and what it still prints; rendered for a person, byte for byte for a pipe."""
 
+import contextlib
 import errno
 import io
 import os
@@ -16,7 +17,7 @@ from nova_async.cli.numbers import Whole
 from nova_async.cli.options import argument, command_of, flag, option, run_option
 from nova_async.cli.places import JOURNAL, LOG_DIR, STATE_FILE, folder_and_task, place_in
 from nova_async.cli.say import OutputError, stop_writing_to, tell, write_all
-from nova_async.errors import NovaError, StateFileError
+from nova_async.errors import JournalError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
 from nova_async.journal.log_files import log_of, logs_by_name, open_log, open_own_log, places_of, why_no_log
 from nova_async.journal.state_document import read_state
@@ -148,6 +149,7 @@ class Source:
         folder, self.task_id = folder_and_task(options.words)
         self._log_dir = place_in(folder, LOG_DIR, options.log_dir)
         self._state = place_in(folder, STATE_FILE, options.state)
+        self._journal = place_in(folder, JOURNAL, options.journal)
         self._of_run: TaskView | None = None
         self._seen: os.stat_result | None = None
         self._run: RunView | None = None
@@ -156,7 +158,7 @@ class Source:
             from nova_async.cli.found_run import find_run  # with SQLite
             from nova_async.cli.found_task import find_task_of_run
 
-            run = find_run(options.run, journal=place_in(folder, JOURNAL, options.journal), state=self._state)
+            run = find_run(options.run, journal=self._journal, state=self._state)
             found = find_task_of_run(self.task_id, run).view
             is_live = self.look() is not None and self._run is not None and self._run.run_id == run.view.run_id
             if not (options.follow and is_live and run.condition is Condition.RUNNING):
@@ -186,12 +188,21 @@ class Source:
         task = self.look()
         if task is None:
             return Log(self._open_by_name(number))
+        if number is not None and task.earlier is not None:
+            task = self._with_all_attempts(task)
         numbers = {attempt.start.id.number: attempt for attempt in task.attempts}
         wanted = number or max(numbers, default=0)
         ref = log_of(task, wanted) if numbers else None
         if ref is None or (log := self.open_log(ref)) is None:
             raise NoLogError(why_no_log(task, wanted, self._log_dir))
         return log_of_attempt(log, numbers[wanted])
+
+    def _with_all_attempts(self, task: TaskView) -> TaskView:
+        from nova_async.journal.reader import JournalReader  # with SQLite
+
+        with contextlib.suppress(JournalError):  # the state file has the latest
+            return JournalReader(self._journal).with_all_attempts(task, self._run.run_id if self._run else "")
+        return task
 
     def open_log(self, ref: LogRef) -> BinaryIO | None:
         """Open that very log, whatever its name is by now; None if it is gone."""

@@ -111,7 +111,7 @@ def row_of(task: TaskView, board: Board) -> str:
     look = board.look(task)
     name = f"{inert(task.id, 60)} {inert(task.name, LONGEST_NAME)}".strip()
     time = describe_duration(task.duration_seconds) if task.attempt or task.duration_seconds else ""
-    figures = (str(len(task.attempts) or ""), time, tokens_of(task, is_over=board.is_over), cost_of(task))
+    figures = (str(task.times_tried or ""), time, tokens_of(task, is_over=board.is_over), cost_of(task))
     cells = [look.sign, name, look.word, *map(plain, figures), inert(board.doing(task), LONGEST_SAID)]
     return f"| {' | '.join(cells)} |"
 

@@ -131,7 +131,7 @@ def table_row(task: TaskView, report: Reported, links: Mapping[str, str]) -> Mar
         f" {one_line(task.name, LONGEST_NAME)}",
     ]
     time = describe_duration(task.duration_seconds) if task.attempt or task.duration_seconds else ""
-    figures = (str(len(task.attempts) or ""), time, tokens_of(task, is_over=board.is_over), cost_of(task))
+    figures = (str(task.times_tried or ""), time, tokens_of(task, is_over=board.is_over), cost_of(task))
     return element(
         "tr",
         element("td", first),
@@ -232,7 +232,7 @@ def attempts_table(task: TaskView, report: Reported) -> Markup:
     head = element("tr", [element("th", title, class_="number" if title in titles[4:7] else None, scope="col")
                           for title in titles])  # fmt: skip
     rows = [attempt_row(attempt, task, report) for attempt in shown]
-    more = len(task.attempts) - len(shown)
+    more = task.times_tried - len(shown)
     earlier = element("p", f"and {more} earlier ones", class_="quiet small") if more else None
     table = element("table", element("thead", head), element("tbody", rows), class_="small")
     return element("div", element("div", table, class_="wide", tabindex=0), earlier)

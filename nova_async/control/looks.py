@@ -193,4 +193,5 @@ def seconds_until(now: datetime, task: TaskView, since: datetime | None = None) 
         return task.duration_seconds
     ended = [(each.start.started_at, each.end.duration_seconds) for each in task.attempts if each.end]
     earlier = sum(seconds for started_at, seconds in ended if since is None or started_at >= since)
+    earlier += task.earlier.totals.duration_seconds if task.earlier is not None else 0.0
     return max(task.duration_seconds, earlier + (now - task.started_at).total_seconds())

@@ -1,5 +1,6 @@
 """The part of the state file that is about one attempt: what it says, and what a reader makes of it. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +16,11 @@ from nova_async.journal.foreign_json import (
     as_word,
     written_moment,
 )
-from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, EarlierAttempts, LogRef
+from nova_async.usage import Totals
 from nova_async.words import Outcome, Phase
 
-__all__ = ["attempt_document", "read_attempts", "read_log"]
+__all__ = ["attempt_document", "earlier_document", "read_attempts", "read_earlier", "read_log"]
 
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
@@ -47,6 +49,22 @@ def attempt_document(attempt: Attempt, live: LogRef | None) -> dict[str, Any]:
         "log_inode": log.inode if log else None,
         "agent": attempt.start.agent,
     }
+
+
+def earlier_document(earlier: EarlierAttempts) -> dict[str, Any]:
+    """Build what the document says about the attempts that it does not tell one by one."""
+    return {"outcomes": dict(earlier.outcomes), "duration_seconds": earlier.totals.duration_seconds}
+
+
+def read_earlier(said: Any) -> EarlierAttempts | None:
+    """Read what the document says about the attempts that it does not tell one by one; None if there are none."""
+    if not isinstance(said, Mapping):
+        return None
+    outcomes = {as_word(Outcome, word): as_count(count) for word, count in as_table(said.get("outcomes")).items()}
+    return EarlierAttempts(
+        outcomes=Counter({outcome: count for outcome, count in outcomes.items() if outcome is not None}),
+        totals=Totals(duration_seconds=as_number(said.get("duration_seconds")) or 0.0),
+    )
 
 
 def read_attempts(task_id: str, told: Any, started_at: datetime | None) -> tuple[Attempt, ...]:

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import final
 
 from nova_async.journal.columns import as_flag, as_moment, as_text, as_texts, either, from_word, to_text
+from nova_async.journal.long_past import read_past
 from nova_async.journal.rows import ATTEMPT, RUN, attempt_of, names, run_of
-from nova_async.records import Attempt, RunStart
+from nova_async.records import Attempt, EarlierAttempts, RunStart
 from nova_async.words import RunEnd
 
 __all__ = ["History", "Run", "read_attempts", "read_boots", "read_history", "read_planned", "read_runs"]
@@ -39,7 +40,9 @@ class History:
     started_at: datetime | None = None
     """When the first run that still counts started: the last fresh one, or the very first."""
     attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    """All attempts ever of each task, oldest first, including those that no longer count."""
+    """The latest attempts of each task, oldest first, including those that no longer count."""
+    earlier: Mapping[str, EarlierAttempts] = field(default_factory=dict)
+    """What the attempts of each task came to that are not among them."""
     milestones: Mapping[str, datetime] = field(default_factory=dict)
     """When each was reached."""
     approved: Mapping[str, datetime] = field(default_factory=dict)
@@ -54,17 +57,17 @@ def read_history(connection: sqlite3.Connection, plan: str) -> History:
     """Read all about a plan except its events, as of one moment: the caller has begun a transaction."""
     runs = read_runs(connection, "WHERE plan = ? ORDER BY rowid", to_text(plan))
     since = max((number for number, run in enumerate(runs) if run.fresh), default=0)
-    attempts: dict[str, list[Attempt]] = {}
-    for attempt in read_attempts(connection, "WHERE a.plan = ? ORDER BY a.task_id, a.number", to_text(plan)):
-        attempts.setdefault(attempt.start.id.task_id, []).append(attempt)
+    started_at = runs[since].start.started_at if runs else None
+    attempts, earlier = read_past(connection, plan, started_at)
     milestones = "SELECT milestone_id, reached_at FROM milestones WHERE plan = ? AND counts ORDER BY rowid"
     approved = "SELECT task_id, approved_at FROM approvals WHERE plan = ? ORDER BY task_id"
     unfinished = read_runs(connection, "WHERE ended_at IS NULL ORDER BY rowid")
     boots = read_boots(connection) if unfinished else {}
     return History(
         runs=tuple(run.start for run in runs),
-        started_at=runs[since].start.started_at if runs else None,
-        attempts={task_id: tuple(found) for task_id, found in attempts.items()},
+        started_at=started_at,
+        attempts=attempts,
+        earlier=earlier,
         milestones={as_text(name): as_moment(at) for name, at in connection.execute(milestones, (to_text(plan),))},
         approved={as_text(name): as_moment(at) for name, at in connection.execute(approved, (to_text(plan),))},
         planned=read_planned(connection, plan),

@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar, final
@@ -23,6 +23,7 @@ from nova_async.journal.run_sums import RunSums, read_run_sums
 from nova_async.journal.schema import SCHEMA_VERSION, check_version
 from nova_async.journal.seal import is_ours, require_ours
 from nova_async.records import Attempt, AttemptId, Event
+from nova_async.views import TaskView
 from nova_async.words import Outcome, Phase
 
 __all__ = ["JournalReader", "PhaseStart"]
@@ -110,6 +111,14 @@ class JournalReader:
         question = "SELECT DISTINCT task_id FROM attempts WHERE plan = ?"
         return self._ask(lambda journal: [as_text(found) for (found,) in journal.execute(question, (to_text(plan),))])
 
+    def completed(self, plan: str) -> dict[str, str]:
+        """Return the tasks of a plan that have completed and still count, with the digests of their prompts then."""
+        # SQLite takes the other columns from the row with the greatest number: the last that completed the task.
+        which = "plan = ? AND counts AND outcome = ?"
+        question = f"SELECT task_id, prompt_digest, max(number) FROM attempts WHERE {which} GROUP BY task_id"
+        key = (to_text(plan), str(Outcome.OK))
+        return self._ask(lambda journal: {as_text(row[0]): as_text(row[1]) for row in journal.execute(question, key)})
+
     def has_begun(self, plan: str) -> bool:
         """Tell whether a plan has begun any task."""
         question = "SELECT EXISTS (SELECT 1 FROM attempts WHERE plan = ?)"
@@ -124,6 +133,15 @@ class JournalReader:
         which = f"{USED} WHERE plan = ?"
         keys = [(to_text(plan),) for plan in plans]
         return self._ask(lambda journal: use(used_of(row) for key in keys for row in journal.execute(which, key)))
+
+    def with_all_attempts(self, task: TaskView, run_id: str) -> TaskView:
+        """Return a task with all its attempts, also with those that the run of that id no longer tells one by one."""
+        which = "WHERE a.plan = (SELECT plan FROM runs WHERE run_id = ?) AND a.task_id = ? ORDER BY a.number"
+        known = self._ask(lambda journal: read_attempts(journal, which, to_text(run_id), to_text(task.id)))
+        latest = {attempt.start.id.number: attempt for attempt in task.attempts}
+        missing = [attempt for attempt in known if attempt.start.id.number not in latest]
+        found = sorted([*missing, *task.attempts], key=lambda attempt: attempt.start.id.number)
+        return replace(task, attempts=tuple(found), earlier=None)
 
     def latest(self, plan: str) -> dict[str, Attempt]:
         """Return the last attempt of each task of a plan that has run, whether or not it still counts."""

@@ -28,7 +28,7 @@ from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, Eve
 from nova_async.usage import TokenUsage
 from nova_async.words import EventKind, Outcome, Phase, UsageSource
 
-__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "USED", "Column", "attempt_of", "end_of",
+__all__ = ["ATTEMPT", "END", "EVENT", "PROCESS", "RUN", "START", "TOKENS", "USED", "Column", "attempt_of", "end_of",
            "end_row", "event_of", "event_row", "fields", "names", "row_of", "run_of", "run_row", "start_row",
            "to_log", "used_of"]  # fmt: skip
 

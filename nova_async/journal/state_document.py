@@ -12,7 +12,13 @@ from typing import Any
 from nova_async._core.own_places import read_file
 from nova_async._core.text import UNSEEN
 from nova_async.errors import StateFileError
-from nova_async.journal.attempt_document import attempt_document, read_attempts, read_log
+from nova_async.journal.attempt_document import (
+    attempt_document,
+    earlier_document,
+    read_attempts,
+    read_earlier,
+    read_log,
+)
 from nova_async.journal.columns import finite
 from nova_async.journal.foreign_json import (
     SURROGATES,
@@ -158,6 +164,7 @@ def task_document(view: TaskView) -> dict[str, Any]:
             "attempt": view.attempt,
             "agent": view.agent,
             "attempts": [attempt_document(attempt, view.log) for attempt in view.attempts],
+            "earlier": None if view.earlier is None else earlier_document(view.earlier),
             "start_time": view.pid_start_time,
             "cookie": view.cookie,
             "blocked_by": list(view.blocked_by),
@@ -373,6 +380,7 @@ def read_task(task_id: str, task: Mapping[str, Any]) -> TaskView:
         commit_sha=as_text(task.get("commit_sha")),
         files_changed=as_texts(task.get("files_changed")),
         attempts=attempts,
+        earlier=read_earlier(nova.get("earlier")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, final
 
 from nova_async._core.money import dollars
 from nova_async.records import AttemptEnd, AttemptFacts
+from nova_async.usage import Totals
 from nova_async.words import OnBudget, Outcome, Phase
 
 __all__ = ["NOTHING", "Budget", "Spending", "ended_by_the_run", "spent_by"]
@@ -45,8 +46,8 @@ def nanodollars(usd: float | None) -> int:
     return 0 if usd is None else round(usd * NANO)
 
 
-def spent_by(attempt: AttemptEnd | AttemptFacts) -> Spending:
-    """Return what an attempt has spent: by its agent's own figure, or by the estimate where there is none."""
+def spent_by(attempt: AttemptEnd | AttemptFacts | Totals) -> Spending:
+    """Return what one or more attempts have spent: by their agents' own figures, else by estimates."""
     return Spending(attempt.usage.total, nanodollars(attempt.cost_usd) + nanodollars(attempt.estimated_usd))
 
 

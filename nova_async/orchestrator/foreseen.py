@@ -37,7 +37,8 @@ def with_lost_ends(history: History, settings: RunSettings, root: Path) -> Histo
         start = attempt.start
         if attempt.end is not None or start.id.run_id not in dead:
             return attempt
-        before = used_in(start.resumes, earlier) if start.resumes is not None else None
+        past = history.earlier.get(start.id.task_id)
+        before = used_in(start.resumes, earlier, past) if start.resumes is not None else None
         remains = None
         if attempt.finished is None:
             remains = remains_of(attempt, before, prices, environment_then(start, settings, root))

@@ -1,6 +1,7 @@
 """What is known of each task: its attempts, the one that runs, and how both look from outside."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,11 +11,11 @@ from typing import final
 
 from nova_async._core.threads import in_thread
 from nova_async.cascade import Task
-from nova_async.orchestrator.budget import Budget, Spending, spent_by
+from nova_async.orchestrator.budget import Budget, spent_by
 from nova_async.orchestrator.placing import Placed
 from nova_async.orchestrator.reporting import digest
 from nova_async.orchestrator.retry import FREE, NO_VERDICT
-from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptStart
+from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptStart, EarlierAttempts
 from nova_async.usage import Totals
 from nova_async.views import TaskView
 from nova_async.words import Outcome, TaskState
@@ -31,12 +32,20 @@ FINAL = (TaskState.COMPLETED, TaskState.FAILED)
 class TaskKnown:
     """One task's attempts, oldest first, and the one that runs.
 
-    ``this_try`` are those since the plan was begun anew: its sums hold them alone.
+    ``this_try`` are those since the plan was begun anew: its sums hold them alone. ``earlier`` is what attempts before
+    them came to.
     """
 
-    def __init__(self, task: Task, attempts: Sequence[Attempt] = (), this_try: Sequence[Attempt] = ()) -> None:
+    def __init__(
+        self,
+        task: Task,
+        attempts: Sequence[Attempt] = (),
+        this_try: Sequence[Attempt] = (),
+        earlier: EarlierAttempts | None = None,
+    ) -> None:
         self.task = task
         self.attempts = list(attempts)
+        self.earlier = earlier
         self._since = len(attempts) - len(this_try)
         ended = [attempt.end.outcome for attempt in this_try if attempt.end is not None]
         verdicts = [outcome for outcome in ended if outcome not in NO_VERDICT]
@@ -45,16 +54,18 @@ class TaskKnown:
         self.placed: Placed | None = None
         self._taken = 0  # numbers of attempts
         self._began = 0.0  # by a clock that nobody sets
-        self._ended = Totals()  # of the attempts that are over
-        self.spending = Spending()
+        before = Totals() if earlier is None else earlier.totals
+        self._ended = replace(before, usage_by_model=dict(before.usage_by_model))  # of the attempts that are over
+        self.spending = spent_by(self._ended)
         """The same as budgets count it."""
         for attempt in this_try:
             self._add(attempt)
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """How the attempts that count have ended, the latest last."""
-        return [attempt.end.outcome for attempt in self.attempts if attempt.counts and attempt.end is not None]
+        """How the attempts that count have ended, the latest last; those long ago in any order."""
+        latest = [attempt.end.outcome for attempt in self.attempts if attempt.counts and attempt.end is not None]
+        return latest if self.earlier is None else [*self.earlier.counting.elements(), *latest]
 
     @property
     def last_end(self) -> AttemptEnd | None:
@@ -122,6 +133,8 @@ class TaskKnown:
     def forget(self) -> None:
         """Let no attempt so far count: the task is to run again as if it never had."""
         self.attempts = [replace(attempt, counts=False) for attempt in self.attempts]
+        if self.earlier is not None:
+            self.earlier = replace(self.earlier, counting=Counter())
 
     def note_finished(self, finished: AttemptEnd) -> None:
         """Note what the running attempt's agent has come to; its check is still to come."""
@@ -214,6 +227,7 @@ class TaskKnown:
             commit_sha=end.commit_sha if end else None,
             files_changed=end.files_changed if end else (),
             attempts=tuple(self.attempts),
+            earlier=self.earlier,
         )
 
     def left_to_check(self) -> Attempt | None:

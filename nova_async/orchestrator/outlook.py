@@ -1,5 +1,6 @@
 """What a run would do, before it does anything. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import final
@@ -76,8 +77,9 @@ def look_ahead(
     resumed = {}
     if folder_of is not None:
         for task_id in begins - to_check:
-            planned, attempts = cascade.tasks[task_id], known[task_id].attempts
-            if (session := session_for(cascade, planned, attempts, folder_of(planned.options.cwd))) is not None:
+            planned, task = cascade.tasks[task_id], known[task_id]
+            session = session_for(cascade, planned, task.attempts, folder_of(planned.options.cwd), task.earlier)
+            if session is not None:
                 resumed[task_id] = session.id
     to_approve = frozenset(each for each in begins if cascade.tasks[each].options.gate and each not in approved)
     return Outlook(tuple(rounds), skipped, to_check, to_approve, resumed)
@@ -125,5 +127,9 @@ def without_results(history: History, task_ids: Collection[str]) -> History:
         attempts={
             task_id: tuple(replace(attempt, counts=attempt.counts and task_id not in task_ids) for attempt in attempts)
             for task_id, attempts in history.attempts.items()
+        },
+        earlier={
+            task_id: replace(earlier, counting=Counter()) if task_id in task_ids else earlier
+            for task_id, earlier in history.earlier.items()
         },
     )

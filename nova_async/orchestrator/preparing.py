@@ -159,7 +159,8 @@ class Attempts:
         digest = reporting.digest(known.task)
         job, refusal, session = None, "", None
         if self.command_for is None:
-            session = session_for(self.cascade, task, known.attempts, str((self.root / task.options.cwd).absolute()))
+            cwd = str((self.root / task.options.cwd).absolute())
+            session = session_for(self.cascade, task, known.attempts, cwd, known.earlier)
         try:
             job = make_job(
                 self.cascade, task, attempt,

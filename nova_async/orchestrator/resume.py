@@ -29,7 +29,7 @@ def take_over(cascade: Cascade, history: History) -> dict[str, TaskKnown]:
         this_try = [
             attempt for attempt in attempts if attempt.counts or since is None or attempt.start.started_at >= since
         ]
-        known[task.id] = TaskKnown(task, attempts, this_try)
+        known[task.id] = TaskKnown(task, attempts, this_try, history.earlier.get(task.id))
     return known
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import final
 
@@ -49,6 +50,12 @@ class Earlier:
     def __init__(self, history: History, running: Mapping[AttemptId, Running]) -> None:
         self.history = history
         self.running = running
+
+
+def is_settled(history: History) -> bool:
+    """Tell whether the beginning of a run changes nothing in it: a long one takes seconds to read again."""
+    attempts = chain.from_iterable(history.attempts.values())
+    return bool(history.runs) and not history.unfinished_runs and all(attempt.end is not None for attempt in attempts)
 
 
 @final
@@ -136,7 +143,8 @@ class RunRecords:
                 if only is not None:
                     check_selection(self._cascade, history, only, (attempt.task_id for attempt in running))
                 await self._begin(history, fresh=fresh, retry_failed=retry_failed, only=only)
-                history = await journal.history(self.plan)
+                if fresh or retry_failed or not is_settled(history):
+                    history = await journal.history(self.plan)
                 self._take_over(history)
                 self._open_state_file()
                 mine = {attempt: found for attempt, found in running.items() if self._is_ours(attempt, history)}

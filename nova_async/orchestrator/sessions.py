@@ -7,7 +7,7 @@ from typing import final
 from nova_async.agents import AGENTS, recognise
 from nova_async.cascade import Cascade, Task
 from nova_async.orchestrator.reporting import digest
-from nova_async.records import Attempt, AttemptEnd
+from nova_async.records import Attempt, AttemptEnd, EarlierAttempts
 from nova_async.usage import TokenUsage
 from nova_async.words import Outcome
 
@@ -58,10 +58,13 @@ class Session:
         return f"Your previous run of this task {how}{because}. Continue where you left off. The task was:\n\n{task}"
 
 
-def session_for(cascade: Cascade, task: Task, attempts: Sequence[Attempt], cwd: str) -> Session | None:
+def session_for(
+    cascade: Cascade, task: Task, attempts: Sequence[Attempt], cwd: str, earlier: EarlierAttempts | None = None
+) -> Session | None:
     """Return the session that the plan's next attempt of a task resumes; None if it is to begin a new one.
 
-    ``attempts`` are all of them, oldest first, ``cwd`` is the task's working folder as an absolute path.
+    ``attempts`` are the latest, oldest first, and ``earlier`` is what those before them came to; ``cwd`` is the task's
+    working folder as an absolute path.
     """
     template = cascade.command_of(task)
     takes_one = template is None or any(PLACEHOLDER in word for word in template)
@@ -73,6 +76,7 @@ def session_for(cascade: Cascade, task: Task, attempts: Sequence[Attempt], cwd: 
         account=task.options.account,
         cwd=cwd,
         prompt_digest=digest(task),
+        earlier=earlier,
     )
 
 
@@ -83,20 +87,21 @@ def told_agent(cascade: Cascade, task: Task) -> str | None:
 
 
 def session_after(
-    attempts: Sequence[Attempt], *, agent: str, account: str, cwd: str, prompt_digest: str
-) -> Session | None:
+    attempts: Sequence[Attempt], *, agent: str, account: str, cwd: str, prompt_digest: str,
+    earlier: EarlierAttempts | None = None,
+) -> Session | None:  # fmt: skip
     """Return the session that the next attempt of a task resumes; None if it is to begin a new one.
 
-    ``attempts`` are those that count, oldest first. A session belongs to one agent, account, working folder and
-    prompt. It is given up where an attempt that resumed it used no tokens, or failed with the same error as the one
-    before it.
+    ``attempts`` are those that count, oldest first, and ``earlier`` is what those before them came to. A session
+    belongs to one agent, account, working folder and prompt. It is given up where an attempt that resumed it used no
+    tokens, or failed with the same error as the one before it.
     """
     for place in range(len(attempts) - 1, -1, -1):
         attempt = attempts[place]
         end, start = attempt.end, attempt.start
         if end is None or was_idle(end, is_ours=(start.agent, start.account) == (agent, account)):
             continue
-        session_id = session_of(attempt)
+        session_id = attempt.session_id
         same = (start.agent, start.account, start.cwd, start.prompt_digest) == (agent, account, cwd, prompt_digest)
         if session_id is None or not same or end.outcome in ALL_OVER or is_stuck(attempts[: place + 1]):
             return None
@@ -105,7 +110,7 @@ def session_after(
             attempt=start.id.number,
             why=why_ended(end),
             failed=end.outcome in FAILED,
-            used=used_in(session_id, attempts),
+            used=used_in(session_id, attempts, earlier),
         )
     return None
 
@@ -116,16 +121,11 @@ def was_idle(end: AttemptEnd, *, is_ours: bool) -> bool:
     return never_at_work and not end.usage.total
 
 
-def session_of(attempt: Attempt) -> str | None:
-    """Return the session that an attempt was in: as its agent told, else the one that it was to resume."""
-    told = attempt.end.session_id if attempt.end is not None else None
-    return told or attempt.start.resumes
-
-
-def used_in(session_id: str, attempts: Sequence[Attempt]) -> TokenUsage:
-    """Return what these attempts have used in a session."""
-    ends = [attempt.end for attempt in attempts if attempt.end is not None and session_of(attempt) == session_id]
-    return sum((end.usage for end in ends), TokenUsage())
+def used_in(session_id: str, attempts: Sequence[Attempt], earlier: EarlierAttempts | None = None) -> TokenUsage:
+    """Return what these attempts, and those before them, have used in a session."""
+    ends = [attempt.end for attempt in attempts if attempt.end is not None and attempt.session_id == session_id]
+    before = earlier.used_in.get(session_id, TokenUsage()) if earlier is not None else TokenUsage()
+    return sum((end.usage for end in ends), before)
 
 
 def is_stuck(attempts: Sequence[Attempt]) -> bool:
@@ -136,7 +136,7 @@ def is_stuck(attempts: Sequence[Attempt]) -> bool:
         return False
     if end.outcome in NO_PROGRESS and not end.usage.total:
         return True
-    before = [each.end for each in attempts[:-1] if each.end is not None and session_of(each) == resumed]
+    before = [each.end for each in attempts[:-1] if each.end is not None and each.session_id == resumed]
     if end.outcome not in ITS_OWN or not before:
         return False
     return (before[-1].outcome, before[-1].error) == (end.outcome, end.error)

@@ -61,7 +61,8 @@ async def used_before(journal: Journal, attempt: Attempt) -> TokenUsage | None:
     start = attempt.start
     if start.resumes is None:
         return None
-    return used_in(start.resumes, (await journal.history(start.plan)).attempts.get(start.id.task_id, ()))
+    history, task_id = await journal.history(start.plan), start.id.task_id
+    return used_in(start.resumes, history.attempts.get(task_id, ()), history.earlier.get(task_id))
 
 
 def look_for_remains(

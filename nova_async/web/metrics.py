@@ -70,6 +70,8 @@ def of_run(board: Board) -> Iterator[Metric]:
     by_state = [Sample(states[state], {"state": str(state)}) for state in TaskState]
     yield Metric("nova_tasks", "Tasks by state; those in progress are running.", by_state)
     ends = Counter(attempt.end.outcome for task in tasks for attempt in task.attempts if attempt.end is not None)
+    for task in tasks:
+        ends += task.earlier.outcomes if task.earlier is not None else Counter()
     by_outcome = [Sample(count, {"outcome": str(outcome)}) for outcome, count in sorted(ends.items())]
     yield Metric("nova_attempts", "Attempts that have ended, by outcome; of earlier runs too.", by_outcome)
     yield Metric("nova_work_seconds", "Working time of all attempts.", [Sample(round(sums.duration_seconds, 3))])

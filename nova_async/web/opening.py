@@ -1,11 +1,15 @@
 """Opening the logs of a run, whether it is running or of the past: never another file, whatever its files name."""
 
 import asyncio
+import contextlib
 
 from nova_async._core.threads import DISK_THREADS, close_what_was_opened
 from nova_async.control.board import Board
+from nova_async.errors import JournalError
 from nova_async.journal.log_files import log_of, open_log, places_of
+from nova_async.journal.reader import JournalReader
 from nova_async.records import Attempt
+from nova_async.views import TaskView
 from nova_async.web.logs import Log
 from nova_async.web.source import Places
 
@@ -24,11 +28,16 @@ async def opened(board: Board, places: Places, task_id: str, number: int | None 
 
 def open_in(board: Board, places: Places, task_id: str, number: int | None) -> Log | None:
     """Open the log of an attempt; it waits for the disk."""
-    attempt = attempt_in(board, task_id, number)
+    if (task := board.tasks.get(task_id)) is None:
+        return None
+    if task.earlier is not None and number is not None:
+        with contextlib.suppress(JournalError):  # the latest are known without it
+            task = JournalReader(places.journal).with_all_attempts(task, board.run.run_id)
+    attempt = attempt_in(task, number)
     if attempt is None:
         return None
     found = attempt.start.id.number
-    ref = log_of(board.tasks[task_id], found)
+    ref = log_of(task, found)
     if ref is None:
         return None
     file = open_log(ref, places_of(ref, task_id, places.state.parent, places.log_dir), places.log_dir)
@@ -37,10 +46,8 @@ def open_in(board: Board, places: Places, task_id: str, number: int | None) -> L
     return Log(file, task_id, found, attempt.start.agent, is_over=attempt.end is not None or board.is_over)
 
 
-def attempt_in(board: Board, task_id: str, number: int | None) -> Attempt | None:
+def attempt_in(task: TaskView, number: int | None) -> Attempt | None:
     """Return an attempt of a task, without a number the latest; None if there is no such."""
-    task = board.tasks.get(task_id)
-    attempts = task.attempts if task is not None else ()
     if number is None:
-        return attempts[-1] if attempts else None
-    return next((found for found in attempts if found.start.id.number == number), None)
+        return task.attempts[-1] if task.attempts else None
+    return next((found for found in task.attempts if found.start.id.number == number), None)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from nova_async.errors import StateFileError
 from nova_async.journal.rollup import status_word
 from nova_async.journal.state_document import encoded, read_run, read_state, run_document, task_document
-from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, LogRef
-from nova_async.usage import TokenUsage
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, EarlierAttempts, LogRef
+from nova_async.usage import TokenUsage, Totals
 from nova_async.views import BudgetView, GaugeView, Hold, MilestoneView, RunView, TaskView
 from nova_async.words import Outcome, Phase, RunEnd, TaskState
 from tests.views import NOON, attempt, run_view
@@ -38,7 +39,7 @@ ATTEMPT = {
 }  # fmt: skip
 NOVA = {
     "name": str, "branch": str, "group": str, "depends_on": [str], "attempt": int, "agent": str,
-    "attempts": [ATTEMPT], "start_time": AMOUNT, "cookie": TEXT, "blocked_by": [str],
+    "attempts": [ATTEMPT], "earlier": (dict, type(None)), "start_time": AMOUNT, "cookie": TEXT, "blocked_by": [str],
     "is_stopped": bool, "needs_approval": bool,
     "cost_usd": AMOUNT, "estimated_usd": AMOUNT, "usage_by_model": dict, "usage_exact": bool,
     "usage_is_final": bool,
@@ -124,6 +125,14 @@ def attempts_of(draw: st.DrawFn, task_id: str, runs: bool) -> tuple[Attempt, ...
     return tuple(found)
 
 
+def earlier_attempts(outcomes: dict[Outcome, int], seconds: float) -> EarlierAttempts:
+    """Return as much of attempts long ago as the file holds."""
+    return EarlierAttempts(outcomes=Counter(outcomes), totals=Totals(duration_seconds=seconds))
+
+
+long_ago = st.builds(earlier_attempts, st.dictionaries(st.sampled_from(Outcome), counts), amount)
+
+
 @st.composite
 def views(draw: st.DrawFn) -> TaskView:
     """Draw a task at any moment, with every fact that the file holds."""
@@ -153,6 +162,7 @@ def views(draw: st.DrawFn) -> TaskView:
         cost_is_complete=draw(st.booleans()),
         denied=draw(several), session_id=sessions[-1] if sessions else None, log_path=log.path if log else None,
         log=log, log_error=draw(texts), commit_sha=draw(texts), files_changed=draw(several), attempts=attempts,
+        earlier=draw(st.none() | long_ago),
     )  # fmt: skip
 
 

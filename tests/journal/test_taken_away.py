@@ -267,6 +267,6 @@ async def test_a_storm(path: Path) -> None:
         told += lines
     records = [line.split() for line in told if line.endswith("\n") and not line.startswith("trouble")]
     history = JournalReader(path).history(PLAN)
-    assert missing([(what, which, int(number)) for what, which, number in records], history) == []
+    assert missing([(what, which, int(number)) for what, which, number in records], path) == []
     assert len(history.runs) == 1
     assert any(line.startswith("trouble") for line in told)

@@ -74,9 +74,9 @@ function newsAfter(known, told = []) {
 
 // How long a task has worked: of a running attempt up to now, whenever that was written down.
 export function secondsOf(now, at, isOver) {
-  const { duration_seconds: known, attempts } = now.nova;
+  const { duration_seconds: known, attempts, earlier: before } = now.nova;
   if (now.nova.state !== "in_progress" || isOver || !now.started_at) return known;
-  const earlier = attempts.reduce((sum, attempt) => sum + (attempt.duration_seconds ?? 0), 0);
+  const earlier = attempts.reduce((sum, attempt) => sum + (attempt.duration_seconds ?? 0), before?.duration_seconds ?? 0);
   return Math.max(known, earlier + (at - Date.parse(now.started_at)) / 1000);
 }
 
