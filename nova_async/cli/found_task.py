@@ -173,10 +173,10 @@ def completed(view: TaskView, attempts: Sequence[Attempt]) -> TaskView:
 
 def with_log(attempt: Attempt, logs: Mapping[int, LogRef | None]) -> Attempt:
     """Return an attempt with its log where it lies by now."""
-    if attempt.start.id.number not in logs:
-        return with_log_as_it_lies(attempt)
-    log = logs[attempt.start.id.number]
-    return attempt if log is None or attempt.end is None else replace(attempt, end=replace(attempt.end, log=log))
+    log = logs.get(attempt.start.id.number)
+    if log is not None and attempt.end is not None:
+        attempt = replace(attempt, end=replace(attempt.end, log=log))
+    return with_log_as_it_lies(attempt)
 
 
 def answer_of(attempts: Sequence[Attempt]) -> Answer | None:

@@ -1,6 +1,7 @@
 """``nova logs``: what a task printed, attempt by attempt, whatever its logs are called by now."""
 
 import asyncio
+import json
 import os
 import subprocess
 import time
@@ -293,3 +294,19 @@ def test_a_full_disk_behind_our_output(tmp_path: Path) -> None:
         command = [*NOVA, "logs", "F1"]
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "nova: cannot write the output: No space left on device\n")
+
+
+def test_an_attempt_long_ago(tmp_path: Path) -> None:
+    """The state file tells only the latest one by one; the journal knows where the log of each lies."""
+    settings = 'retries = 12\nretry_on = ["exit"]\nbackoff = "0s..0s"\n'
+    command = 'command = ["sh", "-c", "echo this is $NOVA_ATTEMPT; exit 1", "{prompt}"]\n'
+    (tmp_path / "CASCADE.md").write_text(f"+++\n{settings}{command}+++\n| ID | What |\n|---|---|\n| T1 | try |\n")
+    for _ in range(2):  # the second finds a long past
+        assert nova("run", "--plain", cwd=tmp_path).returncode == 1
+    told = json.loads((tmp_path / "cascade_state.json").read_text())["tasks"]["T1"]["nova"]
+    assert [attempt["number"] for attempt in told["attempts"]] == list(range(4, 14))
+    assert told["earlier"]["outcomes"] == {"exit": 3}
+    assert nova("logs", "T1", "--attempt", "2", cwd=tmp_path).stdout == "this is 2\n"
+    shown = json.loads(nova("show", "T1", "--json", cwd=tmp_path).stdout)
+    logs = [(tmp_path / attempt["log_path"]).read_text() for attempt in shown["attempts"]]
+    assert logs == [f"this is {number}\n" for number in range(1, 14)]
