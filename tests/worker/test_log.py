@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_async import AsyncWorker
-from nova_async.worker.log.file import LogFile
+from nova_async.worker.log.file import LogFile, without
 from nova_async.worker.log.writer import LogWriter
 from tests.children import program, ready
 
@@ -173,6 +173,14 @@ def test_bytes_that_are_handed_over_twice(tmp_path: Path) -> None:
         file.write(b"and more", 5)
         file.write(b"once ", 0)
     assert (tmp_path / "F1.log").read_bytes() == b"once and more"
+
+
+@given(st.lists(st.binary(max_size=5), max_size=8), st.integers(0, 50))
+def test_what_is_left_of_a_write(chunks: list[bytes], taken: int) -> None:
+    """Whatever a disk takes of several chunks, the rest is what follows, and no chunk is empty for want of room."""
+    left = without(taken, chunks)
+    assert b"".join(left) == b"".join(chunks)[taken:]
+    assert not left or left[0]
 
 
 async def test_a_log_is_known_by_more_than_its_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nova_async._core.threads import DISK_THREADS
-from nova_async.worker.log import together
+from nova_async.worker.log import together, writer
 from nova_async.worker.log.together import Door, WritePace
 from nova_async.worker.log.writer import LogWriter
 from tests.worker.test_bad_disk import read_all
@@ -55,6 +55,22 @@ async def test_many_logs_share_a_hop(logs: list[LogWriter], monkeypatch: pytest.
         await asyncio.gather(*(log.more(log.written) for log in logs))
     assert len(hops) <= 10
     assert {log.path.read_bytes() for log in logs} == {b"line\n" * 5}
+
+
+async def test_a_flood_is_written_in_few_hops(logs: list[LogWriter], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a large write comes no other for a moment: what gathers meanwhile goes together."""
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 0.2)
+    log, chunk = logs[0], bytes(writer.FLOOD)
+    hops = submitted(monkeypatch)
+    for _ in range(3):
+        log.put(chunk)
+        before = log.written
+        await log.more(before)
+        log.put(chunk)
+        await asyncio.sleep(0)
+    assert len(hops) == 3
+    await log.close()
+    assert log.path.stat().st_size == 6 * writer.FLOOD
 
 
 async def test_a_log_that_hangs_holds_up_no_other(logs: list[LogWriter], tmp_path: Path) -> None:

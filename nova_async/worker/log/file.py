@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
@@ -21,7 +21,7 @@ from nova_async._core.own_places import open_without_waiting, refuse_links
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["FileIdentity", "LogFile", "Stretch", "find_log", "identity_of", "open_to_read"]
+__all__ = ["FileIdentity", "LogFile", "Stretch", "find_log", "identity_of", "open_to_read", "without"]
 
 FileIdentity = tuple[int, int]  # device and inode: what stays when a file is renamed
 
@@ -33,6 +33,7 @@ CHUNK = 1024 * 1024  # bytes copied at once
 # Bytes of a deleted log that are written again: more than almost any log holds, and few enough that the output, which
 # waits meanwhile, is not taken for stalled. Of a longer log it is the end.
 MOST_RESTORED = 256 * 1024 * 1024
+MOST_CHUNKS = 1000  # in one call; the system allows 1,024
 MOST_TRIES = 100  # to take a name for a new log while other workers take theirs
 CURE = "remove it, or choose another folder for the logs (log_dir, --log-dir)"
 
@@ -79,25 +80,29 @@ class LogFile(io.FileIO):
         return self.stretch.identity
 
     def write(self, data: "ReadableBuffer", /, begin: int | None = None) -> int:
-        """Write all of ``data`` and return its length in bytes.
+        """Write all of ``data`` and return its length in bytes; otherwise as ``writelines``."""
+        whole = bytes(data)
+        self.writelines([whole], begin)
+        return len(whole)
 
-        With ``begin``, the value of ``taken`` when this data was first handed over, it may be handed over again even
-        while another thread is still writing it: no byte is written twice.
+    def writelines(self, lines: "Iterable[ReadableBuffer]", /, begin: int | None = None) -> None:
+        """Write all of several chunks, none of which is copied.
+
+        With ``begin``, the value of ``taken`` when they were first handed over, they may be handed over again even
+        while another thread is still writing them: no byte is written twice.
 
         Raises ``OSError`` if the disk accepts no more; ``taken`` then says how much of it was written.
         """
+        left = [bytes(chunk) for chunk in lines]  # which copies no bytes
         with self._one_at_a_time:
             if self.is_regular:
                 self._keep_in_place()
-            left = memoryview(data)
-            length = len(left)
             if begin is not None:
-                left = left[self.taken - begin :]
+                left = without(self.taken - begin, left)
             while left:
-                written = os.write(self.fileno(), left)
+                written = os.writev(self.fileno(), left[:MOST_CHUNKS])
                 self.taken += written
-                left = left[written:]
-            return length
+                left = without(written, left)
 
     def close(self) -> None:
         """Close the file, after any write under way in another thread; one that was deleted is written once more.
@@ -179,6 +184,15 @@ class LogFile(io.FileIO):
         finally:
             os.close(new)
         self._note_file(start)
+
+
+def without(size: int, chunks: list[bytes]) -> list[bytes]:
+    """Return what is left of chunks when so many of their first bytes are taken off."""
+    for number, chunk in enumerate(chunks):
+        if size < len(chunk):
+            return [chunk[size:] if size else chunk, *chunks[number + 1 :]]
+        size -= len(chunk)
+    return []
 
 
 def open_log(path: Path, *, follows_links: bool) -> int:

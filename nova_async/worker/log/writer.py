@@ -9,13 +9,15 @@ from pathlib import Path
 from aiofiles.threadpool import wrap
 
 from nova_async._core.threads import DISK_THREADS, open_in_thread
-from nova_async.worker.log.file import FileIdentity, LogFile, Stretch
+from nova_async.worker.log.file import FileIdentity, LogFile, Stretch, without
 from nova_async.worker.log.together import Door
 
 __all__ = ["LogWriter"]
 
 QUEUE_BYTES = 8 * 1024 * 1024  # waiting for a slow disk; beyond it reading pauses and the child is held up (G6)
 WRITE_BYTES = 1024 * 1024  # the most that goes into one write: as much as one read of a full pipe brings
+FLOOD = 64 * 1024  # bytes written at once by a child of which more will come at once
+GATHER_SECONDS = 0.001  # that it is given to write more
 TAIL_BYTES = 256 * 1024  # kept while the disk accepts nothing: what people want to see first once it works again (G7)
 STALL_SECONDS = 30.0  # a disk that accepts nothing for this long counts as failed (G6)
 LATE_SECONDS = 0.1  # a check for progress that runs this much too late proves nothing
@@ -39,7 +41,8 @@ class LogWriter:
         self._file = wrap(file, executor=self._door)
         self._queue: deque[bytes] = deque()
         self._queued = 0  # bytes
-        self._in_flight = b""  # what is being written, or what a failed write left over
+        self._in_flight: list[bytes] = []  # what is being written, or what a failed write left over
+        self._last_write = 0  # bytes
         self._in_flight_from = 0  # `LogFile.taken` when it was first handed over
         self._gap = 0  # lost bytes whose mark is not yet written; they stood between `_in_flight` and `_queue`
         self._writing_mark = False
@@ -181,7 +184,7 @@ class LogWriter:
         """
         while self._next_to_write():
             try:
-                await self._file.write(self._in_flight, self._in_flight_from)
+                await self._file.writelines(self._in_flight, self._in_flight_from)
             except asyncio.CancelledError:
                 if self._given_up:
                     break
@@ -191,16 +194,23 @@ class LogWriter:
                 break
             else:
                 self._acknowledge()
+                await self._let_gather()
         self._flushing = None
 
-    def _next_to_write(self) -> bytes:
+    async def _let_gather(self) -> None:
+        """In a flood, wait a moment for more: a hop to a thread for each chunk would cost more than writing it."""
+        with suppress(asyncio.CancelledError):
+            if self._last_write >= FLOOD and self._queued < WRITE_BYTES and not self._closing:
+                await asyncio.sleep(GATHER_SECONDS)
+
+    def _next_to_write(self) -> list[bytes]:
         """Collect what to write next: the rest of a failed write, the mark of a gap, or new output."""
         if self._in_flight:
             return self._in_flight
         self._in_flight_from = self._raw.taken
         self._writing_mark = self._gap > 0
         if self._writing_mark:
-            self._in_flight = b"\n[nova: %d bytes not logged]\n" % self._gap
+            self._in_flight = [b"\n[nova: %d bytes not logged]\n" % self._gap]
             self._gap = 0
         elif self._queue:
             chunks = [self._queue.popleft()]
@@ -209,14 +219,14 @@ class LogWriter:
                 chunks.append(self._queue.popleft())
                 size += len(chunks[-1])
             self._queued -= size
-            self._in_flight = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            self._in_flight, self._last_write = chunks, size
         return self._in_flight
 
     def _acknowledge(self) -> None:
         """Note how much the file has accepted, and wake everybody who waits for that."""
         taken = self._raw.taken - self._in_flight_from
         self._in_flight_from += taken
-        self._in_flight = self._in_flight[taken:]
+        self._in_flight = without(taken, self._in_flight)
         if not taken:
             return
         if not self._in_flight:
@@ -263,7 +273,7 @@ class LogWriter:
 
     def _drop_what_is_left(self) -> None:
         """Count what the disk never accepted; a mark that could not be written is not output."""
-        self._lost += self._queued + (0 if self._writing_mark else len(self._in_flight))
+        self._lost += self._queued + (0 if self._writing_mark else sum(map(len, self._in_flight)))
         self._queue.clear()
         self._queued = 0
 
