@@ -12,7 +12,6 @@ import click
 
 from nova_async._core.threads import DISK_THREADS
 from nova_async.cli.joblog import JobLog
-from nova_async.cli.junit import write_junit
 from nova_async.cli.say import tell
 from nova_async.cli.step_summary import write_step_summary
 from nova_async.errors import NovaError
@@ -56,6 +55,8 @@ class Reports:
         """Write what is written at the end."""
         try:
             if self._junit is not None:
+                from nova_async.cli.junit import write_junit  # with XML
+
                 write_junit(self._junit, report)
         except OSError as error:
             tell_unwritten("--junit", error)

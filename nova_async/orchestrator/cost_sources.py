@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from nova_async.cascade import Cascade
-from nova_async.orchestrator.countable import Counted, counted_of, in_all_orders
+from nova_async.orchestrator.countable import Counted, counted_tasks
 from nova_async.prices import Lookup, Prices, no_price
 
 __all__ = ["NO_PRICES", "KnownPrices", "cost_sources", "models_without_entry"]
@@ -51,9 +51,8 @@ NO_PRICES = KnownPrices()
 def cost_sources(cascade: Cascade, known: KnownPrices) -> dict[str, list[str]]:
     """Say how the cost will be known, each way with the ids of its tasks."""
     found: dict[str, list[str]] = {}
-    for task in in_all_orders(cascade, cascade.tasks.values()):
-        counted = counted_of(cascade, task)
-        if counted is not None and counted.agent.program:
+    for task, counted in counted_tasks(cascade, cascade.tasks.values()):
+        if counted.agent.program:
             found.setdefault(source_of(counted, known), []).append(task.id)
     return found
 
@@ -86,10 +85,8 @@ def why_unknown(counted: Counted, known: KnownPrices) -> str:
 
 def models_without_entry(cascade: Cascade, prices: Prices, *, with_budget: bool = False) -> Iterator[str]:
     """Give the models that only a published price can be known for; only those that a budget in dollars is set for."""
-    for task in in_all_orders(cascade, cascade.tasks.values()):
-        counted = counted_of(cascade, task)
-        model = decisive_model(counted) if counted is not None else None
-        if counted is None or model is None or counted.agent.costs_live:
+    for task, counted in counted_tasks(cascade, cascade.tasks.values()):
+        if (model := decisive_model(counted)) is None or counted.agent.costs_live:
             continue
         has_budget = bool(task.options.budget_usd or cascade.settings.budget_usd)
         if (has_budget or not with_budget) and prices.given(model) is None:

@@ -8,7 +8,16 @@ from nova_async._core.text import listed
 from nova_async.agents import AGENTS, Agent, recognise
 from nova_async.cascade import Cascade, Task
 
-__all__ = ["Counted", "budget_problems", "counted_of", "in_all_orders", "late_budgets", "named", "told"]
+__all__ = [
+    "Counted",
+    "budget_problems",
+    "counted_of",
+    "counted_tasks",
+    "in_all_orders",
+    "late_budgets",
+    "named",
+    "told",
+]
 
 NAMED = 3  # tasks in one sentence
 
@@ -62,10 +71,7 @@ def budget_problems(
     ``tasks`` are those that would run; without it, all of the plan. ``can_estimate`` tells for which there are prices.
     """
     found: dict[str, list[str]] = {}
-    for task in in_all_orders(cascade, cascade.tasks.values() if tasks is None else tasks):
-        counted = counted_of(cascade, task)
-        if counted is None:
-            continue
+    for task, counted in counted_tasks(cascade, cascade.tasks.values() if tasks is None else tasks):
         key = budget_key(cascade, task, "budget_usd")
         if key is not None and not counted.tells_dollars and not can_estimate(counted):
             found.setdefault(f"{key} cannot be enforced: {why_no_dollars(counted)}", []).append(task.id)
@@ -77,10 +83,7 @@ def budget_problems(
 def late_budgets(cascade: Cascade, can_estimate: Callable[[Counted], bool] = never) -> list[str]:
     """Say which budgets are noticed late, because the agent tells its numbers only at its end."""
     late: dict[str, list[str]] = {}
-    for task in in_all_orders(cascade, cascade.tasks.values()):
-        counted = counted_of(cascade, task)
-        if counted is None:
-            continue
+    for task, counted in counted_tasks(cascade, cascade.tasks.values()):
         name = counted.agent.name
         if budget_key(cascade, task, "budget_usd") and (what := comes_late(counted, can_estimate(counted))):
             sentence = f"budget_usd takes effect late{{}}: {name} reports its {what} only when it ends"
@@ -102,6 +105,21 @@ def comes_late(counted: Counted, can_estimate: bool) -> str | None:
 def in_all_orders(cascade: Cascade, tasks: Iterable[Task]) -> Iterator[Task]:
     """Yield each task as every agent that may run it would."""
     return (each for task in tasks for each in cascade.in_order(task))
+
+
+def counted_tasks(cascade: Cascade, tasks: Iterable[Task]) -> Iterator[tuple[Task, Counted]]:
+    """Yield each task as every agent that may run it would, with what can be known of its use; not without a command.
+
+    Most tasks of a plan run in the same way, and what that is takes a hundred times as long as to see that.
+    """
+    found: dict[tuple[object, ...], Counted | None] = {}
+    for task in in_all_orders(cascade, tasks):
+        options, is_chosen = task.options, cascade.is_written(task, "agent")
+        way = cascade.command_of(task), options.agent, is_chosen, options.model, options.agent_args
+        if way not in found:
+            found[way] = counted_of(cascade, task)
+        if (counted := found[way]) is not None:
+            yield task, counted
 
 
 def counted_of(cascade: Cascade, task: Task) -> Counted | None:

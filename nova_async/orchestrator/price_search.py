@@ -1,7 +1,6 @@
 """Finds the prices that a run of a plan would estimate by."""
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from nova_async.cascade import Cascade
 from nova_async.orchestrator.cost_sources import KnownPrices, models_without_entry
@@ -39,6 +38,8 @@ def may_be_estimated(cascade: Cascade) -> Callable[[Counted], bool]:
 
 def installed_version() -> str:
     """Return the version of the package, which is also that of its prices."""
+    from importlib.metadata import PackageNotFoundError, version  # with all that reads e-mail
+
     try:
         return version("genai-prices")
     except PackageNotFoundError:  # a folder that somebody put in its place
