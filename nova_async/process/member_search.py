@@ -66,22 +66,19 @@ class MemberSearch(Generic[Found]):
 
     def newcomers(self) -> list[Found] | None:
         """Look only at pids allocated since the leader's, few after a short life. None if that is not enough."""
-        last = self._table.last_pid()
-        if last is None or not self._pid:
-            return None
         done = self._pid
         for _ in range(LOOKS_AT_NEWCOMERS):
+            last = self._table.last_pid()
+            if last is None or not self._pid:
+                return None
             elapsed = time.monotonic() - self._born
             if pids_to_look_at(self._pid, last, elapsed, self._table.pid_limit()) is None:
                 return None
+            if last == done:  # nothing was born since then, and nobody born before is a member
+                return []
             if found := self._among(range(done + 1, last + 1)):
                 return found
             done = last
-            last = self._table.last_pid()
-            if last is None:
-                return None
-            if last == done:  # nothing was born while we looked, and nothing there is a member
-                return found
         return None
 
     def _pick(self, snapshot: Snapshot) -> list[Found] | None:
@@ -115,4 +112,4 @@ class MemberSearch(Generic[Found]):
         """Look at these pids one by one; the table shows threads in this way, too."""
         entries = [self._table.look(pid) for pid in pids]
         born_since = [entry for entry in entries if entry is not None and entry.start_time >= self._since]
-        return self._recognise(born_since, self._table.path_of, True)
+        return self._recognise(born_since, self._table.path_of, True) if born_since else []

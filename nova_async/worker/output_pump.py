@@ -23,14 +23,17 @@ class OutputPump:
     """Hands every chunk that the child writes to the ``take`` of its pipe, until all pipes end or it is closed.
 
     ``pipes`` is each pipe's descriptor with its ``take``, which returns False to pause the reading of all of them;
-    ``resume`` continues it.
+    ``resume`` continues it. ``on_end`` is called at the end of the last pipe.
     """
 
-    def __init__(self, pipes: Mapping[int, Callable[[bytes], bool]]) -> None:
+    def __init__(
+        self, pipes: Mapping[int, Callable[[bytes], bool]], on_end: Callable[[], object] = lambda: None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._crowd = crowd_in(self._loop)
         self.now = self._loop.time
         self._pipes = [_Pipe(descriptor, take, self) for descriptor, take in pipes.items()]
+        self._on_end = on_end
         self._reading = False
         self._ended = asyncio.Event()
         self.last_byte_at = self.now()  # of any pipe, on the loop's clock, in seconds
@@ -45,6 +48,11 @@ class OutputPump:
     def at_end(self) -> bool:
         """Whether nothing more will be read."""
         return self._ended.is_set()
+
+    @property
+    def received(self) -> int:
+        """How many bytes have come."""
+        return sum(pipe.received for pipe in self._pipes)
 
     def resume(self) -> None:
         """Continue reading after a ``take`` paused it."""
@@ -122,6 +130,7 @@ class OutputPump:
         self._crowd.remove(ended.descriptor)
         if all(pipe.at_end for pipe in self._pipes):
             self.close()
+            self._on_end()
 
     def _waiting_in(self, pipe: "_Pipe") -> int:
         """Return how many bytes are in a pipe."""

@@ -51,8 +51,13 @@ class Streams:
         if redaction:  # else it costs nothing
             self._redacted = [Redacted(redaction.stream(), take) for take in takes.values()]
             takes = {pipe: redacted.take for pipe, redacted in zip(takes, self._redacted, strict=True)}
-        self.pump = OutputPump(takes)
+        self.pump = OutputPump(takes, self._note_silence)
         log.on_room = self.pump.resume
+
+    def _note_silence(self) -> None:
+        """Have a log closed that stays empty. Any other is kept in its place until the child has exited."""
+        if not self.pump.received:
+            self._log.begin_to_close()
 
     def stop_noting(self) -> None:
         """Note no more descendants: the child has exited. A second call does nothing."""

@@ -131,7 +131,7 @@ class LogWriter:
     def begin_to_close(self) -> None:
         """Have the file closed while others go on, if all is written; ``close`` has to follow. No ``put`` may.
 
-        To close it is a hop to a thread, which takes as long as the search for what a command has left behind.
+        To close it is a hop to a thread, which takes as long as to learn of an exit, or to look for what is left.
         """
         if self._flushing is None and not self._failing and self._closing_file is None:
             self._closing_file = self._door.submit(self._raw.close)
