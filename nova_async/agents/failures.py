@@ -8,6 +8,7 @@ it means. The wordings are those of the five programs, recorded with a model ser
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import final
 
 from nova_async._core.text import LOOK_AT, one_line
 from nova_async.agents.ledger import MAX_NAME
@@ -37,11 +38,19 @@ PAYMENT_REQUIRED = 402
 MAY_BE_LIMITS = frozenset({None, 400, 401, 402, 403, 429})
 
 
-def _any_of(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+@final
+class _AnyOf:
+    """Several patterns. ``re`` compiles them when a text is compared with them, which few ever are."""
+
+    def __init__(self, *patterns: str) -> None:
+        self._pattern = "|".join(patterns)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Find the first place where one of them fits, whatever the case."""
+        return re.search(self._pattern, text, re.IGNORECASE)
 
 
-NETWORK = _any_of(
+NETWORK = _AnyOf(
     r"connection (?:was |is )?(?:error|failed|failure|refused|reset|closed|aborted|lost|terminated|timed out|timeout)",
     r"Connection(?:Refused|Reset|Closed|Aborted)|connect(?:ion)?_?error",
     r"\bE(?:CONN(?:REFUSED|RESET|ABORTED)|NOTFOUND|AI_AGAIN|TIMEDOUT|HOSTUNREACH|NETUNREACH|NETDOWN|PIPE)\b|UND_ERR_",
@@ -54,8 +63,8 @@ NETWORK = _any_of(
     r"error sending request|error (?:while )?(?:reading|decoding) (?:the |a )?(?:server )?(?:response|body)",
     r"getaddrinfo|dns error|name resolution|check your (?:internet|network)",
 )
-NO_NETWORK = _any_of(r"certificate|\bSSL\b|\bTLS\b|self[ -]signed")  # no retry cures these
-AUTH = _any_of(
+NO_NETWORK = _AnyOf(r"certificate|\bSSL\b|\bTLS\b|self[ -]signed")  # no retry cures these
+AUTH = _AnyOf(
     r"not logged in|/login\b|log ?in (?:again|required)|sign in again|login required|not authenticated",
     r"(?:invalid|incorrect|missing|no|wrong|expired) (?:x-)?(?:\w+ )?api[ _-]?key",
     r"api[ _-]?key (?:not|is|was|has|provided|expired|invalid|missing|required)|_api_key\b.{0,40}\bnot (?:set|found)",
@@ -64,35 +73,35 @@ AUTH = _any_of(
     r"authentication[ _](?:failed|error|required)|failed to authenticate|unauthori[sz]ed|unauthenticated",
     r"permission_denied|(?:credentials?|token) (?:are |is |was |has |have )?(?:not found|missing|expired|revoked)",
 )
-OVERLOAD = _any_of(
+OVERLOAD = _AnyOf(
     r"overload|RESOURCE_EXHAUSTED|too many requests|rate[ _-]?limit|at capacity|high (?:demand|load)",
     r"(?:service|temporarily|currently|model is) unavailable|\bUNAVAILABLE\b|internal server error|server_error",
     r"bad gateway|gateway time-?out|please wait and try again later",
 )
 LIMITS = (
-    (_any_of(r"5[- ]hour (?:usage )?limit|limit reached for 5 hour|session limit|\bhour allocated quota"), "five_hour"),
-    (_any_of(r"weekly (?:usage )?(?:limit|quota)|\bweek allocated quota"), "seven_day"),
-    (_any_of(r"daily (?:[\w.-]+ ){0,2}(?:limit|quota)|PerDay|requests per day|per-day"), "daily"),
-    (_any_of(r"exhausted your capacity"), "capacity"),
-    (_any_of(r"monthly (?:usage |spend(?:ing)? )?(?:limit|quota|cap)|\bmonth allocated quota"), "monthly"),
-    (_any_of(r"credit balance|insufficient[ _](?:\w+[ _])?(?:balance|credits?|funds)|payment required|credit limit",
+    (_AnyOf(r"5[- ]hour (?:usage )?limit|limit reached for 5 hour|session limit|\bhour allocated quota"), "five_hour"),
+    (_AnyOf(r"weekly (?:usage )?(?:limit|quota)|\bweek allocated quota"), "seven_day"),
+    (_AnyOf(r"daily (?:[\w.-]+ ){0,2}(?:limit|quota)|PerDay|requests per day|per-day"), "daily"),
+    (_AnyOf(r"exhausted your capacity"), "capacity"),
+    (_AnyOf(r"monthly (?:usage |spend(?:ing)? )?(?:limit|quota|cap)|\bmonth allocated quota"), "monthly"),
+    (_AnyOf(r"credit balance|insufficient[ _](?:\w+[ _])?(?:balance|credits?|funds)|payment required|credit limit",
              r"out of (?:(?:usage|extra) )?(?:credits|usage)\b|spend(?:ing)? (?:cap|limit)\b|requires usage credits",
              r"Arrearage|account is in good standing"), "credit"),
-    (_any_of(r"(?:hit|reached) your (?:[\w.-]+ ){0,3}limits?\b|usage[ _]?limit"), "usage"),
-    (_any_of(r"insufficient_quota|exceeded your current quota|billing[ _]hard[ _]limit|quota exceeded|quota_exceeded",
+    (_AnyOf(r"(?:hit|reached) your (?:[\w.-]+ ){0,3}limits?\b|usage[ _]?limit"), "usage"),
+    (_AnyOf(r"insufficient_quota|exceeded your current quota|billing[ _]hard[ _]limit|quota exceeded|quota_exceeded",
              r"exhausted your (?:[\w.-]+ ){0,3}quota|free tier .{0,60}(?:exhausted|exceeded|discontinued)"), "quota"),
-    (_any_of(r"with your ChatGPT plan, upgrade"), "plan"),
+    (_AnyOf(r"with your ChatGPT plan, upgrade"), "plan"),
 )  # fmt: skip
 # Where a status mostly means something else: what a provider says of its customer's account, and nothing vaguer.
 ONLY_OF_ACCOUNTS = {400: frozenset({"credit", "monthly", "usage"}), 401: frozenset({"credit", "monthly"})}
-A_MOMENT = _any_of(r"per[ -]?(?:min(?:ute)?|second)\b|PerMinute|/ ?min\b|\b[rt]pm\b")  # over before anybody has looked
+A_MOMENT = _AnyOf(r"per[ -]?(?:min(?:ute)?|second)\b|PerMinute|/ ?min\b|\b[rt]pm\b")  # over before anybody has looked
 OFTEN_A_MOMENT = frozenset({"quota", "capacity"})  # Google words a minute's limit and a day's alike
 LONGEST_MOMENT = 300.0  # seconds; Gemini CLI, too, waits for no more than that
-NO_QUOTA_AT_ALL = re.compile(r"\blimit: ?0\b(?!\.)")
+NO_QUOTA_AT_ALL = _AnyOf(r"\blimit: ?0\b(?!\.)")
 # With a day's limit, too, Google tells a minute's delay.
-_GOOGLES_DELAY = _any_of(r"retry_?delay|please retry in|suggested retry after")
+_GOOGLES_DELAY = _AnyOf(r"retry_?delay|please retry in|suggested retry after")
 # What is over for one model alone, as it is named there. Claude's own kinds of these limits are named alike.
-MODELS = _any_of(
+MODELS = _AnyOf(
     r"\b(opus|sonnet|haiku|fable)(?: [\d.]+)? (?:weekly )?limit|weekly limit for (opus|sonnet|haiku|fable)\b",
     r"limit (?:reached )?for (?!(?:this|the|your|today|\d)\b)(\w[\w.:/ -]{0,60}?)(?=[.,;]?\s*$|[.,;]\s|\s(?:in|on)\s)",
     r"\bon (this model)\b|daily ([\w.-]{1,60}) quota limit|quota metric '([^']{1,60}?) Requests",

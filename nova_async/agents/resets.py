@@ -43,19 +43,17 @@ _CLOCK = (
 )
 _INSTANT = r"\d{4}-\d\d-\d\d(?: at |T| )\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?UTC| ?Z| ?[+-]\d\d:\d\d)"
 _EPOCH = r"(?:\d{13}|\d{10})(?![\d.])"
-_SAID = re.compile(
+# `re` compiles these when it is first told of a limit, which is seldom.
+_SAID = (
     r"(?:(?:try again|retry|resets?|regain access|available again|renews?)(?: (?:at|in|on|after))? |limit reached\|"
     r'|\\?"(?:resets_?at|x-ratelimit-reset|retry_?delay)\\?": ?\\?"?)'
-    rf"(?P<told>{_INSTANT}|{_EPOCH}|{_LENGTH}|{_CLOCK})",
-    re.IGNORECASE,
+    rf"(?P<told>{_INSTANT}|{_EPOCH}|{_LENGTH}|{_CLOCK})"
 )
-_SECONDS_LEFT = re.compile(r'\\?"resets_in_seconds\\?": ?(\d{1,9})\b')
-_BLANKS = re.compile(r"[\s\u00a0\u2009\u202f]+")  # Node writes a narrow one before AM and PM
-_WHOLE_LENGTH, _WHOLE_CLOCK = re.compile(_LENGTH, re.IGNORECASE), re.compile(_CLOCK, re.IGNORECASE)
-_WHOLE_INSTANT = re.compile(_INSTANT, re.IGNORECASE)
-_A_PART = re.compile(r"(an? |\d+(?:\.\d+)? ?)(ms|[wdhms])", re.IGNORECASE)
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
-_ZONE_NAME = re.compile(r"[A-Za-z_]+(?:/[\w+-]+){0,3}")
+_SECONDS_LEFT = r'\\?"resets_in_seconds\\?": ?(\d{1,9})\b'
+_BLANKS = r"[\s\u00a0\u2009\u202f]+"  # Node writes a narrow one before AM and PM
+_A_PART = r"(an? |\d+(?:\.\d+)? ?)(ms|[wdhms])"
+_OFFSET = r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?"
+_ZONE_NAME = r"[A-Za-z_]+(?:/[\w+-]+){0,3}"
 
 
 def utc_of(seconds: Any) -> datetime | None:
@@ -68,10 +66,10 @@ def utc_of(seconds: Any) -> datetime | None:
 
 def told_in(words: str) -> str | None:
     """Return the part of an agent's words that tells when a limit ends, such as ``3:45pm (Europe/London)``."""
-    words = _BLANKS.sub(" ", words)
-    if (said := _SAID.search(words)) is not None:
+    words = re.sub(_BLANKS, " ", words)
+    if (said := re.search(_SAID, words, re.IGNORECASE)) is not None:
         return said["told"]
-    left = _SECONDS_LEFT.search(words)
+    left = re.search(_SECONDS_LEFT, words)
     return f"{left[1]} seconds" if left is not None else None
 
 
@@ -80,7 +78,7 @@ def instant_of(told: str) -> datetime | None:
     told = told[:LONGEST_TOLD].strip()
     if told.isascii() and told.isdigit():
         return utc_of(int(told) // (1000 if len(told) > 10 else 1))
-    if _WHOLE_INSTANT.fullmatch(told) is None:
+    if re.fullmatch(_INSTANT, told, re.IGNORECASE) is None:
         return None
     plain = re.sub(r" ?(?:UTC|Z)$", "+00:00", told.upper().replace(" AT ", "T"))
     try:
@@ -95,7 +93,7 @@ def reset_moment(told: str, now: datetime, zone: tzinfo, zone_of: ZoneFinder = l
     A time of day that has passed is tomorrow's, a day of the year that has passed is next year's. A minute lasts to its
     end. None for what tells no moment, and for one that lies more than a minute back or more than ``FURTHEST`` ahead.
     """
-    told, now = _BLANKS.sub(" ", told[:LONGEST_TOLD]).strip(), now.astimezone(UTC)
+    told, now = re.sub(_BLANKS, " ", told[:LONGEST_TOLD]).strip(), now.astimezone(UTC)
     for moment in _meanings(told, now, zone, zone_of):
         if -SLACK <= moment - now <= FURTHEST:
             return moment
@@ -118,7 +116,7 @@ def _meanings(told: str, now: datetime, zone: tzinfo, zone_of: ZoneFinder) -> It
         yield instant
     elif (seconds := seconds_of(told)) is not None:
         yield now + timedelta(seconds=seconds)
-    elif (clock := _WHOLE_CLOCK.fullmatch(told)) is not None:
+    elif (clock := re.fullmatch(_CLOCK, told, re.IGNORECASE)) is not None:
         where = _zone(clock["zone"], zone, zone_of)
         of_day = clock["time"] or clock["only_time"] or "midnight"
         at, rest = _time(of_day), REST_OF_MINUTE if of_day.count(":") == 1 else timedelta()
@@ -131,9 +129,9 @@ def _meanings(told: str, now: datetime, zone: tzinfo, zone_of: ZoneFinder) -> It
 
 def seconds_of(told: str) -> float | None:
     """Return how long a told length of time is; None for anything else, and for one of more than ``FURTHEST``."""
-    if _WHOLE_LENGTH.fullmatch(told[:LONGEST_TOLD]) is None:
+    if re.fullmatch(_LENGTH, told[:LONGEST_TOLD], re.IGNORECASE) is None:
         return None
-    parts = _A_PART.findall(told)
+    parts = re.findall(_A_PART, told, re.IGNORECASE)
     seconds = sum((1.0 if number[0] in "aA" else float(number)) * SECONDS[unit.lower()] for number, unit in parts)
     return seconds if seconds <= FURTHEST.total_seconds() else None
 
@@ -178,9 +176,9 @@ def _zone(told: str | None, zone: tzinfo, zone_of: ZoneFinder) -> tzinfo | None:
         return zone
     if name.upper() in ("UTC", "GMT", "Z"):
         return UTC
-    if (offset := _OFFSET.fullmatch(name)) is not None:
+    if (offset := re.fullmatch(_OFFSET, name, re.IGNORECASE)) is not None:
         ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
         return timezone(-ahead if offset[1] == "-" else ahead) if ahead < timedelta(days=1) else None
     if name.upper() in AMERICAN:
         return timezone(timedelta(hours=AMERICAN[name.upper()]))
-    return zone_of(name) if _ZONE_NAME.fullmatch(name) else None
+    return zone_of(name) if re.fullmatch(_ZONE_NAME, name) else None

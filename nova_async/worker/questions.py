@@ -1,13 +1,15 @@
 """What both kinds of worker can be asked: nothing here waits, and nothing crosses to another thread."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nova_async.agents import AgentReport
 from nova_async.process.family import Member
-from nova_async.records import LogRef
 from nova_async.words import WorkerEnd, WorkerStatus
 from nova_async.worker.record import Record
+
+if TYPE_CHECKING:
+    from nova_async.records import LogRef
 
 __all__ = ["Questions"]
 
@@ -92,7 +94,7 @@ class Questions:
         return self._record.state.leftovers
 
     @property
-    def log_ref(self) -> LogRef | None:
+    def log_ref(self) -> "LogRef | None":
         """Identifies its log file, even after it was renamed; ``None`` before the start."""
         return self._record.log_ref
 

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nova_async.agents import AgentReport
 from nova_async.process.family import Member
-from nova_async.records import LogRef
 from nova_async.redaction import Redaction
 from nova_async.words import WorkerEnd, WorkerStatus
 from nova_async.worker.log.writer import LogWriter
 from nova_async.worker.pricing import Pricing
+
+if TYPE_CHECKING:
+    from nova_async.records import LogRef
 
 __all__ = ["Record", "State"]
 
@@ -118,10 +120,12 @@ class Record:
         return path if path.is_absolute() else Path(self.folder, path)
 
     @property
-    def log_ref(self) -> LogRef | None:
+    def log_ref(self) -> "LogRef | None":
         """Identifies the log file, so that it can be found after it was renamed."""
         if self.log is None:
             return None
+        from nova_async.records import LogRef  # who asks for it has loaded them; a worker alone needs none
+
         device, inode = self.log.identity if self.log.is_regular else (None, None)
         return LogRef(path=str(self.log_path), device=device, inode=inode)
 
