@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import final
@@ -21,6 +22,7 @@ __all__ = ["OwnFolders"]
 PREFIX = "nova."
 NAME_LENGTH = len(PREFIX) + 8  # as ``mkdtemp`` makes them
 LONGEST = 60.0  # seconds for one folder; what is left then, the next run goes on with
+COMPANY_SECONDS = 0.05  # that a folder waits for others to be removed by the same thread: each would wake one
 CLOSE_SECONDS = 10.0  # for all that is still being removed when a run ends
 MOST_SWEPT = 1000  # names that are looked at in a folder such as /tmp
 
@@ -54,7 +56,9 @@ class OwnFolders:
         self._swept: set[Path] = set()
         self._numbers = count(1)
         self._making = threading.Lock()
-        self._removing = 0
+        self._to_remove: list[Path] = []  # together
+        self._removing = 0  # with those
+        self._hurries = False
         self._changed = threading.Condition()
 
     def make(self, parent: Path) -> Path:
@@ -78,16 +82,30 @@ class OwnFolders:
                     root.used += 1
                     return folder
 
-    def remove_soon(self, folder: Path, first: Callable[[], object] = lambda: None) -> None:
-        """Have a folder removed in a thread that nobody waits for, after what is to be done ``first``."""
+    def remove_soon(self, folder: Path, first: Callable[[], object] | None = None) -> None:
+        """Have a folder removed in a thread that nobody waits for, after what is to be done ``first``, and at once."""
         with self._changed:
             self._removing += 1
+            if first is None:
+                self._to_remove.append(folder)
+                if len(self._to_remove) > 1:  # a thread waits for company already
+                    return
+        remove = self._remove_together if first is None else partial(self._remove, folder, first)
         try:
-            THREADS.submit(self._remove, folder, first)
+            THREADS.submit(remove)
         except OSError:  # no thread to be had
-            self._remove(folder, first)
+            self._hurries = True
+            remove()
 
-    def _remove(self, folder: Path, first: Callable[[], object]) -> None:
+    def _remove_together(self) -> None:
+        """Remove all folders that come within a moment; those that come later get a thread of their own."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._hurries, COMPANY_SECONDS)
+            folders, self._to_remove = self._to_remove, []
+        for folder in folders:
+            self._remove(folder)
+
+    def _remove(self, folder: Path, first: Callable[[], object] = lambda: None) -> None:
         try:
             first()
             remove_tree(folder, LONGEST)
@@ -117,6 +135,8 @@ class OwnFolders:
 
     def _wait(self) -> None:
         with self._changed:
+            self._hurries = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._removing, CLOSE_SECONDS)
 
 

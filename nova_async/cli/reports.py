@@ -32,13 +32,15 @@ class Reports:
         self._page = page
         self._places = places
 
-    async def follow(self, events: AsyncGenerator[Event, None], views: Callable[[], Mapping[str, TaskView]]) -> None:
+    async def follow(
+        self, events: Callable[[], AsyncGenerator[Event, None]], views: Callable[[], Mapping[str, TaskView]]
+    ) -> None:
         """Write a line of the job log for each attempt as it ends, to the last."""
         if self._joblog is None:
             return
         add, loop = self._joblog.add, asyncio.get_running_loop()
         numbers: dict[str, int] = {}
-        async for event in events:
+        async for event in events():
             if event.kind is not EventKind.ATTEMPT_ENDED or event.task_id is None:
                 continue
             tasks = views()

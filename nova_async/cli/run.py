@@ -271,7 +271,7 @@ async def run_and_show(orchestrator: "Orchestrator", painter: Painter, reports: 
     from nova_async.control.server import listening
 
     following = asyncio.create_task(painter.follow(orchestrator.events()))
-    reporting = asyncio.create_task(reports.follow(orchestrator.events(), lambda: orchestrator.views))
+    reporting = asyncio.create_task(reports.follow(orchestrator.events, lambda: orchestrator.views))
     painting = asyncio.create_task(painter.paint())
     try:
         async with listening(orchestrator, begun):

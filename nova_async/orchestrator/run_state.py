@@ -268,7 +268,7 @@ class RunState:
                     if self.schedule.is_selected(task_id)]  # fmt: skip
         views = [view_of(self.budget, None, self.stopped_by_budget, left)] if self.budget.is_set else []
         unfinished = set(left)
-        for task_id in self.cascade.tasks:
+        for task_id in self.cascade.tasks if self.out_of_budget else ():
             if task_id in self.out_of_budget:
                 waiting = with_dependents((task_id,), self.cascade, unfinished)
                 views.append(view_of(self.task_budgets[task_id], task_id, (), waiting))

@@ -167,7 +167,7 @@ def test_a_root_that_vanishes_is_made_again(tmp_path: Path) -> None:
     assert second.is_dir()
     assert second.parent != first.parent
     for each in (second,):
-        folders._remove(each, lambda: None)
+        folders._remove(each)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -181,7 +181,7 @@ def test_a_locked_root_belongs_to_somebody(tmp_path: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
-        folders._remove(folder, lambda: None)
+        folders._remove(folder)
 
 
 def test_a_root_that_another_run_sweeps_already_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
