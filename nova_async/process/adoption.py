@@ -19,8 +19,8 @@ from nova_async.process.cookie import supervisor_id, workers_of
 from nova_async.process.kinship import ProcessEntry
 from nova_async.process.table import TABLE
 
-__all__ = ["Start", "begin", "claims", "left_alone", "look_again", "looking_after", "note_family", "orphans", "reap",
-           "reaped", "starting"]  # fmt: skip
+__all__ = ["Start", "begin", "claims", "left_alone", "look_again", "looking_after", "may_be_adopted", "note_family",
+           "orphans", "reap", "reaped", "starting"]  # fmt: skip
 
 PR_SET_CHILD_SUBREAPER = 36
 SELDOM = 1.0  # seconds between two looks that only an agent's output has asked for
@@ -122,6 +122,11 @@ def claims(family: Claimant, entry: ProcessEntry, path_of: Callable[[int], str |
         return False  # another family's, by its cookie; or meant to live on
     others = [other for other in list(_families) if other is not family]
     return not any(other.knows(entry) or (other.since <= entry.start_time and other.leader_runs()) for other in others)
+
+
+def may_be_adopted(pid: int) -> bool:
+    """Tell whether a child of ours may be an orphan that we have adopted; ``claims`` decides."""
+    return _active and pid not in _own
 
 
 def orphans(since: float) -> list[ProcessEntry]:

@@ -81,7 +81,7 @@ class Family:
             if table is blind:
                 blind.remember_group(pid)
         self._search = MemberSearch(
-            table, self._sight, self._kin, pid=pid, born=born, since=since, recognise=self._recognise
+            table, self._sight, self._kin, pid=pid, cookie=cookie, born=born, since=since, recognise=self._recognise
         )
         self._had_others = False
         self._stands_still = False

@@ -18,7 +18,7 @@ PathOf = Callable[[int], str | None]
 
 
 class MemberSearch(Generic[Found]):
-    """Looks at the process table for one family, whose ``pid``, ``born`` and ``since`` these are.
+    """Looks at the process table for one family, whose ``pid``, ``cookie``, ``born`` and ``since`` these are.
 
     ``recognise`` picks the members out of entries of the table; it also takes what tells the family path of a pid, and
     whether some of the entries may be threads. ``kin`` forgets the family's sessions once nobody is left.
@@ -31,6 +31,7 @@ class MemberSearch(Generic[Found]):
         kin: Kin,
         *,
         pid: int,
+        cookie: str,
         born: float,
         since: float,
         recognise: Callable[[list[ProcessEntry], PathOf, bool], list[Found]],
@@ -39,6 +40,7 @@ class MemberSearch(Generic[Found]):
         self._sight = sight
         self._kin = kin
         self._pid = pid
+        self._cookie = cookie
         self._born = born
         self._since = since
         self._recognise = recognise
@@ -88,7 +90,9 @@ class MemberSearch(Generic[Found]):
         the processes born since the look began.
         """
         last = snapshot.last_pid
-        found = self._recognise(self._with_leader(snapshot.everyone(self._since)), snapshot.path_of, False)
+        sessions = self._kin.sessions
+        entries = snapshot.near({self._pid, *self._kin.seen, *sessions}, sessions, self._cookie, self._since)
+        found = self._recognise(self._with_leader(entries), snapshot.path_of, False)
         for _ in range(LOOKS_AT_NEWCOMERS):
             newest = self._table.last_pid()
             if found or last is None or newest is None or newest == last:

@@ -6,10 +6,14 @@ as much as one family's, and the event loop keeps reading meanwhile.
 
 import asyncio
 import math
+import os
 import weakref
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 
 from nova_async._core.threads import DiskThreads
+from nova_async.process import adoption
 from nova_async.process.kinship import ProcessEntry
 from nova_async.process.table import ProcessTable
 
@@ -28,20 +32,57 @@ class Snapshot:
         self._entries = table.everyone(since)
         self._paths: dict[int, str | None] = {}
 
-    def everyone(self, since: float) -> list[ProcessEntry]:
-        """Return all processes that started at or after that time, in the table's units."""
-        return [entry for entry in self._entries if entry.start_time >= since]
+    def near(self, pids: Iterable[int], sessions: Iterable[int], cookie: str, since: float) -> list[ProcessEntry]:
+        """Return all who could belong to a family, among those that started at or after that time.
 
-    def read_paths(self) -> None:
-        """Read the family paths of all of them, so that nobody has to wait for one later."""
-        for entry in self._entries:
-            self.path_of(entry.pid)
+        They have one of these pids, are in one of these sessions, name the last worker of the ``cookie`` in their path,
+        were adopted by us, or descend from such a process. To look at all processes for each of a thousand families
+        that end together would take seconds.
+        """
+        index = self._index
+        found: dict[int, ProcessEntry] = {}
+        waiting = [index.by_pid[pid] for pid in pids if pid in index.by_pid]
+        for session in sessions:
+            waiting += index.by_session.get(session, ())
+        waiting += index.by_worker.get(cookie.rpartition("/")[2], ())
+        waiting += index.adopted
+        while waiting:
+            entry = waiting.pop()
+            if entry.pid not in found and entry.start_time >= since:
+                found[entry.pid] = entry
+                waiting += index.children.get(entry.pid, ())
+        return list(found.values())
+
+    @cached_property
+    def _index(self) -> "_Index":
+        return _Index(self._entries, self.path_of)
+
+    def prepare(self) -> None:
+        """Do all that takes long, such as to read the family paths, so that nobody has to wait for it later."""
+        _ = self._index
 
     def path_of(self, pid: int) -> str | None:
         """Return the family path of a process; None if it has none or hides it."""
         if pid not in self._paths:
             self._paths[pid] = self._table.path_of(pid)
         return self._paths[pid]
+
+
+class _Index:
+    """Where to find processes by what may make them members of a family."""
+
+    def __init__(self, entries: list[ProcessEntry], path_of: Callable[[int], str | None]) -> None:
+        self.by_pid = {entry.pid: entry for entry in entries}
+        self.by_session: dict[int, list[ProcessEntry]] = {}
+        self.by_worker: dict[str, list[ProcessEntry]] = {}  # by each element of its path
+        self.children: dict[int, list[ProcessEntry]] = {}
+        for entry in entries:
+            self.by_session.setdefault(entry.session, []).append(entry)
+            self.children.setdefault(entry.parent, []).append(entry)
+            for worker in set((path_of(entry.pid) or "").split("/")):
+                self.by_worker.setdefault(worker, []).append(entry)
+        self.by_worker.pop("", None)  # what stands before the first element, and whoever has no path
+        self.adopted = [entry for entry in self.children.get(os.getpid(), ()) if adoption.may_be_adopted(entry.pid)]
 
 
 class NextLook:
@@ -74,7 +115,7 @@ class NextLook:
     def _look(self, since: float) -> Snapshot | OSError:
         try:
             snapshot = Snapshot(self._table, since)
-            snapshot.read_paths()
+            snapshot.prepare()
         except OSError as error:
             return error
         return snapshot
