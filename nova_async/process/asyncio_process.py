@@ -1,84 +1,33 @@
-"""A process as asyncio starts it: told of its exit, found where asyncio loses it, and asked whether it has exited."""
+"""A process as asyncio starts it: found where asyncio loses it, and asked whether it has exited."""
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Coroutine
 from typing import Any
 
 from nova_async.process.birth import Unblocked
 
-__all__ = ["EXIT_UNKNOWN", "AsyncioProcess", "pid_of", "started", "transport_in"]
+__all__ = ["EXIT_UNKNOWN", "Started", "Vanished", "created", "has_exited", "pid_of", "transport_in"]
 
 EXIT_UNKNOWN = 255  # what asyncio says of a child that it could not wait for
 
-
-class AsyncioProcess(asyncio.SubprocessProtocol):
-    """A started process, without pipes of asyncio's.
-
-    ``asyncio.subprocess.Process`` tells of an exit through a coroutine only, which takes a task and two more turns of
-    the loop for each child.
-    """
-
-    def __init__(self) -> None:
-        self.transport: Any = None  # asyncio has told it before anybody else has this object
-        self.has_vanished = False  # before asyncio could watch it: it had exited, and been reaped by others
-        self._exited = asyncio.Event()
-        self.on_exit: Callable[[], object] | None = None  # called once the loop has learned of it
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of what asyncio has started; asyncio calls this, before anything else."""
-        self.transport = transport
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return pid_of(self.transport)
-
-    @property
-    def returncode(self) -> int | None:
-        """The exit code, negative for a signal; None until the loop has learned that it has exited."""
-        code: int | None = self.transport.get_returncode()
-        return code
-
-    def process_exited(self) -> None:
-        """Tell everybody who wants to know; asyncio calls this."""
-        self.transport.close()
-        self._exited.set()
-        if self.on_exit is not None:
-            self.on_exit()
-
-    async def wait(self) -> None:
-        """Wait until it has exited. It may be cancelled, called again, and called concurrently."""
-        await self._exited.wait()
-
-    def has_exited(self) -> bool:
-        """Ask the kernel whether it has exited, without reaping it; the loop may not know yet."""
-        if self.returncode is not None:
-            return True
-        if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            return False
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody has reaped it
-            return True
+Started = asyncio.subprocess.Process | asyncio.SubprocessTransport  # the latter where asyncio gave us no process
 
 
-async def started(program: str, *arguments: str, **how: Any) -> AsyncioProcess:
-    """Start a process, with what ``loop.subprocess_exec`` takes.
+class Vanished(asyncio.subprocess.Process):
+    """A process that had exited, and been reaped by others, before asyncio could watch it."""
 
-    One that asyncio's watcher does not find any more has run all the same (G23).
-    """
-    process = AsyncioProcess()
-    starting = asyncio.get_running_loop().subprocess_exec(lambda: process, program, *arguments, **how)
+
+async def created(creating: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """Start the process; one that asyncio's watcher does not find any more has run all the same (G23)."""
     try:
-        await Unblocked(starting)
+        return await Unblocked(creating)
     except ProcessLookupError as error:
-        process.transport = transport_in(error)
-        if process.transport is None:
+        transport: Any = transport_in(error)
+        if transport is None:
             raise
-        process.has_vanished = True
-        process.transport._process_exited(EXIT_UNKNOWN)  # as the watcher does that comes too late
-    return process
+        transport._process_exited(EXIT_UNKNOWN)  # as the watcher does that comes too late
+        return Vanished(transport, transport.get_protocol(), asyncio.get_running_loop())
 
 
 def transport_in(error: BaseException) -> asyncio.SubprocessTransport | None:
@@ -96,6 +45,18 @@ def transport_in(error: BaseException) -> asyncio.SubprocessTransport | None:
     return None
 
 
-def pid_of(transport: asyncio.SubprocessTransport) -> int:
+def pid_of(started: Started) -> int:
     """Return the pid of what was started; 0 if asyncio does not know it."""
-    return transport.get_pid() or 0
+    return (started.get_pid() if isinstance(started, asyncio.SubprocessTransport) else started.pid) or 0
+
+
+def has_exited(process: asyncio.subprocess.Process) -> bool:
+    """Ask the kernel whether it has exited, without reaping it; the loop may not know yet."""
+    if process.returncode is not None:
+        return True
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return False
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # somebody has reaped it
+        return True

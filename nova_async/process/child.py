@@ -1,11 +1,11 @@
 """One child process that was started: its pipes, its exit, and the family that it leads."""
 
+import asyncio
 import os
 import signal
-from collections.abc import Callable
 
 from nova_async._core.descriptors import clear_of_standard_streams
-from nova_async.process.asyncio_process import EXIT_UNKNOWN, AsyncioProcess
+from nova_async.process.asyncio_process import EXIT_UNKNOWN, Vanished, has_exited
 from nova_async.process.exit_status import exit_code_of_reaped
 from nova_async.process.family import Family
 from nova_async.process.keeper import Keeper
@@ -55,7 +55,7 @@ class Child:
     environment, ``family`` the leader and everything that descends from it.
     """
 
-    def __init__(self, process: AsyncioProcess, cookie: str, pipes: Pipes, family: Family) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, cookie: str, pipes: Pipes, family: Family) -> None:
         self.pid = process.pid
         self.cookie = cookie
         self.family = family
@@ -79,21 +79,14 @@ class Child:
         """Return the code that the process ended with: asyncio says 255 if somebody else has reaped it (G23)."""
         if told != EXIT_UNKNOWN or (code := exit_code_of_reaped(self._pidfd)) is None:
             # Where SIGCHLD is ignored, the kernel keeps the status of no child.
-            lost = self._process.has_vanished or signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+            lost = isinstance(self._process, Vanished) or signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
             self.exit_is_unknown = told == EXIT_UNKNOWN and lost
             return told
         return code
 
     def has_exited(self) -> bool:
         """Ask the kernel whether the leader has exited, of which the loop may not know yet."""
-        return self._process.has_exited()
-
-    def when_exited(self, callback: Callable[[], object]) -> None:
-        """Call this once the loop has learned that the leader has exited, or now if it has; a later one replaces it."""
-        if self.returncode is None:
-            self._process.on_exit = callback
-        else:
-            callback()
+        return has_exited(self._process)
 
     async def wait(self) -> int:
         """Wait until the leader has exited and return its code, whatever grandchildren or open pipes remain (G1).
@@ -114,7 +107,7 @@ class Child:
         else:
             code = os.waitstatus_to_exitcode(status) if pid else None
         code = -signal.SIGKILL if code is None else code
-        transport = self._process.transport
+        transport = self._process._transport  # type: ignore[attr-defined]
         transport.get_extra_info("subprocess").returncode = code
         transport.close()  # or it would warn, and close itself by the closed loop
         return code

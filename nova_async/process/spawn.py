@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from nova_async._core.after_fork import Step, in_child
 from nova_async.process import adoption, at_exit, orphan_guard
-from nova_async.process.asyncio_process import AsyncioProcess, pid_of, started, transport_in
+from nova_async.process.asyncio_process import Started, created, has_exited, pid_of, transport_in
 from nova_async.process.birth import give_descriptor_limit
 from nova_async.process.child import Child, Pipes
 from nova_async.process.command import resolve
@@ -117,39 +117,38 @@ async def _start(program: Program, errors_apart: bool, kept: bool) -> Child:
     except BaseException as error:
         if pipes is not None:
             pipes.close()  # first, because an end takes descriptors
-        lost = transport_in(error) if process is None else None
-        transport = lost if process is None else process.transport
-        if transport is not None or isinstance(error, asyncio.CancelledError):
-            _end_started(pid_of(transport) if transport is not None else 0, newborn)
-        if lost is not None:
-            lost.close()  # reaps it
+        started = process or transport_in(error)
+        if started is not None or isinstance(error, asyncio.CancelledError):
+            _end_started(started, newborn)
         at_exit.forget(newborn.cookie)
-        if transport is not None and isinstance(error, Exception):
+        if started is not None and isinstance(error, Exception):
             raise _not_supervised(error) from error
         raise
 
 
-async def _create(program: Program, cookie: str, pipes: Pipes) -> AsyncioProcess:
+async def _create(program: Program, cookie: str, pipes: Pipes) -> asyncio.subprocess.Process:
     """Start the process itself, or a keeper that starts it."""
     assert pipes.output is not None
     file, words, keeper = program.file, program.words, pipes.keeper
     if keeper is not None:
         file, *_ = words = keeper.command(file, words)
-    return await started(
-        *words,
-        executable=file,
-        stdin=program.stdin,
-        stdout=pipes.output.write_end,
-        stderr=(pipes.errors or pipes.output).write_end,
-        cwd=program.cwd,
-        env={**program.env, COOKIE_VARIABLE: cookie},
-        start_new_session=True,
-        close_fds=True,
-        pass_fds=() if keeper is None else (keeper.passed_on,),
+    return await created(
+        asyncio.create_subprocess_exec(
+            *words,
+            executable=file,
+            stdin=program.stdin,
+            stdout=pipes.output.write_end,
+            stderr=(pipes.errors or pipes.output).write_end,
+            cwd=program.cwd,
+            env={**program.env, COOKIE_VARIABLE: cookie},
+            start_new_session=True,
+            close_fds=True,
+            pass_fds=() if keeper is None else (keeper.passed_on,),
+        )
     )
 
 
-def _supervise(leader: AsyncioProcess, newborn: Newborn, pipes: Pipes) -> Child:
+def _supervise(leader: asyncio.subprocess.Process, newborn: Newborn, pipes: Pipes) -> Child:
     """Make the family of a process that runs known to all that may have to end it."""
     pipes.close_ends_of_child()
     keeper = pipes.keeper
@@ -161,7 +160,7 @@ def _supervise(leader: AsyncioProcess, newborn: Newborn, pipes: Pipes) -> Child:
             family.note(keeper.last_words())
 
     family = Family(
-        leader.pid, **newborn._asdict(), leader_exit=leader_exit, leader_runs=lambda: not leader.has_exited()
+        leader.pid, **newborn._asdict(), leader_exit=leader_exit, leader_runs=lambda: not has_exited(leader)
     )
     adoption.note_family(family)
     at_exit.register(family)
@@ -169,14 +168,17 @@ def _supervise(leader: AsyncioProcess, newborn: Newborn, pipes: Pipes) -> Child:
     return Child(leader, newborn.cookie, pipes, family)
 
 
-def _end_started(pid: int, newborn: Newborn) -> None:
-    """Kill what a start that failed has left running.
+def _end_started(started: Started | None, newborn: Newborn) -> None:
+    """Kill and reap what a start that failed has left running.
 
-    0 is a start that was cancelled with its whole loop: asyncio has killed the leader, but it may have had children.
+    None is a start that was cancelled with its whole loop: asyncio has killed the leader, but it may have had children.
     """
+    pid = 0 if started is None else pid_of(started)
     Family(pid, **newborn._asdict()).kill_now()
     orphan_guard.forget(newborn.cookie)
     adoption.reaped(pid)
+    if isinstance(started, asyncio.SubprocessTransport):
+        started.close()  # reaps it
 
 
 def _not_supervised(error: Exception) -> OSError:

@@ -69,7 +69,7 @@ class Life:
         self._seen_through = False  # whether `_ending` has been awaited to its end
         self._hurried = False
         self._survivors: list[Member] = []  # of another user, or stuck in the kernel: no signal of ours ends these
-        self._news_of_leader = asyncio.Event()  # it has exited, or cannot be killed
+        self._exit: asyncio.Task[int] | None = None
         self._timers = Timers()
         self._suspended_at: float | None = None  # on the loop's clock
         self._streams = Streams(
@@ -92,7 +92,6 @@ class Life:
         )
         if record.pricing is not None:
             record.pricing.on_known = self.note_prices
-        child.when_exited(self._news_of_leader.set)
         self.task = self._begin()
 
     def _begin(self) -> "asyncio.Task[None]":
@@ -235,13 +234,15 @@ class Life:
 
     async def _exit_or_refusal(self) -> int:
         """Wait until the leader has exited, or has turned out to be one that we cannot kill."""
-        while self._child.returncode is None:
-            await self._news_of_leader.wait()
-            if any(member.pid == self._child.pid for member in self._survivors):
-                return EXIT_UNKNOWN
-            if self._child.returncode is None:
-                self._news_of_leader.clear()
-        return await self._child.wait()
+        while not any(member.pid == self._child.pid for member in self._survivors):
+            self._exit = asyncio.get_running_loop().create_task(self._child.wait())
+            try:
+                await asyncio.wait([self._exit])
+                if not self._exit.cancelled():
+                    return self._exit.result()
+            finally:
+                self._exit.cancel()
+        return EXIT_UNKNOWN
 
     def _let_log_close(self) -> None:
         """Have the log closed while the family is looked for, if no one is left who could write to it."""
@@ -269,8 +270,8 @@ class Life:
                 await asyncio.sleep(pause)
             else:
                 break
-        if self._survivors:
-            self._news_of_leader.set()  # it would be waited for for ever if it is one of them
+        if self._survivors and self._exit is not None:
+            self._exit.cancel()  # it would wait for ever if the leader is one of them
 
     def _longer(self, pause: float, error: Exception) -> float:
         """Note what keeps the worker from ending (no free descriptor, say); return how many seconds to wait for it."""
