@@ -1,6 +1,5 @@
 """Tables: what stands below one another in `nova plan`, `nova status` and a run's table is set in the same way."""
 
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -20,7 +19,11 @@ NARROWEST = 8  # columns; a narrower cell is unreadable, and the terminal may wr
 
 def columns_of_terminal() -> int | None:
     """Return how wide the terminal is; None where nobody looks at one, and lines are as long as they are."""
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+    if not is_terminal(sys.stdout):
+        return None
+    from shutil import get_terminal_size  # with all that packs archives
+
+    return get_terminal_size().columns
 
 
 def width_of(line: Line) -> int:
