@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from nova_async.attempt.earlier_logs import with_log_found
 from nova_async.cli.found_run import FoundRun, find_run, totals_of, view_of, warn_of_foreign
 from nova_async.errors import JournalError, NovaError, StateFileError
 from nova_async.journal.condition import condition_of
@@ -15,7 +16,6 @@ from nova_async.journal.state_document import read_state
 from nova_async.records import Attempt, AttemptEnd, LogRef
 from nova_async.views import RunView, TaskView
 from nova_async.words import Condition
-from nova_async.worker.log.file import find_log
 
 if TYPE_CHECKING:
     from nova_async.cascade import Cascade
@@ -100,22 +100,10 @@ def find_task_of_run(task_id: str, run: FoundRun) -> FoundTask:
 
         raise NoTaskError(f"no task {task_id} in run {run.view.run_id}{did_you_mean(task_id, sorted(run.tasks))}")
     plan = run.plan if run.plan.is_file() else None
-    view = replace(view, attempts=tuple(map(with_log_as_it_lies, view.attempts)))
+    view = replace(view, attempts=tuple(map(with_log_found, view.attempts)))
     if end := view.attempts[-1].end if view.attempts else None:
         view = replace(view, log_path=end.log.path if end.log else None)
     return FoundTask(view, plan, run.condition is not Condition.RUNNING, of_run=True)
-
-
-def with_log_as_it_lies(attempt: Attempt) -> Attempt:
-    """Return an attempt with the path that its log has by now: later attempts move it aside."""
-    end = attempt.end
-    if end is None or end.log is None or end.log.device is None or end.log.inode is None:
-        return attempt
-    try:
-        path = find_log(Path(end.log.path), (end.log.device, end.log.inode))
-    except OSError:
-        return attempt  # it is gone
-    return replace(attempt, end=replace(end, log=replace(end.log, path=str(path))))
 
 
 def read_plan_of(task: FoundTask) -> "Cascade":
@@ -176,7 +164,7 @@ def with_log(attempt: Attempt, logs: Mapping[int, LogRef | None]) -> Attempt:
     log = logs.get(attempt.start.id.number)
     if log is not None and attempt.end is not None:
         attempt = replace(attempt, end=replace(attempt.end, log=log))
-    return with_log_as_it_lies(attempt)
+    return with_log_found(attempt)
 
 
 def answer_of(attempts: Sequence[Attempt]) -> Answer | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import final
 
 from nova_async._core.threads import in_thread
+from nova_async.attempt.earlier_logs import with_log_found
 from nova_async.cascade import Task
 from nova_async.orchestrator.budget import Budget, spent_by
 from nova_async.orchestrator.placing import Placed
@@ -19,7 +19,6 @@ from nova_async.records import Attempt, AttemptEnd, AttemptFacts, AttemptStart, 
 from nova_async.usage import Totals
 from nova_async.views import TaskView
 from nova_async.words import Outcome, TaskState
-from nova_async.worker.log.file import find_log
 
 __all__ = ["TaskKnown", "answer_for"]
 
@@ -142,14 +141,12 @@ class TaskKnown:
 
     async def find_logs(self, tell: Callable[[], object]) -> None:
         """Note where the logs of earlier attempts lie by now, and tell of it: each new one moves them aside."""
-        for number, attempt in enumerate(self.attempts[:-1]):
-            end = attempt.end
-            if end is None or end.log is None or end.log.device is None or end.log.inode is None:
-                continue
-            identity = end.log.device, end.log.inode
-            with suppress(OSError):  # it was moved away or deleted, or no thread is to be had
-                found = await in_thread(find_log, Path(end.log.path), identity)
-                self.attempts[number] = replace(attempt, end=replace(end, log=replace(end.log, path=str(found))))
+        earlier = self.attempts[:-1]
+        with suppress(OSError):  # no thread is to be had
+            found = await in_thread(lambda: [with_log_found(attempt) for attempt in earlier])
+            for place, attempt in enumerate(earlier):
+                if self.attempts[place] is attempt:  # it may have changed meanwhile
+                    self.attempts[place] = found[place]
         tell()
 
     def end(self, end: AttemptEnd) -> None:

@@ -3,13 +3,13 @@
 Everything here blocks; ``writer`` calls it in a thread.
 """
 
+import contextlib
 import errno
 import io
 import os
-import re
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from nova_async._core.atomic_files import own_folder
 from nova_async._core.descriptors import clear_of_standard_streams
 from nova_async._core.own_places import open_without_waiting, refuse_links
+from nova_async.worker.log.kept import kept_logs, note_kept, numbered
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -266,19 +267,14 @@ def claim_kept_name(path: Path) -> tuple[Path, int]:
     """Create the next ``F1~n.log``, so that two workers with one id take different ones; return its descriptor, too."""
     number = max((number for number, _ in kept_logs(path)), default=0) + 1
     while True:
-        aside = path.with_name(f"{path.stem}~{number}{path.suffix}")
+        aside = numbered(path, number)
         try:
-            return aside, open_private(aside, NEW)
+            descriptor = open_private(aside, NEW)
         except FileExistsError:
             number += 1
-
-
-def kept_logs(path: Path) -> Iterator[tuple[int, Path]]:
-    """Find the logs of earlier attempts beside the latest one: their numbers and paths, in no order."""
-    name = re.compile(re.escape(path.stem) + r"~(\d+)" + re.escape(path.suffix))
-    for other in os.listdir(path.parent):  # noqa: PTH208 - names suffice
-        if match := name.fullmatch(other):
-            yield int(match[1]), path.with_name(other)
+        else:
+            note_kept(path, number)
+            return aside, descriptor
 
 
 def open_to_read(path: Path, identity: FileIdentity) -> io.FileIO:
@@ -302,8 +298,9 @@ def find_log(path: Path, identity: FileIdentity) -> Path:
         if identity_of(path.stat()) == identity:
             return path
         for _, other in kept_logs(path):
-            if identity_of(other.stat()) == identity:
-                return other
+            with contextlib.suppress(FileNotFoundError):
+                if identity_of(other.stat()) == identity:
+                    return other
     except (FileNotFoundError, ValueError):  # also what can be no path, from a journal of somebody else's
         pass
     raise FileNotFoundError(errno.ENOENT, "the log was moved or deleted", str(path))
