@@ -21,7 +21,6 @@ from nova_async.cli.task_rows import by_group, choose, groups_of, task_table
 from nova_async.cli.tones import cell_of
 from nova_async.control.board import Board, Need, Why
 from nova_async.control.gauge_words import describe_gauge
-from nova_async.control.shown import head_of, looks_of, rollup_document
 from nova_async.errors import StateFileError
 from nova_async.journal.condition import condition_of, supervisor_lives
 from nova_async.journal.last_output import with_last_output
@@ -96,6 +95,8 @@ def board_of(run: RunView, tasks: Mapping[str, TaskView]) -> Board:
 
 def document(board: Board) -> dict[str, Any]:
     """Return it all as one JSON object: what the state file says, with the clocks of now, and what is shown of it."""
+    from nova_async.control.shown import head_of, looks_of, rollup_document  # with timelines: people get a table
+
     return {
         "schema": STATUS_SCHEMA,
         **head_of(board, run_document(board.run)),

@@ -17,7 +17,7 @@ from nova_async.process.signalling import is_still
 from nova_async.process.snapshot import LOOKING_THREADS
 from nova_async.process.sweep import KnownProcess, Orphans
 from nova_async.process.table import TABLE, ProcessId
-from nova_async.records import Attempt, AttemptEnd, AttemptId, RunStart
+from nova_async.records import Attempt, AttemptEnd, AttemptId, AttemptStart, RunStart
 from nova_async.usage import TokenUsage
 from nova_async.words import Leftovers, RunEnd
 
@@ -50,19 +50,24 @@ async def end_earlier_families(
         await journal.end_run(run.run_id, datetime.now(UTC), RunEnd.LOST)
     running = await reclaim(executor, [attempt.start.id for attempt in attempts])
     lost = [attempt for attempt in attempts if attempt.start.id not in running and attempt.finished is None]
-    before = {attempt.start.id: await used_before(journal, attempt) for attempt in lost}
+    before = await used_before(journal, lost)
     remains = await asyncio.wrap_future(LOOKING_THREADS.submit(look_for_remains, lost, before, look))
     await journal.end_lost(datetime.now(UTC), but_for=running.keys(), remains=remains)
     return running
 
 
-async def used_before(journal: Journal, attempt: Attempt) -> TokenUsage | None:
-    """Return what earlier attempts have used in the session that this one resumed; None where it resumed none."""
-    start = attempt.start
-    if start.resumes is None:
-        return None
-    history, task_id = await journal.history(start.plan), start.id.task_id
-    return used_in(start.resumes, history.attempts.get(task_id, ()), history.earlier.get(task_id))
+async def used_before(journal: Journal, attempts: Sequence[Attempt]) -> Mapping[AttemptId, TokenUsage | None]:
+    """Return what earlier attempts have used in the sessions that these resumed; None for one that resumed none."""
+    starts = [attempt.start for attempt in attempts]
+    past = {plan: await journal.history(plan) for plan in {start.plan for start in starts if start.resumes is not None}}
+
+    def used(start: AttemptStart) -> TokenUsage | None:
+        if start.resumes is None:
+            return None
+        history, task_id = past[start.plan], start.id.task_id
+        return used_in(start.resumes, history.attempts.get(task_id, ()), history.earlier.get(task_id))
+
+    return {start.id: used(start) for start in starts}
 
 
 def look_for_remains(

@@ -208,6 +208,6 @@ async def test_what_a_killed_attempt_had_resumed_is_known_from_the_journal(tmp_p
     second = replace(began, id=AttemptId("r", "F1", 2), resumes="t")
     await book.begin_attempt(second)
     opened = await book.open_attempts()
-    assert [await used_before(book, attempt) for attempt in opened] == [TokenUsage(60, 2, 4, 0)]
-    assert await used_before(book, Attempt(start=began)) is None
+    used = {second.id: TokenUsage(60, 2, 4, 0), began.id: None}
+    assert await used_before(book, [*opened, Attempt(start=began)]) == used
     await book.close()
