@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_async.process.command import resolve
+from nova_async.process.command import environment_of, resolve
 from nova_async.process.spawn import spawn
 
 from .watching import running, text_until
@@ -135,3 +135,14 @@ def test_a_folder_of_path_that_may_not_be_searched_has_nothing(tmp_path: Path) -
         resolve(["tool"], env=env)
     tool.chmod(0o755)
     assert resolve(["tool"], env=env) == [str(tool)]
+
+
+def test_our_own_environment_is_what_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set, changed or taken away is seen at once; who gets the environment may alter it."""
+    assert environment_of(os.environ) == dict(os.environ)
+    for value in ("1", "2", "caf\udce9"):
+        monkeypatch.setenv("NEW", value)
+        environment_of(os.environ)["NEW"] = "altered"
+        assert environment_of(os.environ) == dict(os.environ)
+    monkeypatch.delenv("NEW")
+    assert environment_of(os.environ) == dict(os.environ)

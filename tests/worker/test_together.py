@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nova_async import AsyncWorker
 from nova_async._core.threads import DISK_THREADS
 from nova_async.worker.log import together, writer
 from nova_async.worker.log.together import Door, WritePace
@@ -43,6 +44,15 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(DISK_THREADS, "submit", noting)
     return noted
+
+
+async def test_a_silent_life_takes_two_hops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log is opened and closed in a thread; nothing else of it is done there."""
+    noted = submitted(monkeypatch)
+    worker = AsyncWorker("F1", log_dir=tmp_path)
+    await worker.start(["true"])
+    await worker.wait()
+    assert len(noted) == 2
 
 
 async def test_many_logs_share_a_hop(logs: list[LogWriter], monkeypatch: pytest.MonkeyPatch) -> None:
