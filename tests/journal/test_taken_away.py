@@ -242,6 +242,21 @@ async def test_a_place_that_cannot_be_made(troubled: Troubled) -> None:
     assert JournalReader(path).last_number() == 1
 
 
+async def test_what_fails_once_is_looked_at_before_the_next(troubled: Troubled) -> None:
+    """Usually only after a write; so of the attempts that nobody was told to begin at most the first one is there."""
+    path, journal = troubled.path, troubled.journal
+    assert journal._watch is not None
+    journal._watch.close()
+    path.parent.rename(path.parent.with_name("elsewhere"))
+    path.parent.touch()
+    for task_id in ("F3", "F4", "F5"):
+        with pytest.raises(JournalError, match="cannot be used"):
+            await journal.begin_attempt(start(task_id))
+    path.parent.unlink()
+    await journal.begin_attempt(start("F6"))
+    assert {"F1", "F2", "F6"} <= set(JournalReader(path).latest(PLAN)) <= {"F1", "F2", "F3", "F6"}
+
+
 async def test_closing_puts_it_back(troubled: Troubled) -> None:
     """A journal that is taken away just before its end is there after it."""
     assert troubled.journal._watch is not None
