@@ -10,6 +10,7 @@ __all__ = ["Crowd", "crowd_in"]
 
 FEW = 8  # pipes that the loop itself watches: a line of one of so few is read at once
 GATHER_SECONDS = 0.005  # what many say in that time is read in one turn; nobody sees that it waited
+TELL_SECONDS = 0.05  # of many, what is known by their output is told as often as somebody could see it change
 TALK = 4 * 1024  # bytes; who prints more at a time is not kept waiting: its pipe would be full soon
 
 
@@ -23,6 +24,8 @@ class Crowd:
         # A selector of our own can be watched as if it were a pipe, where it is a kernel's object (epoll, kqueue).
         self._selector: Any = None
         self._pause: asyncio.TimerHandle | None = None
+        self._owed: dict[Callable[[], None], None] = {}
+        self._telling: asyncio.TimerHandle | None = None
 
     def add(self, descriptor: int, read: Callable[[], int]) -> None:
         """Call ``read`` from now on when there is something in a pipe, or it has ended."""
@@ -45,6 +48,30 @@ class Crowd:
         if len(self._readers) <= FEW:
             self._end_turns()
 
+    def tell(self, call: Callable[[], None]) -> None:
+        """Make a call that tells what has been read: at once, or where many talk soon, and once for all until then."""
+        if self._selector is None:
+            call()
+            return
+        self._owed[call] = None
+        if self._telling is None:
+            self._telling = self._loop.call_later(TELL_SECONDS, self._tell_all)
+
+    def owes(self, call: Callable[[], None]) -> bool:
+        """Forget a call that was to be made soon; tell whether there was one."""
+        return self._owed.pop(call, call) is None
+
+    def _tell_all(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        while self._owed:
+            call, _ = self._owed.popitem()
+            try:
+                call()
+            except Exception as error:
+                self._loop.call_exception_handler({"message": "telling of an output failed", "exception": error})
+
     def _begin_turns(self, newcomer: int) -> None:
         self._selector = selectors.DefaultSelector()
         for descriptor in self._readers:
@@ -62,6 +89,7 @@ class Crowd:
         self._selector = None
         for descriptor, read in self._readers.items():
             self._loop.add_reader(descriptor, read)
+        self._tell_all()
 
     def _listen(self) -> None:
         self._pause = None

@@ -110,6 +110,7 @@ class Life:
 
         Without ``grace`` SIGKILL is sent at once, even if a gentler end has begun.
         """
+        self._streams.tell_now()  # which may itself be a reason to stop
         # It may have exited while we stood still, and nobody have noticed.
         if self._stop is None and not self._child.has_exited():
             self._stop, self._at_stop = stop, self._record.report

@@ -30,7 +30,7 @@ class OutputPump:
         self, pipes: Mapping[int, Callable[[bytes], bool]], on_end: Callable[[], object] = lambda: None
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._crowd = crowd_in(self._loop)
+        self.crowd = crowd_in(self._loop)
         self.now = self._loop.time
         self._pipes = [_Pipe(descriptor, take, self) for descriptor, take in pipes.items()]
         self._on_end = on_end
@@ -59,7 +59,7 @@ class OutputPump:
         if self.is_paused:
             for pipe in self._pipes:
                 if not pipe.at_end:
-                    self._crowd.add(pipe.descriptor, pipe.read)
+                    self.crowd.add(pipe.descriptor, pipe.read)
             self._reading = True
             self.last_byte_at = self._loop.time()  # nobody could be heard during the pause
 
@@ -67,7 +67,7 @@ class OutputPump:
         """Stop reading until ``resume`` is called."""
         if self._reading:
             for pipe in self._pipes:
-                self._crowd.remove(pipe.descriptor)
+                self.crowd.remove(pipe.descriptor)
             self._reading = False
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class OutputPump:
 
     def note_end(self, ended: "_Pipe") -> None:
         """Take note that a pipe has ended."""
-        self._crowd.remove(ended.descriptor)
+        self.crowd.remove(ended.descriptor)
         if all(pipe.at_end for pipe in self._pipes):
             self.close()
             self._on_end()

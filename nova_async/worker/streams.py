@@ -41,6 +41,7 @@ class Streams:
         self._feed_error = error_entrance(reader)
         self._report: AgentReport | None = None  # the last one that was passed on
         self._on_report = on_report
+        self._tell = self._tell_report  # one object, by which the crowd knows it
         self._timers = timers
         self._notes = Notes(child.family, timers)
         self._lines = WholeLines(log.put)
@@ -67,6 +68,11 @@ class Streams:
         """Pass the report on at the next output, whether or not that changes it."""
         self._report = None
 
+    def tell_now(self) -> None:
+        """Pass on what the reader knows, if that was put off."""
+        if self.pump.crowd.owes(self._tell):
+            self._tell_report()
+
     def end(self) -> AgentReport:
         """Read no more, hand on all that was held back, and return the final report. It may be called again."""
         self.pump.close()
@@ -74,6 +80,7 @@ class Streams:
             redacted.end()
         self._lines.let_all_in()
         self._reader.close()
+        self.pump.crowd.owes(self._tell)  # the final one is told by who ends it
         return self._reader.report
 
     def _take(self, chunk: bytes) -> bool:
@@ -109,8 +116,11 @@ class Streams:
     def _pass_on(self) -> bool:
         """Pass on what the reader knows now, and note the descendants; tell whether the log has room for more."""
         self._notes.ask()
+        self.pump.crowd.tell(self._tell)
+        return not self._log.is_full
+
+    def _tell_report(self) -> None:
         report = self._reader.report
         if report is not self._report:
             self._report = report
             self._on_report(report)
-        return not self._log.is_full

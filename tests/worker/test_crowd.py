@@ -3,10 +3,15 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
+from nova_async import AsyncWorker, WorkerEnd
+from nova_async.worker import crowd as crowds
 from nova_async.worker.crowd import FEW, TALK, Crowd, crowd_in
+from nova_async.worker.verdict import Stop
+from tests.children import ready
 
 MANY = FEW + 4
 
@@ -128,6 +133,54 @@ async def test_one_that_fails_is_told_and_holds_up_nobody(talkers: Callable[[int
         many.say(number)
     await many.heard(MANY - 1)
     assert told == ["reading a pipe failed"]
+
+
+async def test_what_is_known_is_told_once_for_many_lines(talkers: Callable[[int], Talkers]) -> None:
+    """Of few at once; of many in a moment, however much they said until then, also if one cannot be told."""
+    told: list[str] = []
+    few, many = talkers(FEW), talkers(MANY)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    calls = [lambda: told.append("a"), lambda: told.append("b"), lambda: [][0], lambda: told.append("no")]
+    few.crowd.tell(calls[0])
+    assert told == ["a"]
+    for call in 3 * calls:
+        many.crowd.tell(call)
+    assert many.crowd.owes(calls[3])
+    assert not many.crowd.owes(calls[3])
+    assert told == ["a"]
+    async with asyncio.timeout(10):
+        while len(told) < 4:
+            await asyncio.sleep(0)
+    assert sorted(told[1:]) == ["a", "b", "telling of an output failed"]
+    many.crowd.tell(calls[1])
+    for number in range(MANY - FEW):
+        many.leave(number)
+    assert told[4:] == ["b"]  # where few are left, at once
+
+
+SUCCESS = """\
+{"type":"system","subtype":"init","session_id":"s","model":"m"}
+{"type":"assistant","message":{"id":"a","model":"m","usage":{"output_tokens":1},"content":[]},"session_id":"s"}
+{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":"done","modelUsage":{}}
+ready
+"""
+
+
+async def test_a_stop_knows_all_that_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A success that was not told yet counts, although the agent begins another turn as it is stopped."""
+    monkeypatch.setattr(crowds, "FEW", 1)  # its standard error is the second pipe
+    monkeypatch.setattr(crowds, "TELL_SECONDS", 60.0)
+    (tmp_path / "said").write_text(SUCCESS)
+    again = "trap 'head -n 1 said; exit' TERM INT; cat said; while :; do sleep 0.05; done"
+    worker = AsyncWorker("F1", log_dir=tmp_path, agent="claude")
+    await worker.start(["sh", "-c", again], cwd=tmp_path)
+    await ready(worker)
+    assert worker.report.is_error is None
+    life = worker._life
+    assert life is not None
+    life.stop(Stop(WorkerEnd.STALLED, "it is stopped"))
+    await worker.wait()
+    assert (worker.report.goes_on, worker.end) == (True, WorkerEnd.LINGERED)
 
 
 async def test_one_crowd_for_a_loop() -> None:
