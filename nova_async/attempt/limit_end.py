@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from nova_async.agents import Gauge, UsageLimit
 from nova_async.agents.resets import FURTHEST, more_exactly, reset_moment
@@ -36,6 +35,8 @@ def zone_of_agent(environment: Mapping[str, str]) -> tzinfo:
     """Return the time zone in which an agent tells its times: that of ``TZ``, else this machine's."""
     zone = zone_named(environment.get("TZ", "").removeprefix(":"))
     if zone is None and "TZ" not in environment:
+        from zoneinfo import ZoneInfo  # see below
+
         try:
             with LOCALTIME.open("rb") as file:  # with its changes of the clocks
                 zone = ZoneInfo.from_file(file)
@@ -46,6 +47,8 @@ def zone_of_agent(environment: Mapping[str, str]) -> tzinfo:
 
 def zone_named(name: str) -> tzinfo | None:
     """Return the time zone of this name; None if this machine has no such one."""
+    from zoneinfo import ZoneInfo  # with all about how Python was built; few runs meet a limit
+
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):

@@ -3,7 +3,7 @@
 from nova_async.agents import AGENTS, recognise
 from nova_async.cascade import Cascade, Task
 from nova_async.orchestrator.countable import late_budgets, named
-from nova_async.orchestrator.price_search import find_prices
+from nova_async.orchestrator.price_search import can_be_estimated
 
 __all__ = ["not_enforced"]
 
@@ -29,15 +29,20 @@ def not_enforced(cascade: Cascade) -> list[str]:
     if worktrees:
         found.append(f"worktree is not enforced yet{named(worktrees)}: tasks share one working tree")
     # Only the agents' own command lines have a place for it, and not those of all agents.
-    able = [name for name, agent in AGENTS.items() if agent.caps_turns]
     turns = [
         task.id for task in tasks
-        if task.options.max_turns and (task.options.agent not in able or cascade.command_of(task) is not None)
+        if task.options.max_turns and (not caps_turns(task.options.agent) or cascade.command_of(task) is not None)
     ]  # fmt: skip
     if turns:
         takers = " and ".join(name for name, agent in AGENTS.items() if agent.caps_turns)
         found.append(f"max_turns is not enforced{named(turns)}: only {takers} support it")
-    return found + late_budgets(cascade, find_prices(cascade, for_budgets=True).has)
+    return found + late_budgets(cascade, can_be_estimated(cascade))
+
+
+def caps_turns(name: str) -> bool:
+    """Tell whether an agent can be told how often it may call its model."""
+    agent = AGENTS.get(name)
+    return agent is not None and agent.caps_turns
 
 
 def can_be_isolated(cascade: Cascade, task: Task) -> bool:

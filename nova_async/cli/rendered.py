@@ -1,6 +1,5 @@
 """What agents print, on a terminal: rendered, in colours. A pipe gets the bytes as they are, and none of this."""
 
-import shutil
 from typing import TextIO, final
 
 from nova_async.agents import Layout, PieceKind
@@ -57,7 +56,11 @@ class Rendered:
         write(shown + self._layout.end(), self._stream)
 
     def _painted(self, kind: PieceKind, line: str) -> str:
-        width = shutil.get_terminal_size().columns if kind is PieceKind.OUTPUT and is_terminal(self._stream) else None
+        width = None
+        if kind is PieceKind.OUTPUT and is_terminal(self._stream):
+            from shutil import get_terminal_size  # with all that packs archives
+
+            width = get_terminal_size().columns
         if width is not None and width_of(line.expandtabs()) > width:  # it is shortened anyway, and keeps its bar
             line = plain(cut(line.expandtabs(), width))
         return paint([Span(line, INKS.get(kind, Ink.PLAIN))], self._colours)

@@ -1,6 +1,7 @@
 """Finds the prices that a run of a plan would estimate by."""
 
 from collections.abc import Callable
+from functools import cache
 
 from nova_async.cascade import Cascade
 from nova_async.orchestrator.cost_sources import KnownPrices, models_without_entry
@@ -8,7 +9,7 @@ from nova_async.orchestrator.countable import Counted
 from nova_async.prices import Prices
 from nova_async.worker.published_prices import PUBLISHED
 
-__all__ = ["find_prices", "may_be_estimated"]
+__all__ = ["can_be_estimated", "find_prices", "may_be_estimated"]
 
 
 def find_prices(cascade: Cascade, *, for_budgets: bool = False) -> KnownPrices:
@@ -23,6 +24,15 @@ def find_prices(cascade: Cascade, *, for_budgets: bool = False) -> KnownPrices:
     if any(models_without_entry(cascade, prices, with_budget=for_budgets)):
         PUBLISHED.read()
     return KnownPrices(prices, PUBLISHED.of, PUBLISHED.version or installed_version())
+
+
+def can_be_estimated(cascade: Cascade) -> Callable[[Counted], bool]:
+    """Return what tells whether a cost can be estimated; it looks for prices when it is first asked.
+
+    So most plans, which have no budget in dollars, do without.
+    """
+    prices = cache(lambda: find_prices(cascade, for_budgets=True))
+    return lambda counted: prices().has(counted)
 
 
 def may_be_estimated(cascade: Cascade) -> Callable[[Counted], bool]:

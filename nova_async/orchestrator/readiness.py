@@ -21,7 +21,7 @@ from nova_async.errors import NotReadyError
 from nova_async.journal.history import History
 from nova_async.orchestrator.countable import budget_problems, told
 from nova_async.orchestrator.outlook import look_ahead
-from nova_async.orchestrator.price_search import find_prices, may_be_estimated
+from nova_async.orchestrator.price_search import can_be_estimated, may_be_estimated
 from nova_async.process.command import resolve
 
 __all__ = [
@@ -111,8 +111,7 @@ class Readiness:
                 found.add(f"only {left >> 20} MB free in {path}: free some space", is_note=left >= LEAST_ROOM)
         tasks = list(tasks)
         if self._knows_commands:
-            prices = find_prices(self._cascade, for_budgets=True)
-            found.problems.update(budget_problems(self._cascade, tasks, prices.has))
+            found.problems.update(budget_problems(self._cascade, tasks, can_be_estimated(self._cascade)))
         if self._runs_here:
             for task in tasks:
                 self._look_at(task, found, is_done=task.id in to_check)
