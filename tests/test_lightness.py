@@ -71,6 +71,19 @@ def test_a_plain_run_loads_nothing_that_tells_others(tmp_path: Path) -> None:
     assert "orchestrator" in rooms
     assert rooms & {"notice", "tracing", "web"} == set()
     assert loaded & {"opentelemetry", "requests", "http.client", "starlette"} == set()
+    # for prices and foreign agents, for --junit, and for a limit that is met
+    assert loaded & {"importlib.metadata", "email", "xml", "zoneinfo"} == set()
+
+
+def test_a_look_at_the_state_is_light(tmp_path: Path) -> None:
+    """``nova status`` reads one file and writes a table: no event loop, no plan, no journal, no timelines of a page."""
+    loaded = loaded_by(
+        f"import sys; sys.argv = ['nova', 'status', {str(tmp_path)!r}]\n"
+        "from nova_async.cli.main import main\ntry: main()\nexcept SystemExit as end: assert end.code == 2"
+    )
+    assert "nova_async.cli.status" in loaded
+    assert loaded & (HEAVY - {"click", "rich"} | {"asyncio", "msgspec", "shutil", "socket"}) == set()
+    assert loaded & {"nova_async.control.timeline", "nova_async.cascade", "nova_async.agents"} == set()
 
 
 def test_the_guard_loads_next_to_nothing(tmp_path: Path) -> None:
