@@ -14,7 +14,7 @@ from typing import final
 from nova_async._core.after_fork import Step, in_child
 from nova_async._core.descriptors import open_pipe
 
-__all__ = ["RATION", "USUAL", "OutputPipe", "PipeRation"]
+__all__ = ["LARGEST", "RATION", "USUAL", "OutputPipe", "PipeRation", "room_in"]
 
 LARGEST = 1024 * 1024  # bytes; what an unprivileged user may ask for (pipe-max-size)
 USUAL = 64 * 1024  # bytes; a pipe's default size
@@ -22,6 +22,7 @@ OURS = 32 * 1024 * 1024  # bytes; half of what an unprivileged user has
 EIGHTH = 8  # each child takes at most this part of what is left, so later ones get theirs
 
 F_SETPIPE_SZ: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
+F_GETPIPE_SZ: int | None = getattr(fcntl, "F_GETPIPE_SZ", None)
 
 
 class PipeRation:
@@ -99,3 +100,8 @@ class OutputPipe:
             os.close(self.read_end)
             self.read_end = -1
             RATION.give_back(self._size)
+
+
+def room_in(descriptor: int) -> int:
+    """Return how many bytes a pipe holds, as far as the system tells."""
+    return USUAL if F_GETPIPE_SZ is None else fcntl.fcntl(descriptor, F_GETPIPE_SZ)

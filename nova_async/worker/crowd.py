@@ -21,14 +21,19 @@ class Crowd:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._readers: dict[int, Callable[[], int]] = {}
+        self._apart: set[int] = set()
         # A selector of our own can be watched as if it were a pipe, where it is a kernel's object (epoll, kqueue).
         self._selector: Any = None
         self._pause: asyncio.TimerHandle | None = None
         self._owed: dict[Callable[[], None], None] = {}
         self._telling: asyncio.TimerHandle | None = None
 
-    def add(self, descriptor: int, read: Callable[[], int]) -> None:
-        """Call ``read`` from now on when there is something in a pipe, or it has ended."""
+    def add(self, descriptor: int, read: Callable[[], int], *, at_once: bool = False) -> None:
+        """Call ``read`` from now on when there is something in a pipe, or it has ended; if need be always at once."""
+        if at_once:
+            self._apart.add(descriptor)
+            self._loop.add_reader(descriptor, read)
+            return
         self._readers[descriptor] = read
         if self._selector is not None:
             self._selector.register(descriptor, selectors.EVENT_READ)
@@ -39,6 +44,9 @@ class Crowd:
 
     def remove(self, descriptor: int) -> None:
         """Call it no more; a pipe that is not there is left alone."""
+        if descriptor in self._apart:
+            self._apart.remove(descriptor)
+            self._loop.remove_reader(descriptor)
         if self._readers.pop(descriptor, None) is None:
             return
         if self._selector is None:

@@ -5,7 +5,7 @@ import fcntl
 import os
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from nova_async._core.awake import LATE_SECONDS
 from nova_async.worker.crowd import crowd_in
@@ -23,17 +23,23 @@ class OutputPump:
     """Hands every chunk that the child writes to the ``take`` of its pipe, until all pipes end or it is closed.
 
     ``pipes`` is each pipe's descriptor with its ``take``, which returns False to pause the reading of all of them;
-    ``resume`` continues it. ``on_end`` is called at the end of the last pipe.
+    ``resume`` continues it. ``on_end`` is called at the end of the last pipe. The ``urgent`` ones are read at once,
+    however many others there are.
     """
 
     def __init__(
-        self, pipes: Mapping[int, Callable[[bytes], bool]], on_end: Callable[[], object] = lambda: None
+        self,
+        pipes: Mapping[int, Callable[[bytes], bool]],
+        on_end: Callable[[], object] = lambda: None,
+        *,
+        urgent: Collection[int] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.crowd = crowd_in(self._loop)
         self.now = self._loop.time
         self._pipes = [_Pipe(descriptor, take, self) for descriptor, take in pipes.items()]
         self._on_end = on_end
+        self._urgent = urgent
         self._reading = False
         self._ended = asyncio.Event()
         self.last_byte_at = self.now()  # of any pipe, on the loop's clock, in seconds
@@ -59,7 +65,7 @@ class OutputPump:
         if self.is_paused:
             for pipe in self._pipes:
                 if not pipe.at_end:
-                    self.crowd.add(pipe.descriptor, pipe.read)
+                    self.crowd.add(pipe.descriptor, pipe.read, at_once=pipe.descriptor in self._urgent)
             self._reading = True
             self.last_byte_at = self._loop.time()  # nobody could be heard during the pause
 

@@ -5,6 +5,7 @@ from typing import final
 
 from nova_async.agents import AgentReader, AgentReport, error_entrance
 from nova_async.process.child import Child
+from nova_async.process.pipes import LARGEST, room_in
 from nova_async.redaction import Redaction
 from nova_async.worker.log.whole_lines import WholeLines
 from nova_async.worker.log.writer import LogWriter
@@ -52,7 +53,9 @@ class Streams:
         if redaction:  # else it costs nothing
             self._redacted = [Redacted(redaction.stream(), take) for take in takes.values()]
             takes = {pipe: redacted.take for pipe, redacted in zip(takes, self._redacted, strict=True)}
-        self.pump = OutputPump(takes, self._note_silence)
+        # An agent that prints its events may exit with the rest of them, if they do not fit into its pipe (G33).
+        urgent = (child.output,) if child.errors >= 0 and room_in(child.output) < LARGEST else ()
+        self.pump = OutputPump(takes, self._note_silence, urgent=urgent)
         log.on_room = self.pump.resume
 
     def _note_silence(self) -> None:

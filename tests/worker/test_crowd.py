@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nova_async import AsyncWorker, WorkerEnd
+from nova_async.process.pipes import F_GETPIPE_SZ, OURS, RATION
 from nova_async.worker import crowd as crowds
 from nova_async.worker.crowd import FEW, TALK, Crowd, crowd_in
 from nova_async.worker.verdict import Stop
@@ -106,6 +107,33 @@ async def test_who_prints_much_is_read_in_every_turn(talkers: Callable[[int], Ta
         many.say(0, TALK)
         await many.pass_turn()
         assert many.read[-1] == (turn, 0)
+
+
+async def test_who_cannot_wait_is_read_at_once(talkers: Callable[[int], Talkers]) -> None:
+    """However many others there are."""
+    many = talkers(MANY + 1)
+    end = many.ends[MANY][0]
+    many.leave(MANY)
+    many.crowd.add(end, many.reader(MANY), at_once=True)
+    many.say(0)
+    await many.pass_turn()
+    for turn in range(1, 4):
+        many.say(MANY)
+        await many.pass_turn()
+        assert many.read[-1] == (turn, MANY)
+
+
+@pytest.mark.skipif(F_GETPIPE_SZ is None, reason="pipes of this system have one size")
+async def test_an_agent_with_a_small_pipe_cannot_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may exit with the rest of its answer (G33); one with the largest pipe can, and so can a plain command."""
+    for agent, budget, expected in (("claude", 0, 1), ("claude", OURS, 0), ("plain", 0, 0)):
+        monkeypatch.setattr(RATION, "budget", RATION.taken + budget)
+        worker = AsyncWorker(f"{agent}-{budget}", log_dir=tmp_path, agent=agent)
+        await worker.start(["sleep", "60"])
+        life = worker._life
+        assert life is not None
+        assert len(life._streams.pump._urgent) == expected
+        await worker.terminate(grace=0)
 
 
 async def test_who_has_been_removed_is_read_no_more(talkers: Callable[[int], Talkers]) -> None:
