@@ -59,13 +59,13 @@ class LineSplitter:
         if end < 0:
             self._keep(chunk)
             return []
+        whole, rest = chunk, chunk[end + 1 :]
         if self._carry:
-            self._carry += chunk[:end]
+            self._carry += chunk
             whole = bytes(self._carry)
             self._carry = bytearray()  # not clear(): one long line must not hold its memory for ever
-        else:
-            whole = chunk[:end]
         lines = whole.split(b"\n")
+        lines.pop()  # the unfinished one
         if len(whole) > self._max_line:
             kept = [line for line in lines if len(line) <= self._max_line]
             self.oversize_lines += len(lines) - len(kept)
@@ -74,7 +74,7 @@ class LineSplitter:
             kept = [line for line in lines if not is_too_heavy(line)]
             self.oversize_lines += len(lines) - len(kept)
             lines = kept
-        self._keep(chunk[end + 1 :])
+        self._keep(rest)
         return lines
 
     def close(self) -> bytes | None:

@@ -92,12 +92,6 @@ def _counts(fresh: Any, output: Any, read: Any, created: Any) -> Counts:
     return count(fresh), count(output), count(read), count(created)
 
 
-def _counts_in(usage: Usage) -> Counts:
-    return _counts(
-        usage.input_tokens, usage.output_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens
-    )
-
-
 def _kept_an_hour(usage: Usage) -> Counts | None:
     told = usage.cache_creation
     return (0, 0, 0, count(told.get("ephemeral_1h_input_tokens"))) if isinstance(told, dict) else None
@@ -105,7 +99,10 @@ def _kept_an_hour(usage: Usage) -> Counts | None:
 
 def counts_of(used: Any) -> Counts:
     """Return the four counts of a message's ``usage``, as it stands on a line or in a session file."""
-    return _counts_in(_usage_of(used))
+    told = _usage_of(used)
+    return _counts(
+        told.input_tokens, told.output_tokens, told.cache_read_input_tokens, told.cache_creation_input_tokens
+    )
 
 
 def kept_an_hour(used: Any) -> Counts | None:
@@ -173,7 +170,8 @@ class ClaudeReader(MessageReader):
         if message is None:
             return
         parent = answer.parent_tool_use_id
-        self.name_session(answer.session_id)
+        if self.session_id is None:
+            self.name_session(answer.session_id)
         if message.model == "<synthetic>":  # Claude's own words, such as an error; nothing was served
             self._failure_kind = answer.error
             return
@@ -211,11 +209,13 @@ class ClaudeReader(MessageReader):
 
     def _raise(self, message: str, usage: Usage, model: Any, parent: Any) -> None:
         name = model if isinstance(model, str) else ""
-        self.ledger.raise_to(message, _counts_in(usage), name)
+        fresh, output = usage.input_tokens, usage.output_tokens
+        counts = _counts(fresh, output, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
+        self.ledger.raise_to(message, counts, name)
         if (kept := _kept_an_hour(usage)) is not None:
             self.an_hour.raise_to(message, kept, name)
-        if parent is not None and (counts := self.ledger.of(message)) is not None:
-            self._sub_agent_calls[counts[0], counts[2], counts[3]] = message
+        if parent is not None and (known := self.ledger.of(message)) is not None:
+            self._sub_agent_calls[known[0], known[2], known[3]] = message
             if len(self._sub_agent_calls) > 2 * MAX_MESSAGES:
                 self._sub_agent_calls = dict(list(self._sub_agent_calls.items())[-MAX_MESSAGES:])
 
