@@ -51,7 +51,8 @@ def test_no_two_tasks_overlap_and_every_edge_goes_to_a_later_layer(depends_on: d
     assert [node.task_id for node in layout.nodes] == list(depends_on)
     assert overlaps(layout) == []
     assert all(
-        0 <= node.x <= layout.width - WIDTH and -1e-6 <= node.y <= layout.height - HEIGHT for node in layout.nodes
+        0 <= node.x <= layout.width - WIDTH and -1e-6 <= node.y <= layout.height - HEIGHT + 1e-6
+        for node in layout.nodes
     )
     nodes = {node.task_id: node for node in layout.nodes}
     for each in layout.edges:
