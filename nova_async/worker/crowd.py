@@ -81,7 +81,11 @@ class Crowd:
                 self._loop.call_exception_handler({"message": "telling of an output failed", "exception": error})
 
     def _begin_turns(self, newcomer: int) -> None:
-        self._selector = selectors.DefaultSelector()
+        try:
+            self._selector = selectors.DefaultSelector()
+        except OSError:  # no descriptor is left: the loop watches this one, too, until the next comes
+            self._loop.add_reader(newcomer, self._readers[newcomer])
+            return
         for descriptor in self._readers:
             if descriptor != newcomer:
                 self._loop.remove_reader(descriptor)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -134,6 +135,28 @@ async def test_an_agent_with_a_small_pipe_cannot_wait(tmp_path: Path, monkeypatc
         assert life is not None
         assert len(life._streams.pump._urgent) == expected
         await worker.terminate(grace=0)
+
+
+async def test_where_no_descriptor_is_left_the_loop_reads_on(talkers: Callable[[int], Talkers]) -> None:
+    """A worker that has started must be heard, whatever the system refuses us; with the next one turns begin."""
+    many = talkers(MANY)
+    for number in range(FEW, MANY):
+        many.leave(number)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        many.crowd.add(many.ends[FEW][0], many.reader(FEW))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for turn in range(3):
+        many.say(FEW)
+        await many.pass_turn()
+        assert many.read[-1] == (turn, FEW)
+    many.crowd.add(many.ends[FEW + 1][0], many.reader(FEW + 1))
+    for number in (0, FEW, FEW + 1):
+        many.say(number)
+    await many.heard(6)
+    assert sorted(number for _, number in many.read[3:]) == [0, FEW, FEW + 1]
 
 
 async def test_who_has_been_removed_is_read_no_more(talkers: Callable[[int], Talkers]) -> None:
