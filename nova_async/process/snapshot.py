@@ -21,6 +21,7 @@ __all__ = ["LOOKING_THREADS", "Snapshot", "look_together"]
 
 # Separate threads: a look must not queue behind writes to a slow disk.
 LOOKING_THREADS = DiskThreads("nova-look")
+COMPANY_SECONDS = 0.02  # that those who ask during a look wait for others after it: where many end, more are about to
 
 
 class Snapshot:
@@ -86,7 +87,10 @@ class _Index:
 
 
 class NextLook:
-    """The next look of one event loop, and those that wait for it; those that ask after it begins get a later one."""
+    """The next look of one event loop, and those that wait for it; those that ask after it begins get a later one.
+
+    Whoever asks while nobody looks is told at once.
+    """
 
     def __init__(self, table: ProcessTable) -> None:
         self._table = table
@@ -141,7 +145,7 @@ class NextLook:
                 else:
                     future.set_result(found)
         if self._waiting:
-            self._begin(loop)
+            loop.call_later(COMPANY_SECONDS, self._begin, loop)
 
 
 Looks = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, NextLook]]

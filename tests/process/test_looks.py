@@ -272,6 +272,18 @@ async def test_looks_of_one_loop_do_not_overlap() -> None:
     assert not overlapping
 
 
+async def test_those_who_ask_during_a_look_share_the_next_with_those_who_ask_after_it() -> None:
+    """Where many end at about the same time, one look after the first serves them all."""
+    table = Halting()
+    first = asyncio.create_task(look_together(table, 0))
+    await asyncio.get_running_loop().run_in_executor(DISK_THREADS, table.begun.acquire)
+    during = asyncio.create_task(look_together(table, 0))
+    await asyncio.sleep(0)
+    table.go_on.set()
+    snapshot = await first
+    assert await look_together(table, 0) is await during is not snapshot
+
+
 def test_the_guard_does_not_believe_one_look_that_misses_everybody(blinking: Blinking) -> None:
     """Nor is it content when its first look finds nobody at all."""
     with subprocess.Popen(["sleep", "60"], env={**os.environ, "NOVA_WORKER": "/feed.1"}) as orphan:
