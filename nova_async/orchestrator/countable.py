@@ -8,16 +8,7 @@ from nova_async._core.text import listed
 from nova_async.agents import AGENTS, Agent, recognise
 from nova_async.cascade import Cascade, Task
 
-__all__ = [
-    "Counted",
-    "budget_problems",
-    "counted_of",
-    "counted_tasks",
-    "in_all_orders",
-    "late_budgets",
-    "named",
-    "told",
-]
+__all__ = ["Counted", "budget_problems", "counted_tasks", "late_budgets", "named", "told"]
 
 NAMED = 3  # tasks in one sentence
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import selectors
-import weakref
 from collections.abc import Callable
 from typing import Any, final
+
+from nova_async._core.each_loop import OneInEachLoop
 
 __all__ = ["Crowd", "crowd_in"]
 
@@ -121,15 +122,5 @@ class Crowd:
             self._pause = self._loop.call_later(GATHER_SECONDS, self._listen)
 
 
-# A crowd lives as long as a pump that belongs to it: what it holds must not keep a loop alive that is over.
-_crowds: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Crowd]]" = weakref.WeakKeyDictionary()
-
-
-def crowd_in(loop: asyncio.AbstractEventLoop) -> Crowd:
-    """Return the one of an event loop."""
-    known = _crowds.get(loop)
-    crowd = None if known is None else known()
-    if crowd is None:
-        crowd = Crowd(loop)
-        _crowds[loop] = weakref.ref(crowd)
-    return crowd
+crowd_in = OneInEachLoop(Crowd)
+"""Returns the crowd of an event loop."""

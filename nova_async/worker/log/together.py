@@ -5,13 +5,13 @@ A hop costs about 0.1 ms of CPU, most of it for waking a thread and being woken 
 
 import asyncio
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any, final
 
+from nova_async._core.each_loop import OneInEachLoop
 from nova_async._core.threads import DISK_THREADS
 
 __all__ = ["Door"]
@@ -214,15 +214,5 @@ class _Hops:
             self._go_on()
 
 
-# One lives as long as a door that leads to it: what it holds must not keep a loop alive that is over.
-_hops: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Hops]]" = weakref.WeakKeyDictionary()
-
-
-def hops_in(loop: asyncio.AbstractEventLoop) -> _Hops:
-    """Return those of an event loop."""
-    known = _hops.get(loop)
-    hops = None if known is None else known()
-    if hops is None:
-        hops = _Hops()
-        _hops[loop] = weakref.ref(hops)
-    return hops
+hops_in = OneInEachLoop(lambda loop: _Hops())
+"""Returns the hops of an event loop."""
